@@ -1,0 +1,39 @@
+"""`genre.candidates`: what was written for one request, or the coded failure that stopped it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from schemas.fields import MAX_CANDIDATES, Index, Probability, Projection, RequestId, Tenant, UserId
+from schemas.parts import Failure, Usage, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """One text with all that `recommend` needs to judge it without a model."""
+
+    index: Index
+    text: Annotated[str, Meta(max_length=64 * 1024)]
+    finish: Annotated[Literal["stop", "length", "cancelled", "failed"], Meta(description="Why writing ended.")]
+    logprob: Annotated[float, Meta(le=0.0, description="Mean log-probability a token, nats.")] = 0.0
+    tokens: Annotated[int, Meta(ge=0)] = 0
+    projection: Projection | None = None
+    text_probability: Annotated[Probability, Meta(description="How much the text reads like its genre.")] = 0.0
+    verdict: Verdict = Verdict(allowed=True)
+    failure: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CandidateSet:
+    """The candidates of one request; the first set of a request wins."""
+
+    request_id: RequestId
+    user_id: UserId
+    tenant: Tenant | None = None
+    candidates: Annotated[tuple[Candidate, ...], Meta(max_length=MAX_CANDIDATES)] = ()
+    usage: Usage = Usage()
+    base: Annotated[str, Meta(max_length=128, description="First 12 hex digits of the base model's fingerprint.")] = ""
+    failure: Failure | None = None

@@ -1,0 +1,39 @@
+"""`genre.classified`: a request together with everything that `classify` found out about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from schemas.fields import Embedding, Language, Moment, Probability, RequestId, Tenant, UserId, Word
+from schemas.parts import Failure, GenreProbability, ReplyTo, Verdict
+from schemas.requests import GenerationRequest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifiedRequest:
+    """The request with its genre probabilities, language and safety verdict, or the failure that stopped it.
+
+    `request.prompt` is neutralised: it holds no marker of a chat template.
+    """
+
+    request_id: RequestId
+    user_id: UserId
+    tenant: Tenant | None = None
+    request: GenerationRequest
+    received: Moment
+    deadline: Moment
+    genres: Annotated[tuple[GenreProbability, ...], Meta(description="Most probable first; empty after a failure.")] = ()
+    family: Word | None = None
+    fallback: Annotated[
+        Literal["none", "family", "base"],
+        Meta(description="'family' or 'base' when no genre is known with confidence."),
+    ] = "none"
+    language: Language | None = None
+    language_confidence: Probability = 0.0
+    verdict: Verdict = Verdict(allowed=True)
+    embedding: Embedding | None = None
+    reply: ReplyTo | None = None
+    failure: Failure | None = None

@@ -1,0 +1,40 @@
+"""`genre.decisions`: what was shown to whom and with which probability; the log for evaluation and rebuild."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from schemas.fields import AdapterName, Genre, Index, Moment, RequestId, Seed, Style, Tenant, UserId, Word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecidedCandidate:
+    """One candidate as the policy saw it."""
+
+    index: Index
+    position: Annotated[Index, Meta(description="Rank at which it was shown, 0 is the top.")]
+    genre: Genre | None = None
+    adapter: AdapterName | None = None
+    style: Style | None = None
+    arm_propensity: Annotated[float, Meta(gt=0.0, le=1.0)]
+    propensity: Annotated[float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")]
+    score: float
+    features: Annotated[bytes, Meta(max_length=4096, description="Feature vector, little-endian float16; base64.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Everything that is needed to learn from later feedback and to evaluate another policy offline."""
+
+    request_id: RequestId
+    user_id: UserId
+    tenant: Tenant | None = None
+    time: Moment
+    policy: Word
+    seed: Seed
+    features_version: Annotated[int, Meta(ge=1)]
+    reactions: Annotated[int, Meta(ge=0, description="Reactions learned from this user before the decision.")] = 0
+    candidates: tuple[DecidedCandidate, ...]

@@ -1,0 +1,72 @@
+"""The annotated types that events are made of: one place for every limit on the wire.
+
+Each alias carries its JSON Schema constraint and description; `msgspec.convert` enforces them and names the path.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+from msgspec import Meta
+
+MAX_PROMPT_BYTES = 32 * 1024
+MAX_CANDIDATES = 8
+MAX_TOKENS = 512
+EMBEDDING_BYTES = 384
+PROJECTION_FLOATS = 8
+
+# Python's `$` also matches before a trailing newline, hence the closing look-ahead.
+_UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+_ID = rf"^(?!\.{{1,2}}$)(?=.*\S)[^/{_UNPRINTABLE}]+$(?!\n)"
+_GENRE = r"^[a-z0-9][a-z0-9_]{0,63}$(?!\n)"
+_ADAPTER = r"^[a-z0-9][a-z0-9_]{0,63}@[0-9a-f]{12}$(?!\n)"
+_GENRE_OR_ADAPTER = r"^[a-z0-9][a-z0-9_]{0,63}(@[0-9a-f]{12})?$(?!\n)"
+_TENANT = r"^[a-z0-9-]{1,63}$(?!\n)"
+_LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$(?!\n)"
+_STYLE = r"^[a-z][a-z0-9_]{0,31}$(?!\n)"
+_CANDIDATE = rf"^(?!\.{{1,2}}/)(?=.*\S)[^/{_UNPRINTABLE}]+/[0-7]$(?!\n)"
+
+Id = Annotated[str, Meta(min_length=1, max_length=256, pattern=_ID)]
+UserId = Annotated[
+    str,
+    Meta(min_length=1, max_length=256, pattern=_ID, description="Who asks; unique within the tenant. No '/', no control characters."),
+]
+RequestId = Annotated[
+    str,
+    Meta(min_length=1, max_length=256, pattern=_ID, description="Unique per user; derived from the event's id when absent."),
+]
+Tenant = Annotated[str, Meta(pattern=_TENANT, description="Lower-case letters, digits and '-'; absent means the default tenant.")]
+Genre = Annotated[str, Meta(pattern=_GENRE, description="A genre id of the taxonomy, for instance 'joke'.")]
+AdapterName = Annotated[str, Meta(pattern=_ADAPTER, description="'<genre>@<first 12 hex digits of its digest>'.")]
+GenreOrAdapter = Annotated[str, Meta(pattern=_GENRE_OR_ADAPTER, description="A genre id, or the full name of an adapter.")]
+CandidateId = Annotated[str, Meta(max_length=258, pattern=_CANDIDATE, description="'<request_id>/<index>'.")]
+Language = Annotated[str, Meta(pattern=_LANGUAGE, description="ISO 639 code, optionally with a region: 'en', 'pt-BR'.")]
+Style = Annotated[str, Meta(pattern=_STYLE, description="A declared style, for instance 'playful'.")]
+Prompt = Annotated[
+    str, Meta(min_length=1, max_length=MAX_PROMPT_BYTES, description="What is asked for: 1 byte to 32 KiB of UTF-8.")
+]
+Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset.")]
+Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+Index = Annotated[int, Meta(ge=0, lt=MAX_CANDIDATES, description="The candidate's index within its request.")]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+Count = Annotated[int, Meta(ge=0)]
+Code = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$(?!\n)", description="A stable snake_case error or reason code.")]
+Line = Annotated[str, Meta(max_length=2000)]
+Word = Annotated[str, Meta(min_length=1, max_length=64)]
+Embedding = Annotated[
+    bytes, Meta(min_length=EMBEDDING_BYTES, max_length=EMBEDDING_BYTES, description="Unit vector as 384 int8, scale 127; base64.")
+]
+Projection = Annotated[
+    tuple[float, ...],
+    Meta(min_length=PROJECTION_FLOATS, max_length=PROJECTION_FLOATS, description="Fixed projection of the text's embedding."),
+]
+
+
+def user_key(user_id: str, tenant: str | None) -> str:
+    """The key of everything about one user: `user_id`, or `tenant/user_id` outside the default tenant.
+
+    >>> user_key("ada", None), user_key("ada", "acme")
+    ('ada', 'acme/ada')
+    """
+    return user_id if tenant is None else f"{tenant}/{user_id}"

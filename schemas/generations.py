@@ -1,0 +1,60 @@
+"""`genre.generations`: the arms of one request, ready for any generate worker."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from schemas.fields import (
+    MAX_CANDIDATES,
+    MAX_TOKENS,
+    AdapterName,
+    Genre,
+    Index,
+    Line,
+    Moment,
+    Probability,
+    Prompt,
+    RequestId,
+    Seed,
+    Style,
+    Tenant,
+    UserId,
+    Word,
+)
+from schemas.parts import BlendPart
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArmTask:
+    """One candidate to write: which genre, by which adapter or blend, in which style, from which seed."""
+
+    index: Index
+    genre: Annotated[Genre | None, Meta(description="Absent: the base model answers the prompt as it is.")] = None
+    family: Word | None = None
+    adapter: AdapterName | None = None
+    blend: tuple[BlendPart, ...] = ()
+    style: Style | None = None
+    probability: Annotated[Probability, Meta(description="The classifier's probability of the genre.")] = 0.0
+    propensity: Annotated[float, Meta(gt=0.0, le=1.0, description="With which probability this arm was chosen.")] = 1.0
+    seed: Seed
+    reason: Annotated[Line, Meta(description="Why this arm, in words.")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationTask:
+    """All arms of one request, written together and answered by one CandidateSet."""
+
+    request_id: RequestId
+    user_id: UserId
+    tenant: Tenant | None = None
+    prompt: Prompt
+    lines: Annotated[tuple[Line, ...], Meta(description="Further instructions: language, prompt card.")] = ()
+    arms: Annotated[tuple[ArmTask, ...], Meta(min_length=1, max_length=MAX_CANDIDATES)]
+    max_tokens: Annotated[int, Meta(ge=1, le=MAX_TOKENS)]
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0)]
+    top_p: Annotated[float, Meta(gt=0.0, le=1.0)]
+    stream: bool = False
+    deadline: Moment

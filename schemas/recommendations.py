@@ -1,0 +1,58 @@
+"""`genre.recommendations`: the one terminal answer to a request."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from schemas.fields import (
+    MAX_CANDIDATES,
+    AdapterName,
+    CandidateId,
+    Code,
+    Genre,
+    Language,
+    Line,
+    RequestId,
+    Style,
+    Tenant,
+    UserId,
+    Word,
+)
+from schemas.parts import BlendPart, Usage
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RankedCandidate:
+    """One text at its place in the ranking (the tuple's order), with the reason in words and numbers."""
+
+    candidate_id: CandidateId
+    text: str
+    genre: Genre | None = None
+    family: Word | None = None
+    adapter: AdapterName | None = None
+    blend: tuple[BlendPart, ...] = ()
+    style: Style | None = None
+    score: float
+    propensity: Annotated[float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")]
+    finish: Literal["stop", "length", "cancelled", "failed"]
+    why: Line = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """Ranked candidates (`ok`), or a coded `error`, `expired` or `declined`; exactly one a request."""
+
+    request_id: RequestId
+    user_id: UserId
+    tenant: Tenant | None = None
+    status: Literal["ok", "error", "expired", "declined"]
+    code: Annotated[Code | None, Meta(description="Why there is no text; absent when `ok`.")] = None
+    message: Line | None = None
+    candidates: Annotated[tuple[RankedCandidate, ...], Meta(max_length=MAX_CANDIDATES)] = ()
+    genre: Annotated[Genre | None, Meta(description="The most probable genre of the request.")] = None
+    language: Language | None = None
+    policy: Word | None = None
+    usage: Usage = Usage()

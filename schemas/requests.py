@@ -1,0 +1,64 @@
+"""`genre.requests` and `genre.cancellations`: what a client asks for, and that it no longer wants it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from msgspec import Meta
+
+from schemas.fields import (
+    MAX_CANDIDATES,
+    MAX_PROMPT_BYTES,
+    MAX_TOKENS,
+    GenreOrAdapter,
+    Language,
+    Moment,
+    Prompt,
+    RequestId,
+    Seed,
+    Style,
+    Tenant,
+    UserId,
+    Word,
+)
+
+Context = Annotated[
+    dict[Word, Annotated[str, Meta(max_length=256)]],
+    Meta(max_length=32, description="Flat map of short strings: locale, channel, time of day, tags."),
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GenerationRequest:
+    """A wish for text. Only `user_id` and `prompt` are required; everything else has a default."""
+
+    user_id: UserId
+    prompt: Prompt
+    request_id: RequestId | None = None
+    tenant: Tenant | None = None
+    genre: GenreOrAdapter | None = None
+    candidates: Annotated[int, Meta(ge=1, le=MAX_CANDIDATES, description="How many texts to write and rank.")] = 4
+    max_tokens: Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="Upper bound for each text.")] = 64
+    temperature: Annotated[float, Meta(ge=0.0, le=2.0, description="0 is greedy.")] = 0.8
+    top_p: Annotated[float, Meta(gt=0.0, le=1.0, description="Nucleus sampling.")] = 0.95
+    seed: Seed | None = None
+    language: Language | None = None
+    style: Style | None = None
+    context: Context | None = None
+    stream: Annotated[bool, Meta(description="Publish pieces of text on `genre.progress` as they are written.")] = False
+    deadline: Moment | None = None
+
+    def __post_init__(self) -> None:
+        size = len(self.prompt.encode())
+        if size > MAX_PROMPT_BYTES:
+            raise ValueError(f"Expected `prompt` of at most {MAX_PROMPT_BYTES} bytes of UTF-8, got {size}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cancel:
+    """The client no longer wants the answer; generation stops at the next step."""
+
+    request_id: RequestId
+    user_id: UserId
+    tenant: Tenant | None = None

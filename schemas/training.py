@@ -1,0 +1,29 @@
+"""`genre.training`: texts for a genre, and the wish to train an adapter from them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from schemas.fields import Genre, Id, Line, Prompt, Tenant, UserId, Word
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingEvent:
+    """Kind `text`: one text of the genre. Kind `train`: train now, from all texts received for the genre."""
+
+    kind: Literal["text", "train"]
+    genre: Genre
+    family: Word | None = None
+    tenant: Tenant | None = None
+    user_id: UserId | None = None
+    text: Annotated[str | None, Meta(max_length=256 * 1024)] = None
+    document: Annotated[Id | None, Meta(description="Texts of one document never straddle training and held-out.")] = None
+    description: Annotated[Line | None, Meta(description="`train`: one line that describes the genre.")] = None
+    requests: Annotated[tuple[Prompt, ...], Meta(max_length=256, description="`train`: example requests.")] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind == "text" and not self.text:
+            raise ValueError("Object missing required field `text` for kind 'text'")
