@@ -1,0 +1,101 @@
+"""Bytes to events and back: orjson parses and prints, msgspec validates and names the path of what is wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, TypeVar
+
+import msgspec
+import orjson
+
+from schemas.errors import InvalidEvent
+
+E = TypeVar("E")
+
+MAX_EVENT_BYTES = 4 * 1024 * 1024
+
+_NOT_FINITE = re.compile(rb"-?(NaN|Infinity)")
+_PATH = re.compile(r" - at `(\$[^`]*)`")
+_PRIVATE = ("prompt", "text")
+_CODES = (
+    ("missing required field", "missing_field"),
+    ("Invalid enum value", "unknown_value"),
+    ("matching regex", "bad_format"),
+    ("RFC3339", "bad_time"),
+    ("timezone", "bad_time"),
+    ("of length <=", "too_long"),
+    ("of length >=", "too_short"),
+    ("at most", "too_long"),
+    (", got `", "wrong_type"),
+)
+
+
+def encode(event: object) -> bytes:
+    """The JSON of an event: UTF-8, times as RFC 3339, bytes as base64."""
+    return orjson.dumps(msgspec.to_builtins(event))
+
+
+def decode(value: bytes | None, kind: type[E]) -> E:
+    """The event in `value`; unknown fields are ignored, types are strict.
+
+    Raises:
+        InvalidEvent: with one of the codes empty, too_large, not_utf8, not_finite, too_deep, not_json, lone_surrogate,
+            missing_field, wrong_type, unknown_value, bad_format, bad_time, too_long, too_short, out_of_range.
+    """
+    document = parse(value)
+    try:
+        return msgspec.convert(document, kind)
+    except msgspec.ValidationError as error:
+        raise _invalid(str(error), document) from error
+
+
+def parse(value: bytes | None) -> Any:
+    """The JSON document in `value`. Raises InvalidEvent as `decode` does."""
+    if not value:
+        raise InvalidEvent("empty", "Expected a JSON object, got an empty value.")
+    if len(value) > MAX_EVENT_BYTES:
+        raise InvalidEvent("too_large", f"Expected at most {MAX_EVENT_BYTES} bytes, got {len(value)}.")
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise _unreadable(value, error) from error
+
+
+def _unreadable(value: bytes, error: orjson.JSONDecodeError) -> InvalidEvent:
+    message = error.msg
+    if "not valid UTF-8" in message:
+        return InvalidEvent("not_utf8", "Expected UTF-8, got bytes that are not.")
+    if "surrogate" in message:
+        return InvalidEvent("lone_surrogate", "Expected Unicode text, got a lone surrogate.")
+    if "depth limit" in message:
+        return InvalidEvent("too_deep", "Expected at most 1024 levels of nesting, got more.")
+    if "infinity" in message or _NOT_FINITE.match(value.decode()[error.pos :].lstrip("-").encode()):
+        return InvalidEvent("not_finite", f"Expected finite numbers, got NaN or infinity at character {error.pos}.")
+    return InvalidEvent("not_json", f"Expected JSON: {message} at character {error.pos}.")
+
+
+def _invalid(message: str, document: Any) -> InvalidEvent:
+    code = next((code for mark, code in _CODES if mark in message), "out_of_range")
+    if code == "bad_format":
+        message = re.sub(r"Expected `str` matching regex '.*'", "Expected another format (see the schema)", message)
+    if ", got " not in message and "missing" not in message:
+        message += _got(message, document)
+    return InvalidEvent(code, message)
+
+
+def _got(message: str, document: Any) -> str:
+    found = _PATH.search(message)
+    value = _at(found.group(1), document) if found else None
+    name = found.group(1).rpartition(".")[2] if found else ""
+    if isinstance(value, str) and (name in _PRIVATE or len(value) > 80):
+        return f", got {len(value)} characters"
+    return f", got {value!r}" if value is not None and not isinstance(value, dict | list) else ""
+
+
+def _at(path: str, document: Any) -> Any:
+    for name, index in re.findall(r"\.([A-Za-z_]\w*)|\[(\d+)\]", path):
+        try:
+            document = document[name] if name else document[int(index)]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return document

@@ -1,0 +1,137 @@
+"""From Faust's stream to deliveries, and back to Faust's acknowledgements.
+
+An event is acknowledged only when its delivery is finished, its outputs and its dead letter stand in Kafka, and
+every earlier event of its partition is acknowledged too: Faust commits past in-flight events when acks come out
+of order. Until then this module holds a reference of its own to the message, also through a cancellation.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Generic, NoReturn, TypeVar
+
+from aiokafka.partitioner import murmur2
+
+from schemas.errors import InvalidEvent
+from streams.codecs import decode
+from streams.dead_letters import dead_letter
+from streams.delivery import Delivery, Outputs, Source
+from streams.headers import REKEYED, text
+from streams.outbox import Outbox
+from streams.topics import Topic
+
+E = TypeVar("E")
+Agent = Callable[[AsyncIterator[Delivery[E]]], Outputs]
+
+log = logging.getLogger(__name__)
+
+
+class Inbox(Generic[E]):
+    """The deliveries of one topic for one agent of one worker."""
+
+    def __init__(
+        self, topic: Topic, outbox: Outbox, *, group: str, partitions: int, consumer: Callable[[], Any]
+    ) -> None:
+        self._topic = topic
+        self._outbox = outbox
+        self._group = group
+        self._partitions = partitions
+        self._consumer = consumer
+        self._waiting: dict[int, deque[tuple[Any, Delivery[Any]]]] = defaultdict(deque)
+        self._finished = asyncio.Event()
+
+    async def run(self, stream: Any, agent: Agent[E]) -> None:
+        """Drive `agent` for ever: publish what it yields, acknowledge what it has finished.
+
+        Whatever leaves the agent or cannot be published ends the process: nothing is committed past it.
+        """
+        acknowledging = asyncio.create_task(self._acknowledge())
+        try:
+            async for output in agent(self.deliveries(stream)):
+                await self._outbox.publish(output)
+        except Exception:
+            self._give_up()
+        finally:
+            acknowledging.cancel()
+
+    async def deliveries(self, stream: Any) -> AsyncIterator[Delivery[E]]:
+        """Decoded events in order; what cannot be decoded is dead-lettered, what lies wrong is put right."""
+        async for event in stream.events():
+            message = event.message
+            message.incref()
+            delivery = await self._open(message)
+            self._waiting[message.partition].append((message, delivery))
+            if delivery.finished:
+                self._finished.set()
+            else:
+                yield delivery
+
+    async def _acknowledge(self) -> None:
+        """Acknowledge, partition by partition, the finished events before the first unfinished one."""
+        try:
+            while await self._finished.wait():
+                self._finished.clear()
+                for waiting in list(self._waiting.values()):
+                    while waiting and waiting[0][1].finished:
+                        message, delivery = waiting[0]
+                        if delivery.failure is not None:
+                            await self._bury(delivery)
+                        waiting.popleft()
+                        message.ack(self._consumer())
+        except Exception:
+            self._give_up()
+
+    def _give_up(self) -> NoReturn:
+        log.critical("%s: cannot go on; nothing was committed past the failure", self._topic.name, exc_info=True)
+        logging.shutdown()
+        os._exit(70)
+
+    async def _open(self, message: Any) -> Delivery[E]:
+        source = _source(message)
+        ce_id = text(source.headers, "ce_id") or f"{source.topic}-{source.partition}-{source.offset}"
+        try:
+            event = decode(source.value, self._topic.event)
+        except InvalidEvent as error:
+            return Delivery(event=None, source=source, id=ce_id, finished=True, failure=error)  # type: ignore[arg-type]
+        delivery = Delivery[E](event=event, source=source, id=ce_id, on_finished=self._finished.set)
+        if self._topic.keyed_by_user and self._is_misplaced(delivery):
+            await self._put_right(delivery)
+        return delivery
+
+    def _is_misplaced(self, delivery: Delivery[E]) -> bool:
+        source = delivery.source
+        key = self._topic.key(delivery.event).encode()
+        home = (murmur2(key) & 0x7FFFFFFF) % self._partitions
+        return (source.key, source.partition) != (key, home) and text(source.headers, REKEYED) is None
+
+    async def _put_right(self, delivery: Delivery[E]) -> None:
+        """Publish a record again under its user's key, once, under the id that it had here."""
+        source = delivery.source
+        key = self._topic.key(delivery.event).encode()
+        log.warning("%s: key is not the user's; published again", source)
+        headers = tuple(pair for pair in source.headers if pair[0] != "ce_id")
+        stamped = (*headers, ("ce_id", delivery.id.encode()), (REKEYED, str(source).encode()))
+        await self._outbox.put(source.topic, key, source.value, stamped)
+        delivery.finished = True
+
+    async def _bury(self, delivery: Delivery[Any]) -> None:
+        assert delivery.failure is not None
+        log.warning("%s: to the dead letters: %s", delivery.source, delivery.failure)
+        letter = dead_letter(delivery.source, delivery.failure, group=self._group, stage=self._topic.name)
+        await self._outbox.bury(letter)
+
+
+def _source(message: Any) -> Source:
+    return Source(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp=message.timestamp,
+        key=message.key,
+        value=message.value,
+        headers=tuple((str(name), bytes(value or b"")) for name, value in message.headers or ()),
+    )

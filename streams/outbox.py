@@ -1,0 +1,89 @@
+"""Publishing: every output under its topic's key and a derived id, and acknowledged by the broker before we go on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import Any, Protocol
+
+from schemas.errors import Rejected
+from schemas.parts import ReplyTo
+from streams.codecs import encode
+from streams.dead_letters import DeadLetter
+from streams.delivery import Output
+from streams.headers import Headers, cloud_event, event_id, trace
+from streams.topics import BY_EVENT
+
+log = logging.getLogger(__name__)
+
+
+class Producer(Protocol):
+    """The part of Faust's producer that is used here."""
+
+    async def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None,
+        timestamp: float | None,
+        headers: Any,
+    ) -> Awaitable[Any]: ...
+
+
+class ReplyTopics(Protocol):
+    """Tells whether a client's reply topic exists, without creating it."""
+
+    async def exists(self, topic: str, partition: int | None) -> bool: ...
+
+
+class Outbox:
+    """Publishes outputs of one role. Raises what the producer raises: the caller must then not commit."""
+
+    def __init__(self, producer: Producer, *, prefix: str, source: str, replies: ReplyTopics) -> None:
+        self._producer = producer
+        self._prefix = prefix
+        self._source = source
+        self._replies = replies
+
+    async def publish(self, output: Output) -> None:
+        """Publish on the event's own topic and, where asked, on the client's reply topic."""
+        topic = BY_EVENT[type(output.event)]
+        value = encode(output.event)
+        key = topic.key(output.event).encode()
+        headers = self._headers(output)
+        pending = await self._producer.send(self._prefix + topic.name, key, value, None, None, headers)
+        if output.reply is not None:
+            await self._reply(output.reply, key, value, headers)
+        await pending
+
+    async def bury(self, letter: DeadLetter) -> None:
+        """Write a dead letter."""
+        await self.put(letter.topic, letter.key, letter.value, letter.headers)
+
+    async def put(self, topic: str, key: bytes | None, value: bytes | None, headers: Headers) -> None:
+        """Write one record as it is and wait for its acknowledgement."""
+        await (await self._producer.send(topic, key, value, None, None, list(headers)))
+
+    def _headers(self, output: Output) -> list[tuple[str, bytes]]:
+        topic = BY_EVENT[type(output.event)]
+        cause = output.cause
+        own = cloud_event(
+            topic,
+            ce_id=event_id(topic, topic.identity(output.event)),
+            source=self._source,
+            cause_id=cause.id if cause else None,
+            correlation_id=getattr(output.event, "request_id", None),
+        )
+        return [*own, *(trace(cause.source.headers) if cause else ())]
+
+    async def _reply(self, reply: ReplyTo, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
+        if not await self._replies.exists(reply.topic, reply.partition):
+            error = Rejected("unknown_reply_topic", f"Expected an existing reply topic, got {reply.topic!r}.")
+            log.warning("%s", error)
+            return
+        if reply.correlation_id is not None:
+            raw = reply.correlation_id.encode("latin-1")
+            headers = [(name, value) for name, value in headers if name != "ce_correlationid"]
+            headers += [("ce_correlationid", raw), ("correlation_id", raw), ("kafka_correlationId", raw)]
+        await (await self._producer.send(reply.topic, key, value, reply.partition, None, headers))

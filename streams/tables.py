@@ -1,0 +1,65 @@
+"""Tables of bytes whose changelog is trustworthy: a refused record ends the process, a flush waits for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import faust
+from faust.tables import Table
+
+from schemas.errors import Rejected
+
+MAX_ROW_BYTES = 256 * 1024
+
+Rows = MutableMapping[bytes, bytes]
+Flush = Callable[[], Awaitable[None]]
+
+log = logging.getLogger(__name__)
+
+
+class LoggedTable(Table):  # type: ignore[type-arg]
+    """A Faust table of `bytes` rows.
+
+    Faust swallows a failed changelog send and commits the input past it; here it ends the process instead, so that
+    the input is delivered again.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unacknowledged: set[Any] = set()
+
+    def __setitem__(self, key: bytes, row: bytes) -> None:
+        """Write a row; raises Rejected (row_too_large) beyond 256 KiB, which the changelog could not take."""
+        if len(row) > MAX_ROW_BYTES:
+            raise Rejected("row_too_large", f"Expected a row of at most {MAX_ROW_BYTES} bytes, got {len(row)}.")
+        super().__setitem__(key, row)
+
+    def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a row to the changelog and remember it until the broker has acknowledged it."""
+        sent = super().send_changelog(*args, **kwargs)
+        self._unacknowledged.add(sent)
+        return sent
+
+    def _on_changelog_sent(self, sent: Any) -> None:
+        self._unacknowledged.discard(sent)
+        if sent.cancelled() or sent.exception() is not None:
+            log.critical("%s: the changelog record was not written: %s", self.name, sent)
+            logging.shutdown()
+            os._exit(70)
+        super()._on_changelog_sent(sent)
+
+    async def flush(self) -> None:
+        """Wait until every row written so far stands in the changelog."""
+        if self._unacknowledged:
+            await asyncio.wait(set(self._unacknowledged))
+
+
+def table(app: faust.App, name: str, partitions: int) -> LoggedTable:
+    """Declare a table of the app; its changelog has the partitions of the topics that its writers read."""
+    declared = LoggedTable(app, name=name, key_type=bytes, value_type=bytes, partitions=partitions)
+    app.tables.add(declared)
+    return declared

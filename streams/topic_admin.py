@@ -1,0 +1,107 @@
+"""Creating and checking topics, and the least access rights of each role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiokafka.admin import NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+
+from schemas.errors import NotReady
+from streams.kafka import admin
+from streams.settings import Settings
+from streams.topics import declarations
+
+ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    # role: (topics that it reads, topics that it writes); each also writes the dead letters of what it reads.
+    "classify": (("requests", "adapters", "corrections"), ("requests", "classified")),
+    "recommend": (
+        ("classified", "candidates", "feedback", "users", "adapters", "population"),
+        ("generations", "candidates", "recommendations", "decisions", "preferences", "population", "corrections"),
+    ),
+    "generate": (("generations", "adapters", "cancellations"), ("candidates", "progress", "adapters")),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccessRule:
+    """One ACL: `principal` may do `operation` on a resource whose name is `name` (or starts with it)."""
+
+    principal: str
+    resource: str
+    name: str
+    pattern: str
+    operation: str
+
+
+async def create(settings: Settings) -> list[str]:
+    """Create what is missing; the names that were created. Raises NotReady when the cluster refuses."""
+    client = admin(settings)
+    await client.start()
+    try:
+        there = set(await client.list_topics())
+        missing = [declared for declared in declarations(settings.prefix) if declared.name not in there]
+        if missing:
+            response = await client.create_topics([_new(declared.name, declared.config, settings) for declared in missing])
+            for name, error_code, *_ in response.topic_errors:
+                error = for_code(error_code)
+                if error_code and error is not TopicAlreadyExistsError:
+                    raise NotReady("topic_refused", f"Kafka refused to create the topic {name}: {error.__name__}.")
+        return [declared.name for declared in missing]
+    finally:
+        await client.close()
+
+
+async def check(settings: Settings) -> list[str]:
+    """What is wrong with the topics, one line each; empty when all is well."""
+    client = admin(settings)
+    await client.start()
+    try:
+        names = [declared.name for declared in declarations(settings.prefix)]
+        there = set(await client.list_topics())
+        described = await client.describe_topics([name for name in names if name in there])
+    finally:
+        await client.close()
+    missing = [f"{name}: missing; run `genre topics create`" for name in names if name not in there]
+    return missing + [
+        f"{topic['topic']}: has {len(topic['partitions'])} partitions, GENRE_PARTITIONS says {settings.partitions}; "
+        "the number is fixed at creation, use another GENRE_PREFIX and replay to change it"
+        for topic in described
+        if len(topic["partitions"]) != settings.partitions
+    ]
+
+
+async def require(settings: Settings) -> None:
+    """Raises NotReady (topics) with one line when the topics are not as they must be."""
+    wrong = await check(settings)
+    if wrong:
+        more = f" (and {len(wrong) - 1} more; see `genre topics check`)" if len(wrong) > 1 else ""
+        raise NotReady("topics", wrong[0] + more)
+
+
+def access_rules(settings: Settings) -> list[AccessRule]:
+    """The least rights of each role, as `User:genre-<role>`."""
+    rules: list[AccessRule] = []
+    for role, (reads, writes) in ROLES.items():
+        principal, application = f"User:genre-{role}", settings.topic(role)
+        grants = [("Topic", settings.topic(name), "Literal", "Read") for name in reads]
+        grants += [("Topic", settings.topic(name), "Literal", "Write") for name in writes]
+        grants += [("Topic", settings.topic(f"{name}.dlq"), "Literal", "Write") for name in reads]
+        grants += [("Topic", f"{application}-", "Prefixed", operation) for operation in ("Read", "Write", "Describe")]
+        grants += [("Topic", prefix, "Prefixed", "Write") for prefix in _reply_prefixes(role, settings)]
+        grants += [("Topic", settings.prefix, "Prefixed", "Describe"), ("Group", application, "Literal", "Read")]
+        rules += [AccessRule(principal=principal, resource=r, name=n, pattern=p, operation=o) for r, n, p, o in grants]
+    return rules
+
+
+def _reply_prefixes(role: str, settings: Settings) -> list[str]:
+    return [prefix for prefix in settings.reply_prefixes.split(",") if prefix] if role == "recommend" else []
+
+
+def _new(name: str, config: dict[str, str], settings: Settings) -> NewTopic:
+    return NewTopic(
+        name=name,
+        num_partitions=settings.partitions,
+        replication_factor=settings.replication,
+        topic_configs={} if settings.embedded else config,
+    )
