@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 import faust
@@ -11,6 +11,7 @@ from faust.types.auth import AuthProtocol
 from yarl import URL
 
 from streams.delivery import Delivery, Outputs
+from streams.health import HealthPage
 from streams.inbox import Inbox
 from streams.kafka import MAX_REQUEST_BYTES, ReplyTopics, ssl_context
 from streams.outbox import Outbox
@@ -48,6 +49,16 @@ class RoleApp(faust.App):
             )
         return self._outbox
 
+    def on_init_dependencies(self) -> list[Any]:
+        """The health page runs as long as the app."""
+        settings = self.genre_settings
+        page = HealthPage(self.state, bind=settings.health_bind, port=settings.health_port, loop=self.loop)
+        return [*super().on_init_dependencies(), page]
+
+    def state(self) -> dict[str, Any]:
+        """What the health page tells."""
+        return {"role": self.role, "ready": self.ready}
+
     async def on_start(self) -> None:
         """Catch up with the topics that this role follows before it joins its group."""
         for follower in self.followers:
@@ -66,15 +77,11 @@ class RoleApp(faust.App):
         return self.started and not self.rebalancing and self.flow_control.is_active()
 
 
-def attach(
-    app: RoleApp, topic_name: str, agent: Callable[[AsyncIterator[Delivery[E]]], Outputs]
-) -> None:
+def bind(app: RoleApp, topic_name: str, agent: Callable[[AsyncIterator[Delivery[E]]], Outputs], *, name: str) -> None:
     """Bind a pure agent to its topic: one in-order actor that reads raw bytes."""
     settings = app.genre_settings
     topic = BY_NAME[topic_name]
-    channel = app.topic(
-        settings.topic(topic.name), key_type=bytes, value_type=bytes, value_serializer="raw", key_serializer="raw"
-    )
+    channel = app.topic(settings.topic(topic.name), key_type=bytes, value_type=bytes, value_serializer="raw")
 
     async def run(stream: Any) -> None:
         inbox = Inbox[E](
@@ -86,12 +93,7 @@ def attach(
         )
         await inbox.run(stream, agent)
 
-    app.agent(channel, name=agent.__name__)(run)
-
-
-def beside(app: RoleApp, task: Callable[[], Awaitable[None]]) -> None:
-    """Run a coroutine beside the agents from start to stop."""
-    app.task(task)
+    app.agent(channel, name=name)(run)
 
 
 def _options(role: str, settings: Settings) -> dict[str, Any]:

@@ -41,22 +41,24 @@ async def embedded_broker(settings: Settings, *, workers: int = 1) -> AsyncItera
     Raises NotReady (broker_failed) when it does not come up within ten seconds.
     """
     address = f"127.0.0.1:{free_port()}"
-    suited = replace(
-        settings,
-        brokers=address,
-        incarnation=uuid.uuid4().hex[:12],
-        replication=1,
-        session_timeout=_SESSION[min(workers, 2)],
-        heartbeat=_HEARTBEAT[min(workers, 2)],
-        fetch_wait=_FETCH_WAIT,
-        linger=0.0,
-        store="memory://",
-    )
-    # The broker reads a `.env` in its working directory, so it gets an empty one.
-    with tempfile.TemporaryDirectory(prefix="genre-broker-") as folder:
-        process = _start(address, Path(folder))
+    # The broker reads a `.env` in its working directory, so it gets an empty one; state lives and dies with the run.
+    with tempfile.TemporaryDirectory(prefix="genre-") as folder:
+        suited = replace(
+            settings,
+            brokers=address,
+            incarnation=uuid.uuid4().hex[:12],
+            replication=1,
+            session_timeout=_SESSION[min(workers, 2)],
+            heartbeat=_HEARTBEAT[min(workers, 2)],
+            fetch_wait=_FETCH_WAIT,
+            linger=0.0,
+            store="memory://",
+            state=Path(folder) / "state",
+        )
+        (Path(folder) / "broker").mkdir()
+        process = _start(address, Path(folder) / "broker")
         try:
-            await _until_up(suited, process, Path(folder))
+            await _until_up(suited, process, Path(folder) / "broker")
             yield EmbeddedBroker(settings=suited, pid=process.pid)
         finally:
             process.terminate()

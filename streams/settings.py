@@ -57,8 +57,6 @@ class Settings:
     """Threads of a model process; 0 takes the number of cores."""
     rows: int = 16
     """Candidates that one generate worker writes at the same time."""
-    stand_ins: bool = False
-    """Instant stand-ins for encoder and engine: for latency benchmarks and delivery tests only."""
 
     reply_prefixes: str = "replies."
     """Comma-separated prefixes that a client's `reply-to` topic must have."""

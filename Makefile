@@ -1,0 +1,51 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The environment lies outside the checkout, keyed by the checkout's path and by what is installed into it.
+CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/genre
+KEY := $(shell (echo "$(CURDIR)"; cat constraints.txt pyproject.toml) | sha256sum | cut -c1-16)
+ENVIRONMENT := $(CACHE)/environments/$(KEY)
+BIN := $(ENVIRONMENT)/bin
+READY := $(ENVIRONMENT)/.ready
+PYTHON := $(shell command -v python3.11 || command -v python3)
+
+help: ## Say what can be made
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(READY) ## Create the environment and fetch the models
+
+$(READY): constraints.txt pyproject.toml
+	@echo "Creating the environment in $(ENVIRONMENT) (a few minutes, once)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and f"GENRE needs Python 3.11, got {sys.version.split()[0]}")'
+	@rm -rf "$(ENVIRONMENT)" && $(PYTHON) -m venv "$(ENVIRONMENT)"
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[develop]'
+	@$(BIN)/python -m genre_models.weights
+	@touch "$(READY)"
+
+.venv: $(READY)
+	@ln -sfn "$(ENVIRONMENT)" .venv
+
+run: .venv ## Start everything, ask and rate as three users would, and stay up until Ctrl-C
+	@exec $(BIN)/genre up --demo
+
+up: .venv ## Start everything and stay up until Ctrl-C
+	@exec $(BIN)/genre up
+
+test: .venv ## Run the whole suite; needs no running service
+	@$(BIN)/python -m pytest
+
+check: .venv ## Formatting, lint, types and import contracts
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache
+
+format: .venv ## Format the code
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+bench: .venv ## Run the benchmarks of this version
+	@for name in latency startup; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
+
+.PHONY: help install run up test check format bench

@@ -1,0 +1,62 @@
+"""classify: a request comes in, the request with its genre probabilities, language and safety verdict goes out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from schemas.classified import ClassifiedRequest
+from schemas.parts import Failure
+from schemas.requests import GenerationRequest
+from streams.app import RoleApp, bind
+from streams.delivery import Delivery, Outputs
+from streams.headers import expiry, reply_to
+
+DEFAULT_DEADLINE = timedelta(seconds=60)
+LONGEST_DEADLINE = timedelta(minutes=10)
+
+Judge = Callable[[ClassifiedRequest], Awaitable[ClassifiedRequest]]
+
+
+async def classify(
+    requests: AsyncIterator[Delivery[GenerationRequest]], judge: Judge, reply_prefixes: tuple[str, ...]
+) -> Outputs:
+    """Judge every request; one that is too late, or that cannot be judged, travels on with its failure."""
+    async for delivery in requests:
+        with delivery:
+            received = accepted(delivery, reply_prefixes)
+            if received.deadline <= datetime.now(UTC):
+                yield delivery.output(replace(received, failure=expired(received)))
+                continue
+            yield delivery.output(await judge(received))
+
+
+def accepted(delivery: Delivery[GenerationRequest], reply_prefixes: tuple[str, ...]) -> ClassifiedRequest:
+    """The request with its id, deadline and reply address made definite: a function of the record alone."""
+    request = delivery.event
+    headers = delivery.source.headers
+    received = datetime.fromtimestamp(delivery.source.timestamp, UTC)
+    wishes = [moment for moment in (request.deadline, expiry(headers)) if moment is not None]
+    deadline = min([*wishes, received + LONGEST_DEADLINE]) if wishes else received + DEFAULT_DEADLINE
+    request_id = request.request_id or delivery.id.replace("/", "-")
+    return ClassifiedRequest(
+        request_id=request_id,
+        user_id=request.user_id,
+        tenant=request.tenant,
+        request=replace(request, request_id=request_id),
+        received=received,
+        deadline=deadline,
+        reply=reply_to(headers, reply_prefixes),
+    )
+
+
+def expired(request: ClassifiedRequest) -> Failure:
+    """The failure of a request that is past its deadline."""
+    return Failure(code="expired", message=f"The deadline {request.deadline.isoformat()} has passed.")
+
+
+def attach(app: RoleApp, judge: Judge) -> None:
+    """Bind the agent to `requests`."""
+    prefixes = tuple(prefix for prefix in app.genre_settings.reply_prefixes.split(",") if prefix)
+    bind(app, "requests", lambda deliveries: classify(deliveries, judge, prefixes), name="classify")

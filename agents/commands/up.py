@@ -1,0 +1,73 @@
+"""`genre up`: the embedded broker and every role on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import time
+from dataclasses import replace
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from agents.commands import demo as demonstration
+from agents.commands.worker import Role
+from agents.supervisor import Supervisor
+from streams.embedded_broker import embedded_broker
+from streams.running import announced
+from streams.settings import Settings
+from streams.topic_admin import create
+
+console = Console()
+
+
+def up(
+    demo: Annotated[bool, typer.Option(help="Ask and rate as three users would, and show what changed.")] = False,
+    partitions: Annotated[int, typer.Option(help="Partitions of every topic.")] = 1,
+) -> None:
+    """Start everything on this machine, with a Kafka broker in memory, and stay up until Ctrl-C."""
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    asyncio.run(_up(replace(Settings.from_environment(), partitions=partitions), demo))
+
+
+async def _up(given: Settings, demo: bool) -> None:
+    begun = time.monotonic()
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    async with embedded_broker(given) as broker:
+        await create(broker.settings)
+        async with Supervisor(broker.settings, logs=given.state / "logs") as supervisor:
+            with announced(replace(broker.settings, state=given.state)):
+                work = asyncio.create_task(_work(supervisor, broker.settings, demo, begun, stopped))
+                ending = asyncio.create_task(stopped.wait())
+                await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
+                if work.done():
+                    work.result()
+                work.cancel()
+                console.print("stopping ...")
+    console.print("stopped: every process that was started here has ended")
+
+
+async def _work(supervisor: Supervisor, settings: Settings, demo: bool, begun: float, stopped: asyncio.Event) -> None:
+    console.print(f"Kafka (embedded, in memory) at {settings.brokers}")
+    for role in Role:
+        supervisor.start(role.value)
+    await supervisor.ready()
+    supervisor.watch()
+    console.print(f"every role is ready after {time.monotonic() - begun:.1f} s: {', '.join(Role)}")
+    if demo:
+        await demonstration.run(settings, console)
+    console.print(
+        "\nUp until Ctrl-C. In another terminal, for instance:\n"
+        '  genre ask "a joke about dentists" --user ada\n'
+        "  genre rate <candidate> like --user ada\n"
+        "  genre profile ada\n"
+        "  genre tail recommendations",
+        highlight=False,
+    )
+    await stopped.wait()
+
+

@@ -1,0 +1,54 @@
+"""The command line: `genre <command>`. Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 not ready."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+
+from agents.commands import dlq, events, topics
+from agents.commands.ask import ask
+from agents.commands.profile import profile
+from agents.commands.rate import rate
+from agents.commands.tail import tail
+from agents.commands.up import up
+from agents.commands.worker import worker
+from schemas.errors import GenreError, NotReady
+
+cli = typer.Typer(
+    help="GENRE: personalised text generation on Kafka.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+cli.command()(up)
+cli.command()(worker)
+cli.command()(ask)
+cli.command()(rate)
+cli.command()(profile)
+cli.command()(tail)
+cli.add_typer(topics.cli, name="topics")
+cli.add_typer(dlq.cli, name="dlq")
+cli.add_typer(events.cli, name="events")
+
+
+def main() -> None:
+    """Entry point: errors of GENRE become one line on standard error and an exit code."""
+    # aiokafka logs every refused connection; the commands say it in one line of their own.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    try:
+        cli()
+    except GenreError as error:
+        print(f"genre: {error.message}", file=sys.stderr)
+        sys.exit(3 if isinstance(error, NotReady) else 2)
+    except TimeoutError:
+        print("genre: no answer in time; is every role running? `genre up` says so.", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""A plain client of the topics: publishes events, waits for answers, reads a topic. For commands and demonstrations."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Any
+
+from aiokafka import TopicPartition
+
+from schemas.feedback import Feedback
+from schemas.recommendations import Recommendation
+from schemas.requests import GenerationRequest
+from streams.codecs import decode, encode
+from streams.headers import cloud_event, event_id
+from streams.kafka import consumer, producer, reach
+from streams.settings import Settings
+from streams.topics import BY_EVENT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """One record of a topic, as a reader sees it."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: float
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class Client:
+    """An asynchronous context manager: connected inside the block.
+
+    Raises NotReady (no_broker) on entry when no broker answers.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._producer = producer(settings)
+        self._answers: dict[tuple[str, str], asyncio.Future[Recommendation]] = {}
+        self._listening: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Client:
+        await reach(self._settings)
+        await self._producer.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+        await self._producer.stop()
+
+    async def ask(self, request: GenerationRequest, *, within: float = 90.0) -> Recommendation:
+        """Publish a request and wait for its recommendation. Raises TimeoutError after `within` seconds."""
+        request = request if request.request_id else replace(request, request_id=uuid.uuid4().hex)
+        await self._listen()
+        waiting: asyncio.Future[Recommendation] = asyncio.get_running_loop().create_future()
+        self._answers[(request.user_id, request.request_id or "")] = waiting
+        await self.publish(request)
+        async with asyncio.timeout(within):
+            return await waiting
+
+    async def rate(self, feedback: Feedback) -> Feedback:
+        """Publish a reaction; returns it with the feedback id that makes a repeat count once."""
+        known = feedback if feedback.feedback_id else replace(feedback, feedback_id=uuid.uuid4().hex)
+        await self.publish(known)
+        return known
+
+    async def publish(self, event: object) -> None:
+        """Publish an event under its topic's key and wait for the broker."""
+        topic = BY_EVENT[type(event)]
+        headers = cloud_event(
+            topic,
+            ce_id=event_id(topic, topic.identity(event)),
+            source="/genre/client",
+            cause_id=None,
+            correlation_id=getattr(event, "request_id", None),
+        )
+        name = self._settings.topic(topic.name)
+        await self._producer.send_and_wait(name, encode(event), key=topic.key(event).encode(), headers=list(headers))
+
+    async def _listen(self) -> None:
+        if self._listening is not None:
+            return
+        reader = consumer(self._settings)
+        await reader.start()
+        partitions = await _assign(reader, self._settings.topic("recommendations"))
+        await reader.seek_to_end(*partitions)
+        for partition in partitions:
+            await reader.position(partition)
+        self._listening = asyncio.create_task(self._receive(reader))
+
+    async def _receive(self, reader: Any) -> None:
+        try:
+            async for record in reader:
+                answer = decode(record.value, Recommendation)
+                waiting = self._answers.pop((answer.user_id, answer.request_id), None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(answer)
+        finally:
+            await reader.stop()
+
+
+async def read(
+    settings: Settings, topic: str, *, beginning: bool = True, follow: bool = False
+) -> AsyncIterator[Record]:
+    """Records of a topic: up to its present end, or for ever with `follow`. `topic` is the full name."""
+    reader = consumer(settings)
+    await reader.start()
+    try:
+        partitions = await _assign(reader, topic)
+        ends = await reader.end_offsets(partitions)
+        await (reader.seek_to_beginning if beginning else reader.seek_to_end)(*partitions)
+        while follow or any([await reader.position(partition) < ends[partition] for partition in partitions]):
+            for records in (await reader.getmany(timeout_ms=200)).values():
+                for record in records:
+                    yield _record(record)
+    finally:
+        await reader.stop()
+
+
+async def _assign(reader: Any, topic: str) -> list[TopicPartition]:
+    partitions = await _partitions(reader, topic)
+    reader.assign(partitions)
+    return partitions
+
+
+async def _partitions(reader: Any, topic: str) -> list[TopicPartition]:
+    await reader._client.add_topic(topic)
+    numbers = reader.partitions_for_topic(topic) or set()
+    return [TopicPartition(topic, number) for number in sorted(numbers)]
+
+
+def _record(record: Any) -> Record:
+    return Record(
+        topic=record.topic,
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp / 1000,
+        key=record.key,
+        value=record.value,
+        headers=tuple((name, bytes(value or b"")) for name, value in record.headers),
+    )
+
