@@ -59,6 +59,11 @@ class RoleApp(faust.App):
         """What the health page tells."""
         return {"role": self.role, "ready": self.ready}
 
+    async def on_first_start(self) -> None:
+        """Faust makes its data folder, but not the folders above it."""
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+
     async def on_start(self) -> None:
         """Catch up with the topics that this role follows before it joins its group."""
         for follower in self.followers:

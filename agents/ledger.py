@@ -1,0 +1,102 @@
+"""The two tables of the recommend role in words: users, their newest decisions, and which requests are open.
+
+Reading, changing and writing a row happens without an `await` in between, so agents never overwrite each other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+from agents.decision_row import DecisionRow, is_open
+from genre_models.preferences.row import DECISIONS, UserRow
+from genre_models.preferences.signals import digest
+from schemas.errors import ModelError, Rejected
+from schemas.fields import user_key
+from streams.tables import Rows
+
+log = logging.getLogger(__name__)
+
+# The input topics whose offsets a user's row remembers; their places in the row are for ever.
+MARKS = {"classified": 0, "candidates": 1, "feedback": 2, "users": 3}
+
+
+async def _nothing_to_flush() -> None:
+    return None
+
+
+@dataclass(slots=True)
+class Ledger:
+    """`users` and `decisions` are the tables (or dictionaries in tests); `flush` waits for their changelogs."""
+
+    users: Rows
+    decisions: Rows
+    incarnation: int
+    flush: Callable[[], Awaitable[None]] = _nothing_to_flush
+    corrupt_rows: int = 0
+
+    def user(self, key: str) -> UserRow:
+        """The user's row; a new one for somebody unknown. A corrupt row is set aside, counted, and begun anew."""
+        packed = self.users.get(key.encode())
+        if packed is None:
+            return UserRow()
+        try:
+            return UserRow.unpack(packed)
+        except ModelError as error:
+            self.corrupt_rows += 1
+            log.critical("row of %r: %s", key, error)
+            self.users[f"\x00corrupt/{key}".encode()] = packed
+            return UserRow()
+
+    def keep(self, key: str, row: UserRow) -> None:
+        """Write a user's row."""
+        self.users[key.encode()] = row.pack()
+
+    def decision(self, key: str, request_id: str) -> DecisionRow | None:
+        """The decision about a request, while it is remembered."""
+        return self._decision(key, digest(request_id))
+
+    def open(self, key: str, row: UserRow, decision: DecisionRow) -> None:
+        """Remember a new decision, and forget the user's oldest answered one beyond the newest 32.
+
+        Raises Rejected (too_many_open) when 32 requests of the user wait for their answers.
+        """
+        number = digest(decision.request_id)
+        remembering, forgotten = row.remembering(number)
+        for old in forgotten:
+            packed = self.decisions.get(_decision_key(key, old))
+            if packed is not None and is_open(packed):
+                raise Rejected("too_many_open", f"Expected at most {DECISIONS} unanswered requests of one user, got more.")
+        for old in forgotten:
+            self.decisions.pop(_decision_key(key, old), None)
+        self.decisions[_decision_key(key, number)] = decision.pack()
+        self.keep(key, remembering)
+
+    def answer(self, key: str, decision: DecisionRow) -> None:
+        """Store an answered decision."""
+        self.decisions[_decision_key(key, digest(decision.request_id))] = decision.pack()
+
+    def open_decisions(self) -> Iterator[DecisionRow]:
+        """Every decision that waits for its answer."""
+        for packed in list(self.decisions.values()):
+            if is_open(packed):
+                yield DecisionRow.unpack(packed)
+
+    def forget(self, key: str, row: UserRow) -> None:
+        """Delete the decisions of a user."""
+        for number in row.decisions:
+            self.decisions.pop(_decision_key(key, number), None)
+
+    def _decision(self, key: str, number: int) -> DecisionRow | None:
+        packed = self.decisions.get(_decision_key(key, number))
+        return None if packed is None else DecisionRow.unpack(packed)
+
+
+def key_of(event: object) -> str:
+    """The user key of an event that names a user."""
+    return user_key(event.user_id, event.tenant)  # type: ignore[attr-defined]
+
+
+def _decision_key(key: str, number: int) -> bytes:
+    return f"{key}/{number:016x}".encode()

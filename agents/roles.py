@@ -1,0 +1,37 @@
+"""Which agents make a role, and with which models. A role imports only what it needs: `recommend` never sees torch."""
+
+from __future__ import annotations
+
+from streams.app import RoleApp
+from streams.settings import Settings
+
+
+def build(role: str, settings: Settings) -> RoleApp:
+    """The app of a role with its models loaded."""
+    return {"classify": _classify, "recommend": _recommend, "generate": _generate}[role](settings)
+
+
+def _classify(settings: Settings) -> RoleApp:
+    from agents import classify
+    from agents.judge import load_judge
+
+    app = RoleApp("classify", settings)
+    classify.attach(app, load_judge(settings))
+    return app
+
+
+def _recommend(settings: Settings) -> RoleApp:
+    from agents import recommend
+
+    app = RoleApp("recommend", settings)
+    recommend.attach(app)
+    return app
+
+
+def _generate(settings: Settings) -> RoleApp:
+    from agents import generate
+    from agents.writer import load_writer
+
+    app = RoleApp("generate", settings)
+    generate.attach(app, load_writer(settings))
+    return app
