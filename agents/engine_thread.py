@@ -1,0 +1,88 @@
+"""An engine in a thread of its own: the event loop submits rows and awaits what they become."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+from collections.abc import Callable, Sequence
+
+from genre_models.engine import Engine, Finished, Generation, Piece
+
+log = logging.getLogger(__name__)
+
+Events = asyncio.Queue[Piece | Finished]
+
+
+class EngineThread:
+    """Steps an engine in its own thread and hands every row's events to the loop that submitted it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._listeners: dict[str, Callable[[Piece | Finished], None]] = {}
+        self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
+        self._thread.start()
+
+    def submit(self, rows: Sequence[Generation]) -> Events:
+        """Queue rows; their pieces and ends arrive in the returned queue."""
+        loop = asyncio.get_running_loop()
+        events: Events = asyncio.Queue()
+
+        def listen(event: Piece | Finished) -> None:
+            loop.call_soon_threadsafe(events.put_nowait, event)
+
+        def begin() -> None:
+            self._listeners.update({row.id: listen for row in rows})
+            self._engine.submit(rows)
+
+        self._commands.put(begin)
+        return events
+
+    def cancel(self, ids: Sequence[str]) -> None:
+        """Stop rows at the next step; each still ends with a Finished (`cancelled`)."""
+
+        def end() -> None:
+            for each in ids:
+                self._engine.cancel(each)
+
+        self._commands.put(end)
+
+    def stop(self) -> None:
+        """End the thread."""
+        self._commands.put(None)
+
+    def _run(self) -> None:
+        while self._obey():
+            try:
+                events = self._engine.step()
+            except Exception:
+                # The engine answers for bad rows itself; what gets here is a defect, and no row may wait for ever.
+                log.exception("the engine failed; its rows fail")
+                events = self._fail_all()
+            for event in events:
+                self._tell(event)
+
+    def _obey(self) -> bool:
+        """Take all commands that wait; when there is nothing to do, wait for the next one."""
+        while self._engine.idle or not self._commands.empty():
+            command = self._commands.get()
+            if command is None:
+                return False
+            command()
+        return True
+
+    def _fail_all(self) -> list[Piece | Finished]:
+        failed: list[Piece | Finished] = []
+        for each in list(self._listeners):
+            self._engine.cancel(each)
+            failed.append(Finished.failed(each, code="engine_failed", message="The engine failed on this batch."))
+        return failed
+
+    def _tell(self, event: Piece | Finished) -> None:
+        listen = self._listeners.get(event.id)
+        if isinstance(event, Finished):
+            self._listeners.pop(event.id, None)
+        if listen is not None:
+            listen(event)

@@ -1,0 +1,87 @@
+"""What `classify` knows: the encoder, the classifier, the language identifier and the safety gate, in one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+
+from genre_models.classifier import Classification, Classifier
+from genre_models.encoder import Encoder, SentenceEncoder, quantise
+from genre_models.language import LanguageIdentifier
+from genre_models.safety import SafetyGate, neutralise
+from genre_models.taxonomy import Taxonomy
+from schemas.classified import ClassifiedRequest
+from schemas.errors import GenreError
+from schemas.parts import Failure, GenreProbability, Verdict
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Judge:
+    """Judges requests one after the other in a thread of its own, so that the event loop stays free."""
+
+    taxonomy: Taxonomy
+    encoder: Encoder
+    classifier: Classifier
+    languages: LanguageIdentifier
+    gate: SafetyGate
+    thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="judge"))
+
+    async def __call__(self, received: ClassifiedRequest) -> ClassifiedRequest:
+        """The request with all that can be said about it; a failure to say it travels on as `failure`."""
+        return await asyncio.get_running_loop().run_in_executor(self.thread, self._judge, received)
+
+    def _judge(self, received: ClassifiedRequest) -> ClassifiedRequest:
+        try:
+            return self.judged(received)
+        except GenreError as error:
+            return replace(received, failure=Failure(code=error.code, message=error.message))
+        except Exception:
+            log.exception("request %s cannot be judged", received.request_id)
+            return replace(received, failure=Failure(code="classify_failed", message="The request could not be classified."))
+
+    def judged(self, received: ClassifiedRequest) -> ClassifiedRequest:
+        """Genres, language and verdict of one request; its prompt neutralised."""
+        prompt = neutralise(received.request.prompt)
+        known = replace(received, request=replace(received.request, prompt=prompt), verdict=self._verdict(prompt))
+        wish = received.request.genre
+        if wish is not None and "@" not in wish and wish not in self.taxonomy:
+            message = f"Expected a genre of the taxonomy, got '{wish}'; `genre genres` lists them."
+            return replace(known, failure=Failure(code="unknown_genre", message=message))
+        embedding = self.encoder.encode([prompt])[0]
+        language = self.languages.identify(prompt)
+        return replace(
+            known,
+            embedding=quantise(embedding),
+            language=received.request.language or language.code,
+            language_confidence=1.0 if received.request.language else language.confidence,
+            **self._genres(wish, self.classifier.predict_one(embedding)),
+        )
+
+    def _genres(self, wish: str | None, found: Classification) -> dict[str, object]:
+        if wish is not None:
+            genre = wish.partition("@")[0]
+            return {"genres": (GenreProbability(genre=genre, probability=1.0),), "family": self.taxonomy.family_of(genre)}
+        genres = tuple(GenreProbability(genre=genre, probability=probability) for genre, probability in found.genres)
+        return {"genres": genres, "family": found.family, "fallback": found.fallback}
+
+    def _verdict(self, prompt: str) -> Verdict:
+        verdict = self.gate.check_request(prompt)
+        return Verdict(allowed=verdict.allowed, code=verdict.code, reason=verdict.reason)
+
+
+def load_judge(settings: Settings) -> Judge:
+    """The judge with the real models; takes about two seconds. Raises ModelError when they are not prepared."""
+    taxonomy = Taxonomy.load()
+    encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.threads)
+    return Judge(
+        taxonomy=taxonomy,
+        encoder=encoder,
+        classifier=Classifier.fit(taxonomy, encoder),
+        languages=LanguageIdentifier(),
+        gate=SafetyGate(),
+    )

@@ -1,0 +1,214 @@
+"""What `generate` writes with: rows for the engine from a task's arms, and candidates from what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from agents.engine_thread import EngineThread, Events
+from agents.ledger import key_of
+from genre_models.classifier import Classifier
+from genre_models.encoder import Encoder
+from genre_models.engine import Finished, Generation, Piece
+from genre_models.preferences.styles import STYLES
+from genre_models.projection import project
+from genre_models.safety import SafetyGate
+from genre_models.taxonomy import Taxonomy
+from schemas.candidates import Candidate, CandidateSet
+from schemas.generations import ArmTask, GenerationTask
+from schemas.parts import Failure, Usage, Verdict
+from schemas.progress import Progress
+from schemas.requests import Cancel
+
+log = logging.getLogger(__name__)
+
+_REMEMBERED_CANCELLATIONS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextJudge:
+    """Says of every text how much it reads like its genre, where it lies, and whether it may be shown."""
+
+    encoder: Encoder
+    classifier: Classifier
+    gate: SafetyGate
+
+    def candidates(self, task: GenerationTask, ends: dict[int, Finished]) -> tuple[Candidate, ...]:
+        """One candidate an arm, in the arms' order."""
+        embeddings = self.encoder.encode([ends[arm.index].text for arm in task.arms])
+        return tuple(
+            self._candidate(arm, ends[arm.index], embedding) for arm, embedding in zip(task.arms, embeddings, strict=True)
+        )
+
+    def _candidate(self, arm: ArmTask, end: Finished, embedding: object) -> Candidate:
+        verdict = self.gate.check_text(end.text, arm.genre)
+        return Candidate(
+            index=arm.index,
+            text=end.text,
+            finish=end.reason,
+            logprob=min(end.logprob, 0.0),
+            tokens=end.tokens_out,
+            projection=tuple(float(value) for value in project(embedding)),
+            text_probability=self.classifier.text_probability(embedding, arm.genre) if arm.genre else 0.0,
+            verdict=Verdict(allowed=verdict.allowed, code=verdict.code, reason=verdict.reason),
+            failure=Failure(code=end.code, message=end.message or "") if end.code else None,
+        )
+
+
+class EngineWriter:
+    """Writes the candidates of many requests at a time on one engine.
+
+    `limit` is the number of rows that may be in the engine or wait for it; beyond it, tasks stay in Kafka.
+    """
+
+    def __init__(self, engine: EngineThread, judge: TextJudge, taxonomy: Taxonomy, *, limit: int, base: str) -> None:
+        self._engine = engine
+        self._judge = judge
+        self._taxonomy = taxonomy
+        self._limit = limit
+        self._base = base
+        self._rows = 0
+        self._freed = asyncio.Condition()
+        self._judging = ThreadPoolExecutor(1, thread_name_prefix="text-judge")
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
+        self._writing: dict[str, tuple[str, ...]] = {}
+
+    async def room(self, task: GenerationTask) -> None:
+        """Reserve rows for a task, waiting until there is room; a task larger than the limit waits for an empty engine."""
+        wanted = len(task.arms)
+        async with self._freed:
+            await self._freed.wait_for(lambda: self._rows == 0 or self._rows + wanted <= self._limit)
+            self._rows += wanted
+
+    def cancel(self, _key: str, cancellation: Cancel | None) -> None:
+        """Stop a request that is being written, or refuse it when it comes."""
+        if cancellation is None:
+            return
+        identity = f"{key_of(cancellation)}/{cancellation.request_id}"
+        self._cancelled[identity] = None
+        while len(self._cancelled) > _REMEMBERED_CANCELLATIONS:
+            self._cancelled.popitem(last=False)
+        self._engine.cancel(self._writing.get(identity, ()))
+
+    async def write(self, task: GenerationTask) -> AsyncIterator[Progress | CandidateSet]:
+        """Pieces for tasks that stream, then the one CandidateSet: texts, or why there are none."""
+        begun = time.monotonic()
+        identity = f"{key_of(task)}/{task.request_id}"
+        rows = [self._row(task, arm) for arm in task.arms]
+        self._writing[identity] = tuple(row.id for row in rows)
+        ends: dict[int, Finished] = {}
+        try:
+            events = self._submit(task, rows, identity)
+            async for event in self._events(task, events, ends):
+                yield event
+            yield await self._finished(task, ends, time.monotonic() - begun)
+        except _Stopped as stopped:
+            yield self._failed(task, stopped.failure)
+        except Exception:
+            log.exception("request %s cannot be written", task.request_id)
+            yield self._failed(task, Failure(code="generate_failed", message="The texts could not be written."))
+        finally:
+            self._writing.pop(identity, None)
+            await self._free(len(rows))
+
+    def _submit(self, task: GenerationTask, rows: list[Generation], identity: str) -> Events:
+        if identity in self._cancelled:
+            raise _Stopped("cancelled", "The client cancelled the request.")
+        if task.deadline <= datetime.now(UTC):
+            raise _Stopped("expired", "The deadline passed before writing began.")
+        return self._engine.submit(rows)
+
+    async def _events(self, task: GenerationTask, events: Events, ends: dict[int, Finished]) -> AsyncIterator[Progress]:
+        sequences = [0] * len(task.arms)
+        while len(ends) < len(task.arms):
+            event = await self._next(task, events)
+            index = int(event.id.rpartition("/")[2])
+            if isinstance(event, Finished):
+                ends[index] = event
+            elif task.stream:
+                yield _piece(task, index, sequences[index], event)
+                sequences[index] += 1
+
+    async def _next(self, task: GenerationTask, events: Events) -> Piece | Finished:
+        left = (task.deadline - datetime.now(UTC)).total_seconds()
+        try:
+            return await asyncio.wait_for(events.get(), max(left, 0.0))
+        except TimeoutError:
+            self._engine.cancel([_row_id(task, arm) for arm in task.arms])
+            raise _Stopped("expired", "The deadline passed while the texts were written.") from None
+
+    async def _finished(self, task: GenerationTask, ends: dict[int, Finished], seconds: float) -> CandidateSet:
+        if f"{key_of(task)}/{task.request_id}" in self._cancelled:
+            raise _Stopped("cancelled", "The client cancelled the request.")
+        loop = asyncio.get_running_loop()
+        candidates = await loop.run_in_executor(self._judging, self._judge.candidates, task, ends)
+        failures = [candidate.failure for candidate in candidates if candidate.failure is not None]
+        usage = Usage(
+            tokens_in=sum(end.tokens_in for end in ends.values()),
+            tokens_out=sum(end.tokens_out for end in ends.values()),
+            seconds=round(seconds, 3),
+        )
+        return CandidateSet(
+            request_id=task.request_id,
+            user_id=task.user_id,
+            tenant=task.tenant,
+            candidates=candidates,
+            usage=usage,
+            base=self._base,
+            failure=failures[0] if len(failures) == len(candidates) else None,
+        )
+
+    def _failed(self, task: GenerationTask, failure: Failure) -> CandidateSet:
+        return CandidateSet(
+            request_id=task.request_id, user_id=task.user_id, tenant=task.tenant, base=self._base, failure=failure
+        )
+
+    def _row(self, task: GenerationTask, arm: ArmTask) -> Generation:
+        genre = self._taxonomy.genres.get(arm.genre) if arm.genre else None
+        style = STYLES[arm.style].line if arm.style in STYLES else ""
+        return Generation(
+            id=_row_id(task, arm),
+            instruction=" ".join(line for line in (genre.instruction if genre else "", style, *task.lines) if line),
+            prompt=task.prompt,
+            adapter=arm.adapter,
+            blend=tuple((part.adapter, part.weight) for part in arm.blend),
+            max_tokens=task.max_tokens,
+            temperature=task.temperature,
+            top_p=task.top_p,
+            seed=arm.seed,
+        )
+
+    async def _free(self, rows: int) -> None:
+        async with self._freed:
+            self._rows -= rows
+            self._freed.notify_all()
+
+
+class _Stopped(Exception):
+    """Writing ended without texts, for a reason that the client is told."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code)
+        self.failure = Failure(code=code, message=message)
+
+
+def _row_id(task: GenerationTask, arm: ArmTask) -> str:
+    return f"{key_of(task)}/{task.request_id}/{arm.index}"
+
+
+def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Progress:
+    return Progress(
+        kind="piece",
+        request_id=task.request_id,
+        user_id=task.user_id,
+        tenant=task.tenant,
+        index=index,
+        sequence=sequence,
+        text=piece.text,
+    )
