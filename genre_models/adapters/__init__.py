@@ -1,0 +1,21 @@
+"""LoRA adapters as immutable, verified folders. Nothing here imports torch: planners only need names."""
+
+from __future__ import annotations
+
+from genre_models.adapters.card import AdapterCard, Lineage
+from genre_models.adapters.name import AdapterName
+from genre_models.adapters.sites import BaseSpec
+from genre_models.adapters.store import AdapterStore, add_starters
+from genre_models.adapters.verification import Adapter, digest_of, read_adapter
+
+__all__ = [
+    "Adapter",
+    "AdapterCard",
+    "AdapterName",
+    "AdapterStore",
+    "BaseSpec",
+    "Lineage",
+    "add_starters",
+    "digest_of",
+    "read_adapter",
+]

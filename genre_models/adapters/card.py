@@ -1,0 +1,42 @@
+"""`genre.json`: what an adapter is for, what it was made from, and how good it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import msgspec
+
+from schemas.errors import ModelError
+
+GenreId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lineage:
+    """Where the weights come from: parent adapter, digest of the training texts, and the recipe that made them."""
+
+    data: Sha256
+    recipe: dict[str, Any] = field(default_factory=dict)
+    parent: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdapterCard:
+    """The contents of `genre.json`; `base` is the fingerprint of the model that the adapter was trained on."""
+
+    genre: GenreId
+    family: GenreId
+    base: Sha256
+    lineage: Lineage
+    metrics: dict[str, float]
+    licence: str
+
+
+def read_card(data: bytes) -> AdapterCard:
+    """Raises ModelError `adapter_config`."""
+    try:
+        return msgspec.json.decode(data, type=AdapterCard)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ModelError("adapter_config", f"expected genre.json as AdapterCard describes it, got: {error}") from error

@@ -1,0 +1,74 @@
+"""A folder of adapters, each under its own name: what lies there was verified on its way in."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+from genre_models.adapters.name import PATTERN, AdapterName
+from genre_models.adapters.sites import BaseSpec
+from genre_models.adapters.verification import Adapter, check_adapter, read_adapter, read_files
+from schemas.errors import ModelError
+
+STARTER = Path(__file__).parent / "starter"
+
+
+class AdapterStore:
+    """Content-addressed adapters below `root`, all for one base model.
+
+    Several processes may share a root: a folder appears complete or not at all, and never changes.
+    """
+
+    def __init__(self, root: Path, base: BaseSpec) -> None:
+        self.root = root.expanduser()
+        self.base = base
+
+    def names(self) -> list[AdapterName]:
+        """Every adapter here, ordered by genre and digest."""
+        if not self.root.is_dir():
+            return []
+        return sorted(AdapterName.parse(path.name) for path in self.root.iterdir() if PATTERN.fullmatch(path.name))
+
+    def newest(self, genre: str) -> AdapterName | None:
+        """The adapter of a genre that was added last, or None."""
+        of_genre = [name for name in self.names() if name.genre == genre]
+        return max(of_genre, key=lambda name: (self.path(name).stat().st_mtime_ns, name), default=None)
+
+    def path(self, name: AdapterName) -> Path:
+        """The folder of an adapter that is here. Raises ModelError `adapter_missing` or `adapter_path`."""
+        path = self.root / str(AdapterName.parse(str(name)))
+        if not path.is_dir():
+            raise ModelError("adapter_missing", f"expected an adapter in the store, got {name}, which is not there")
+        if path.resolve().parent != self.root.resolve():
+            raise ModelError("adapter_path", f"expected {name} inside the store, got a link out of it")
+        return path
+
+    def verified(self, name: AdapterName) -> Adapter:
+        """Read an adapter, checked again from its bytes: a disk can rot and a folder be tampered with."""
+        return read_adapter(self.path(name), self.base, name.digest)
+
+    def add(self, folder: Path, digest: str | None = None) -> AdapterName:
+        """Verify `folder`, and its digest where one was announced, and copy it in; adding it again changes nothing."""
+        files = read_files(folder)
+        name = check_adapter(files, self.base, digest).name
+        if not (self.root / str(name)).is_dir():
+            self._write(name, files)
+        return name
+
+    def _write(self, name: AdapterName, files: dict[str, bytes]) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=self.root))
+        try:
+            for file, content in files.items():
+                (partial / file).write_bytes(content)
+            partial.replace(self.root / str(name))
+        except OSError:
+            shutil.rmtree(partial, ignore_errors=True)
+            if not (self.root / str(name)).is_dir():  # else another process added the same bytes first
+                raise
+
+
+def add_starters(store: AdapterStore) -> list[AdapterName]:
+    """Put the adapters that come with GENRE into `store`."""
+    return [store.add(folder) for folder in sorted(STARTER.iterdir()) if folder.is_dir()]

@@ -1,0 +1,79 @@
+"""What an engine takes and gives back: the interface that every backend keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from genre_models.engine.prompt import Prompt
+
+Reason = Literal["stop", "length", "cancelled", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Generation:
+    """One text to write. The same row with the same seed gives the same text, whatever runs beside it.
+
+    `adapter` is an adapter's name (`genre@digest12`) or None for the base model; `blend` is (name, weight) pairs and
+    excludes `adapter`. `temperature` 0 is greedy; above it, the 64 likeliest tokens are cut at `top_p` and sampled.
+    """
+
+    id: str
+    prompt: Prompt
+    adapter: str | None = None
+    blend: tuple[tuple[str, float], ...] = ()
+    max_tokens: int = 64
+    temperature: float = 0.8
+    top_p: float = 0.95
+    seed: int = 0
+    stop: tuple[str, ...] = ()
+
+    @property
+    def mixture(self) -> tuple[tuple[str, float], ...]:
+        """(adapter name, weight) pairs, empty for the base model."""
+        return ((self.adapter, 1.0),) if self.adapter else self.blend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """Text that a row has just added; the pieces of a row, joined, are its finished text."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """The end of a row, exactly one for each that was submitted.
+
+    `logprob` is the mean natural log-probability of the written tokens at temperature 1, 0.0 where none was written;
+    `tokens_cut` counts prompt tokens dropped from the middle to fit. `code` and `message` are set when it failed.
+    """
+
+    id: str
+    text: str
+    reason: Reason
+    logprob: float
+    tokens_in: int
+    tokens_out: int
+    tokens_cut: int = 0
+    code: str | None = None
+    message: str | None = None
+
+
+class Engine(Protocol):
+    """Writes many rows at once; driven by one thread, which calls `step` while the engine is not idle."""
+
+    def submit(self, rows: Sequence[Generation]) -> None:
+        """Queue rows; returns at once. A row that cannot be written fails in a later step. Ids are unique."""
+
+    def step(self) -> list[Piece | Finished]:
+        """Advance the running rows by one token each; returns what came of it."""
+
+    def cancel(self, id: str) -> None:
+        """Stop a row: the next step finishes it as `cancelled`. Unknown and finished ids are ignored."""
+
+    @property
+    def idle(self) -> bool:
+        """True when no row waits or runs."""
