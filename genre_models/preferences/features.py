@@ -1,0 +1,178 @@
+"""What the preference model sees of an arm and of a text: one recipe with a version, always the same `DIMENSION`
+numbers.
+
+Genres, adapters and context tags enter by hashing, so those that appear at run time need no new column. An arm before
+its text exists and the text itself share all columns: what is learned from texts steers the next choice of arms.
+
+block        size  what
+bias            1  1
+family          5  unit code of the family
+genre          18  unit code of the genre, leaning towards its description where there is one
+adapter         1  +1 or -1 by adapter version, so that two versions of one genre compete; 0 for the base model
+styled          1  1 when a style other than `plain` was asked for
+attributes      8  half what the style intends, half what the text shows (`text_attributes`)
+embedding       8  direction of the projected embedding of the text; 0 before there is one
+fit             3  log-odds of the genre for the request, log-odds that the text reads as its genre, model score
+context         3  unit codes of (tag, family) and (tag, style): a tag alone is equal for all candidates
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from math import log, sqrt, tanh
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from genre_models.preferences.styles import PLAIN, STYLES
+from genre_models.preferences.text_attributes import ATTRIBUTES, text_attributes
+
+FEATURES_VERSION = 1
+PROJECTION = 8
+
+_SIZES = {
+    "bias": 1,
+    "family": 5,
+    "genre": 18,
+    "adapter": 1,
+    "styled": 1,
+    "attributes": len(ATTRIBUTES),
+    "embedding": PROJECTION,
+    "fit": 3,
+    "context": 3,
+}
+
+
+def _blocks() -> dict[str, slice]:
+    blocks, start = {}, 0
+    for name, size in _SIZES.items():
+        blocks[name] = slice(start, start + size)
+        start += size
+    return blocks
+
+
+BLOCKS: Mapping[str, slice] = MappingProxyType(_blocks())
+DIMENSION = sum(_SIZES.values())
+
+Features = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arm:
+    """One way to write an answer.
+
+    `genre` and `family` are None where only the family, or not even that, is known; `adapter` is None for the base
+    model, `style` None for plain; `probability` in [0, 1] is the classifier's for the genre; `description`, where
+    known, is a projection of the embedding of the genre's description (any length). A `blend` names adapters with
+    weights that sum to 1; it lies between their genres.
+    """
+
+    genre: str | None
+    family: str | None
+    adapter: str | None = None
+    style: str | None = None
+    probability: float = 1.0
+    description: tuple[float, ...] | None = None
+    blend: tuple[tuple[str, float], ...] = ()
+
+
+def arm_features(arm: Arm, context: Mapping[str, str] | None = None) -> Features:
+    """float32 [DIMENSION], each in [-1, 1]: the arm before its text exists."""
+    phi = np.zeros(DIMENSION, np.float32)
+    style = STYLES.get(arm.style or PLAIN, STYLES[PLAIN])
+    phi[BLOCKS["bias"]] = 1.0
+    if arm.family is not None:
+        phi[BLOCKS["family"]] = code("family", arm.family, _SIZES["family"])
+    phi[BLOCKS["genre"]] = _genres_of(arm)
+    phi[BLOCKS["adapter"]] = 0.0 if arm.adapter is None else np.sign(code("adapter", arm.adapter, 1)[0])
+    phi[BLOCKS["styled"]] = float(style.id != PLAIN)
+    phi[BLOCKS["attributes"]] = [0.5 * style.intent.get(name, 0.0) for name in ATTRIBUTES]
+    phi[BLOCKS["fit"]] = _log_odds(arm.probability), 0.0, 0.0
+    phi[BLOCKS["context"]] = _context_code(arm.family or "", style.id, context or {})
+    return phi
+
+
+def candidate_features(
+    arm: Arm,
+    text: str,
+    projection: Sequence[float] | None = None,
+    text_probability: float | None = None,
+    model_score: float | None = None,
+    context: Mapping[str, str] | None = None,
+) -> Features:
+    """float32 [DIMENSION], each in [-1, 1]: the arm with its text.
+
+    `projection` holds `PROJECTION` floats (any scale), `text_probability` in [0, 1] says how surely the text reads as
+    its genre, `model_score` is the mean log-probability of its tokens (<= 0). What is unknown counts as ordinary.
+    """
+    phi = arm_features(arm, context)
+    measured = text_attributes(text)
+    phi[BLOCKS["attributes"]] += [0.5 * measured[name] for name in ATTRIBUTES]
+    phi[BLOCKS["embedding"]] = _direction(projection)
+    phi[BLOCKS["fit"]][1:] = (
+        0.0 if text_probability is None else _log_odds(text_probability),
+        0.0 if model_score is None else tanh((model_score + 2.5) / 1.5),  # -2.5: an ordinary text of a 135M model
+    )
+    return phi
+
+
+def genre_code(genre: str, description: Sequence[float] | None = None) -> Features:
+    """float32 [18] of length 1; genres with like descriptions lean the same way (cosine up to 0.3)."""
+    own = code("genre", genre, _SIZES["genre"])
+    if not description:
+        return own
+    towards = np.asarray(description, np.float32) @ _mixing(len(description), _SIZES["genre"])
+    return _unit(sqrt(0.7) * own + sqrt(0.3) * _unit(towards))
+
+
+def _genres_of(arm: Arm) -> Features:
+    if arm.blend:
+        return sum((weight * genre_code(name.partition("@")[0]) for name, weight in arm.blend), _no_genre())
+    return _no_genre() if arm.genre is None else genre_code(arm.genre, arm.description)
+
+
+def _no_genre() -> Features:
+    return np.zeros(_SIZES["genre"], np.float32)
+
+
+@lru_cache(maxsize=8192)
+def code(kind: str, name: str, size: int) -> Features:
+    """float32 [size] of length 1, a function of the names alone: near orthogonal for different names, read-only."""
+    digest = blake2b(f"{FEATURES_VERSION}/{kind}/{name}".encode(), digest_size=2 * size).digest()
+    unit = _unit(np.frombuffer(digest, "<u2").astype(np.float32) - 32767.5)
+    unit.setflags(write=False)
+    return unit
+
+
+@lru_cache(maxsize=8)
+def _mixing(rows: int, size: int) -> Features:
+    return np.stack([code("description", str(row), size) for row in range(rows)])
+
+
+def _context_code(family: str, style: str, context: Mapping[str, str]) -> Features:
+    total = np.zeros(_SIZES["context"], np.float32)
+    for key, value in sorted(context.items()):
+        for other in (family, style):
+            total += code("context", f"{key}={value}/{other}", len(total))
+    return total / max(1.0, float(np.linalg.norm(total)))
+
+
+def _direction(projection: Sequence[float] | None) -> Features:
+    if projection is None:
+        return np.zeros(PROJECTION, np.float32)
+    return _unit(np.asarray(projection, np.float32))
+
+
+def _unit(vector: Features) -> Features:
+    length = float(np.linalg.norm(vector))
+    return vector / length if length > 0 else vector
+
+
+def _log_odds(probability: float) -> float:
+    """Squeezed to [-1, 1]: 0 at one half, 0.25 at 0.73, 0.5 at 0.9, 0.82 at 0.99."""
+    bounded = min(max(probability, 1e-4), 1 - 1e-4)
+    return tanh(log(bounded / (1 - bounded)) / 4)

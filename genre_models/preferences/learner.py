@@ -1,0 +1,230 @@
+"""Learning as a pure function: a row, a signal and the decision it speaks about give the next row.
+
+The contribution of one decision to the sums is a function of the *set* of its signals: the winner of every slot, capped
+for every candidate, at its own time. A new signal therefore takes the decision's old contribution out and puts its new
+one in - which makes repeats, corrections, retractions and late arrivals the same operation, in any order.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from genre_models.preferences.drift import FRESH
+from genre_models.preferences.moments import SCALE, Floats, moments
+from genre_models.preferences.row import ALARMS, ENTRY, EVERY_CANDIDATE, HALF_LIFE, RING, Sums, UserRow
+from genre_models.preferences.signals import CANDIDATE_CAP, RULES, SIGNALS_VERSION, Kind, Signal, examination
+from schemas.errors import Rejected
+
+# After a change of taste the past counts an eighth: a power of two, so that halving stays exact.
+ALARM_DAMPING = 1 / 8
+CLOCK_TOLERANCE = 300
+_LIMIT = int(0.9 * 2**31)
+
+Outcome = Literal["learned", "duplicate", "retracted", "erased", "ignored"]
+
+_ENTRY = struct.Struct("<QQIBBHff")
+
+
+class Entry(NamedTuple):
+    """One applied signal in the ring, in the order of `row.ENTRY`."""
+
+    id: int
+    decision: int
+    time: int
+    candidate: int
+    kind: int
+    version: int
+    weight: float
+    target: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Shown:
+    """What a decision showed: `features` [k, DIMENSION] of its candidates, the `positions` [k] they stood at (0 is the
+    top) and the scores that were `predicted` for them [k]."""
+
+    decision: int
+    features: Floats
+    positions: Sequence[int]
+    predicted: Sequence[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learned:
+    """The next row and what happened; `alarm` is the time in seconds at which the taste was found to have changed."""
+
+    row: UserRow
+    outcome: Outcome
+    alarm: int | None = None
+
+
+def learn(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned:
+    """Apply one signal. `now` is the time of the record that brought it, in seconds.
+
+    A signal from the future counts as of now. Raises Rejected `unknown_candidate`, `preference_saturated`.
+    """
+    signal = _at_most(signal, now)
+    if signal.time <= row.erased_at:
+        return Learned(row=row, outcome="erased")
+    if _find(row, signal.id) is not None:
+        return Learned(row=row, outcome="duplicate")
+    if signal.candidate is not None and not 0 <= signal.candidate < len(shown.features):
+        raise Rejected(
+            "unknown_candidate", f"the request has candidates 0 to {len(shown.features) - 1}, got {signal.candidate}"
+        )
+    row = _advanced(row, signal.time)
+    changed = _exchanged(row, shown, _entry(signal))
+    return _watched(replace(changed, last=max(row.last, signal.time), reactions=row.reactions + 1), signal, shown)
+
+
+def retract(row: UserRow, signal_id: int, shown: Shown, now: float) -> Learned:
+    """Take one signal back as if it had never come; one that comes later is void. Raises Rejected
+    `retract_mismatch`."""
+    found = _find(row, signal_id)
+    if found is None:
+        return Learned(
+            row=replace(row, ring=_pushed(row.ring, _void(signal_id, shown.decision, int(now)))), outcome="retracted"
+        )
+    if found.kind == Kind.VOID:
+        return Learned(row=row, outcome="duplicate")
+    if found.decision != shown.decision:
+        raise Rejected("retract_mismatch", "the feedback to retract belongs to another request than the one named")
+    changed = _exchanged(row, shown, _void(signal_id, found.decision, found.time))
+    return Learned(row=replace(changed, reactions=max(0, row.reactions - 1)), outcome="retracted")
+
+
+def decision_of(row: UserRow, signal_id: int) -> int | None:
+    """The decision that a remembered signal speaks about: its features are needed to retract it."""
+    found = _find(row, signal_id)
+    return None if found is None else found.decision
+
+
+def damped(row: UserRow, alarm: int) -> UserRow:
+    """The row after a change of taste at `alarm` (seconds): what came before counts an eighth."""
+    if alarm in row.alarms:
+        return row
+    sums = np.rint(row.sums * ALARM_DAMPING).astype(np.int32)
+    return replace(row, sums=sums, alarms=(*row.alarms, alarm)[-ALARMS:], detector=FRESH)
+
+
+def _watched(row: UserRow, signal: Signal, shown: Shown) -> Learned:
+    """Verdicts on one candidate, and uses of it, go to the drift detector."""
+    if signal.candidate is None or signal.weight < 0.7 or signal.kind is Kind.HISTORY:
+        return Learned(row=row, outcome="learned")
+    detector, drifted = row.detector.updated(signal.target - shown.predicted[signal.candidate])
+    if not drifted:
+        return Learned(row=replace(row, detector=detector), outcome="learned")
+    return Learned(row=damped(row, row.last), outcome="learned", alarm=row.last)
+
+
+def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> UserRow:
+    """The row with `entry` in the ring (in place of the one with its id) and the decision's contribution renewed."""
+    before = _of_decision(row, shown.decision)
+    after = [other for other in before if other.id != entry.id] + [entry]
+    sums = row.sums + _contribution(row, after, shown) - _contribution(row, before, shown)
+    if np.abs(sums).max() > _LIMIT:
+        raise Rejected(
+            "preference_saturated", "this user has reacted more often than a row can hold; wait for the past to fade"
+        )
+    return replace(row, sums=sums.astype(np.int32), ring=_pushed(row.ring, entry))
+
+
+def _contribution(row: UserRow, entries: Iterable[Entry], shown: Shown) -> npt.NDArray[np.int64]:
+    """int64 [size(d)]: what a set of signals about one decision adds to the sums."""
+    directions, targets, weights = [], [], []
+    for candidate, winners in _winners(entries, shown).items():
+        cap = min(1.0, CANDIDATE_CAP / max(1e-9, sum(weight for _, weight in winners)))
+        for entry, weight in winners:
+            directions.append(_direction(shown, candidate, entry.kind))
+            targets.append(entry.target)
+            weights.append(weight * cap * _kappa(row, entry.time))
+    if not directions:
+        return np.zeros(len(row.sums), np.int64)
+    flat = moments(np.asarray(directions, np.float64), np.asarray(targets), np.asarray(weights))
+    return np.rint(flat * SCALE).astype(np.int64)
+
+
+def _winners(entries: Iterable[Entry], shown: Shown) -> dict[int, list[tuple[Entry, float]]]:
+    """The signal in force of every slot of every candidate, with its weight; in one order, whatever order they came
+    in."""
+    best: dict[tuple[int, str], tuple[tuple[int, int, int], Entry]] = {}
+    for entry in entries:
+        if entry.kind != Kind.VOID:
+            slot, rank, _ = RULES[Kind(entry.kind)]
+            key, order = (entry.candidate, slot), (rank, entry.time, entry.id)
+            if key not in best or best[key][0] < order:
+                best[key] = order, entry
+    winners: dict[int, list[tuple[Entry, float]]] = {}
+    for (candidate, _), (_, entry) in sorted(best.items()):
+        for each in range(len(shown.features)) if candidate == EVERY_CANDIDATE else (candidate,):
+            winners.setdefault(each, []).append((entry, _weight(entry, shown.positions[each])))
+    return winners
+
+
+def _weight(entry: Entry, position: int) -> float:
+    """Asking again blames a candidate as far as it was likely read."""
+    return entry.weight * (examination(position) if entry.kind == Kind.REGENERATE else 1.0)
+
+
+def _direction(shown: Shown, candidate: int, kind: int) -> Floats:
+    """[d]: the candidate's features; for a choice, how they differ from the mean of those it was chosen over."""
+    features = shown.features
+    if kind != Kind.CHOOSE or len(features) == 1:
+        return features[candidate]
+    others = (features.sum(axis=0, dtype=np.float64) - features[candidate]) / (len(features) - 1)
+    return features[candidate] - others
+
+
+def _kappa(row: UserRow, time: int) -> float:
+    """Weight of a reaction at `time` in the sums of `row`: forward decay, and one damping for every later alarm."""
+    alarms = sum(time <= alarm for alarm in row.alarms)
+    return 2.0 ** (time / HALF_LIFE - row.epoch - 1) * ALARM_DAMPING**alarms
+
+
+def _advanced(row: UserRow, time: int) -> UserRow:
+    epoch = time // HALF_LIFE
+    if epoch <= row.epoch:
+        return row
+    sums: Sums = np.rint(row.sums * 2.0 ** (row.epoch - epoch)).astype(np.int32)
+    return replace(row, sums=sums, epoch=epoch)
+
+
+def _at_most(signal: Signal, now: float) -> Signal:
+    latest = int(now) + CLOCK_TOLERANCE
+    if 0 <= signal.time <= latest:
+        return signal
+    return replace(signal, time=min(max(signal.time, 0), int(now)))
+
+
+def _entry(signal: Signal) -> Entry:
+    candidate = EVERY_CANDIDATE if signal.candidate is None else signal.candidate
+    weight, target = np.float32(signal.weight), np.float32(signal.target)  # as the ring will hold them
+    return Entry(
+        signal.id, signal.decision, signal.time, candidate, signal.kind, SIGNALS_VERSION, float(weight), float(target)
+    )
+
+
+def _void(signal_id: int, decision: int, time: int) -> Entry:
+    return Entry(signal_id, decision, time, EVERY_CANDIDATE, Kind.VOID, SIGNALS_VERSION, 0.0, 0.0)
+
+
+def _find(row: UserRow, signal_id: int) -> Entry | None:
+    at = np.flatnonzero(row.ring["id"] == np.uint64(signal_id))
+    return Entry(*row.ring[at[0]].item()) if len(at) else None
+
+
+def _of_decision(row: UserRow, decision: int) -> list[Entry]:
+    return [Entry(*entry) for entry in row.ring[row.ring["decision"] == np.uint64(decision)].tolist()]
+
+
+def _pushed(ring: npt.NDArray[np.void], entry: Entry) -> npt.NDArray[np.void]:
+    """The ring with the entry last, in place of an older one with its id; the oldest leaves when it is full."""
+    kept = ring[ring["id"] != np.uint64(entry.id)]
+    data = kept[-(RING - 1) :].tobytes() + _ENTRY.pack(*entry)
+    return np.frombuffer(data, ENTRY)

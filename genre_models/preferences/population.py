@@ -1,0 +1,83 @@
+"""All users of one tenant as sums: whole numbers, so partitions add up exactly and a user who leaves takes exactly
+theirs.
+
+The prior mean is where the users' sums point:
+G = G_0 + sum s_u A_u,  g = G_0 mu_0 + sum s_u b_u,  mu = G^-1 g,  V = sigma^2 G^-1.
+s_u = 1 / (1 + n_u / SHARE) is what a user's reactions are worth when users differ: however much one user reacts, they
+count as fewer than `SHARE` reactions.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from genre_models.preferences.features import DIMENSION, FEATURES_VERSION
+from genre_models.preferences.moments import SCALE, Floats, Integers, gram, moment, size
+from genre_models.preferences.posterior import Prior
+from genre_models.preferences.row import UserRow
+from schemas.errors import ModelError
+
+SHARE = 6.0
+
+_HEADER = struct.Struct("<BHHQ")
+_VERSION = 1
+
+
+def _nothing() -> Integers:
+    return np.zeros(size(DIMENSION), np.int64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Population:
+    """`sums` int64 [size(DIMENSION)] over `users` who have reacted; `+` joins partitions."""
+
+    users: int = 0
+    sums: Integers = field(default_factory=_nothing)
+
+    def __add__(self, other: Population) -> Population:
+        return Population(self.users + other.users, self.sums + other.sums)
+
+    def exchanged(self, old: UserRow | None, new: UserRow | None) -> Population:
+        """The population after a user's row changed; None where there is no row."""
+        before, after = contribution(old), contribution(new)
+        users = self.users + int(after[-1] > 0) - int(before[-1] > 0)
+        return Population(users, self.sums + after - before)
+
+    def prior(self, base: Prior, version: int = 0) -> Prior:
+        """`base` moved to where the users are; how users differ and the noise stay (`empirical_bayes`)."""
+        flat = self.sums / SCALE
+        start: Floats = base.noise * np.linalg.inv(base.doubt)
+        total: Floats = start + gram(flat)
+        mean: Floats = np.linalg.solve(total, start @ base.mean + moment(flat))
+        doubt: Floats = base.noise * np.linalg.inv(total)
+        return Prior(mean, base.spread, (doubt + doubt.T) / 2, base.noise, version)
+
+    def pack(self) -> bytes:
+        """About 10 kB."""
+        body = _HEADER.pack(_VERSION, FEATURES_VERSION, DIMENSION, self.users) + self.sums.astype("<i8").tobytes()
+        return body + zlib.crc32(body).to_bytes(4, "little")
+
+    @classmethod
+    def unpack(cls, data: bytes) -> Population:
+        """What `pack` wrote. Raises ModelError `population_corrupt`: leave that partition out."""
+        expected = _HEADER.pack(_VERSION, FEATURES_VERSION, DIMENSION, 0)[:5]
+        if len(data) != _HEADER.size + 8 * size(DIMENSION) + 4 or data[:5] != expected:
+            raise ModelError(
+                "population_corrupt", f"expected sums of feature recipe {FEATURES_VERSION}, got {data[:5].hex()}"
+            )
+        if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
+            raise ModelError("population_corrupt", "the checksum of a population record does not match; leave it out")
+        users = _HEADER.unpack_from(data)[3]
+        return cls(users, np.frombuffer(data, "<i8", size(DIMENSION), _HEADER.size).astype(np.int64))
+
+
+def contribution(row: UserRow | None) -> Integers:
+    """int64 [size(DIMENSION)]: what one user adds, a function of the row alone (not of the time of asking)."""
+    if row is None or row.sums[-1] <= 0:
+        return _nothing()
+    weight = row.sums[-1] / SCALE
+    return np.rint(row.sums / (1 + weight / SHARE)).astype(np.int64)

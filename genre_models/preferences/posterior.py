@@ -1,0 +1,113 @@
+"""From the prior and one user's sums to what is believed about the user.
+
+w ~ N(mu, Sigma + V),  y = phi^T w + e,  e ~ N(0, sigma^2 / weight)    (Bishop, PRML 2006, equations 3.50 and 3.51)
+P = (Sigma + V)^-1,  Lambda = P + A / sigma^2,  m = Lambda^-1 (P mu + b / sigma^2)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+
+from genre_models.preferences.features import BLOCKS, DIMENSION
+from genre_models.preferences.moments import SCALE, Floats, gram, moment
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Prior:
+    """What is believed about somebody who has not reacted yet.
+
+    `mean` [d]; `spread` [d, d] is how users differ (Sigma), `doubt` [d, d] how little is known of the mean (V);
+    `noise` > 0 is the variance of one reaction (sigma^2); `version` names the population that it came from.
+    """
+
+    mean: Floats
+    spread: Floats
+    doubt: Floats
+    noise: float
+    version: int = 0
+    precision: Floats = field(init=False)
+    shift: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        precision = np.linalg.inv(self.spread + self.doubt)
+        object.__setattr__(self, "precision", (precision + precision.T) / 2)
+        object.__setattr__(self, "shift", self.precision @ self.mean)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Posterior:
+    """`mean` [d]; `root` [d, d] with covariance = root^T root; `evidence` [d, d] = A, the user's own weighted
+    reactions."""
+
+    mean: Floats
+    root: Floats
+    evidence: Floats
+
+    @classmethod
+    def of(cls, prior: Prior, flat: Floats) -> Posterior:
+        """From moments [size(d)] in units of reactions (`UserRow.moments`)."""
+        evidence = gram(flat)
+        precision = prior.precision + evidence / prior.noise
+        root = np.linalg.inv(np.linalg.cholesky(precision))
+        return cls(root.T @ (root @ (prior.shift + moment(flat) / prior.noise)), root, evidence)
+
+    @property
+    def covariance(self) -> Floats:
+        """[d, d]."""
+        return self.root.T @ self.root
+
+    def deviation(self, direction: Floats) -> float:
+        """Standard deviation of the taste along `direction` [d]."""
+        return float(np.linalg.norm(self.root @ direction))
+
+    def reactions(self, direction: Floats) -> float:
+        """About how many of the user's reactions speak about `direction` [d]: v^T A v / (v^T v)^2."""
+        length = float(direction @ direction)
+        return float(direction @ self.evidence @ direction) / (length * length) if length > 0 else 0.0
+
+    def draws(self, phi: Floats, count: int, alpha: float, random: np.random.Generator) -> Floats:
+        """[count, k]: joint draws of the scores of `phi` [k, d], deviations scaled by `alpha` >= 0."""
+        spread = phi @ self.root.T
+        covariance = spread @ spread.T + 1e-9 * np.eye(len(phi))
+        noise = random.standard_normal((count, len(phi))) @ np.linalg.cholesky(covariance).T
+        return phi @ self.mean + alpha * noise
+
+
+# Before any population is known: like-rates spread by about 0.25 between a user's genres and 0.17 between families,
+# tastes in style are weaker; a request's clear genre leads by about 0.15 before a user's taste overrules it.
+_MEAN: Mapping[str, tuple[float, ...]] = {"bias": (0.6,), "styled": (-0.04,), "fit": (0.3, 0.15, 0.05)}
+_SPREAD = {
+    "bias": 0.02,
+    "family": 0.03,
+    "genre": 0.06,
+    "adapter": 0.01,
+    "styled": 0.01,
+    "attributes": 0.03,
+    "embedding": 0.02,
+    "fit": 0.01,
+    "context": 0.01,
+}
+_DOUBT = {"bias": 0.02, "family": 0.03, "genre": 0.05}
+NOISE = 0.15
+
+
+@lru_cache(maxsize=1)
+def base_prior() -> Prior:
+    """The prior of a system without users."""
+    mean = np.zeros(DIMENSION)
+    spread = np.zeros(DIMENSION)
+    doubt = np.zeros(DIMENSION)
+    for name, columns in BLOCKS.items():
+        mean[columns] = _MEAN.get(name, (0.0,) * (columns.stop - columns.start))
+        spread[columns] = _SPREAD[name]
+        doubt[columns] = _DOUBT.get(name, 0.01)
+    return Prior(mean, np.diag(spread), np.diag(doubt), NOISE)
+
+
+def unscaled(integers: Floats, factor: float = 1.0) -> Floats:
+    """Stored whole numbers as moments in units of reactions, times `factor`."""
+    return integers * (factor / SCALE)

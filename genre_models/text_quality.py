@@ -1,0 +1,49 @@
+"""How good a text is for anybody: complete, not repetitive, fluent, and of its genre."""
+
+from __future__ import annotations
+
+import re
+from math import exp
+
+_WORD = re.compile(r"\w+")
+_FINISHED = re.compile(r"[.!?…\"”')\]*]\s*$")
+
+
+def quality(
+    text: str, model_score: float | None = None, text_probability: float | None = None, is_cut: bool = False
+) -> float:
+    """In [0, 1]. What is unknown counts as middling.
+
+    >>> round(quality("Why did the duck cross the pond? To get to the other tide."), 2)
+    0.72
+    >>> round(quality("the the the the the the the the"), 2)
+    0.48
+    """
+    words = _WORD.findall(text.lower())
+    return (
+        0.35 * (0.5 if text_probability is None else text_probability)
+        + 0.25 * variety(words)
+        + 0.2 * min(1.0, len(words) / 8) * (0.6 if is_cut and not _FINISHED.search(text) else 1.0)
+        + 0.2 * (0.5 if model_score is None else 1 / (1 + exp(-1.5 * (model_score + 2.5))))
+    )
+
+
+def variety(words: list[str]) -> float:
+    """Share of distinct word triples in [0, 1], squared: a loop of three repeats falls to a ninth."""
+    triples = list(zip(words, words[1:], words[2:], strict=False))
+    return (len(set(triples)) / len(triples)) ** 2 if triples else 1.0
+
+
+def similarity(one: str, other: str) -> float:
+    """Jaccard index in [0, 1] of the texts' character 5-grams, case and spacing aside.
+
+    >>> similarity("A small red fox.", "a small  red fox.")
+    1.0
+    """
+    left, right = _shingles(one), _shingles(other)
+    return len(left & right) / max(1, len(left | right))
+
+
+def _shingles(text: str) -> set[str]:
+    plain = " ".join(text.lower().split())
+    return {plain[k : k + 5] for k in range(max(1, len(plain) - 4))}
