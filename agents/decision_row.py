@@ -10,7 +10,7 @@ import msgspec
 from schemas.decisions import Decision
 from schemas.errors import ModelError
 from schemas.generations import ArmTask
-from schemas.parts import GenreProbability, ReplyTo
+from schemas.parts import Failure, GenreProbability, ReplyTo
 from schemas.recommendations import Recommendation
 
 _OPEN, _ANSWERED = b"O", b"A"
@@ -32,8 +32,10 @@ class DecisionRow:
     context: dict[str, str] | None = None
     embedding: bytes | None = None
     reply: ReplyTo | None = None
+    seed: int
     arms: tuple[ArmTask, ...] = ()
     lines: tuple[str, ...] = ()
+    failure: Failure | None = None
     answer: Recommendation | None = None
     decision: Decision | None = None
 

@@ -6,8 +6,9 @@ Reading, changing and writing a row happens without an `await` in between, so ag
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from agents.decision_row import DecisionRow, is_open
 from genre_models.preferences.row import DECISIONS, UserRow
@@ -35,6 +36,8 @@ class Ledger:
     incarnation: int
     flush: Callable[[], Awaitable[None]] = _nothing_to_flush
     corrupt_rows: int = 0
+    waiting: dict[bytes, tuple[datetime, str]] = field(default_factory=dict)
+    """Deadline and user of every open decision."""
 
     def user(self, key: str) -> UserRow:
         """The user's row; a new one for somebody unknown. A corrupt row is set aside, counted, and begun anew."""
@@ -70,27 +73,39 @@ class Ledger:
                 raise Rejected("too_many_open", f"Expected at most {DECISIONS} unanswered requests of one user, got more.")
         for old in forgotten:
             self.decisions.pop(_decision_key(key, old), None)
-        self.decisions[_decision_key(key, number)] = decision.pack()
+        self.store(key, decision)
         self.keep(key, remembering)
 
-    def answer(self, key: str, decision: DecisionRow) -> None:
-        """Store an answered decision."""
-        self.decisions[_decision_key(key, digest(decision.request_id))] = decision.pack()
+    def store(self, key: str, decision: DecisionRow) -> None:
+        """Write a decision that is open already, or its answer."""
+        place = _decision_key(key, digest(decision.request_id))
+        self.decisions[place] = decision.pack()
+        if decision.is_open:
+            self.waiting[place] = (decision.deadline, key)
+        else:
+            self.waiting.pop(place, None)
 
-    def open_decisions(self) -> Iterator[DecisionRow]:
-        """Every decision that waits for its answer."""
-        for packed in list(self.decisions.values()):
+    def stored(self, place: bytes) -> DecisionRow | None:
+        """The decision at a place of `waiting`."""
+        packed = self.decisions.get(place)
+        return None if packed is None else DecisionRow.unpack(packed)
+
+    def recount(self) -> None:
+        """Find the open decisions again, after the tables were recovered."""
+        self.waiting = {}
+        for place, packed in list(self.decisions.items()):
             if is_open(packed):
-                yield DecisionRow.unpack(packed)
+                decision = DecisionRow.unpack(packed)
+                self.waiting[place] = (decision.deadline, key_of(decision))
 
     def forget(self, key: str, row: UserRow) -> None:
         """Delete the decisions of a user."""
         for number in row.decisions:
             self.decisions.pop(_decision_key(key, number), None)
+            self.waiting.pop(_decision_key(key, number), None)
 
     def _decision(self, key: str, number: int) -> DecisionRow | None:
-        packed = self.decisions.get(_decision_key(key, number))
-        return None if packed is None else DecisionRow.unpack(packed)
+        return self.stored(_decision_key(key, number))
 
 
 def key_of(event: object) -> str:

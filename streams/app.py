@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import faust
@@ -34,6 +34,7 @@ class RoleApp(faust.App):
         self.role = role
         self.genre_settings = settings
         self.fetch_wait = settings.fetch_wait
+        self.preparations: list[Callable[[], Awaitable[None]]] = []
         self.followers: list[Any] = []
         super().__init__(settings.topic(role), **_options(role, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)
@@ -65,7 +66,9 @@ class RoleApp(faust.App):
         await super().on_first_start()
 
     async def on_start(self) -> None:
-        """Catch up with the topics that this role follows before it joins its group."""
+        """Prepare, and catch up with the topics that this role follows, before it joins its group."""
+        for prepare in self.preparations:
+            await prepare()
         for follower in self.followers:
             await follower.start()
         await super().on_start()

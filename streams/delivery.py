@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
@@ -65,14 +66,27 @@ class Delivery(Generic[E]):
             self.on_finished()
         return True
 
+    @property
+    def received(self) -> datetime:
+        """The record's own time."""
+        return datetime.fromtimestamp(self.source.timestamp, UTC)
+
     def output(self, event: object, *, reply: ReplyTo | None = None) -> Output:
         """An event that this delivery causes; `reply` also sends it to the client's own topic."""
         return Output(event=event, cause=self, reply=reply)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """Deletes a key from a compacted topic; `topic` is the short name."""
+
+    topic: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """An event to publish on its topic. It is acknowledged by the broker before its cause is committed."""
+    """An event (or a Tombstone) to publish on its topic. It is acknowledged by the broker before its cause is committed."""
 
     event: object
     cause: Delivery[Any] | None = None

@@ -81,6 +81,16 @@ async def reach(settings: Settings, *, within: float = 5.0) -> None:
         await client.close()
 
 
+async def cluster_id(settings: Settings) -> str:
+    """The id that the cluster gives itself."""
+    client = admin(settings)
+    await client.start()
+    try:
+        return str((await client.describe_cluster())["cluster_id"])
+    finally:
+        await client.close()
+
+
 class ReplyTopics:
     """Whether a client's reply topic exists; asked of the cluster at most every ten seconds a topic."""
 

@@ -10,7 +10,7 @@ from schemas.errors import Rejected
 from schemas.parts import ReplyTo
 from streams.codecs import encode
 from streams.dead_letters import DeadLetter
-from streams.delivery import Output
+from streams.delivery import Output, Tombstone
 from streams.headers import Headers, cloud_event, event_id, trace
 from streams.topics import BY_EVENT
 
@@ -48,6 +48,8 @@ class Outbox:
 
     async def publish(self, output: Output) -> None:
         """Publish on the event's own topic and, where asked, on the client's reply topic."""
+        if isinstance(output.event, Tombstone):
+            return await self.put(self._prefix + output.event.topic, output.event.key.encode(), None, ())
         topic = BY_EVENT[type(output.event)]
         value = encode(output.event)
         key = topic.key(output.event).encode()
@@ -56,6 +58,7 @@ class Outbox:
         if output.reply is not None:
             await self._reply(output.reply, key, value, headers)
         await pending
+        return None
 
     async def bury(self, letter: DeadLetter) -> None:
         """Write a dead letter."""

@@ -65,6 +65,8 @@ class Settings:
     health_bind: str = "127.0.0.1"
     exploration: bool = True
     """False is the kill switch: every decision is greedy."""
+    learning_opt_in: bool = False
+    """True: a user is learned from only after their consent; False: unless they refused."""
     log_level: str = "WARNING"
 
     @classmethod

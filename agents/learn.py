@@ -1,0 +1,154 @@
+"""learn: one reaction comes in, the user's row has learned it; a genre correction goes out to the classifier."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from agents.decision_row import DecisionRow
+from agents.ledger import MARKS, Ledger, key_of
+from agents.profiles import Profiles
+from genre_models.preferences.features import DIMENSION, Arm, candidate_features
+from genre_models.preferences.learner import Shown, decision_of, learn as apply, retract
+from genre_models.preferences.rights import may_learn
+from genre_models.preferences.row import UserRow
+from genre_models.preferences.signals import KINDS, Kind, Scene, Signal, digest, observe
+from genre_models.taxonomy import Taxonomy
+from schemas.corrections import Correction
+from schemas.errors import Rejected
+from schemas.feedback import Feedback
+from streams.app import RoleApp, bind
+from streams.delivery import Delivery, Outputs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Learner:
+    """Applies reactions to the rows of the ledger; `opt_in` users are learned from only after their consent."""
+
+    ledger: Ledger
+    profiles: Profiles
+    taxonomy: Taxonomy
+    opt_in: bool = False
+
+    def learn_one(self, delivery: Delivery[Feedback]) -> Correction | None:
+        """Learn one reaction; what it corrects, if it does.
+
+        Raises Rejected: unknown_request, nothing_shown, unknown_candidate, unknown_feedback, invalid_value, ...
+        """
+        key, row = key_of(delivery.event), self.ledger.user(key_of(delivery.event))
+        allowed = may_learn(row, self.opt_in)
+        mark = (MARKS["feedback"], delivery.source.offset, self.ledger.incarnation)
+        marked = row.marked(*mark)
+        try:
+            if allowed and not row.is_applied(*mark):
+                marked = self._learned(marked, delivery)
+        finally:
+            # Also for a repeat: a row that was saved before a kill may be missing in the changelog.
+            self.ledger.keep(key, marked)
+        self.profiles.note(delivery.event.user_id, delivery.event.tenant)
+        return self._correction(delivery) if allowed and delivery.event.kind == "genre_correction" else None
+
+    def _learned(self, row: UserRow, delivery: Delivery[Feedback]) -> UserRow:
+        reaction, now = delivery.event, delivery.source.timestamp
+        if reaction.kind == "retract":
+            return self._retracted(row, reaction, now)
+        shown, scene = self._history(reaction) if reaction.kind == "history" else self._decided(reaction)
+        kind = KINDS[reaction.kind]
+        weight, target = observe(kind, reaction.text if kind is Kind.EDIT else reaction.value, scene)
+        signal = Signal(
+            id=digest(reaction.feedback_id or delivery.id),
+            decision=shown.decision,
+            candidate=0 if kind is Kind.HISTORY else _index(reaction),
+            kind=kind,
+            time=int(reaction.time.timestamp() if reaction.time else now),
+            weight=weight,
+            target=target,
+        )
+        return apply(row, signal, shown, now).row
+
+    def _retracted(self, row: UserRow, reaction: Feedback, now: float) -> UserRow:
+        signal = digest(reaction.retracts or "")
+        decision = self._known(reaction)
+        if decision_of(row, signal) is None:
+            raise Rejected("unknown_feedback", "Expected a feedback id that is still remembered, got another one.")
+        return retract(row, signal, shown_of(decision), now).row
+
+    def _decided(self, reaction: Feedback) -> tuple[Shown, Scene]:
+        decision = self._known(reaction)
+        shown = shown_of(decision)
+        index = _index(reaction)
+        if index is None:
+            return shown, Scene()
+        if not 0 <= index < len(shown.features) or decision.decision is None:
+            raise Rejected("unknown_candidate", f"Expected candidates 0 to {len(shown.features) - 1}, got {index}.")
+        text = next((c.text for c in decision.answer.candidates if c.candidate_id == reaction.candidate_id), None)
+        if text is None:
+            raise Rejected("unknown_candidate", f"Expected a candidate that was shown, got {index}.")
+        words = len(text.split())
+        return shown, Scene(
+            position=shown.positions[index], words=words, predicted=shown.predicted[index], text=text
+        )
+
+    def _known(self, reaction: Feedback) -> DecisionRow:
+        decision = self.ledger.decision(key_of(reaction), reaction.request_id or "")
+        if decision is None:
+            raise Rejected("unknown_request", "Expected feedback about one of the user's newest 32 requests, got another.")
+        if decision.decision is None:
+            raise Rejected("nothing_shown", "Expected feedback about a request that was answered with texts, got another.")
+        return decision
+
+    def _history(self, reaction: Feedback) -> tuple[Shown, Scene]:
+        genre = reaction.genre or ""
+        family = self.taxonomy.family_of(genre) if genre in self.taxonomy else genre
+        features = candidate_features(Arm(genre=genre, family=family), reaction.text or "")
+        number = digest(f"history/{reaction.feedback_id or reaction.time}")
+        return Shown(decision=number, features=features[None, :], positions=(0,), predicted=(0.5,)), Scene()
+
+    def _correction(self, delivery: Delivery[Feedback]) -> Correction | None:
+        reaction = delivery.event
+        decision = self._known(reaction)
+        if decision.embedding is None or reaction.genre is None:
+            return None
+        if reaction.genre not in self.taxonomy:
+            raise Rejected("unknown_genre", f"Expected a genre of the taxonomy, got '{reaction.genre}'.")
+        wrong = decision.genres[0].genre if decision.genres else None
+        return Correction(
+            user_id=reaction.user_id,
+            tenant=reaction.tenant,
+            genre=reaction.genre,
+            instead_of=wrong if wrong != reaction.genre else None,
+            embedding=decision.embedding,
+            time=reaction.time or delivery.received,
+        )
+
+
+def shown_of(row: DecisionRow) -> Shown:
+    """What the user saw, as the learner needs it; candidates in the order of their index."""
+    decided = row.decision
+    assert decided is not None
+    features = np.zeros((1 + max(each.index for each in decided.candidates), DIMENSION), np.float32)
+    positions, predicted = [0] * len(features), [0.5] * len(features)
+    for each in decided.candidates:
+        features[each.index] = np.frombuffer(each.features, "<f2")
+        positions[each.index], predicted[each.index] = each.position, each.score
+    return Shown(decision=digest(row.request_id), features=features, positions=positions, predicted=predicted)
+
+
+def _index(reaction: Feedback) -> int | None:
+    return int(reaction.candidate_id.rpartition("/")[2]) if reaction.candidate_id else None
+
+
+async def learn(feedback: AsyncIterator[Delivery[Feedback]], learner: Learner) -> Outputs:
+    """Learn every reaction in the order in which it comes."""
+    async for delivery in feedback:
+        with delivery:
+            correction = learner.learn_one(delivery)
+            if correction is not None:
+                yield delivery.output(correction)
+
+
+def attach(app: RoleApp, learner: Learner) -> None:
+    """Bind the agent to `feedback`."""
+    bind(app, "feedback", lambda deliveries: learn(deliveries, learner), name="learn")

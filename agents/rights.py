@@ -1,0 +1,57 @@
+"""rights: what a user decides about their own data comes in; their row obeys, and erased data is gone for readers too."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+
+from agents.ledger import MARKS, Ledger, key_of
+from agents.profiles import Profiles
+from genre_models.preferences.rights import erased, with_consent, with_exploration
+from genre_models.taxonomy import Taxonomy
+from schemas.users import UserCommand
+from streams.app import RoleApp, bind
+from streams.delivery import Delivery, Outputs, Tombstone
+
+
+async def rights(
+    commands: AsyncIterator[Delivery[UserCommand]], ledger: Ledger, profiles: Profiles, taxonomy: Taxonomy
+) -> Outputs:
+    """Obey every command; repeating one changes nothing."""
+    async for delivery in commands:
+        with delivery as command:
+            obey(ledger, delivery)
+            if command.kind == "erase":
+                profiles.forget(key_of(command))
+                for tombstone in traces(key_of(command), taxonomy):
+                    yield delivery.output(tombstone)
+            else:
+                profiles.note(command.user_id, command.tenant)
+
+
+def obey(ledger: Ledger, delivery: Delivery[UserCommand]) -> None:
+    """Change the user's row as the command says."""
+    command, offset = delivery.event, delivery.source.offset
+    key = key_of(command)
+    row = ledger.user(key).marked(MARKS["users"], offset, ledger.incarnation)
+    match command.kind:
+        case "erase":
+            ledger.forget(key, row)
+            moment = command.time.timestamp() if command.time else delivery.source.timestamp
+            row = erased(row, int(min(moment, delivery.source.timestamp)))
+        case "consent":
+            row = with_consent(row, bool(command.allowed))
+        case "explore":
+            row = with_exploration(row, bool(command.allowed))
+    ledger.keep(key, row)
+
+
+def traces(key: str, taxonomy: Taxonomy) -> Iterator[Tombstone]:
+    """Tombstones for everything about a user on compacted topics."""
+    yield Tombstone(topic="preferences", key=key)
+    for genre in taxonomy.genres:
+        yield Tombstone(topic="corrections", key=f"{key}/{genre}")
+
+
+def attach(app: RoleApp, ledger: Ledger, profiles: Profiles, taxonomy: Taxonomy) -> None:
+    """Bind the agent to `users`."""
+    bind(app, "users", lambda deliveries: rights(deliveries, ledger, profiles, taxonomy), name="rights")

@@ -1,0 +1,118 @@
+"""Instant stand-ins for the encoder and the engine, to measure and to torture what lies around the models.
+
+`python -m benchmarks.stand_ins worker ROLE` runs a role with them; the recommend role has no model to stand in for.
+Everything else - taxonomy, classifier head, safety gate, planner, ranker, learner, codecs - is the real thing.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from hashlib import blake2b
+
+import numpy as np
+import numpy.typing as npt
+import typer
+
+from agents import classify, generate
+from agents.commands.worker import Role, run
+from agents.engine_thread import EngineThread
+from agents.judge import Judge
+from agents.roles import build
+from agents.writer import EngineWriter, TextJudge
+from genre_models.classifier import Classifier
+from genre_models.engine import Finished, Generation, Piece
+from genre_models.language import LanguageIdentifier
+from genre_models.safety import SafetyGate
+from genre_models.taxonomy import Taxonomy
+from streams.app import RoleApp
+from streams.settings import Settings
+
+DIMENSION = 384
+
+
+class InstantEncoder:
+    """Embeds a text as the sum of its words' hashes: no meaning beyond shared words, no time."""
+
+    dimension = DIMENSION
+
+    def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """[n, 384] unit rows."""
+        return np.stack([self._one(text) for text in texts])
+
+    def _one(self, text: str) -> npt.NDArray[np.float32]:
+        total = np.full(DIMENSION, 1e-3, np.float32)
+        for word in text.lower().split()[:64]:
+            digest = blake2b(word.encode(), digest_size=48).digest()
+            total += np.unpackbits(np.frombuffer(digest, np.uint8)).astype(np.float32) - 0.5
+        return total / np.float32(np.linalg.norm(total))
+
+
+class InstantEngine:
+    """Ends every row at its first step; the text is a function of the row. `pause` seconds a step make it slow."""
+
+    def __init__(self, pause: float = 0.0) -> None:
+        self._rows: list[Generation] = []
+        self._pause = pause
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is to be done."""
+        return not self._rows
+
+    def submit(self, rows: Sequence[Generation]) -> None:
+        """Take rows."""
+        self._rows.extend(rows)
+
+    def cancel(self, row_id: str) -> None:
+        """Forget a row that waits."""
+        self._rows = [row for row in self._rows if row.id != row_id]
+
+    def step(self) -> list[Piece | Finished]:
+        """Finish all rows."""
+        time.sleep(self._pause)
+        rows, self._rows = self._rows, []
+        return [self._finished(row) for row in rows]
+
+    def _finished(self, row: Generation) -> Finished:
+        words = f"{row.prompt[:60]} {row.adapter or 'base'} {row.seed % 9973}"
+        return Finished(id=row.id, text=words, reason="stop", logprob=-2.0, tokens_in=8, tokens_out=len(words.split()))
+
+
+def instant(role: str, settings: Settings) -> RoleApp:
+    """The app of a role with stand-ins for its models."""
+    if role == "recommend":
+        return build(role, settings)
+    app = RoleApp(role, settings)
+    taxonomy, encoder, gate = Taxonomy.load(), InstantEncoder(), SafetyGate()
+    classifier = Classifier.fit(taxonomy, encoder)
+    if role == "classify":
+        judge = Judge(
+            taxonomy=taxonomy, encoder=encoder, classifier=classifier, languages=LanguageIdentifier(), gate=gate
+        )
+        classify.attach(app, judge)
+        return app
+    texts = TextJudge(encoder=encoder, classifier=classifier, gate=gate)
+    engine = InstantEngine(pause=float(os.environ.get("GENRE_STAND_IN_PAUSE", "0")))
+    generate.attach(app, EngineWriter(EngineThread(engine), texts, taxonomy, limit=settings.rows, base="stand-in"))
+    return app
+
+
+cli = typer.Typer(add_completion=False)
+
+
+@cli.callback()
+def _group() -> None:
+    """The same command line as `genre`, with one command."""
+
+
+@cli.command()
+def worker(role: Role) -> None:
+    """Run one role with stand-ins until it is stopped."""
+    settings = Settings.from_environment()
+    run(instant(role.value, settings), settings.log_level)
+
+
+if __name__ == "__main__":
+    cli()
