@@ -77,7 +77,7 @@ class EngineThread:
         failed: list[Piece | Finished] = []
         for each in list(self._listeners):
             self._engine.cancel(each)
-            failed.append(Finished.failed(each, code="engine_failed", message="The engine failed on this batch."))
+            failed.append(_failed(each))
         return failed
 
     def _tell(self, event: Piece | Finished) -> None:
@@ -86,3 +86,16 @@ class EngineThread:
             self._listeners.pop(event.id, None)
         if listen is not None:
             listen(event)
+
+
+def _failed(row_id: str) -> Finished:
+    return Finished(
+        id=row_id,
+        text="",
+        reason="failed",
+        logprob=0.0,
+        tokens_in=0,
+        tokens_out=0,
+        code="engine_failed",
+        message="The engine failed on this batch.",
+    )

@@ -18,7 +18,7 @@ from genre_models.taxonomy import Taxonomy
 from streams.app import RoleApp
 from streams.follower import Follower
 from streams.kafka import cluster_id
-from streams.tables import LoggedTable, table
+from streams.tables import Flush, LoggedTable, table
 from streams.topics import BY_NAME
 
 
@@ -46,11 +46,17 @@ def attach(app: RoleApp) -> None:
     app.preparations.append(know_the_cluster)
     app.followers.append(Follower(settings, BY_NAME["adapters"], registry.apply))
     decisions.on_recover(recount)
-    app.task(lambda: deadlines.run(lambda: app.outbox))
-    app.task(lambda: profiles.run(lambda: app.outbox))
+
+    @app.task
+    async def answer_the_overdue() -> None:
+        await deadlines.run(lambda: app.outbox)
+
+    @app.task
+    async def publish_profiles() -> None:
+        await profiles.run(lambda: app.outbox)
 
 
-def _flush(*tables: LoggedTable):
+def _flush(*tables: LoggedTable) -> Flush:
     async def flush() -> None:
         for each in tables:
             await each.flush()

@@ -15,7 +15,7 @@ from agents.engine_thread import EngineThread, Events
 from agents.ledger import key_of
 from genre_models.classifier import Classifier
 from genre_models.encoder import Encoder
-from genre_models.engine import Finished, Generation, Piece
+from genre_models.engine import Finished, Generation, Piece, chat_prompt
 from genre_models.preferences.styles import STYLES
 from genre_models.projection import project
 from genre_models.safety import SafetyGate
@@ -28,6 +28,7 @@ from schemas.requests import Cancel
 
 log = logging.getLogger(__name__)
 
+PLAIN_INSTRUCTION = "Write what is asked for, and nothing else."
 _REMEMBERED_CANCELLATIONS = 10_000
 
 
@@ -174,8 +175,11 @@ class EngineWriter:
         style = STYLES[arm.style].line if arm.style in STYLES else ""
         return Generation(
             id=_row_id(task, arm),
-            instruction=" ".join(line for line in (genre.instruction if genre else "", style, *task.lines) if line),
-            prompt=task.prompt,
+            prompt=chat_prompt(
+                instruction=genre.instruction if genre else PLAIN_INSTRUCTION,
+                request=task.prompt,
+                notes=[line for line in (style, *task.lines) if line],
+            ),
             adapter=arm.adapter,
             blend=tuple((part.adapter, part.weight) for part in arm.blend),
             max_tokens=task.max_tokens,

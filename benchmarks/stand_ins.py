@@ -76,7 +76,7 @@ class InstantEngine:
         return [self._finished(row) for row in rows]
 
     def _finished(self, row: Generation) -> Finished:
-        words = f"{row.prompt[:60]} {row.adapter or 'base'} {row.seed % 9973}"
+        words = f"{row.prompt.user[:60]} {row.adapter or 'base'} {row.seed % 9973}"
         return Finished(id=row.id, text=words, reason="stop", logprob=-2.0, tokens_in=8, tokens_out=len(words.split()))
 
 
