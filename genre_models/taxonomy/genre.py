@@ -1,0 +1,40 @@
+"""One genre: what it is called, how a model is told to write it, and how people ask for it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from schemas.errors import Rejected
+
+_ID = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Genre:
+    """A fine-grained class of text.
+
+    `instruction` is the system message with which the base model writes the genre; `requests` are examples of how
+    people ask for it: ten are enough to classify by, more are better. Raises Rejected `genre_invalid`.
+    """
+
+    id: str
+    family: str
+    description: str
+    instruction: str
+    requests: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        for name, value in (("genre", self.id), ("family", self.family)):
+            if not _ID.fullmatch(value):
+                raise invalid(f"expected a {name} id like 'short_story' ([a-z0-9_], at most 64), got {value!r}")
+        for name, line in (("description", self.description), ("instruction", self.instruction)):
+            if not line.strip():
+                raise invalid(f"expected genre '{self.id}' to have a {name}, got an empty one")
+        if len(set(self.requests)) < len(self.requests) or not all(text.strip() for text in self.requests):
+            raise invalid(f"expected the requests of genre '{self.id}' to differ and not to be blank")
+
+
+def invalid(message: str) -> Rejected:
+    """The error for a genre or a taxonomy that contradicts itself."""
+    return Rejected("genre_invalid", message)

@@ -1,0 +1,76 @@
+"""The two-level taxonomy: immutable, and grown by making a new one."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from functools import cache
+from hashlib import sha256
+from importlib import resources
+from types import MappingProxyType
+from typing import Any
+
+from genre_models.taxonomy.genre import Genre, invalid
+from schemas.errors import Rejected
+
+_OUTSIDE = "outside.toml"
+
+
+class Taxonomy:
+    """Genres by id, families by name, and requests that belong `outside` every genre.
+
+    >>> taxonomy = Taxonomy.load()
+    >>> len(taxonomy.genres), taxonomy.family_of("joke"), "haiku" in taxonomy
+    (38, 'humour', False)
+    """
+
+    def __init__(self, genres: Iterable[Genre], outside: Iterable[str] = ()) -> None:
+        by_id: dict[str, Genre] = {}
+        families: dict[str, tuple[str, ...]] = {}
+        for genre in genres:
+            if genre.id in by_id:
+                raise invalid(f"expected every genre once, got '{genre.id}' twice")
+            by_id[genre.id] = genre
+            families[genre.family] = (*families.get(genre.family, ()), genre.id)
+        self.genres: Mapping[str, Genre] = MappingProxyType(by_id)
+        self.families: Mapping[str, tuple[str, ...]] = MappingProxyType(families)
+        self.outside = tuple(outside)
+
+    @staticmethod
+    @cache
+    def load() -> Taxonomy:
+        """The taxonomy that comes with this package, read once."""
+        files = sorted(resources.files(__package__).iterdir(), key=lambda file: file.name)
+        tables = {file.name: tomllib.loads(file.read_text("utf-8")) for file in files if file.name.endswith(".toml")}
+        outside = tables.pop(_OUTSIDE)["requests"]
+        return Taxonomy(
+            (_genre(id, name.removesuffix(".toml"), table) for name, family in tables.items() for id, table in family.items()),
+            outside,
+        )
+
+    def __contains__(self, genre_id: object) -> bool:
+        return genre_id in self.genres
+
+    def family_of(self, genre_id: str) -> str:
+        """The family of a genre. Raises Rejected `unknown_genre`."""
+        if genre_id not in self.genres:
+            raise Rejected("unknown_genre", f"expected a genre of the taxonomy, got '{genre_id}'; `genre genres` lists them")
+        return self.genres[genre_id].family
+
+    def with_genre(self, genre: Genre) -> Taxonomy:
+        """This taxonomy with one genre added, or replaced when its id is known already."""
+        return Taxonomy({**self.genres, genre.id: genre}.values(), self.outside)
+
+    @property
+    def digest(self) -> str:
+        """sha256 (64 hex digits) over all that a classifier learns from."""
+        lines = [f"{genre.id}\t{genre.family}\t{genre.description}\t{genre.requests}" for genre in self.genres.values()]
+        return sha256("\n".join([*lines, repr(self.outside)]).encode()).hexdigest()
+
+
+def _genre(id: str, family: str, table: dict[str, Any]) -> Genre:
+    """Raises Rejected `genre_invalid` when a key is missing or unknown."""
+    try:
+        return Genre(id=id, family=family, **{**table, "requests": tuple(table["requests"])})
+    except (KeyError, TypeError) as error:
+        raise invalid(f"expected description, instruction and requests for genre '{id}', got {sorted(table)}") from error
