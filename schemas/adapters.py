@@ -31,9 +31,10 @@ class AdapterEvent:
     family: Word
     digest: Digest
     base_fingerprint: Digest
-    location: Annotated[
-        str, Meta(max_length=1024, description="fsspec URL of the store; absent: the worker's own store.")
-    ] | None = None
+    location: (
+        Annotated[str, Meta(max_length=1024, description="fsspec URL of the store; absent: the worker's own store.")]
+        | None
+    ) = None
     lineage: Lineage = Lineage()
     metrics: Annotated[dict[Word, float], Meta(max_length=64)] = field(default_factory=dict)
     description: Line = ""

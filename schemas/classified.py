@@ -25,7 +25,9 @@ class ClassifiedRequest:
     request: GenerationRequest
     received: Moment
     deadline: Moment
-    genres: Annotated[tuple[GenreProbability, ...], Meta(description="Most probable first; empty after a failure.")] = ()
+    genres: Annotated[
+        tuple[GenreProbability, ...], Meta(description="Most probable first; empty after a failure.")
+    ] = ()
     family: Word | None = None
     fallback: Annotated[
         Literal["none", "family", "base"],

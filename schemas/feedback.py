@@ -58,8 +58,12 @@ class Feedback:
     feedback_id: Annotated[Id | None, Meta(description="The client's id; a repeated one counts once.")] = None
     tenant: Tenant | None = None
     value: float | None = None
-    text: Annotated[str, Meta(max_length=64 * 1024, description="`edit`: the new text; `history`: the text.")] | None = None
-    genre: Annotated[Genre | None, Meta(description="`genre_correction`: what it should have been; `history`: its genre.")] = None
+    text: (
+        Annotated[str, Meta(max_length=64 * 1024, description="`edit`: the new text; `history`: the text.")] | None
+    ) = None
+    genre: Annotated[
+        Genre | None, Meta(description="`genre_correction`: what it should have been; `history`: its genre.")
+    ] = None
     features: Annotated[
         dict[Annotated[str, Meta(max_length=64)], float] | None, Meta(description="`history`: named features.")
     ] = None

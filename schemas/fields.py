@@ -30,16 +30,30 @@ _CANDIDATE = rf"^(?!\.{{1,2}}/)(?=.*\S)[^/{_UNPRINTABLE}]+/[0-7]$(?!\n)"
 Id = Annotated[str, Meta(min_length=1, max_length=256, pattern=_ID)]
 UserId = Annotated[
     str,
-    Meta(min_length=1, max_length=256, pattern=_ID, description="Who asks; unique within the tenant. No '/', no control characters."),
+    Meta(
+        min_length=1,
+        max_length=256,
+        pattern=_ID,
+        description="Who asks; unique within the tenant. No '/', no control characters.",
+    ),
 ]
 RequestId = Annotated[
     str,
-    Meta(min_length=1, max_length=256, pattern=_ID, description="Unique per user; derived from the event's id when absent."),
+    Meta(
+        min_length=1,
+        max_length=256,
+        pattern=_ID,
+        description="Unique per user; derived from the event's id when absent.",
+    ),
 ]
-Tenant = Annotated[str, Meta(pattern=_TENANT, description="Lower-case letters, digits and '-'; absent means the default tenant.")]
+Tenant = Annotated[
+    str, Meta(pattern=_TENANT, description="Lower-case letters, digits and '-'; absent means the default tenant.")
+]
 Genre = Annotated[str, Meta(pattern=_GENRE, description="A genre id of the taxonomy, for instance 'joke'.")]
 AdapterName = Annotated[str, Meta(pattern=_ADAPTER, description="'<genre>@<first 12 hex digits of its digest>'.")]
-GenreOrAdapter = Annotated[str, Meta(pattern=_GENRE_OR_ADAPTER, description="A genre id, or the full name of an adapter.")]
+GenreOrAdapter = Annotated[
+    str, Meta(pattern=_GENRE_OR_ADAPTER, description="A genre id, or the full name of an adapter.")
+]
 CandidateId = Annotated[str, Meta(max_length=258, pattern=_CANDIDATE, description="'<request_id>/<index>'.")]
 Language = Annotated[str, Meta(pattern=_LANGUAGE, description="ISO 639 code, optionally with a region: 'en', 'pt-BR'.")]
 Style = Annotated[str, Meta(pattern=_STYLE, description="A declared style, for instance 'playful'.")]
@@ -51,15 +65,26 @@ Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
 Index = Annotated[int, Meta(ge=0, lt=MAX_CANDIDATES, description="The candidate's index within its request.")]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 Count = Annotated[int, Meta(ge=0)]
-Code = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$(?!\n)", description="A stable snake_case error or reason code.")]
+Code = Annotated[
+    str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$(?!\n)", description="A stable snake_case error or reason code.")
+]
 Line = Annotated[str, Meta(max_length=2000)]
 Word = Annotated[str, Meta(min_length=1, max_length=64)]
 Embedding = Annotated[
-    bytes, Meta(min_length=EMBEDDING_BYTES, max_length=EMBEDDING_BYTES, description="Unit vector as 384 int8, scale 127; base64.")
+    bytes,
+    Meta(
+        min_length=EMBEDDING_BYTES,
+        max_length=EMBEDDING_BYTES,
+        description="Unit vector as 384 int8, scale 127; base64.",
+    ),
 ]
 Projection = Annotated[
     tuple[float, ...],
-    Meta(min_length=PROJECTION_FLOATS, max_length=PROJECTION_FLOATS, description="Fixed projection of the text's embedding."),
+    Meta(
+        min_length=PROJECTION_FLOATS,
+        max_length=PROJECTION_FLOATS,
+        description="Fixed projection of the text's embedding.",
+    ),
 ]
 
 

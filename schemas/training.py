@@ -20,7 +20,9 @@ class TrainingEvent:
     tenant: Tenant | None = None
     user_id: UserId | None = None
     text: Annotated[str, Meta(max_length=256 * 1024)] | None = None
-    document: Annotated[Id | None, Meta(description="Texts of one document never straddle training and held-out.")] = None
+    document: Annotated[Id | None, Meta(description="Texts of one document never straddle training and held-out.")] = (
+        None
+    )
     description: Annotated[Line | None, Meta(description="`train`: one line that describes the genre.")] = None
     requests: Annotated[tuple[Prompt, ...], Meta(max_length=256, description="`train`: example requests.")] = ()
 

@@ -150,4 +150,3 @@ def _record(record: Any) -> Record:
         value=record.value,
         headers=tuple((name, bytes(value or b"")) for name, value in record.headers),
     )
-

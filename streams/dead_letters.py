@@ -56,7 +56,9 @@ def code(error: Exception) -> str:
 def reasons(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     """The error headers of a letter without their prefix."""
     return {
-        name.removeprefix(ERRORS): value.decode("utf-8", "replace") for name, value in headers if name.startswith(ERRORS)
+        name.removeprefix(ERRORS): value.decode("utf-8", "replace")
+        for name, value in headers
+        if name.startswith(ERRORS)
     }
 
 

@@ -68,7 +68,9 @@ def admin(settings: Settings) -> AIOKafkaAdminClient:
 
 async def reach(settings: Settings, *, within: float = 5.0) -> None:
     """Return when a broker answers. Raises NotReady (no_broker) with one helpful line otherwise."""
-    client = AIOKafkaClient(bootstrap_servers=settings.brokers, request_timeout_ms=int(within * 1000), **security(settings))
+    client = AIOKafkaClient(
+        bootstrap_servers=settings.brokers, request_timeout_ms=int(within * 1000), **security(settings)
+    )
     try:
         await asyncio.wait_for(client.bootstrap(), within)
     except (KafkaError, OSError, TimeoutError, ssl.SSLError) as error:

@@ -74,7 +74,9 @@ class Settings:
         """Read `GENRE_*`; raises NotReady for a value that does not fit, and for an unknown variable's value never."""
         hints = get_type_hints(cls)
         given = {
-            field.name: _parse(f"GENRE_{field.name.upper()}", environment[f"GENRE_{field.name.upper()}"], hints[field.name])
+            field.name: _parse(
+                f"GENRE_{field.name.upper()}", environment[f"GENRE_{field.name.upper()}"], hints[field.name]
+            )
             for field in fields(cls)
             if f"GENRE_{field.name.upper()}" in environment
         }

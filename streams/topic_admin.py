@@ -42,7 +42,9 @@ async def create(settings: Settings) -> list[str]:
         there = set(await client.list_topics())
         missing = [declared for declared in declarations(settings.prefix) if declared.name not in there]
         if missing:
-            response = await client.create_topics([_new(declared.name, declared.config, settings) for declared in missing])
+            response = await client.create_topics(
+                [_new(declared.name, declared.config, settings) for declared in missing]
+            )
             for name, error_code, *_ in response.topic_errors:
                 error = for_code(error_code)
                 if error_code and error is not TopicAlreadyExistsError:

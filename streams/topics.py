@@ -64,7 +64,13 @@ def _request(event: Any) -> str:
 
 def _one_a_request(name: str, kind: str, event: type[Any], *, retention_days: float = 7) -> Topic:
     return Topic(
-        name=name, kind=kind, event=event, key=_user, identity=_request, keyed_by_user=True, retention_days=retention_days
+        name=name,
+        kind=kind,
+        event=event,
+        key=_user,
+        identity=_request,
+        keyed_by_user=True,
+        retention_days=retention_days,
     )
 
 
@@ -88,7 +94,9 @@ TOPICS: tuple[Topic, ...] = (
         kind="progress",
         event=Progress,
         key=lambda event: event.request_id or event.genre,
-        identity=lambda event: f"{event.user_id}/{event.request_id}/{event.genre}/{event.index}/{event.sequence}/{event.step}",
+        identity=lambda event: (
+            f"{event.user_id}/{event.request_id}/{event.genre}/{event.index}/{event.sequence}/{event.step}"
+        ),
         retention_days=0.125,
     ),
     Topic(
@@ -150,7 +158,9 @@ TOPICS: tuple[Topic, ...] = (
         kind="training",
         event=TrainingEvent,
         key=lambda event: event.genre,
-        identity=lambda event: f"{event.genre}/{event.kind}/{event.document}/{sha256((event.text or '').encode()).hexdigest()}",
+        identity=lambda event: (
+            f"{event.genre}/{event.kind}/{event.document}/{sha256((event.text or '').encode()).hexdigest()}"
+        ),
         written_by_clients=True,
     ),
     Topic(
