@@ -73,11 +73,13 @@ class InstantEngine:
         """Finish all rows."""
         time.sleep(self._pause)
         rows, self._rows = self._rows, []
-        return [self._finished(row) for row in rows]
+        return [event for row in rows for event in self._written(row)]
 
-    def _finished(self, row: Generation) -> Finished:
-        words = f"{row.prompt.user[:60]} {row.adapter or 'base'} {row.seed % 9973}"
-        return Finished(id=row.id, text=words, reason="stop", logprob=-2.0, tokens_in=8, tokens_out=len(words.split()))
+    def _written(self, row: Generation) -> tuple[Piece, Finished]:
+        text = f"{row.prompt.user[:60]} {row.adapter or 'base'} {row.seed}"
+        words = len(text.split())
+        end = Finished(id=row.id, text=text, reason="stop", logprob=-2.0, tokens_in=8, tokens_out=words)
+        return Piece(id=row.id, text=text), end
 
 
 def instant(role: str, settings: Settings) -> RoleApp:

@@ -1,0 +1,46 @@
+"""Feeding agents lists: deliveries without Kafka, with every event taken through the codec as Kafka would."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from typing import TypeVar
+
+from streams.codecs import decode, encode
+from streams.delivery import Delivery, Output, Outputs, Source
+from streams.headers import Headers
+from streams.topics import BY_EVENT
+
+E = TypeVar("E")
+NOW = 1_795_000_000.0
+"""Record time of the first delivery, seconds since the epoch: in November 2026."""
+
+
+def delivered(event: E, offset: int = 0, *, time: float = NOW, headers: Headers = ()) -> Delivery[E]:
+    """A delivery of one event."""
+    topic = BY_EVENT[type(event)]
+    source = Source(
+        topic=f"genre.{topic.name}",
+        partition=0,
+        offset=offset,
+        timestamp=time,
+        key=topic.key(event).encode(),
+        value=encode(event),
+        headers=headers,
+    )
+    return Delivery(event=decode(source.value, type(event)), source=source, id=f"{topic.name}-0-{offset}")
+
+
+async def stream(deliveries: Iterable[Delivery[E]]) -> AsyncIterator[Delivery[E]]:
+    """What an agent reads."""
+    for delivery in deliveries:
+        yield delivery
+
+
+async def outputs(agent: Outputs) -> list[Output]:
+    """Everything that an agent yields, each taken through the codec."""
+    return [output async for output in agent]
+
+
+async def events(agent: Outputs) -> list[object]:
+    """The events that an agent yields."""
+    return [output.event for output in await outputs(agent)]

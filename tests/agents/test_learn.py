@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import pytest
+
+from agents.learn import learn
+from agents.ledger import Ledger
+from agents.plan import plan
+from agents.rank import rank
+from agents.rights import rights
+from genre_models.preferences.row import UserRow
+from genre_models.taxonomy import Taxonomy
+from schemas.corrections import Correction
+from schemas.feedback import Feedback
+from schemas.generations import GenerationTask
+from schemas.users import UserCommand
+from streams.delivery import Delivery, Tombstone
+from tests.agents.conftest import Desk, classified, desk as new_desk, written
+from tests.agents.deliveries import delivered, events, stream
+
+
+async def shown(desk: Desk, request_id: str = "r1") -> None:
+    await events(plan(stream([delivered(classified(request_id))]), desk.planner))
+    await events(rank(stream([delivered(written(request_id))]), desk.ranker))
+
+
+def reaction(kind: str = "like", index: int = 0, *, offset: int = 0, **fields: object) -> Delivery[Feedback]:
+    candidate = None if kind in ("regenerate", "shown", "genre_correction", "retract") else f"r1/{index}"
+    known = {"user_id": "ada", "kind": kind, "request_id": "r1", "candidate_id": candidate}
+    return delivered(Feedback(**(known | fields)), offset)  # type: ignore[arg-type]
+
+
+async def learned(desk: Desk, *reactions: Delivery[Feedback]) -> UserRow:
+    await events(learn(stream(reactions), desk.learner))
+    return desk.ledger.user("ada")
+
+
+async def poetry_share(desk: Desk) -> float:
+    """Share of poetry among the arms of ten later requests."""
+    requests = [delivered(classified(f"after-{number}"), 100 + number) for number in range(10)]
+    tasks = await events(plan(stream(requests), desk.planner))
+    arms = [arm for task in tasks if isinstance(task, GenerationTask) for arm in task.arms]
+    return sum(arm.genre == "poetry" for arm in arms) / len(arms)
+
+
+async def test_a_few_reactions_turn_the_next_plans(desk: Desk) -> None:
+    await shown(desk)
+    decision = desk.ledger.decision("ada", "r1")
+    assert decision is not None
+    for arm in decision.arms:
+        kind = "like" if arm.genre == "poetry" else "dislike"
+        await learned(desk, reaction(kind, arm.index, offset=arm.index))
+    assert await poetry_share(desk) > await poetry_share(new_desk()) + 0.2
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("rating", {"value": 5}),
+        ("like", {}),
+        ("dislike", {}),
+        ("click", {}),
+        ("dwell", {"value": 4.0}),
+        ("accept", {}),
+        ("copy", {}),
+        ("edit", {"text": "A dentist walks into a bar."}),
+        ("regenerate", {}),
+        ("choose", {}),
+    ],
+)
+async def test_every_kind_changes_the_sums(desk: Desk, kind: str, fields: dict[str, object]) -> None:
+    await shown(desk)
+    before = desk.ledger.user("ada").sums.copy()
+    row = await learned(desk, reaction(kind, **fields))
+    assert (row.sums != before).any() if len(before) == len(row.sums) else row.sums.any()
+    assert row.reactions == 1
+
+
+async def test_the_same_record_again_and_the_same_feedback_again_count_once(desk: Desk) -> None:
+    await shown(desk)
+    once = await learned(desk, reaction(offset=5, feedback_id="f"))
+    again = await learned(desk, reaction(offset=5, feedback_id="f"), reaction(offset=6, feedback_id="f"))
+    assert (once.sums == again.sums).all()
+    assert again.reactions == 1
+
+
+async def test_a_retracted_reaction_leaves_no_trace_in_the_sums(desk: Desk) -> None:
+    await shown(desk)
+    row = await learned(desk, reaction(feedback_id="f"), reaction("retract", offset=1, retracts="f"))
+    assert not row.sums.any()
+    assert row.reactions == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"request_id": "never", "candidate_id": "never/0"}, "unknown_request"),
+        ({"candidate_id": "r1/6"}, "unknown_candidate"),
+        ({"kind": "retract", "candidate_id": None, "retracts": "never"}, "unknown_feedback"),
+    ],
+)
+async def test_feedback_about_nothing_is_a_dead_letter_and_marks_its_offset(
+    desk: Desk, fields: dict[str, object], code: str
+) -> None:
+    await shown(desk)
+    bad = reaction(**({"offset": 4} | fields))  # type: ignore[arg-type]
+    row = await learned(desk, bad)
+    assert getattr(bad.failure, "code", None) == code
+    assert row.is_applied(2, 4, desk.ledger.incarnation)
+    assert not row.sums.any()
+
+
+async def test_a_genre_correction_goes_to_the_classifier(desk: Desk) -> None:
+    await shown(desk)
+    (correction,) = await events(learn(stream([reaction("genre_correction", genre="sonnet")]), desk.learner))
+    assert isinstance(correction, Correction)
+    assert (correction.genre, correction.instead_of) == ("sonnet", "joke")
+
+
+async def test_history_teaches_without_a_decision(desk: Desk) -> None:
+    past = Feedback(user_id="ada", kind="history", genre="poetry", value=1.0, text="A rose is red.", feedback_id="h1")
+    row = await learned(desk, delivered(past))
+    assert row.reactions == 1
+    assert row.sums.any()
+
+
+async def test_who_refused_is_not_learned_from_and_who_erased_is_forgotten(desk: Desk) -> None:
+    await shown(desk)
+    await learned(desk, reaction())
+    taxonomy = Taxonomy.load()
+    commands = [
+        delivered(UserCommand(user_id="ada", kind="consent", allowed=False), 0),
+        delivered(UserCommand(user_id="ada", kind="erase"), 1),
+    ]
+    tombstones = await events(rights(stream(commands), desk.ledger, desk.profiles, taxonomy))
+    assert Tombstone(topic="preferences", key="ada") in tombstones
+    row = desk.ledger.user("ada")
+    assert not row.sums.any()
+    assert row.erased_at > 0
+    assert not desk.ledger.decisions
+    late = reaction(offset=9)
+    assert not (await learned(desk, late)).sums.any()
+
+
+def test_a_corrupt_row_is_set_aside_and_begun_anew() -> None:
+    ledger = Ledger(users={b"ada": b"garbage"}, decisions={}, incarnation=1)
+    assert ledger.user("ada").reactions == 0
+    assert ledger.corrupt_rows == 1
+    assert ledger.users[b"\x00corrupt/ada"] == b"garbage"

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agents.plan import plan
+from schemas.candidates import CandidateSet
+from schemas.generations import GenerationTask
+from schemas.parts import Failure, Verdict
+from schemas.requests import GenerationRequest
+from tests.agents.conftest import Desk, classified, desk as new_desk
+from tests.agents.deliveries import delivered, events, stream
+
+
+async def planned(desk: Desk, *requests: object) -> list[object]:
+    return await events(plan(stream(delivered(each, offset) for offset, each in enumerate(requests)), desk.planner))
+
+
+async def test_a_request_becomes_one_arm_a_candidate_and_stands_open(desk: Desk) -> None:
+    (task,) = await planned(desk, classified())
+    assert isinstance(task, GenerationTask)
+    assert [arm.index for arm in task.arms] == [0, 1, 2, 3]
+    assert {arm.genre for arm in task.arms} <= {"joke", "poetry"}
+    assert len({arm.seed for arm in task.arms}) == 4
+    assert len(desk.ledger.waiting) == 1
+
+
+async def test_the_same_request_gets_the_same_arms_on_another_worker(desk: Desk) -> None:
+    request = classified()
+    assert await planned(desk, request) == await planned(new_desk(), request)
+
+
+async def test_a_repeat_of_an_open_request_sends_the_stored_arms_again(desk: Desk) -> None:
+    request = classified()
+    first, second = await planned(desk, request, request)
+    assert first == second
+    assert len(desk.ledger.decisions) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"failure": Failure(code="unknown_genre", message="no")}, "unknown_genre"),
+        ({"verdict": Verdict(allowed=False, code="weapons", reason="no")}, "declined"),
+        ({"deadline": datetime.now(UTC) - timedelta(seconds=1)}, "expired"),
+        ({"request": GenerationRequest(user_id="ada", prompt="x", genre="joke@0123456789ab")}, "unknown_adapter"),
+        ({"request": GenerationRequest(user_id="ada", prompt="x", style="baroque")}, "unknown_style"),
+    ],
+)
+async def test_what_cannot_be_written_goes_to_rank_with_its_code(desk: Desk, changes: dict[str, object], code: str) -> None:
+    (refused,) = await planned(desk, classified(**changes))
+    assert isinstance(refused, CandidateSet)
+    assert refused.failure is not None
+    assert refused.failure.code == code
+
+
+async def test_requested_options_reach_the_task(desk: Desk) -> None:
+    wanted = GenerationRequest(
+        user_id="ada", prompt="x", candidates=2, max_tokens=9, temperature=0.0, top_p=0.5, seed=3, language="de", genre="sonnet"
+    )
+    (task,) = await planned(desk, classified(request=wanted))
+    assert isinstance(task, GenerationTask)
+    assert (len(task.arms), task.max_tokens, task.temperature, task.top_p) == (2, 9, 0.0, 0.5)
+    assert {arm.genre for arm in task.arms} == {"sonnet"}
+    assert any("'de'" in line for line in task.lines)
+
+
+async def test_more_than_32_open_requests_of_one_user_are_refused(desk: Desk) -> None:
+    results = await planned(desk, *(classified(f"r{number}") for number in range(33)))
+    assert all(isinstance(each, GenerationTask) for each in results[:32])
+    last = results[32]
+    assert isinstance(last, CandidateSet)
+    assert last.failure is not None
+    assert last.failure.code == "too_many_open"
+    assert len(desk.ledger.waiting) == 32
+
+
+async def test_another_seed_explores_other_arms(desk: Desk) -> None:
+    request = classified()
+    tasks = [
+        (await planned(new_desk(), replace(request, request=replace(request.request, seed=seed))))[0] for seed in range(8)
+    ]
+    assert len({tuple((arm.genre, arm.style) for arm in task.arms) for task in tasks if isinstance(task, GenerationTask)}) > 1

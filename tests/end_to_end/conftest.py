@@ -1,0 +1,116 @@
+"""Pipelines of real processes: every role, with instant stand-ins for the models, on the embedded broker and on Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+
+from agents.supervisor import RoleProcess, Supervisor, until_ready
+from streams.client import Client, Record, read
+from streams.embedded_broker import embedded_broker
+from streams.settings import Settings
+from streams.topic_admin import create
+from tests import kafka
+
+ROLES = ("classify", "recommend", "generate")
+
+
+@dataclass(slots=True)
+class Pipeline:
+    """A running installation and a client of it."""
+
+    settings: Settings
+    supervisor: Supervisor
+    client: Client
+
+    def workers(self, role: str) -> list[RoleProcess]:
+        """The workers of a role."""
+        return [worker for worker in self.supervisor.workers if worker.role == role]
+
+    async def kill(self, role: str) -> None:
+        """SIGKILL every worker of a role."""
+        for worker in self.workers(role):
+            worker.process.kill()
+            worker.process.wait()
+            self.supervisor.workers.remove(worker)
+
+    async def start(self, role: str, workers: int = 1) -> None:
+        """Start workers of a role and wait until they are ready."""
+        started = [self.supervisor.start(role) for _ in range(workers)]
+        await asyncio.gather(*(until_ready(worker, 90) for worker in started))
+
+    async def records(self, topic: str) -> list[Record]:
+        """Everything that stands in a topic now."""
+        return [record async for record in read(self.settings, self.settings.topic(topic))]
+
+    async def until(self, topic: str, count: int, within: float = 60.0) -> list[Record]:
+        """Wait until a topic holds at least `count` records; all of them."""
+        async with asyncio.timeout(within):
+            while len(found := await self.records(topic)) < count:
+                await asyncio.sleep(0.1)
+        return found
+
+
+@asynccontextmanager
+async def running(settings: Settings, logs: Path, workers: int = 1, roles: tuple[str, ...] = ROLES) -> AsyncIterator[Pipeline]:
+    """A pipeline on a broker that runs already."""
+    await create(settings)
+    async with Supervisor(settings, logs=logs, module="benchmarks.stand_ins") as supervisor, Client(settings) as client:
+        pipeline = Pipeline(settings=settings, supervisor=supervisor, client=client)
+        await asyncio.gather(*(pipeline.start(role, workers) for role in roles))
+        yield pipeline
+
+
+@pytest.fixture(scope="session")
+def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Kafka, or a visible skip."""
+    if not kafka.is_found():
+        pytest.skip(kafka.NOT_FOUND)
+    with kafka.kafka(tmp_path_factory.mktemp("kafka") / "data") as address:
+        yield address
+
+
+@asynccontextmanager
+async def on_kafka(address: str, folder: Path, **changes: object) -> AsyncIterator[Settings]:
+    """Settings for a fresh prefix on a Kafka with four partitions."""
+    settings = Settings(
+        brokers=address,
+        prefix=f"t{uuid.uuid4().hex[:8]}.",
+        partitions=4,
+        session_timeout=6.0,
+        heartbeat=1.0,
+        state=folder / "state",
+    )
+    yield replace(settings, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
+async def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pipeline]:
+    """One worker a role on the embedded broker; two a role and four partitions on Apache Kafka."""
+    pause = os.environ.get("GENRE_STAND_IN_PAUSE")
+    os.environ["GENRE_STAND_IN_PAUSE"] = "0.02"
+    try:
+        if request.param == "embedded":
+            async with (
+                embedded_broker(Settings(partitions=2)) as broker,
+                running(broker.settings, tmp_path / "logs") as started,
+            ):
+                yield started
+        else:
+            address = request.getfixturevalue("kafka_address")
+            async with (
+                on_kafka(address, tmp_path) as settings,
+                running(settings, tmp_path / "logs", workers=2) as started,
+            ):
+                yield started
+    finally:
+        os.environ.pop("GENRE_STAND_IN_PAUSE")
+        if pause is not None:
+            os.environ["GENRE_STAND_IN_PAUSE"] = pause

@@ -1,0 +1,75 @@
+"""kill -9 of every role in the middle of twenty requests: twenty answers, none doubled, every reaction counted once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+
+import pytest
+
+from schemas.feedback import Feedback
+from schemas.preferences import PreferenceProfile
+from schemas.recommendations import Recommendation
+from schemas.requests import GenerationRequest
+from streams.client import Record
+from streams.codecs import decode
+from tests.end_to_end.conftest import Pipeline
+
+USERS = [f"user-{number}" for number in range(5)]
+REQUESTS = [
+    GenerationRequest(user_id=USERS[number % 5], prompt=f"a joke about number {number}", request_id=f"r{number}")
+    for number in range(20)
+]
+
+
+def different_answers(records: list[Record]) -> dict[str, set[tuple[bytes | None, bytes]]]:
+    """For every request the different (bytes, ce_id) that were published."""
+    found: dict[str, set[tuple[bytes | None, bytes]]] = defaultdict(set)
+    for record in records:
+        answer = decode(record.value, Recommendation)
+        found[answer.request_id].add((record.value, dict(record.headers)["ce_id"]))
+    return found
+
+
+@pytest.mark.parametrize("role", ["classify", "recommend", "generate"])
+async def test_kill_in_the_middle(pipeline: Pipeline, role: str) -> None:
+    client = pipeline.client
+    seen = [await client.ask(GenerationRequest(user_id=user, prompt="a joke", request_id="first")) for user in USERS]
+
+    asking = [asyncio.create_task(client.ask(request, within=120)) for request in REQUESTS]
+    rating = [
+        asyncio.create_task(client.rate(_liked(user, answer, number)))
+        for user, answer in zip(USERS, seen, strict=True)
+        for number in range(2)
+    ]
+    await asyncio.sleep(0.05)
+    workers = len(pipeline.workers(role))
+    await pipeline.kill(role)
+    await pipeline.start(role, workers)
+    answers = await asyncio.gather(*asking)
+    await asyncio.gather(*rating)
+
+    assert {answer.status for answer in answers} == {"ok"}
+    published = different_answers(await pipeline.records("recommendations"))
+    assert set(published) == {"first", *(request.request_id for request in REQUESTS)}
+    assert all(len(versions) == 1 for request, versions in published.items() if request != "first")
+
+    # One more reaction each: its profile shows how often the earlier ones were counted.
+    for user, answer in zip(USERS, seen, strict=True):
+        await client.rate(_liked(user, answer, 2))
+    async with asyncio.timeout(60):
+        while set((await _reactions(pipeline)).items()) != {(user, 3) for user in USERS}:
+            await asyncio.sleep(0.3)
+
+
+def _liked(user: str, answer: Recommendation, number: int) -> Feedback:
+    candidate = answer.candidates[number % len(answer.candidates)].candidate_id
+    kind = ("like", "accept", "copy")[number]
+    return Feedback(
+        user_id=user, kind=kind, request_id="first", candidate_id=candidate, feedback_id=f"{user}-{number}"  # type: ignore[arg-type]
+    )
+
+
+async def _reactions(pipeline: Pipeline) -> dict[str, int]:
+    profiles = [decode(record.value, PreferenceProfile) for record in await pipeline.records("preferences")]
+    return {profile.user_id: profile.reactions for profile in profiles}
