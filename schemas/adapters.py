@@ -17,8 +17,8 @@ class Lineage:
     """Where an adapter comes from."""
 
     parent: AdapterName | None = None
-    data_digest: Annotated[str, Meta(max_length=128)] = ""
-    recipe: Annotated[str, Meta(max_length=2000)] = ""
+    data_digest: Annotated[str, Meta(max_length=128, description="Of the training texts.")] = ""
+    recipe: Annotated[str, Meta(max_length=2000, description="How it was trained, in words.")] = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,9 +36,11 @@ class AdapterEvent:
         | None
     ) = None
     lineage: Lineage = Lineage()
-    metrics: Annotated[dict[Word, float], Meta(max_length=64)] = field(default_factory=dict)
+    metrics: Annotated[dict[Word, float], Meta(max_length=64, description="Measured before publication, by name.")] = (
+        field(default_factory=dict)
+    )
     description: Line = ""
-    requests: Annotated[tuple[Prompt, ...], Meta(max_length=256)] = ()
+    requests: Annotated[tuple[Prompt, ...], Meta(max_length=256, description="Example requests.")] = ()
     licence: Line = ""
     reason: Annotated[Line | None, Meta(description="`withdrawn`: why.")] = None
     time: Moment

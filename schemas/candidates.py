@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.fields import MAX_CANDIDATES, Index, Probability, Projection, RequestId, Tenant, UserId
-from schemas.parts import Failure, Usage, Verdict
+from schemas.fields import MAX_CANDIDATES, Count, Index, Probability, Projection, RequestId, Tenant, Text, UserId
+from schemas.parts import ALLOWED, NO_USAGE, Failure, Usage, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,13 +16,13 @@ class Candidate:
     """One text with all that `recommend` needs to judge it without a model."""
 
     index: Index
-    text: Annotated[str, Meta(max_length=64 * 1024)]
+    text: Text
     finish: Annotated[Literal["stop", "length", "cancelled", "failed"], Meta(description="Why writing ended.")]
     logprob: Annotated[float, Meta(le=0.0, description="Mean log-probability a token, nats.")] = 0.0
-    tokens: Annotated[int, Meta(ge=0)] = 0
+    tokens: Count = 0
     projection: Projection | None = None
     text_probability: Annotated[Probability, Meta(description="How much the text reads like its genre.")] = 0.0
-    verdict: Verdict = Verdict(allowed=True)
+    verdict: Verdict = ALLOWED
     failure: Failure | None = None
 
 
@@ -33,7 +33,9 @@ class CandidateSet:
     request_id: RequestId
     user_id: UserId
     tenant: Tenant | None = None
-    candidates: Annotated[tuple[Candidate, ...], Meta(max_length=MAX_CANDIDATES)] = ()
-    usage: Usage = Usage()
+    candidates: Annotated[
+        tuple[Candidate, ...], Meta(max_length=MAX_CANDIDATES, description="In the order of the arms.")
+    ] = ()
+    usage: Usage = NO_USAGE
     base: Annotated[str, Meta(max_length=128, description="First 12 hex digits of the base model's fingerprint.")] = ""
     failure: Failure | None = None

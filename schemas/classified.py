@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from schemas.fields import Embedding, Language, Moment, Probability, RequestId, Tenant, UserId, Word
-from schemas.parts import Failure, GenreProbability, ReplyTo, Verdict
+from schemas.parts import ALLOWED, Failure, GenreProbability, ReplyTo, Verdict
 from schemas.requests import GenerationRequest
 
 
@@ -35,7 +35,7 @@ class ClassifiedRequest:
     ] = "none"
     language: Language | None = None
     language_confidence: Probability = 0.0
-    verdict: Verdict = Verdict(allowed=True)
+    verdict: Verdict = ALLOWED
     embedding: Embedding | None = None
     reply: ReplyTo | None = None
     failure: Failure | None = None

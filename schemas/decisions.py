@@ -7,7 +7,20 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.fields import AdapterName, Genre, Index, Moment, RequestId, Seed, Style, Tenant, UserId, Word
+from schemas.fields import (
+    AdapterName,
+    FeaturesVersion,
+    Genre,
+    Index,
+    Moment,
+    RequestId,
+    Seed,
+    Share,
+    Style,
+    Tenant,
+    UserId,
+    Word,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +32,7 @@ class DecidedCandidate:
     genre: Genre | None = None
     adapter: AdapterName | None = None
     style: Style | None = None
-    arm_propensity: Annotated[float, Meta(gt=0.0, le=1.0)]
+    arm_propensity: Share
     propensity: Annotated[float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")]
     score: float
     features: Annotated[bytes, Meta(max_length=4096, description="Feature vector, little-endian float16; base64.")]
@@ -35,6 +48,6 @@ class Decision:
     time: Moment
     policy: Word
     seed: Seed
-    features_version: Annotated[int, Meta(ge=1)]
+    features_version: FeaturesVersion
     reactions: Annotated[int, Meta(ge=0, description="Reactions learned from this user before the decision.")] = 0
     candidates: tuple[DecidedCandidate, ...]

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.fields import CandidateId, Genre, Id, Moment, Probability, RequestId, Tenant, UserId
+from schemas.fields import CandidateId, Genre, Id, Moment, Probability, RequestId, Tenant, UserId, Word
 
 FeedbackKind = Literal[
     "rating",
@@ -40,7 +40,7 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "shown": ("request_id",),
     "genre_correction": ("request_id", "genre"),
     "retract": ("request_id", "retracts"),
-    "history": (),
+    "history": ("value",),
 }
 
 
@@ -64,9 +64,7 @@ class Feedback:
     genre: Annotated[
         Genre | None, Meta(description="`genre_correction`: what it should have been; `history`: its genre.")
     ] = None
-    features: Annotated[
-        dict[Annotated[str, Meta(max_length=64)], float] | None, Meta(description="`history`: named features.")
-    ] = None
+    features: Annotated[dict[Word, float] | None, Meta(description="`history`: named features.")] = None
     retracts: Annotated[Id | None, Meta(description="`retract`: the feedback id to take back.")] = None
     probability: Probability | None = None
     time: Annotated[Moment | None, Meta(description="When the user reacted; absent: the record's timestamp.")] = None
@@ -88,5 +86,5 @@ class Feedback:
         if self.kind == "history":
             if self.text is None and self.genre is None and self.features is None:
                 raise ValueError("Object missing required field `text`, `genre` or `features` for kind 'history'")
-            if value is None or not 0 <= value <= 1:
+            if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"Expected `value` of a history between 0 and 1, got {value}")

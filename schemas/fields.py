@@ -27,14 +27,17 @@ _LANGUAGE = r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})?$(?!\n)"
 _STYLE = r"^[a-z][a-z0-9_]{0,31}$(?!\n)"
 _CANDIDATE = rf"^(?!\.{{1,2}}/)(?=.*\S)[^/{_UNPRINTABLE}]+/[0-7]$(?!\n)"
 
-Id = Annotated[str, Meta(min_length=1, max_length=256, pattern=_ID)]
+Id = Annotated[
+    str,
+    Meta(min_length=1, max_length=256, pattern=_ID, description="1 to 256 printable characters, not blank, no '/'."),
+]
 UserId = Annotated[
     str,
     Meta(
         min_length=1,
         max_length=256,
         pattern=_ID,
-        description="Who asks; unique within the tenant. No '/', no control characters.",
+        description="Who asks; unique within the tenant. 1 to 256 printable characters, not blank, no '/'.",
     ),
 ]
 RequestId = Annotated[
@@ -43,7 +46,7 @@ RequestId = Annotated[
         min_length=1,
         max_length=256,
         pattern=_ID,
-        description="Unique per user; derived from the event's id when absent.",
+        description="Unique per user: 1 to 256 printable characters, not blank, no '/'.",
     ),
 ]
 Tenant = Annotated[
@@ -61,15 +64,22 @@ Prompt = Annotated[
     str, Meta(min_length=1, max_length=MAX_PROMPT_BYTES, description="What is asked for: 1 byte to 32 KiB of UTF-8.")
 ]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset.")]
-Probability = Annotated[float, Meta(ge=0.0, le=1.0)]
+Probability = Annotated[float, Meta(ge=0.0, le=1.0, description="A probability, 0 to 1.")]
 Index = Annotated[int, Meta(ge=0, lt=MAX_CANDIDATES, description="The candidate's index within its request.")]
-Seed = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Count = Annotated[int, Meta(ge=0)]
+Seed = Annotated[int, Meta(ge=0, le=2**63 - 1, description="Makes sampling repeatable.")]
+Count = Annotated[int, Meta(ge=0, description="A number of things, 0 or more.")]
 Code = Annotated[
     str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$(?!\n)", description="A stable snake_case error or reason code.")
 ]
-Line = Annotated[str, Meta(max_length=2000)]
-Word = Annotated[str, Meta(min_length=1, max_length=64)]
+Line = Annotated[str, Meta(max_length=2000, description="Text for people, at most 2000 characters.")]
+Word = Annotated[str, Meta(min_length=1, max_length=64, description="A name of 1 to 64 characters.")]
+Share = Annotated[float, Meta(gt=0.0, le=1.0, description="A share or propensity, above 0 and at most 1.")]
+FeaturesVersion = Annotated[int, Meta(ge=1, description="Which definition of the features the numbers belong to.")]
+Text = Annotated[str, Meta(max_length=64 * 1024, description="A whole text, at most 65536 characters.")]
+Short = Annotated[str, Meta(max_length=256, description="At most 256 characters.")]
+MaxTokens = Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="Upper bound for each text.")]
+Temperature = Annotated[float, Meta(ge=0.0, le=2.0, description="0 is greedy.")]
+TopP = Annotated[float, Meta(gt=0.0, le=1.0, description="Nucleus sampling.")]
 Embedding = Annotated[
     bytes,
     Meta(

@@ -9,18 +9,20 @@ from msgspec import Meta
 
 from schemas.fields import (
     MAX_CANDIDATES,
-    MAX_TOKENS,
     AdapterName,
     Genre,
     Index,
     Line,
+    MaxTokens,
     Moment,
     Probability,
     Prompt,
     RequestId,
     Seed,
     Style,
+    Temperature,
     Tenant,
+    TopP,
     UserId,
     Word,
 )
@@ -52,9 +54,11 @@ class GenerationTask:
     tenant: Tenant | None = None
     prompt: Prompt
     lines: Annotated[tuple[Line, ...], Meta(description="Further instructions: language, prompt card.")] = ()
-    arms: Annotated[tuple[ArmTask, ...], Meta(min_length=1, max_length=MAX_CANDIDATES)]
-    max_tokens: Annotated[int, Meta(ge=1, le=MAX_TOKENS)]
-    temperature: Annotated[float, Meta(ge=0.0, le=2.0)]
-    top_p: Annotated[float, Meta(gt=0.0, le=1.0)]
+    arms: Annotated[
+        tuple[ArmTask, ...], Meta(min_length=1, max_length=MAX_CANDIDATES, description="One arm a candidate.")
+    ]
+    max_tokens: MaxTokens
+    temperature: Temperature
+    top_p: TopP
     stream: bool = False
     deadline: Moment

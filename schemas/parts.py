@@ -7,7 +7,9 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.fields import AdapterName, Code, Genre, Line, Probability
+from schemas.fields import AdapterName, Code, Count, Genre, Line, Probability, Share
+
+_LATIN_1 = r"^[\x00-\xff]*$(?!\n)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +24,13 @@ class Failure:
 class ReplyTo:
     """Where the client wants the terminal answer as well, from the request's reply headers."""
 
-    topic: Annotated[str, Meta(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$(?!\n)")]
-    partition: Annotated[int, Meta(ge=0)] | None = None
-    correlation_id: Annotated[str, Meta(max_length=512)] | None = None
+    topic: Annotated[
+        str, Meta(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$(?!\n)", description="A topic's name.")
+    ]
+    partition: Annotated[int, Meta(ge=0, lt=2**31, description="Absent: the key decides.")] | None = None
+    correlation_id: (
+        Annotated[str, Meta(max_length=512, pattern=_LATIN_1, description="Its bytes, as Latin-1.")] | None
+    ) = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,18 +50,24 @@ class Verdict:
     reason: Line | None = None
 
 
+ALLOWED = Verdict(allowed=True)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlendPart:
     """One adapter of a blend and its weight (weights of a blend sum to 1)."""
 
     adapter: AdapterName
-    weight: Annotated[float, Meta(gt=0.0, le=1.0)]
+    weight: Share
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens read and written for one request, and the seconds that the model spent on it."""
 
-    tokens_in: Annotated[int, Meta(ge=0)] = 0
-    tokens_out: Annotated[int, Meta(ge=0)] = 0
-    seconds: Annotated[float, Meta(ge=0.0)] = 0.0
+    tokens_in: Count = 0
+    tokens_out: Count = 0
+    seconds: Annotated[float, Meta(ge=0.0, description="Of the model's time.")] = 0.0
+
+
+NO_USAGE = Usage()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.fields import Count, Moment, Tenant
+from schemas.fields import Count, FeaturesVersion, Moment, Tenant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +17,6 @@ class PopulationSums:
     tenant: Tenant | None = None
     partition: Count
     users: Count
-    features_version: Annotated[int, Meta(ge=1)]
+    features_version: FeaturesVersion
     sums: Annotated[bytes, Meta(max_length=256 * 1024, description="Packed sums; base64.")]
     time: Moment

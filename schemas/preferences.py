@@ -16,7 +16,7 @@ class Leaning:
 
     about: Annotated[str, Meta(max_length=128, description="For instance 'genre joke' or 'style playful'.")]
     mean: float
-    deviation: Annotated[float, Meta(ge=0.0)]
+    deviation: Annotated[float, Meta(ge=0.0, description="Standard deviation of `mean`.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

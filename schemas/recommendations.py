@@ -21,7 +21,7 @@ from schemas.fields import (
     UserId,
     Word,
 )
-from schemas.parts import BlendPart, Usage
+from schemas.parts import NO_USAGE, BlendPart, Usage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +51,10 @@ class Recommendation:
     status: Literal["ok", "error", "expired", "declined"]
     code: Annotated[Code | None, Meta(description="Why there is no text; absent when `ok`.")] = None
     message: Line | None = None
-    candidates: Annotated[tuple[RankedCandidate, ...], Meta(max_length=MAX_CANDIDATES)] = ()
+    candidates: Annotated[
+        tuple[RankedCandidate, ...], Meta(max_length=MAX_CANDIDATES, description="Best first; empty unless `ok`.")
+    ] = ()
     genre: Annotated[Genre | None, Meta(description="The most probable genre of the request.")] = None
     language: Language | None = None
     policy: Word | None = None
-    usage: Usage = Usage()
+    usage: Usage = NO_USAGE

@@ -10,21 +10,24 @@ from msgspec import Meta
 from schemas.fields import (
     MAX_CANDIDATES,
     MAX_PROMPT_BYTES,
-    MAX_TOKENS,
     GenreOrAdapter,
     Language,
+    MaxTokens,
     Moment,
     Prompt,
     RequestId,
     Seed,
+    Short,
     Style,
+    Temperature,
     Tenant,
+    TopP,
     UserId,
     Word,
 )
 
 Context = Annotated[
-    dict[Word, Annotated[str, Meta(max_length=256)]],
+    dict[Word, Short],
     Meta(max_length=32, description="Flat map of short strings: locale, channel, time of day, tags."),
 ]
 
@@ -39,9 +42,9 @@ class GenerationRequest:
     tenant: Tenant | None = None
     genre: GenreOrAdapter | None = None
     candidates: Annotated[int, Meta(ge=1, le=MAX_CANDIDATES, description="How many texts to write and rank.")] = 4
-    max_tokens: Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="Upper bound for each text.")] = 64
-    temperature: Annotated[float, Meta(ge=0.0, le=2.0, description="0 is greedy.")] = 0.8
-    top_p: Annotated[float, Meta(gt=0.0, le=1.0, description="Nucleus sampling.")] = 0.95
+    max_tokens: MaxTokens = 64
+    temperature: Temperature = 0.8
+    top_p: TopP = 0.95
     seed: Seed | None = None
     language: Language | None = None
     style: Style | None = None

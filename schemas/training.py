@@ -19,7 +19,7 @@ class TrainingEvent:
     family: Word | None = None
     tenant: Tenant | None = None
     user_id: UserId | None = None
-    text: Annotated[str, Meta(max_length=256 * 1024)] | None = None
+    text: Annotated[str, Meta(max_length=256 * 1024, description="`text`: one text of the genre.")] | None = None
     document: Annotated[Id | None, Meta(description="Texts of one document never straddle training and held-out.")] = (
         None
     )

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 import orjson
+from msgspec import inspect
 
 from schemas.errors import InvalidEvent
 
@@ -16,6 +17,7 @@ MAX_EVENT_BYTES = 4 * 1024 * 1024
 
 _NOT_FINITE = re.compile(rb"-?(NaN|Infinity)")
 _PATH = re.compile(r" - at `(\$[^`]*)`")
+_QUOTED = re.compile(r"'.*'", re.DOTALL)
 _PRIVATE = ("prompt", "text")
 _CODES = (
     ("missing required field", "missing_field"),
@@ -23,6 +25,7 @@ _CODES = (
     ("matching regex", "bad_format"),
     ("RFC3339", "bad_time"),
     ("timezone", "bad_time"),
+    ("base64", "bad_format"),
     ("of length <=", "too_long"),
     ("of length >=", "too_short"),
     ("at most", "too_long"),
@@ -46,7 +49,7 @@ def decode(value: bytes | None, kind: type[E]) -> E:
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError as error:
-        raise _invalid(str(error), document) from error
+        raise _invalid(str(error), document, kind) from error
 
 
 def parse(value: bytes | None) -> Any:
@@ -74,19 +77,38 @@ def _unreadable(value: bytes, error: orjson.JSONDecodeError) -> InvalidEvent:
     return InvalidEvent("not_json", f"Expected JSON: {message} at character {error.pos}.")
 
 
-def _invalid(message: str, document: Any) -> InvalidEvent:
-    code = next((code for mark, code in _CODES if mark in message), "out_of_range")
-    if code == "bad_format":
-        message = re.sub(r"Expected `str` matching regex '.*'", "Expected another format (see the schema)", message)
-    if ", got " not in message and "missing" not in message:
-        message += _got(message, document)
-    return InvalidEvent(code, message)
-
-
-def _got(message: str, document: Any) -> str:
+def _invalid(message: str, document: Any, kind: type[Any]) -> InvalidEvent:
+    # What a client wrote stands in quotes; it must not decide about the code.
+    words = _QUOTED.sub("", message)
+    code = next((code for mark, code in _CODES if mark in words), "out_of_range")
     found = _PATH.search(message)
-    value = _at(found.group(1), document) if found else None
-    name = found.group(1).rpartition(".")[2] if found else ""
+    if found is None:
+        return InvalidEvent(code, message)
+    path = found.group(1)
+    if code in ("bad_format", "unknown_value"):
+        message = f"Expected {_expected(path, kind) or 'another value (see the schema)'} - at `{path}`"
+    return InvalidEvent(code, message if code == "wrong_type" else message + _got(path, document))
+
+
+def _expected(path: str, kind: type[Any]) -> str:
+    """What a field of the event itself may hold, in words; empty for a field further down."""
+    fields = getattr(inspect.type_info(kind), "fields", ())
+    return next((_words(field.type) for field in fields if path == f"$.{field.name}"), "")
+
+
+def _words(declared: inspect.Type) -> str:
+    if isinstance(declared, inspect.LiteralType):
+        return "one of " + ", ".join(map(str, declared.values))
+    if isinstance(declared, inspect.UnionType):
+        return next(filter(None, map(_words, declared.types)), "")
+    if isinstance(declared, inspect.Metadata):
+        described = (declared.extra_json_schema or {}).get("description", "").rstrip(".")
+        return _words(declared.type) or described and f"another format ({described})"
+    return ""
+
+
+def _got(path: str, document: Any) -> str:
+    value, name = _at(path, document), path.rpartition(".")[2]
     if isinstance(value, str) and (name in _PRIVATE or len(value) > 80):
         return f", got {len(value)} characters"
     return f", got {value!r}" if value is not None and not isinstance(value, dict | list) else ""

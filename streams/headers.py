@@ -22,6 +22,7 @@ _TRACE = ("traceparent", "tracestate")
 _REPLY_TOPIC = ("reply-to", "kafka_replyTopic", "reply_to", "Faust-Ag-ReplyTo")
 _REPLY_PARTITION = ("reply-partition", "kafka_replyPartition")
 _CORRELATION = ("ce_correlationid", "correlation_id", "kafka_correlationId", "Faust-Ag-CorrelationId")
+_LARGEST_PARTITION = 2**31 - 1
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -95,7 +96,9 @@ def _partition(headers: Headers) -> int | None:
     value = next((found[name] for name in _REPLY_PARTITION if name in found), None)
     if value is None:
         return None
-    # Spring sends a big-endian int32, others send digits.
+    # Spring sends a big-endian int32, others send digits; a number that is no int32 names no partition.
     if value.isdigit():
-        return int(value)
-    return int.from_bytes(value, "big") if len(value) == 4 else None
+        number = int(value) if len(value) <= 10 else _LARGEST_PARTITION + 1
+    else:
+        number = int.from_bytes(value, "big", signed=True) if len(value) == 4 else -1
+    return number if 0 <= number <= _LARGEST_PARTITION else None

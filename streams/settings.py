@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from schemas.errors import NotReady
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
+_TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
+_ALLOWED = {
+    "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    "store": ("rocksdb://", "memory://"),
+    "log_level": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +37,7 @@ class Settings:
     security_protocol: str = "PLAINTEXT"
     """PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL."""
     sasl_username: str = ""
-    sasl_password: str = ""
+    sasl_password: str = field(default="", repr=False)
     ca_file: str = ""
 
     session_timeout: float = 45.0
@@ -44,11 +51,11 @@ class Settings:
     incarnation: str = ""
     """Names one run of the embedded broker; state of another run is never reused. Empty on a lasting cluster."""
 
-    models: Path = Path("~/.cache/genre/models").expanduser()
+    models: Path = field(default_factory=lambda: _cache("models"))
     """Converted base model and sentence encoder."""
-    adapters: Path = Path("~/.cache/genre/adapters").expanduser()
+    adapters: Path = field(default_factory=lambda: _cache("adapters"))
     """Content-addressed adapter store."""
-    state: Path = Path("~/.cache/genre/state").expanduser()
+    state: Path = field(default_factory=lambda: _cache("state"))
     """Local state of the workers (tables)."""
     store: str = "rocksdb://"
     """Where tables live: `rocksdb://` or `memory://`."""
@@ -71,20 +78,33 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read `GENRE_*`; raises NotReady for a value that does not fit, and for an unknown variable's value never."""
+        """Read `GENRE_*`. Raises NotReady (bad_setting) for a value that does not fit."""
         hints = get_type_hints(cls)
         given = {
-            field.name: _parse(
-                f"GENRE_{field.name.upper()}", environment[f"GENRE_{field.name.upper()}"], hints[field.name]
-            )
-            for field in fields(cls)
-            if f"GENRE_{field.name.upper()}" in environment
+            each.name: _parse(_variable(each.name), environment[_variable(each.name)], hints[each.name])
+            for each in fields(cls)
+            if _variable(each.name) in environment
         }
         return cls(**given)
 
+    def __post_init__(self) -> None:
+        for name in ("partitions", "replication", "rows", "session_timeout", "heartbeat"):
+            if not getattr(self, name) > 0:
+                raise _unfit(name, "greater than 0", getattr(self, name))
+        for name, allowed in _ALLOWED.items():
+            if getattr(self, name) not in allowed:
+                raise _unfit(name, f"one of {', '.join(allowed)}", getattr(self, name))
+        if not _TOPIC_PREFIX.fullmatch(self.prefix):
+            raise _unfit("prefix", "at most 100 letters, digits, '.', '_' and '-'", self.prefix)
+
     def environment(self) -> dict[str, str]:
         """The variables that give another process these settings."""
-        return {f"GENRE_{field.name.upper()}": str(getattr(self, field.name)) for field in fields(self)}
+        return {_variable(each.name): str(getattr(self, each.name)) for each in fields(self)}
+
+    @property
+    def model_threads(self) -> int:
+        """Threads of a model process."""
+        return self.threads or os.cpu_count() or 1
 
     def topic(self, name: str) -> str:
         """The full name of a topic, consumer group or application: prefix and name."""
@@ -96,7 +116,19 @@ class Settings:
         return bool(self.incarnation)
 
 
-def _parse(name: str, value: str, kind: type) -> object:
+def _variable(name: str) -> str:
+    return f"GENRE_{name.upper()}"
+
+
+def _unfit(name: str, expected: str, got: object) -> NotReady:
+    return NotReady("bad_setting", f"Expected {_variable(name)} to be {expected}, got {got!r}.")
+
+
+def _cache(name: str) -> Path:
+    return Path("~/.cache/genre").expanduser() / name
+
+
+def _parse(name: str, value: str, kind: type) -> Any:
     if kind is bool:
         if value.lower() in _TRUE | _FALSE:
             return value.lower() in _TRUE
