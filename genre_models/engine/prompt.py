@@ -45,7 +45,9 @@ def encode(tokenizer: Any, prompt: Prompt, limit: int) -> tuple[list[int], int]:
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": USER}]
     rendered = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     contents = {SYSTEM: prompt.system, USER: prompt.user}
-    parts = [(slot in contents, _ids(tokenizer, contents.get(slot, slot), slot in contents)) for slot in _split(rendered)]
+    parts = [
+        (slot in contents, _ids(tokenizer, contents.get(slot, slot), slot in contents)) for slot in _split(rendered)
+    ]
     cut = max(0, sum(len(ids) for _, ids in parts) - limit)
     longest = max((ids for is_content, ids in parts if is_content), key=len)
     fitted = [_without_middle(ids, cut) if ids is longest else ids for _, ids in parts]

@@ -1,0 +1,72 @@
+"""One row while the engine works on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from genre_models.engine.generation import Finished, Generation, Piece, Reason
+from genre_models.engine.mixture import Blend
+from genre_models.engine.sampling import Choice, Sampling
+from genre_models.engine.writing import Writing
+
+
+@dataclass(slots=True, eq=False)
+class Row:
+    """What is known of a row beyond its keys and values: its prompt, its text so far, whether it has ended."""
+
+    generation: Generation
+    prompt: tuple[int, ...]
+    tokens_cut: int
+    blend: Blend
+    writing: Writing
+    last: int = 0
+    written: int = 0
+    logprobs: float = 0.0
+    ended: bool = field(default=False)
+
+    @property
+    def position(self) -> int:
+        """Where the last written token belongs, counted from the prompt's first."""
+        return len(self.prompt) + self.written - 1
+
+    @property
+    def length(self) -> int:
+        """Positions that the row can come to need."""
+        return len(self.prompt) + self.generation.max_tokens
+
+    @property
+    def sampling(self) -> Sampling:
+        """How its next token is chosen."""
+        wanted = self.generation
+        return Sampling(temperature=wanted.temperature, top_p=wanted.top_p, seed=wanted.seed, position=self.written)
+
+    def take(self, choice: Choice | None, ends: frozenset[int]) -> Iterator[Piece | Finished]:
+        """Add the next token; `ends` are the tokens that end a text."""
+        if choice is None:
+            yield self.end("failed", "not_finite", "expected finite logits, got NaN: the adapter or a weight is broken")
+            return
+        self.last, self.written, self.logprobs = choice.token, self.written + 1, self.logprobs + choice.logprob
+        text = "" if self.last in ends else self.writing.add(self.last)
+        stops = self.last in ends or self.writing.stopped
+        last = stops or self.written >= self.generation.max_tokens
+        text += self.writing.close() if last else ""
+        if text:
+            yield Piece(id=self.generation.id, text=text)
+        if last:
+            yield self.end("stop" if stops else "length")
+
+    def end(self, reason: Reason, code: str | None = None, message: str | None = None) -> Finished:
+        """Its last word."""
+        self.ended = True
+        return Finished(
+            id=self.generation.id,
+            text=self.writing.text,
+            reason=reason,
+            logprob=self.logprobs / max(1, self.written),
+            tokens_in=len(self.prompt),
+            tokens_out=self.written,
+            tokens_cut=self.tokens_cut,
+            code=code,
+            message=message,
+        )
