@@ -6,11 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from agents.registry import Registry, announcement
+from genre_models.adapters import AdapterStore
+from genre_models.taxonomy import Taxonomy
 from schemas.candidates import CandidateSet
 from schemas.generations import GenerationTask
 from schemas.progress import Progress
+from schemas.requests import Cancel
 from streams.app import RoleApp, bind
-from streams.delivery import Delivery, Outputs
+from streams.delivery import Delivery, Output, Outputs
+from streams.follower import Follower
+from streams.topics import BY_NAME
 
 
 class Writer(Protocol):
@@ -18,6 +24,9 @@ class Writer(Protocol):
 
     async def room(self, task: GenerationTask) -> None:
         """Return when the engine can take this task's rows: the back pressure towards the stream."""
+
+    def cancel(self, key: str, cancellation: Cancel | None) -> None:
+        """Stop a request that is being written, or refuse it when it comes."""
 
     def write(self, task: GenerationTask) -> AsyncIterator[Progress | CandidateSet]:
         """Pieces (for tasks that stream), and at last exactly one CandidateSet; never raises."""
@@ -61,5 +70,21 @@ async def _write(delivery: Delivery[GenerationTask], writer: Writer, written: as
 
 
 def attach(app: RoleApp, writer: Writer) -> None:
-    """Bind the agent to `generations`."""
+    """Bind the agent to `generations`, and its writer to the cancellations."""
     bind(app, "generations", lambda deliveries: generate(deliveries, writer), name="generate")
+    app.followers.append(Follower(app.genre_settings, BY_NAME["cancellations"], writer.cancel))
+
+
+def announce(app: RoleApp, store: AdapterStore) -> None:
+    """At start, publish the adapters of the worker's own store that the registry does not know yet."""
+    taxonomy, registry = Taxonomy.load(), Registry()
+    app.followers.append(Follower(app.genre_settings, BY_NAME["adapters"], registry.apply))
+
+    @app.task
+    async def announce_own() -> None:
+        for name in store.names():
+            if registry.knows(str(name)) or name.genre not in taxonomy:
+                continue
+            genre = taxonomy.genres[name.genre]
+            event = announcement(store.verified(name), genre.description, genre.requests)
+            await app.outbox.publish(Output(event=event))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
@@ -77,11 +78,23 @@ class Judge:
 def load_judge(settings: Settings) -> Judge:
     """The judge with the real models; takes about two seconds. Raises ModelError when they are not prepared."""
     taxonomy = Taxonomy.load()
-    encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.threads)
+    encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
     return Judge(
         taxonomy=taxonomy,
         encoder=encoder,
-        classifier=Classifier.fit(taxonomy, encoder),
+        classifier=load_classifier(settings, taxonomy, encoder),
         languages=LanguageIdentifier(),
         gate=SafetyGate(),
     )
+
+
+def load_classifier(settings: Settings, taxonomy: Taxonomy, encoder: Encoder) -> Classifier:
+    """The head for this taxonomy: from the models' folder, or fitted now (some seconds) and kept there."""
+    path = settings.models / f"head-{taxonomy.digest[:16]}.npz"
+    if path.exists():
+        return Classifier.from_bytes(path.read_bytes(), taxonomy)
+    classifier = Classifier.fit(taxonomy, encoder)
+    partial = path.with_suffix(f".{os.getpid()}")
+    partial.write_bytes(classifier.to_bytes())
+    partial.replace(path)
+    return classifier

@@ -13,16 +13,20 @@ class Registry:
 
     def __init__(self) -> None:
         self._published: dict[str, AdapterEvent] = {}
+        self._withdrawn: set[str] = set()
 
     def apply(self, key: str, event: AdapterEvent | None) -> None:
         """Take the newest record of one name; a tombstone or a withdrawal removes it."""
         if event is None or event.kind == "withdrawn":
             self._published.pop(key, None)
+            self._withdrawn.add(key)
         else:
             self._published[event.name] = event
+            self._withdrawn.discard(event.name)
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._published
+    def knows(self, name: str) -> bool:
+        """Whether the topic says anything about that name: published, or withdrawn for good."""
+        return name in self._published or name in self._withdrawn
 
     def of_genre(self, genre: str) -> tuple[str, ...]:
         """Names of the genre's adapters, newest first."""

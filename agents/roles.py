@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from streams.app import RoleApp
-from streams.settings import Settings
+from streams.settings import Settings, wait_passively
 
 
 def build(role: str, settings: Settings) -> RoleApp:
     """The app of a role with its models loaded."""
+    wait_passively()
     return {"classify": _classify, "recommend": _recommend, "generate": _generate}[role](settings)
 
 
@@ -31,7 +32,12 @@ def _recommend(settings: Settings) -> RoleApp:
 def _generate(settings: Settings) -> RoleApp:
     from agents import generate
     from agents.writer import load_writer
+    from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 
     app = RoleApp("generate", settings)
-    generate.attach(app, load_writer(settings))
+    base = BaseSpec.load(settings.models / "base")
+    store = AdapterStore(settings.adapters, base)
+    add_starters(store)
+    generate.attach(app, load_writer(settings, base, store))
+    generate.announce(app, store)
     return app

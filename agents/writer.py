@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agents.engine_thread import EngineThread, Events
+from agents.judge import load_classifier
 from agents.ledger import key_of
+from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classifier import Classifier
-from genre_models.encoder import Encoder
+from genre_models.encoder import Encoder, SentenceEncoder
 from genre_models.engine import Finished, Generation, Piece, chat_prompt
 from genre_models.preferences.styles import STYLES
 from genre_models.projection import project
@@ -25,6 +27,7 @@ from schemas.generations import ArmTask, GenerationTask
 from schemas.parts import Failure, Usage, Verdict
 from schemas.progress import Progress
 from schemas.requests import Cancel
+from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -216,3 +219,14 @@ def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Pro
         sequence=sequence,
         text=piece.text,
     )
+
+
+def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> EngineWriter:
+    """The writer with the real models; takes about three seconds. Raises ModelError when they are not prepared."""
+    from genre_models.engine.transformers_engine import TransformersEngine
+
+    taxonomy = Taxonomy.load()
+    encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
+    engine = TransformersEngine(settings.models / "base", store, threads=settings.model_threads, rows=settings.rows)
+    judge = TextJudge(encoder=encoder, classifier=load_classifier(settings, taxonomy, encoder), gate=SafetyGate())
+    return EngineWriter(EngineThread(engine), judge, taxonomy, limit=settings.rows, base=base.fingerprint[:12])

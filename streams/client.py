@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import TopicPartition
 
+from schemas.errors import InvalidEvent, NotReady
 from schemas.feedback import Feedback
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
+from schemas.users import UserCommand
 from streams.codecs import decode, encode
 from streams.headers import cloud_event, event_id
 from streams.kafka import consumer, producer, reach
 from streams.settings import Settings
 from streams.topics import BY_EVENT
+
+E = TypeVar("E")
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +69,7 @@ class Client:
 
     async def ask(self, request: GenerationRequest, *, within: float = 90.0) -> Recommendation:
         """Publish a request and wait for its recommendation. Raises TimeoutError after `within` seconds."""
-        request = request if request.request_id else replace(request, request_id=uuid.uuid4().hex)
+        request = identified(request)
         await self._listen()
         waiting: asyncio.Future[Recommendation] = asyncio.get_running_loop().create_future()
         self._answers[(request.user_id, request.request_id or "")] = waiting
@@ -71,13 +79,11 @@ class Client:
 
     async def rate(self, feedback: Feedback) -> Feedback:
         """Publish a reaction; returns it with the feedback id that makes a repeat count once."""
-        known = feedback if feedback.feedback_id else replace(feedback, feedback_id=uuid.uuid4().hex)
-        await self.publish(known)
-        return known
+        return await self.publish(feedback)
 
-    async def publish(self, event: object) -> None:
-        """Publish an event under its topic's key and wait for the broker."""
-        topic = BY_EVENT[type(event)]
+    async def publish(self, event: E) -> E:
+        """Publish an event under its topic's key, wait for the broker, and return it with the id that it got."""
+        event, topic = identified(event), BY_EVENT[type(event)]
         headers = cloud_event(
             topic,
             ce_id=event_id(topic, topic.identity(event)),
@@ -87,6 +93,7 @@ class Client:
         )
         name = self._settings.topic(topic.name)
         await self._producer.send_and_wait(name, encode(event), key=topic.key(event).encode(), headers=list(headers))
+        return event
 
     async def _listen(self) -> None:
         if self._listening is not None:
@@ -102,7 +109,9 @@ class Client:
     async def _receive(self, reader: Any) -> None:
         try:
             async for record in reader:
-                answer = decode(record.value, Recommendation)
+                answer = _answer(record.value)
+                if answer is None:
+                    continue
                 waiting = self._answers.pop((answer.user_id, answer.request_id), None)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)
@@ -110,10 +119,33 @@ class Client:
             await reader.stop()
 
 
+def identified(event: E) -> E:
+    """The event with a new id or time where what makes it unique is missing."""
+    match event:
+        case GenerationRequest(request_id=None):
+            return replace(event, request_id=uuid.uuid4().hex)
+        case Feedback(feedback_id=None):
+            return replace(event, feedback_id=uuid.uuid4().hex)
+        case UserCommand(time=None):
+            return replace(event, time=datetime.now(UTC))
+    return event
+
+
+def _answer(value: bytes | None) -> Recommendation | None:
+    try:
+        return decode(value, Recommendation)
+    except InvalidEvent as error:
+        log.warning("an unreadable recommendation was skipped: %s", error)
+        return None
+
+
 async def read(
     settings: Settings, topic: str, *, beginning: bool = True, follow: bool = False
 ) -> AsyncIterator[Record]:
-    """Records of a topic: up to its present end, or for ever with `follow`. `topic` is the full name."""
+    """Records of a topic: up to its present end, or for ever with `follow`. `topic` is the full name.
+
+    Raises NotReady (no_topic) when there is no such topic.
+    """
     reader = consumer(settings)
     await reader.start()
     try:
@@ -137,6 +169,8 @@ async def _assign(reader: Any, topic: str) -> list[TopicPartition]:
 async def _partitions(reader: Any, topic: str) -> list[TopicPartition]:
     await reader._client.add_topic(topic)
     numbers = reader.partitions_for_topic(topic) or set()
+    if not numbers:
+        raise NotReady("no_topic", f"Expected the topic {topic} to be there, got none; run `genre topics create`.")
     return [TopicPartition(topic, number) for number in sorted(numbers)]
 
 

@@ -13,7 +13,9 @@ from streams.headers import ERRORS, Headers
 from streams.topics import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 
 _MESSAGE_LENGTH = 500
-_CUT = f"{ERRORS}sha256"
+_CUT, _DROPPED = f"{ERRORS}sha256", f"{ERRORS}headers_dropped"
+# A compressed record may grow beyond what its letter can carry; our own headers fit into the other half of the extra.
+_LIMIT = MAX_MESSAGE_BYTES + DEAD_LETTER_EXTRA_BYTES // 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,8 @@ class DeadLetter:
 
 def dead_letter(source: Source, error: Exception, *, group: str, stage: str, attempts: int = 1) -> DeadLetter:
     """The letter for a record that `stage` of consumer group `group` could not handle."""
-    value, cut = _fitting(source.value)
+    original, dropped = _kept(source.headers)
+    value, cut = _fitting(source.value, _LIMIT - _size(original))
     why = {
         "topic": source.topic,
         "partition": str(source.partition),
@@ -44,8 +47,8 @@ def dead_letter(source: Source, error: Exception, *, group: str, stage: str, att
         "time": datetime.now(UTC).isoformat(),
     }
     errors = tuple((ERRORS + name, text.encode("utf-8", "replace")) for name, text in why.items())
-    original = tuple(pair for pair in source.headers if not pair[0].startswith(ERRORS))
-    return DeadLetter(topic=f"{source.topic}.dlq", key=source.key, value=value, headers=(*original, *errors, *cut))
+    headers = (*original, *errors, *dropped, *cut)
+    return DeadLetter(topic=f"{source.topic}.dlq", key=source.key, value=value, headers=headers)
 
 
 def code(error: Exception) -> str:
@@ -72,8 +75,20 @@ def _message(error: Exception) -> str:
     return str(error)[:_MESSAGE_LENGTH] if isinstance(error, GenreError) else "see the worker's log"
 
 
-def _fitting(value: bytes | None) -> tuple[bytes | None, Headers]:
-    limit = MAX_MESSAGE_BYTES + DEAD_LETTER_EXTRA_BYTES // 2
-    if value is None or len(value) <= limit:
+def _kept(headers: Headers) -> tuple[Headers, Headers]:
+    """The record's own headers, and a note where they are too large to be kept."""
+    original = tuple(pair for pair in headers if not pair[0].startswith(ERRORS))
+    if _size(original) <= _LIMIT // 2:
+        return original, ()
+    return (), ((_DROPPED, str(len(original)).encode()),)
+
+
+def _fitting(value: bytes | None, room: int) -> tuple[bytes | None, Headers]:
+    """As much of the value as there is room for, and the sha256 of the whole where it had to be cut."""
+    if value is None or len(value) <= room:
         return value, ()
-    return value[:limit], ((_CUT, sha256(value).hexdigest().encode()),)
+    return value[:room], ((_CUT, sha256(value).hexdigest().encode()),)
+
+
+def _size(headers: Headers) -> int:
+    return sum(len(name.encode()) + len(value) + 10 for name, value in headers)

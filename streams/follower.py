@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -42,12 +43,20 @@ class Follower(Generic[E]):
         reached.cancel()
         if self._task.done():
             self._task.result()
+        self._task.add_done_callback(self._end_with)
 
     async def stop(self) -> None:
         """Stop following."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def _end_with(self, task: asyncio.Task[None]) -> None:
+        # A worker that no longer hears of new versions would go on with old ones without anybody knowing.
+        if not task.cancelled() and task.exception() is not None:
+            log.critical("%s: cannot be followed any more", self._topic.name, exc_info=task.exception())
+            logging.shutdown()
+            os._exit(70)
 
     async def _follow(self) -> None:
         name = self._settings.topic(self._topic.name)

@@ -137,3 +137,11 @@ def _parse(name: str, value: str, kind: type) -> Any:
         return Path(value).expanduser() if kind is Path else kind(value)
     except ValueError as error:
         raise NotReady("bad_setting", f"Expected {name} to be a {kind.__name__}, got {value!r}.") from error
+
+
+def wait_passively() -> None:
+    """Let OpenMP threads sleep at barriers; call before torch is imported.
+
+    Spinning threads collapse up to ten-fold when another process takes one of the cores.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
