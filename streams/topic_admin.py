@@ -10,11 +10,12 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 from schemas.errors import NotReady
 from streams.kafka import admin
 from streams.settings import Settings
-from streams.topics import declarations
+from streams.topics import BY_NAME, declarations
 
 ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    # role: (topics that it reads, topics that it writes); each also writes the dead letters of what it reads.
-    "classify": (("requests", "adapters", "corrections"), ("requests", "classified")),
+    # role: (topics that it reads, topics that it writes); each also writes the dead letters of what it reads, and
+    # publishes again, under the right key, what it reads about users.
+    "classify": (("requests", "adapters", "corrections"), ("classified",)),
     "recommend": (
         ("classified", "candidates", "feedback", "users", "adapters", "population"),
         ("generations", "candidates", "recommendations", "decisions", "preferences", "population", "corrections"),
@@ -87,7 +88,8 @@ def access_rules(settings: Settings) -> list[AccessRule]:
     for role, (reads, writes) in ROLES.items():
         principal, application = f"User:genre-{role}", settings.topic(role)
         grants = [("Topic", settings.topic(name), "Literal", "Read") for name in reads]
-        grants += [("Topic", settings.topic(name), "Literal", "Write") for name in writes]
+        again = (name for name in reads if BY_NAME[name].keyed_by_user)
+        grants += [("Topic", settings.topic(name), "Literal", "Write") for name in dict.fromkeys((*writes, *again))]
         grants += [("Topic", settings.topic(f"{name}.dlq"), "Literal", "Write") for name in reads]
         grants += [("Topic", f"{application}-", "Prefixed", operation) for operation in ("Read", "Write", "Describe")]
         grants += [("Topic", prefix, "Prefixed", "Write") for prefix in _reply_prefixes(role, settings)]
