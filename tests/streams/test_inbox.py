@@ -26,6 +26,7 @@ from streams.topics import BY_NAME
 from tests.streams.fakes import Consumer, Message, Producer, Replies, Stream
 
 PARTITIONS = 4
+NOTHING: tuple[Output, ...] = ()
 
 
 def home(key: bytes) -> int:
@@ -111,8 +112,8 @@ def test_acknowledgements_never_pass_an_unfinished_event(data: st.DataObject, pa
             for _ in range(data.draw(st.integers(0, 3))):
                 await asyncio.sleep(0)
             assert set(bench.consumer.acknowledged) <= finished
-        if False:  # an asynchronous generator, though it publishes nothing
-            yield Output(event=None)
+        for output in NOTHING:
+            yield output
 
     asyncio.run(bench.run(agent))
     for partition, last in offsets.items():
@@ -155,8 +156,8 @@ async def test_what_the_agent_fails_on_is_buried_with_its_code() -> None:
                 if delivery.source.offset == 0:
                     raise Rejected("unknown_genre", "Expected a genre, got another.")
                 raise ZeroDivisionError("the secret words of a user")
-        if False:  # an asynchronous generator, though it publishes nothing
-            yield Output(event=None)
+        for output in NOTHING:
+            yield output
 
     bench = Bench([request(0), request(1)])
     await bench.run(refusing)
@@ -205,8 +206,8 @@ async def test_a_missing_id_is_derived_from_where_the_record_stands() -> None:
         async for delivery in deliveries:
             with delivery:
                 ids.append(delivery.id)
-        if False:  # an asynchronous generator, though it publishes nothing
-            yield Output(event=None)
+        for output in NOTHING:
+            yield output
 
     await Bench([request(3), request(4, headers=[("ce_id", b"mine")])]).run(noting)
     assert ids == [f"genre.requests-{home(b'ada')}-3", "mine"]
@@ -221,8 +222,8 @@ async def test_a_cancelled_agent_acknowledges_nothing_more() -> None:
             with delivery:
                 reached.set()
                 await asyncio.sleep(60)
-        if False:  # an asynchronous generator, though it publishes nothing
-            yield Output(event=None)
+        for output in NOTHING:
+            yield output
 
     running = asyncio.create_task(bench.run(stuck))
     await reached.wait()
