@@ -1,0 +1,20 @@
+"""One text of a corpus, in the one form that every extractor yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Text:
+    """`document` is what the text was cut from (a speech, a poem, a package): texts of one document stay together.
+
+    `title` is what the text is about where the source says so, else empty.
+    """
+
+    text: str
+    genre: str
+    family: str
+    source: str
+    document: str
+    title: str = ""

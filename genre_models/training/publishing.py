@@ -1,0 +1,68 @@
+"""From trained tensors to the three files of an adapter, checked like anybody else's."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import torch
+from safetensors.torch import save_file
+
+from genre_models.adapters import AdapterCard, AdapterName, BaseSpec, Lineage, read_adapter
+from genre_models.adapters.verification import CARD, CONFIG, TENSORS
+from genre_models.corpora import Corpus
+from genre_models.training.recipe import Recipe
+from genre_models.training.trainer import Trained
+
+
+def publish(folder: Path, corpus: Corpus, family: str, trained: Trained, recipe: Recipe, base: BaseSpec) -> AdapterName:
+    """Write the adapter to `folder`, in fp16, and verify it. Raises ModelError when it would be refused."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    save_file(
+        {name: weight.to(torch.float16).contiguous() for name, weight in trained.tensors.items()}, folder / TENSORS
+    )
+    (folder / CONFIG).write_text(json.dumps(_config(trained, recipe), indent=2) + "\n")
+    card = AdapterCard(
+        genre=corpus.genre,
+        family=family,
+        base=base.fingerprint,
+        lineage=Lineage(data=corpus.digest, recipe=asdict(recipe)),
+        metrics=_metrics(corpus, trained),
+        licence=f"weights Apache-2.0; training texts {corpus.licence}: {corpus.training[0].source}",
+    )
+    (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
+    return read_adapter(folder, base).name
+
+
+def _config(trained: Trained, recipe: Recipe) -> dict[str, Any]:
+    """A standard PEFT configuration, without the options that are off."""
+    parts = [name.split(".") for name in trained.tensors]
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": None,
+        "inference_mode": True,
+        "r": recipe.rank,
+        "lora_alpha": recipe.alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": sorted({part[-3] for part in parts}),
+        "layers_to_transform": sorted({int(part[part.index("layers") + 1]) for part in parts}),
+    }
+
+
+def _metrics(corpus: Corpus, trained: Trained) -> dict[str, float]:
+    return {
+        "ppl_base": round(math.exp(trained.base_loss), 2),
+        "ppl_adapter": round(math.exp(trained.loss), 2),
+        "epochs": round(trained.epochs, 2),
+        "training_texts": len(corpus.training),
+        "held_out_texts": len(corpus.held_out),
+        "target_tokens": trained.target_tokens,
+    }

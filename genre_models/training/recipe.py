@@ -1,0 +1,25 @@
+"""The numbers of one training run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Defaults from sweeps on 300 jokes: after two epochs at this rate the held-out loss rises again.
+
+    `top_layers` is the share of layers that get weights; those below are frozen and run once for each text.
+    """
+
+    rank: int = 8
+    alpha: int = 16
+    top_layers: float = 0.5
+    learning_rate: float = 2e-3
+    warm_up: float = 0.1
+    clip: float = 1.0
+    batch: int = 8
+    epochs: int = 3
+    texts: int = 600
+    held_out: int = 60
+    seed: int = 7

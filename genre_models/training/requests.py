@@ -1,0 +1,53 @@
+"""Requests that texts could be answers to: corpora hold no requests, and an adapter must still do what is asked."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.feature_extraction.text import TfidfVectorizer
+
+from genre_models.corpora import Text
+
+WITHOUT_TOPIC = 0.1  # share of requests that leave the topic open
+TOPICAL = (
+    "Write a {genre} about {topic}.",
+    "Write me a {genre} about {topic}",
+    "a {genre} about {topic}",
+    "Please write a short {genre} on {topic}.",
+    "I need a {genre} about {topic}.",
+    "Can you give me a {genre} about {topic}?",
+    "{genre}: {topic}",
+    "{topic}",
+    "Something about {topic}, please.",
+    "I'd like a {genre} with {topic} in it.",
+)
+NOUNS = {"poetry": "poem", "scripture": "Bible passage", "legal": "legal clause"}  # where the id is not one already
+OPEN = ("Write a {genre}.", "Give me a {genre}, please.", "Another {genre}!", "Surprise me with a {genre}.")
+
+
+def write_requests(texts: Sequence[Text], seed: int) -> list[str]:
+    """One request for each text: a template filled with its title, or with one to three of its telling words."""
+    chance = random.Random(seed)
+    topics = _topics(texts, chance)
+    return [_request(text, topic, chance) for text, topic in zip(texts, topics, strict=True)]
+
+
+def _request(text: Text, topic: str, chance: random.Random) -> str:
+    template = chance.choice(TOPICAL if topic and chance.random() >= WITHOUT_TOPIC else OPEN)
+    return template.format(genre=NOUNS.get(text.genre, text.genre.replace("_", " ")), topic=topic)
+
+
+def _topics(texts: Sequence[Text], chance: random.Random) -> list[str]:
+    vectorizer = TfidfVectorizer(stop_words="english", token_pattern=r"(?<!['\w])[a-zA-Z]{4,}(?!['\w])")
+    table = vectorizer.fit_transform([text.text for text in texts]).tocsr()
+    words = vectorizer.get_feature_names_out()
+    return [text.title or _telling(table[row], words, chance) for row, text in enumerate(texts)]
+
+
+def _telling(row: Any, words: Any, chance: random.Random) -> str:
+    """One to three words of highest weight."""
+    ranked = [words[index] for _, index in sorted(zip(row.data, row.indices, strict=True), reverse=True)[:3]]
+    chosen = ranked[: chance.randint(1, 3)]
+    return " and ".join([", ".join(chosen[:-1]), chosen[-1]]) if len(chosen) > 1 else "".join(chosen)
