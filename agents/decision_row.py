@@ -54,7 +54,9 @@ class DecisionRow:
         try:
             return _DECODER.decode(row[1:])
         except msgspec.MsgspecError as error:
-            raise ModelError("decision_corrupt", f"Expected a decision row, got bytes that are none: {error}") from error
+            raise ModelError(
+                "decision_corrupt", f"Expected a decision row, got bytes that are none: {error}"
+            ) from error
 
 
 def is_open(row: bytes) -> bool:

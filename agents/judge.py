@@ -9,9 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
 from genre_models.classifier import Classification, Classifier
-from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.language import LanguageIdentifier
 from genre_models.safety import SafetyGate, neutralise
+
+from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.taxonomy import Taxonomy
 from schemas.classified import ClassifiedRequest
 from schemas.errors import GenreError
@@ -43,7 +44,9 @@ class Judge:
             return replace(received, failure=Failure(code=error.code, message=error.message))
         except Exception:
             log.exception("request %s cannot be judged", received.request_id)
-            return replace(received, failure=Failure(code="classify_failed", message="The request could not be classified."))
+            return replace(
+                received, failure=Failure(code="classify_failed", message="The request could not be classified.")
+            )
 
     def judged(self, received: ClassifiedRequest) -> ClassifiedRequest:
         """Genres, language and verdict of one request; its prompt neutralised."""
@@ -66,7 +69,10 @@ class Judge:
     def _genres(self, wish: str | None, found: Classification) -> dict[str, object]:
         if wish is not None:
             genre = wish.partition("@")[0]
-            return {"genres": (GenreProbability(genre=genre, probability=1.0),), "family": self.taxonomy.family_of(genre)}
+            return {
+                "genres": (GenreProbability(genre=genre, probability=1.0),),
+                "family": self.taxonomy.family_of(genre),
+            }
         genres = tuple(GenreProbability(genre=genre, probability=probability) for genre, probability in found.genres)
         return {"genres": genres, "family": found.family, "fallback": found.fallback}
 

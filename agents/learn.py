@@ -11,7 +11,8 @@ from agents.decision_row import DecisionRow
 from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
 from genre_models.preferences.features import DIMENSION, Arm, candidate_features
-from genre_models.preferences.learner import Shown, decision_of, learn as apply, retract
+from genre_models.preferences.learner import Shown, decision_of, retract
+from genre_models.preferences.learner import learn as apply
 from genre_models.preferences.rights import may_learn
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import KINDS, Kind, Scene, Signal, digest, observe
@@ -87,16 +88,18 @@ class Learner:
         if text is None:
             raise Rejected("unknown_candidate", f"Expected a candidate that was shown, got {index}.")
         words = len(text.split())
-        return shown, Scene(
-            position=shown.positions[index], words=words, predicted=shown.predicted[index], text=text
-        )
+        return shown, Scene(position=shown.positions[index], words=words, predicted=shown.predicted[index], text=text)
 
     def _known(self, reaction: Feedback) -> DecisionRow:
         decision = self.ledger.decision(key_of(reaction), reaction.request_id or "")
         if decision is None:
-            raise Rejected("unknown_request", "Expected feedback about one of the user's newest 32 requests, got another.")
+            raise Rejected(
+                "unknown_request", "Expected feedback about one of the user's newest 32 requests, got another."
+            )
         if decision.decision is None:
-            raise Rejected("nothing_shown", "Expected feedback about a request that was answered with texts, got another.")
+            raise Rejected(
+                "nothing_shown", "Expected feedback about a request that was answered with texts, got another."
+            )
         return decision
 
     def _history(self, reaction: Feedback) -> tuple[Shown, Scene]:

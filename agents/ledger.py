@@ -70,7 +70,9 @@ class Ledger:
         for old in forgotten:
             packed = self.decisions.get(_decision_key(key, old))
             if packed is not None and is_open(packed):
-                raise Rejected("too_many_open", f"Expected at most {DECISIONS} unanswered requests of one user, got more.")
+                raise Rejected(
+                    "too_many_open", f"Expected at most {DECISIONS} unanswered requests of one user, got more."
+                )
         for old in forgotten:
             self.decisions.pop(_decision_key(key, old), None)
         self.store(key, decision)

@@ -10,7 +10,8 @@ from agents.decision_row import DecisionRow
 from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
 from agents.registry import Registry
-from genre_models.planner import PlannedArm, Steering, Wish, plan as planned, prompt_card
+from genre_models.planner import PlannedArm, Steering, Wish, prompt_card
+from genre_models.planner import plan as planned
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import digest
 from genre_models.taxonomy import Taxonomy

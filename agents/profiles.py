@@ -71,4 +71,8 @@ class Profiles:
 
 
 def _leaning(taste: Taste) -> Leaning:
-    return Leaning(about=taste.words if taste.kind == "attribute" else f"{taste.kind} {taste.name}", mean=taste.mean, deviation=taste.deviation)
+    return Leaning(
+        about=taste.words if taste.kind == "attribute" else f"{taste.kind} {taste.name}",
+        mean=taste.mean,
+        deviation=taste.deviation,
+    )

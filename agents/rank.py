@@ -11,7 +11,9 @@ from agents.decision_row import DecisionRow
 from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
 from genre_models.preferences.features import FEATURES_VERSION, Arm
-from genre_models.ranker import Candidate as Rankable, Ranked, Ranking, rank as ranked
+from genre_models.ranker import Candidate as Rankable
+from genre_models.ranker import Ranked, Ranking
+from genre_models.ranker import rank as ranked
 from schemas.candidates import Candidate, CandidateSet
 from schemas.decisions import DecidedCandidate, Decision
 from schemas.errors import Rejected
@@ -85,9 +87,7 @@ class Ranker:
 def _rankable(candidate: Candidate, arm: ArmTask) -> Rankable:
     return Rankable(
         index=candidate.index,
-        arm=Arm(
-            genre=arm.genre, family=arm.family, adapter=arm.adapter, style=arm.style, probability=arm.probability
-        ),
+        arm=Arm(genre=arm.genre, family=arm.family, adapter=arm.adapter, style=arm.style, probability=arm.probability),
         text=candidate.text,
         projection=candidate.projection,
         text_probability=candidate.text_probability if arm.genre else None,
@@ -130,9 +130,7 @@ def _shown(decision: DecisionRow, arm: ArmTask, candidate: Candidate, place: Ran
     )
 
 
-def _decision(
-    decision: DecisionRow, ranking: Ranking, delivery: Delivery[CandidateSet], reactions: int
-) -> Decision:
+def _decision(decision: DecisionRow, ranking: Ranking, delivery: Delivery[CandidateSet], reactions: int) -> Decision:
     arms = {arm.index: arm for arm in decision.arms}
     return Decision(
         request_id=decision.request_id,
@@ -182,7 +180,11 @@ def _nothing(ranking: Ranking) -> Failure:
 
 def _bare(written: CandidateSet) -> DecisionRow:
     return DecisionRow(
-        request_id=written.request_id, user_id=written.user_id, tenant=written.tenant, deadline=datetime.now(UTC), seed=0
+        request_id=written.request_id,
+        user_id=written.user_id,
+        tenant=written.tenant,
+        deadline=datetime.now(UTC),
+        seed=0,
     )
 
 

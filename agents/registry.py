@@ -48,7 +48,9 @@ def announcement(adapter: Adapter, description: str, requests: tuple[str, ...]) 
         family=card.family,
         digest=adapter.digest,
         base_fingerprint=card.base,
-        lineage=Lineage(parent=card.lineage.parent, data_digest=card.lineage.data, recipe=str(card.lineage.recipe)[:2000]),
+        lineage=Lineage(
+            parent=card.lineage.parent, data_digest=card.lineage.data, recipe=str(card.lineage.recipe)[:2000]
+        ),
         metrics=card.metrics,
         description=description,
         requests=requests,

@@ -63,7 +63,10 @@ class Supervisor:
         """Start one more worker of a role."""
         number = sum(worker.role == role for worker in self.workers)
         settings = replace(
-            self._settings, health_port=free_port(), state=self._settings.state / f"{role}-{number}", brokers=self._settings.brokers
+            self._settings,
+            health_port=free_port(),
+            state=self._settings.state / f"{role}-{number}",
+            brokers=self._settings.brokers,
         )
         path = self._logs / f"{role}-{number}.log"
         worker = RoleProcess(role=role, settings=settings, log=path, process=self._spawn(role, settings, path))
@@ -81,7 +84,9 @@ class Supervisor:
     async def _watch(self, worker: RoleProcess) -> None:
         while True:
             if worker.process.poll() is not None:
-                log.warning("%s ended with %s; starting it again, see %s", worker.role, worker.process.returncode, worker.log)
+                log.warning(
+                    "%s ended with %s; starting it again, see %s", worker.role, worker.process.returncode, worker.log
+                )
                 await asyncio.sleep(_RESTART_DELAY)
                 worker.process = self._spawn(worker.role, worker.settings, worker.log)
             await asyncio.sleep(0.25)
@@ -112,7 +117,9 @@ async def until_ready(worker: RoleProcess, within: float) -> dict[str, Any]:
     except TimeoutError:
         pass
     last = worker.log.read_text(errors="replace").strip().splitlines()[-1:]
-    raise NotReady("worker_failed", f"The {worker.role} worker is not ready; {' '.join(last) or 'it said nothing'} ({worker.log})")
+    raise NotReady(
+        "worker_failed", f"The {worker.role} worker is not ready; {' '.join(last) or 'it said nothing'} ({worker.log})"
+    )
 
 
 async def _state(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Instant stand-ins for the encoder and the engine, to measure and to torture what lies around the models.
 
 `python -m benchmarks.stand_ins worker ROLE` runs a role with them; the recommend role has no model to stand in for.
+With `GENRE_STAND_IN_ENCODER=real` the encoder is the real one; `GENRE_STAND_IN_PAUSE` makes each engine step that slow.
 Everything else - taxonomy, classifier head, safety gate, planner, ranker, learner, codecs - is the real thing.
 """
 
@@ -14,6 +15,9 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 import typer
+from genre_models.classifier import Classifier
+from genre_models.language import LanguageIdentifier
+from genre_models.safety import SafetyGate
 
 from agents import classify, generate
 from agents.commands.worker import Role, run
@@ -21,10 +25,7 @@ from agents.engine_thread import EngineThread
 from agents.judge import Judge
 from agents.roles import build
 from agents.writer import EngineWriter, TextJudge
-from genre_models.classifier import Classifier
 from genre_models.engine import Finished, Generation, Piece
-from genre_models.language import LanguageIdentifier
-from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Taxonomy
 from streams.app import RoleApp
 from streams.settings import Settings
@@ -87,6 +88,8 @@ def instant(role: str, settings: Settings) -> RoleApp:
     if role == "recommend":
         return build(role, settings)
     app = RoleApp(role, settings)
+    if os.environ.get("GENRE_STAND_IN_ENCODER") == "real" and role == "classify":
+        return build(role, settings)
     taxonomy, encoder, gate = Taxonomy.load(), InstantEncoder(), SafetyGate()
     classifier = Classifier.fit(taxonomy, encoder)
     if role == "classify":

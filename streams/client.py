@@ -53,6 +53,7 @@ class Client:
         self._producer = producer(settings)
         self._answers: dict[tuple[str, str], asyncio.Future[Recommendation]] = {}
         self._listening: asyncio.Task[None] | None = None
+        self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Client:
         await reach(self._settings)
@@ -96,15 +97,17 @@ class Client:
         return event
 
     async def _listen(self) -> None:
-        if self._listening is not None:
-            return
-        reader = consumer(self._settings)
-        await reader.start()
-        partitions = await _assign(reader, self._settings.topic("recommendations"))
-        await reader.seek_to_end(*partitions)
-        for partition in partitions:
-            await reader.position(partition)
-        self._listening = asyncio.create_task(self._receive(reader))
+        """Read recommendations from their present end on; once, however many ask at the same time."""
+        async with self._starting:
+            if self._listening is not None:
+                return
+            reader = consumer(self._settings)
+            await reader.start()
+            partitions = await _assign(reader, self._settings.topic("recommendations"))
+            await reader.seek_to_end(*partitions)
+            for partition in partitions:
+                await reader.position(partition)
+            self._listening = asyncio.create_task(self._receive(reader))
 
     async def _receive(self, reader: Any) -> None:
         try:

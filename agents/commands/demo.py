@@ -40,13 +40,19 @@ VISITORS = (
 async def run(settings: Settings, console: Console) -> None:
     """Ask six requests, react, ask the open one again, and show what changed and why."""
     async with Client(settings) as client:
-        console.print("\n[bold]Six requests from three users[/bold] (a small model on this machine's processor: some seconds)")
+        console.print(
+            "\n[bold]Six requests from three users[/bold] (a small model on this machine's processor: some seconds)"
+        )
         asked = [(visitor, prompt) for visitor in VISITORS for prompt in (visitor.asks, OPEN)]
         answers = await asyncio.gather(*(_ask(client, visitor, prompt) for visitor, prompt in asked))
         console.print(_texts(list(zip(asked, answers, strict=True))))
-        before = {visitor.user: answer for (visitor, prompt), answer in zip(asked, answers, strict=True) if prompt == OPEN}
+        before = {
+            visitor.user: answer for (visitor, prompt), answer in zip(asked, answers, strict=True) if prompt == OPEN
+        }
         profiles = {visitor.user: await newest(settings, visitor.user) for visitor in VISITORS}
-        console.print("\n[bold]They react[/bold]: " + "; ".join(f"{v.user} likes {' and '.join(v.likes)}" for v in VISITORS))
+        console.print(
+            "\n[bold]They react[/bold]: " + "; ".join(f"{v.user} likes {' and '.join(v.likes)}" for v in VISITORS)
+        )
         reactions = [_reaction(visitor, each) for visitor in VISITORS for each in before[visitor.user].candidates]
         for reaction in reactions:
             await client.rate(reaction)
@@ -94,7 +100,9 @@ async def _changes(
     after: dict[str, Recommendation],
     profiles: dict[str, PreferenceProfile | None],
 ) -> Table:
-    shown = Table("user", "genres before", "genres now", "profile before", "profile now", "best text now", show_lines=True)
+    shown = Table(
+        "user", "genres before", "genres now", "profile before", "profile now", "best text now", show_lines=True
+    )
     for visitor in VISITORS:
         known = await newest(settings, visitor.user)
         best = after[visitor.user].candidates

@@ -41,7 +41,9 @@ def list_(json: Json = False) -> None:
 
 
 @cli.command()
-def show(topic: TopicName, code: Code = None, last: Annotated[int, typer.Option(min=1)] = 20, json: Json = False) -> None:
+def show(
+    topic: TopicName, code: Code = None, last: Annotated[int, typer.Option(min=1)] = 20, json: Json = False
+) -> None:
     """The newest letters of a topic with the reason of each."""
     letters = [letter for letter in asyncio.run(_letters(topic)) if code in (None, reasons(letter.headers).get("code"))]
     for letter in letters[-last:]:
@@ -57,7 +59,9 @@ def show(topic: TopicName, code: Code = None, last: Annotated[int, typer.Option(
 def replay(
     topic: TopicName,
     code: Code = None,
-    letter: Annotated[list[str] | None, typer.Option(help="'<partition>@<offset>' as `show` prints; may repeat.")] = None,
+    letter: Annotated[
+        list[str] | None, typer.Option(help="'<partition>@<offset>' as `show` prints; may repeat.")
+    ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Every letter of the topic.")] = False,
     json: Json = False,
 ) -> None:

@@ -18,7 +18,9 @@ from streams.codecs import decode, encode
 
 def rate(
     candidate: Annotated[str, typer.Argument(help="The candidate, '<request id>/<index>' as `genre ask` shows it.")],
-    kind: Annotated[str, typer.Argument(help="like, dislike, rating, click, dwell, accept, copy, edit, choose, ...")] = "like",
+    kind: Annotated[
+        str, typer.Argument(help="like, dislike, rating, click, dwell, accept, copy, edit, choose, ...")
+    ] = "like",
     user: Annotated[str, typer.Option(help="Who reacts.")] = "me",
     tenant: Annotated[str | None, typer.Option(help="The user's tenant.")] = None,
     value: Annotated[float | None, typer.Option(help="Stars 1-5 for a rating, seconds for a dwell.")] = None,

@@ -59,4 +59,6 @@ def acls(json: Json = False) -> None:
         else:
             option = "--topic" if rule.resource == "Topic" else "--group"
             pattern = f" --resource-pattern-type {rule.pattern.lower()}" if rule.pattern != "Literal" else ""
-            typer.echo(f"--add --allow-principal {rule.principal} --operation {rule.operation} {option} {rule.name}{pattern}")
+            typer.echo(
+                f"--add --allow-principal {rule.principal} --operation {rule.operation} {option} {rule.name}{pattern}"
+            )

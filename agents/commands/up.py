@@ -69,5 +69,3 @@ async def _work(supervisor: Supervisor, settings: Settings, demo: bool, begun: f
         highlight=False,
     )
     await stopped.wait()
-
-

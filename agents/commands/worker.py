@@ -36,4 +36,6 @@ def run(app: faust.App, log_level: str) -> None:
     """Run a Faust app in this process; returns by exiting."""
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(max(logging.ERROR, logging.getLevelName(log_level)))
-    faust.Worker(app, loglevel=log_level, quiet=True, redirect_stdouts=False, override_logging=False).execute_from_commandline()
+    faust.Worker(
+        app, loglevel=log_level, quiet=True, redirect_stdouts=False, override_logging=False
+    ).execute_from_commandline()

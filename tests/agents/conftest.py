@@ -81,7 +81,9 @@ TEXTS = (
 def written(request_id: str = "r1", user: str = "ada", **changes: object) -> CandidateSet:
     """A set as `generate` publishes it."""
     candidates = tuple(
-        Candidate(index=index, text=text, finish="stop", logprob=-2.0, tokens=12, projection=(0.1,) * 8, text_probability=0.5)
+        Candidate(
+            index=index, text=text, finish="stop", logprob=-2.0, tokens=12, projection=(0.1,) * 8, text_probability=0.5
+        )
         for index, text in enumerate(TEXTS)
     )
     known: dict[str, object] = {"request_id": request_id, "user_id": user, "candidates": candidates}

@@ -14,7 +14,8 @@ from schemas.feedback import Feedback
 from schemas.generations import GenerationTask
 from schemas.users import UserCommand
 from streams.delivery import Delivery, Tombstone
-from tests.agents.conftest import Desk, classified, desk as new_desk, written
+from tests.agents.conftest import Desk, classified, written
+from tests.agents.conftest import desk as new_desk
 from tests.agents.deliveries import delivered, events, stream
 
 

@@ -10,7 +10,8 @@ from schemas.candidates import CandidateSet
 from schemas.generations import GenerationTask
 from schemas.parts import Failure, Verdict
 from schemas.requests import GenerationRequest
-from tests.agents.conftest import Desk, classified, desk as new_desk
+from tests.agents.conftest import Desk, classified
+from tests.agents.conftest import desk as new_desk
 from tests.agents.deliveries import delivered, events, stream
 
 
@@ -49,7 +50,9 @@ async def test_a_repeat_of_an_open_request_sends_the_stored_arms_again(desk: Des
         ({"request": GenerationRequest(user_id="ada", prompt="x", style="baroque")}, "unknown_style"),
     ],
 )
-async def test_what_cannot_be_written_goes_to_rank_with_its_code(desk: Desk, changes: dict[str, object], code: str) -> None:
+async def test_what_cannot_be_written_goes_to_rank_with_its_code(
+    desk: Desk, changes: dict[str, object], code: str
+) -> None:
     (refused,) = await planned(desk, classified(**changes))
     assert isinstance(refused, CandidateSet)
     assert refused.failure is not None
@@ -58,7 +61,15 @@ async def test_what_cannot_be_written_goes_to_rank_with_its_code(desk: Desk, cha
 
 async def test_requested_options_reach_the_task(desk: Desk) -> None:
     wanted = GenerationRequest(
-        user_id="ada", prompt="x", candidates=2, max_tokens=9, temperature=0.0, top_p=0.5, seed=3, language="de", genre="sonnet"
+        user_id="ada",
+        prompt="x",
+        candidates=2,
+        max_tokens=9,
+        temperature=0.0,
+        top_p=0.5,
+        seed=3,
+        language="de",
+        genre="sonnet",
     )
     (task,) = await planned(desk, classified(request=wanted))
     assert isinstance(task, GenerationTask)
@@ -80,6 +91,10 @@ async def test_more_than_32_open_requests_of_one_user_are_refused(desk: Desk) ->
 async def test_another_seed_explores_other_arms(desk: Desk) -> None:
     request = classified()
     tasks = [
-        (await planned(new_desk(), replace(request, request=replace(request.request, seed=seed))))[0] for seed in range(8)
+        (await planned(new_desk(), replace(request, request=replace(request.request, seed=seed))))[0]
+        for seed in range(8)
     ]
-    assert len({tuple((arm.genre, arm.style) for arm in task.arms) for task in tasks if isinstance(task, GenerationTask)}) > 1
+    assert (
+        len({tuple((arm.genre, arm.style) for arm in task.arms) for task in tasks if isinstance(task, GenerationTask)})
+        > 1
+    )

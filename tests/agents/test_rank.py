@@ -38,7 +38,8 @@ async def test_the_first_set_wins_and_a_repeat_publishes_the_stored_answer(desk:
 
 
 @pytest.mark.parametrize(
-    ("code", "status"), [("expired", "expired"), ("declined", "declined"), ("cancelled", "error"), ("engine_failed", "error")]
+    ("code", "status"),
+    [("expired", "expired"), ("declined", "declined"), ("cancelled", "error"), ("engine_failed", "error")],
 )
 async def test_a_failure_becomes_its_terminal_answer(desk: Desk, code: str, status: str) -> None:
     (answer,) = await answered(desk, written(candidates=(), failure=Failure(code=code, message="why")))

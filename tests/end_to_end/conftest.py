@@ -59,7 +59,9 @@ class Pipeline:
 
 
 @asynccontextmanager
-async def running(settings: Settings, logs: Path, workers: int = 1, roles: tuple[str, ...] = ROLES) -> AsyncIterator[Pipeline]:
+async def running(
+    settings: Settings, logs: Path, workers: int = 1, roles: tuple[str, ...] = ROLES
+) -> AsyncIterator[Pipeline]:
     """A pipeline on a broker that runs already."""
     await create(settings)
     async with Supervisor(settings, logs=logs, module="benchmarks.stand_ins") as supervisor, Client(settings) as client:

@@ -66,7 +66,11 @@ def _liked(user: str, answer: Recommendation, number: int) -> Feedback:
     candidate = answer.candidates[number % len(answer.candidates)].candidate_id
     kind = ("like", "accept", "copy")[number]
     return Feedback(
-        user_id=user, kind=kind, request_id="first", candidate_id=candidate, feedback_id=f"{user}-{number}"  # type: ignore[arg-type]
+        user_id=user,
+        kind=kind,
+        request_id="first",
+        candidate_id=candidate,
+        feedback_id=f"{user}-{number}",  # type: ignore[arg-type]
     )
 
 

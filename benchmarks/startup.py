@@ -1,0 +1,64 @@
+"""Seconds until each role is ready with its real models, warm, its memory at rest, and until `genre up` is ready."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+from agents.supervisor import Supervisor, until_ready
+from benchmarks.report import arguments, show
+from streams.embedded_broker import embedded_broker
+from streams.settings import Settings
+from streams.topic_admin import create
+
+ROLES = ("classify", "recommend", "generate")
+
+
+async def role(name: str) -> dict[str, float | None]:
+    """One role alone on an empty broker: the first start warms the caches, the second is measured."""
+    async with embedded_broker(Settings(partitions=1)) as broker:
+        await create(broker.settings)
+        for _ in range(2):
+            with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
+                async with Supervisor(broker.settings, logs=Path(logs)) as supervisor:
+                    begun = time.perf_counter()
+                    state = await until_ready(supervisor.start(name), 120)
+                    seconds = time.perf_counter() - begun
+        return {f"{name}_ready_s": seconds, f"{name}_rss_mb": float(state["rss_mb"])}
+
+
+async def up() -> float:
+    """Seconds that `genre up` itself reports until every role is ready."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "agents.main", "up", stdout=PIPE, env=os.environ | {"COLUMNS": "200"}
+    )
+    assert process.stdout is not None
+    try:
+        async for line in process.stdout:
+            found = re.search(r"every role is ready after ([0-9.]+) s", line.decode())
+            if found:
+                return float(found.group(1))
+        raise RuntimeError("genre up ended before every role was ready")
+    finally:
+        process.send_signal(signal.SIGINT)
+        await process.communicate()
+
+
+async def main() -> None:
+    """Measure and print."""
+    given = arguments(__doc__ or "")
+    figures: dict[str, float | None] = {"up_ready_s": await up()}
+    for name in ROLES:
+        figures |= await role(name)
+    show(figures, json=given.json)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
