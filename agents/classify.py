@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from schemas.classified import ClassifiedRequest
 from schemas.parts import Failure
@@ -59,4 +60,4 @@ def expired(request: ClassifiedRequest) -> Failure:
 def attach(app: RoleApp, judge: Judge) -> None:
     """Bind the agent to `requests`."""
     prefixes = tuple(prefix for prefix in app.genre_settings.reply_prefixes.split(",") if prefix)
-    bind(app, "requests", lambda deliveries: classify(deliveries, judge, prefixes), name="classify")
+    bind(app, "requests", partial(classify, judge=judge, reply_prefixes=prefixes), name="classify")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Protocol
 
 from agents.registry import Registry, announcement
@@ -71,7 +72,7 @@ async def _write(delivery: Delivery[GenerationTask], writer: Writer, written: as
 
 def attach(app: RoleApp, writer: Writer) -> None:
     """Bind the agent to `generations`, and its writer to the cancellations."""
-    bind(app, "generations", lambda deliveries: generate(deliveries, writer), name="generate")
+    bind(app, "generations", partial(generate, writer=writer), name="generate")
     app.followers.append(Follower(app.genre_settings, BY_NAME["cancellations"], writer.cancel))
 
 

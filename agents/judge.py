@@ -8,7 +8,7 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from genre_models.classifier import Classification, Classifier
+from genre_models.classifier import Classifier
 from genre_models.language import LanguageIdentifier
 from genre_models.safety import SafetyGate, neutralise
 
@@ -58,23 +58,21 @@ class Judge:
             return replace(known, failure=Failure(code="unknown_genre", message=message))
         embedding = self.encoder.encode([prompt])[0]
         language = self.languages.identify(prompt)
-        return replace(
+        known = replace(
             known,
             embedding=quantise(embedding),
             language=received.request.language or language.code,
             language_confidence=1.0 if received.request.language else language.confidence,
-            **self._genres(wish, self.classifier.predict_one(embedding)),
         )
-
-    def _genres(self, wish: str | None, found: Classification) -> dict[str, object]:
         if wish is not None:
-            genre = wish.partition("@")[0]
-            return {
-                "genres": (GenreProbability(genre=genre, probability=1.0),),
-                "family": self.taxonomy.family_of(genre),
-            }
+            return self._wished(known, wish.partition("@")[0])
+        found = self.classifier.predict_one(embedding)
         genres = tuple(GenreProbability(genre=genre, probability=probability) for genre, probability in found.genres)
-        return {"genres": genres, "family": found.family, "fallback": found.fallback}
+        return replace(known, genres=genres, family=found.family, fallback=found.fallback)
+
+    def _wished(self, known: ClassifiedRequest, genre: str) -> ClassifiedRequest:
+        certain = (GenreProbability(genre=genre, probability=1.0),)
+        return replace(known, genres=certain, family=self.taxonomy.family_of(genre) if genre in self.taxonomy else None)
 
     def _verdict(self, prompt: str) -> Verdict:
         verdict = self.gate.check_request(prompt)

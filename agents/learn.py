@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -82,11 +83,12 @@ class Learner:
         index = _index(reaction)
         if index is None:
             return shown, Scene()
-        if not 0 <= index < len(shown.features) or decision.decision is None:
-            raise Rejected("unknown_candidate", f"Expected candidates 0 to {len(shown.features) - 1}, got {index}.")
-        text = next((c.text for c in decision.answer.candidates if c.candidate_id == reaction.candidate_id), None)
+        texts = {each.candidate_id: each.text for each in decision.answer.candidates} if decision.answer else {}
+        text = texts.get(reaction.candidate_id or "")
         if text is None:
-            raise Rejected("unknown_candidate", f"Expected a candidate that was shown, got {index}.")
+            raise Rejected(
+                "unknown_candidate", f"Expected one of the shown candidates {', '.join(texts)}, got {index}."
+            )
         words = len(text.split())
         return shown, Scene(position=shown.positions[index], words=words, predicted=shown.predicted[index], text=text)
 
@@ -154,4 +156,4 @@ async def learn(feedback: AsyncIterator[Delivery[Feedback]], learner: Learner) -
 
 def attach(app: RoleApp, learner: Learner) -> None:
     """Bind the agent to `feedback`."""
-    bind(app, "feedback", lambda deliveries: learn(deliveries, learner), name="learn")
+    bind(app, "feedback", partial(learn, learner=learner), name="learn")

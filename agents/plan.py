@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from agents.decision_row import DecisionRow
 from agents.ledger import MARKS, Ledger, key_of
@@ -180,4 +181,4 @@ async def plan(classified: AsyncIterator[Delivery[ClassifiedRequest]], planner: 
 
 def attach(app: RoleApp, planner: Planner) -> None:
     """Bind the agent to `classified`."""
-    bind(app, "classified", lambda deliveries: plan(deliveries, planner), name="plan")
+    bind(app, "classified", partial(plan, planner=planner), name="plan")

@@ -1,10 +1,11 @@
-"""rank: candidates come in, the one recommendation of their request goes out, together with the decision for the log."""
+"""rank: candidates come in, the one recommendation of their request goes out, and the decision for the log."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from agents.decision_row import DecisionRow
@@ -203,4 +204,4 @@ async def rank(sets: AsyncIterator[Delivery[CandidateSet]], ranker: Ranker) -> O
 
 def attach(app: RoleApp, ranker: Ranker) -> None:
     """Bind the agent to `candidates`."""
-    bind(app, "candidates", lambda deliveries: rank(deliveries, ranker), name="rank")
+    bind(app, "candidates", partial(rank, ranker=ranker), name="rank")

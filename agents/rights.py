@@ -1,8 +1,9 @@
-"""rights: what a user decides about their own data comes in; their row obeys, and erased data is gone for readers too."""
+"""rights: what users decide about their own data comes in; their rows obey, and erased data is gone for readers."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from functools import partial
 
 from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
@@ -54,4 +55,4 @@ def traces(key: str, taxonomy: Taxonomy) -> Iterator[Tombstone]:
 
 def attach(app: RoleApp, ledger: Ledger, profiles: Profiles, taxonomy: Taxonomy) -> None:
     """Bind the agent to `users`."""
-    bind(app, "users", lambda deliveries: rights(deliveries, ledger, profiles, taxonomy), name="rights")
+    bind(app, "users", partial(rights, ledger=ledger, profiles=profiles, taxonomy=taxonomy), name="rights")

@@ -86,7 +86,7 @@ class EngineWriter:
         self._writing: dict[str, tuple[str, ...]] = {}
 
     async def room(self, task: GenerationTask) -> None:
-        """Reserve rows for a task, waiting until there is room; a task larger than the limit waits for an empty engine."""
+        """Reserve rows for a task, waiting until there is room (for more than the limit: an empty engine)."""
         wanted = len(task.arms)
         async with self._freed:
             await self._freed.wait_for(lambda: self._rows == 0 or self._rows + wanted <= self._limit)
@@ -177,7 +177,7 @@ class EngineWriter:
 
     def _row(self, task: GenerationTask, arm: ArmTask) -> Generation:
         genre = self._taxonomy.genres.get(arm.genre) if arm.genre else None
-        style = STYLES[arm.style].line if arm.style in STYLES else ""
+        style = STYLES[arm.style].line if arm.style and arm.style in STYLES else ""
         return Generation(
             id=_row_id(task, arm),
             prompt=chat_prompt(

@@ -1,8 +1,8 @@
 """How long a request takes from the client's send to the client's receipt of its recommendation.
 
-With instant stand-ins for encoder and engine, at 20 requests a second: on the embedded broker (one partition, one worker
-a role) and on Apache Kafka (one broker, four partitions, one worker a role); then with the real encoder; then with the
-real models, one request of four candidates of 64 tokens at a time.
+With instant stand-ins for encoder and engine, at 20 requests a second: on the embedded broker (one partition, one
+worker a role) and on Apache Kafka (one broker, four partitions, one worker a role); then with the real encoder; then
+with the real models, one request of four candidates of 64 tokens at a time.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from types import TracebackType
@@ -144,7 +144,7 @@ def _answer(value: bytes | None) -> Recommendation | None:
 
 async def read(
     settings: Settings, topic: str, *, beginning: bool = True, follow: bool = False
-) -> AsyncIterator[Record]:
+) -> AsyncGenerator[Record, None]:
     """Records of a topic: up to its present end, or for ever with `follow`. `topic` is the full name.
 
     Raises NotReady (no_topic) when there is no such topic.

@@ -86,7 +86,7 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """An event (or a Tombstone) to publish on its topic. It is acknowledged by the broker before its cause is committed."""
+    """An event (or a Tombstone) to publish; the broker acknowledges it before its cause is committed."""
 
     event: object
     cause: Delivery[Any] | None = None

@@ -39,7 +39,7 @@ def found(settings: Settings) -> Settings:
     note = _read(_path(settings)) if settings.brokers == Settings().brokers else {}
     if not note or not Path(f"/proc/{note.pop('pid')}").exists():
         return settings
-    return replace(settings, **note)
+    return replace(settings, **note)  # type: ignore[arg-type]
 
 
 def _path(settings: Settings) -> Path:

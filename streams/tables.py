@@ -21,7 +21,7 @@ Flush = Callable[[], Awaitable[None]]
 log = logging.getLogger(__name__)
 
 
-class LoggedTable(Table):  # type: ignore[type-arg]
+class LoggedTable(Table):
     """A Faust table of `bytes` rows.
 
     Faust swallows a failed changelog send and commits the input past it; here it ends the process instead, so that

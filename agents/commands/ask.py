@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -80,7 +81,7 @@ def _plain(text: str) -> str:
     return text.replace("[", r"\[")
 
 
-def _checked(wish: dict[str, object]) -> GenerationRequest:
+def _checked(wish: Mapping[str, object]) -> GenerationRequest:
     try:
         return decode(encode({name: value for name, value in wish.items() if value is not None}), GenerationRequest)
     except InvalidEvent as error:

@@ -26,7 +26,7 @@ def validate(
     single: Annotated[bool, typer.Option("--single", help="The whole input is one payload.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a payload.")] = False,
 ) -> None:
-    """Read payloads from standard input, one a line, and say of each whether it is accepted. Exit code 1 if any is not."""
+    """Read payloads from standard input, one a line, and say of each whether it is accepted; exit code 1 if one is not."""
     kind = named(topic, settings().prefix)
     data = sys.stdin.buffer.read()
     payloads = [data] if single else [line for line in data.split(b"\n") if line.strip()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -49,7 +50,7 @@ def rate(
         typer.echo(f"{sent.kind} for {sent.candidate_id}, feedback id {sent.feedback_id}")
 
 
-def _checked(reaction: dict[str, object]) -> Feedback:
+def _checked(reaction: Mapping[str, object]) -> Feedback:
     try:
         return decode(encode({name: value for name, value in reaction.items() if value is not None}), Feedback)
     except InvalidEvent as error:

@@ -1,4 +1,4 @@
-"""Pipelines of real processes: every role, with instant stand-ins for the models, on the embedded broker and on Kafka."""
+"""Pipelines of real processes with instant stand-ins for the models, on the embedded broker and on Kafka."""
 
 from __future__ import annotations
 
