@@ -50,13 +50,14 @@ class Client:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._producer = producer(settings)
+        self._producer: Any = None
         self._answers: dict[tuple[str, str], asyncio.Future[Recommendation]] = {}
         self._listening: asyncio.Task[None] | None = None
         self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Client:
         await reach(self._settings)
+        self._producer = producer(self._settings)
         await self._producer.start()
         return self
 
