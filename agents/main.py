@@ -9,6 +9,7 @@ import typer
 
 from agents.commands import dlq, events, topics
 from agents.commands.ask import ask
+from agents.commands.genres import genres
 from agents.commands.profile import profile
 from agents.commands.rate import rate
 from agents.commands.tail import tail
@@ -29,6 +30,7 @@ cli.command()(ask)
 cli.command()(rate)
 cli.command()(profile)
 cli.command()(tail)
+cli.command()(genres)
 cli.add_typer(topics.cli, name="topics")
 cli.add_typer(dlq.cli, name="dlq")
 cli.add_typer(events.cli, name="events")
