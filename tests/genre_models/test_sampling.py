@@ -1,0 +1,54 @@
+"""Sampling against its own definition."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genre_models.engine.sampling import Sampling, choose, uniform
+
+
+def drawn(logits: torch.Tensor, temperature: float, top_p: float, number: int) -> Counter[int]:
+    rows = [Sampling(temperature=temperature, top_p=top_p, seed=seed, position=3) for seed in range(number)]
+    choices = choose(logits.expand(number, -1), rows)
+    return Counter(choice.token for choice in choices if choice)
+
+
+def test_frequencies_follow_the_tempered_softmax() -> None:
+    logits = torch.tensor([2.0, 1.0, 0.0, -1.0])
+    counts = drawn(logits, 0.7, 1.0, 4000)
+    expected = (logits / 0.7).softmax(-1)
+    assert [counts[token] / 4000 for token in range(4)] == pytest.approx(expected.tolist(), abs=0.03)
+
+
+def test_top_p_keeps_the_fewest_tokens_that_reach_it() -> None:
+    logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
+    assert set(drawn(logits, 1.0, 0.5, 300)) == {0}
+    assert set(drawn(logits, 1.0, 0.6, 300)) == {0, 1}
+    assert set(drawn(logits, 1.0, 0.9, 300)) == {0, 1, 2}
+
+
+def test_only_the_64_likeliest_are_sampled() -> None:
+    assert set(drawn(torch.arange(200) * 1e-4, 1.0, 1.0, 3000)) == set(range(136, 200))
+
+
+def test_not_finite_rows_have_no_choice() -> None:
+    logits = torch.tensor([[0.0, 1.0], [torch.nan, 1.0], [torch.inf, 1.0], [1.0, 0.0]])
+    greedy = Sampling(temperature=0, top_p=1.0, seed=0, position=0)
+    assert [choice.token if choice else None for choice in choose(logits, [greedy] * 4)] == [1, None, None, 0]
+
+
+@given(st.integers(-(2**63), 2**64), st.integers(0, 600))
+def test_random_numbers_are_a_function_of_seed_and_position(seed: int, position: int) -> None:
+    assert 0 <= uniform(seed, position) < 1
+    assert uniform(seed, position) == uniform(seed, position) != uniform(seed, position + 1)
+
+
+def test_random_numbers_are_uniform() -> None:
+    numbers = np.array([uniform(seed, position) for seed in range(50) for position in range(50)])
+    assert numbers.mean() == pytest.approx(0.5, abs=0.02) and numbers.var() == pytest.approx(1 / 12, abs=0.01)
