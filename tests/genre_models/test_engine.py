@@ -16,6 +16,7 @@ from transformers import LlamaForCausalLM
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine import Finished, Generation, Piece, chat_prompt
 from genre_models.engine.prompt import encode
+from genre_models.engine.sampling import Sampling, choose
 from genre_models.engine.transformers_engine import TransformersEngine
 from tests.genre_models.tiny import make_adapter, make_base, make_tokenizer
 
@@ -61,8 +62,10 @@ def finish(engine: TransformersEngine, rows: Sequence[Generation]) -> dict[str, 
     return ends
 
 
-def reference(base: Path, store: AdapterStore, mixture: Sequence[tuple[str, float]], tokens: int) -> list[int]:
-    """Greedy continuation of PROMPT by transformers and peft, without any cache."""
+def reference(
+    base: Path, store: AdapterStore, mixture: Sequence[tuple[str, float]], tokens: int, temperature: float = 0.0
+) -> list[int]:
+    """Continuation of PROMPT by transformers and peft, without any cache; row's seed is 5, its top-p 0.9."""
     model = LlamaForCausalLM.from_pretrained(base).eval()
     for index, (name, _) in enumerate(mixture):
         folder = store.path(AdapterName.parse(name))
@@ -76,9 +79,12 @@ def reference(base: Path, store: AdapterStore, mixture: Sequence[tuple[str, floa
         model.set_adapter("blend")
     ids, _ = encode(make_tokenizer(), PROMPT, 512)
     start = len(ids)
-    for _ in range(tokens):
+    for position in range(tokens):
+        sampling = Sampling(temperature=temperature, top_p=0.9, seed=5, position=position)
         with torch.no_grad():
-            ids.append(int(model(torch.tensor([ids])).logits[0, -1].argmax()))
+            (choice,) = choose(model(torch.tensor([ids])).logits[:, -1], [sampling])
+        assert choice
+        ids.append(choice.token)
     return ids[start:]
 
 
@@ -95,6 +101,14 @@ def test_greedy_text_is_that_of_transformers_and_peft(
     ends = finish(engine, [*beside, row])
     assert ends["a"].reason == "length"
     assert ends["a"].text == expected.rstrip("\ufffd")
+
+
+def test_sampled_text_takes_one_random_number_a_position(
+    engine: TransformersEngine, base: Path, store: AdapterStore
+) -> None:
+    expected = make_tokenizer().decode(reference(base, store, (), 20, temperature=1.2), skip_special_tokens=True)
+    row = Generation(id="a", prompt=PROMPT, max_tokens=20, temperature=1.2, top_p=0.9, seed=5)
+    assert finish(engine, [row])["a"].text == expected.rstrip("\ufffd")
 
 
 def test_adapters_change_the_text(engine: TransformersEngine, store: AdapterStore) -> None:
