@@ -26,7 +26,7 @@ FeedbackKind = Literal[
     "history",
 ]
 
-_NEEDS: dict[str, tuple[str, ...]] = {
+NEEDS: dict[str, tuple[str, ...]] = {
     "rating": ("request_id", "candidate_id", "value"),
     "like": ("request_id", "candidate_id"),
     "dislike": ("request_id", "candidate_id"),
@@ -70,7 +70,7 @@ class Feedback:
     time: Annotated[Moment | None, Meta(description="When the user reacted; absent: the record's timestamp.")] = None
 
     def __post_init__(self) -> None:
-        for name in _NEEDS[self.kind]:
+        for name in NEEDS[self.kind]:
             if getattr(self, name) is None:
                 raise ValueError(f"Object missing required field `{name}` for kind '{self.kind}'")
         self._check_value()

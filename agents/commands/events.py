@@ -1,23 +1,21 @@
-"""`genre events validate TOPIC`: would this payload be accepted? Needs no Kafka."""
+"""`genre events validate | schemas`: what would be accepted? Needs no Kafka."""
 
 from __future__ import annotations
 
 import sys
 from typing import Annotated
 
+import orjson
 import typer
 
 from agents.commands.setup import print_json, settings
 from schemas.errors import InvalidEvent
+from streams.asyncapi import document
+from streams.asyncapi import schemas as documents
 from streams.codecs import decode
 from streams.topics import Topic, named
 
-cli = typer.Typer(help="Check payloads against the schemas.", no_args_is_help=True)
-
-
-@cli.callback()
-def _group() -> None:
-    """A group of one command keeps its name."""
+cli = typer.Typer(help="Check payloads against the schemas; print the schemas.", no_args_is_help=True)
 
 
 @cli.command()
@@ -26,10 +24,10 @@ def validate(
     single: Annotated[bool, typer.Option("--single", help="The whole input is one payload.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a payload.")] = False,
 ) -> None:
-    """Read payloads from standard input, one a line, and say of each whether it is accepted; exit code 1 if one is not."""
+    """Read payloads from standard input, one a line, and say whether each is accepted; exit code 1 if one is not."""
     kind = named(topic, settings().prefix)
     data = sys.stdin.buffer.read()
-    payloads = [data] if single else [line for line in data.split(b"\n") if line.strip()]
+    payloads = [data] if single else data.removesuffix(b"\n").split(b"\n") if data else []
     verdicts = [verdict(kind, payload) for payload in payloads]
     for line in verdicts:
         if json:
@@ -37,6 +35,15 @@ def validate(
         else:
             typer.echo("accepted" if line["accepted"] else f"refused ({line['code']}): {line['message']}")
     raise typer.Exit(0 if all(line["accepted"] for line in verdicts) else 1)
+
+
+@cli.command()
+def schemas(
+    asyncapi: Annotated[bool, typer.Option("--asyncapi", help="The AsyncAPI 3.0 document instead.")] = False,
+) -> None:
+    """Print the JSON Schemas of every event, or the AsyncAPI document of every topic."""
+    contract = document(settings().prefix) if asyncapi else documents()
+    typer.echo(orjson.dumps(contract, option=orjson.OPT_INDENT_2).decode())
 
 
 def verdict(topic: Topic, payload: bytes) -> dict[str, object]:
