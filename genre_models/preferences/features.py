@@ -55,6 +55,10 @@ def _blocks() -> dict[str, slice]:
     return blocks
 
 
+# Of 40,000 salts those under which the starter genres (largest cosine 0.55, usual 0.71) and families (0.70, usual 0.93)
+# stay apart best; other names hash as well as any.
+_SALTS = {"genre": 4027, "family": 51868}
+
 BLOCKS: Mapping[str, slice] = MappingProxyType(_blocks())
 DIMENSION = sum(_SIZES.values())
 
@@ -142,7 +146,7 @@ def _no_genre() -> Features:
 @lru_cache(maxsize=8192)
 def code(kind: str, name: str, size: int) -> Features:
     """float32 [size] of length 1, a function of the names alone: near orthogonal for different names, read-only."""
-    digest = blake2b(f"{FEATURES_VERSION}/{kind}/{name}".encode(), digest_size=2 * size).digest()
+    digest = blake2b(f"{FEATURES_VERSION}/{_SALTS.get(kind, 0)}/{kind}/{name}".encode(), digest_size=2 * size).digest()
     unit = _unit(np.frombuffer(digest, "<u2").astype(np.float32) - 32767.5)
     unit.setflags(write=False)
     return unit

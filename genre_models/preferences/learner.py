@@ -13,11 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from genre_models.preferences.drift import FRESH
-from genre_models.preferences.moments import SCALE, Floats, moments
-from genre_models.preferences.row import ALARMS, ENTRY, EVERY_CANDIDATE, HALF_LIFE, RING, Sums, UserRow
+from genre_models.preferences.drift import FRESH, Detector
+from genre_models.preferences.moments import Floats, Integers, moments, quantised
+from genre_models.preferences.row import ALARMS, ENTRY, EVERY_CANDIDATE, HALF_LIFE, RING, Ring, Sums, UserRow
 from genre_models.preferences.signals import CANDIDATE_CAP, RULES, SIGNALS_VERSION, Kind, Signal, examination
 from schemas.errors import Rejected
 
@@ -79,8 +78,19 @@ def learn(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned:
             "unknown_candidate", f"the request has candidates 0 to {len(shown.features) - 1}, got {signal.candidate}"
         )
     row = _advanced(row, signal.time)
-    changed = _exchanged(row, shown, _entry(signal))
-    return _watched(replace(changed, last=max(row.last, signal.time), reactions=row.reactions + 1), signal, shown)
+    sums, ring = _exchanged(row, shown, _entry(signal))
+    detector, drifted = _watched(row, signal, shown)
+    learned = replace(
+        row,
+        sums=sums,
+        ring=ring,
+        detector=detector,
+        last=max(row.last, signal.time),
+        reactions=row.reactions + 1,
+    )
+    if not drifted:
+        return Learned(row=learned, outcome="learned")
+    return Learned(row=damped(learned, learned.last), outcome="learned", alarm=learned.last)
 
 
 def retract(row: UserRow, signal_id: int, shown: Shown, now: float) -> Learned:
@@ -95,8 +105,8 @@ def retract(row: UserRow, signal_id: int, shown: Shown, now: float) -> Learned:
         return Learned(row=row, outcome="duplicate")
     if found.decision != shown.decision:
         raise Rejected("retract_mismatch", "the feedback to retract belongs to another request than the one named")
-    changed = _exchanged(row, shown, _void(signal_id, found.decision, found.time))
-    return Learned(row=replace(changed, reactions=max(0, row.reactions - 1)), outcome="retracted")
+    sums, ring = _exchanged(row, shown, _void(signal_id, found.decision, found.time))
+    return Learned(row=replace(row, sums=sums, ring=ring, reactions=max(0, row.reactions - 1)), outcome="retracted")
 
 
 def decision_of(row: UserRow, signal_id: int) -> int | None:
@@ -113,30 +123,27 @@ def damped(row: UserRow, alarm: int) -> UserRow:
     return replace(row, sums=sums, alarms=(*row.alarms, alarm)[-ALARMS:], detector=FRESH)
 
 
-def _watched(row: UserRow, signal: Signal, shown: Shown) -> Learned:
+def _watched(row: UserRow, signal: Signal, shown: Shown) -> tuple[Detector, bool]:
     """Verdicts on one candidate, and uses of it, go to the drift detector."""
     if signal.candidate is None or signal.weight < 0.7 or signal.kind is Kind.HISTORY:
-        return Learned(row=row, outcome="learned")
-    detector, drifted = row.detector.updated(signal.target - shown.predicted[signal.candidate])
-    if not drifted:
-        return Learned(row=replace(row, detector=detector), outcome="learned")
-    return Learned(row=damped(row, row.last), outcome="learned", alarm=row.last)
+        return row.detector, False
+    return row.detector.updated(signal.target - shown.predicted[signal.candidate])
 
 
-def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> UserRow:
-    """The row with `entry` in the ring (in place of the one with its id) and the decision's contribution renewed."""
+def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> tuple[Sums, Ring]:
+    """The sums with the decision's contribution renewed, and the ring with `entry` in place of one with its id."""
     before = _of_decision(row, shown.decision)
     after = [other for other in before if other.id != entry.id] + [entry]
     sums = row.sums + _contribution(row, after, shown) - _contribution(row, before, shown)
-    if np.abs(sums).max() > _LIMIT:
+    if max(sums.max(), -sums.min()) > _LIMIT:
         raise Rejected(
             "preference_saturated", "this user has reacted more often than a row can hold; wait for the past to fade"
         )
-    return replace(row, sums=sums.astype(np.int32), ring=_pushed(row.ring, entry))
+    return sums.astype(np.int32), _pushed(row.ring, entry)
 
 
-def _contribution(row: UserRow, entries: Iterable[Entry], shown: Shown) -> npt.NDArray[np.int64]:
-    """int64 [size(d)]: what a set of signals about one decision adds to the sums."""
+def _contribution(row: UserRow, entries: Iterable[Entry], shown: Shown) -> Integers | int:
+    """int64 [size(d)]: what a set of signals about one decision adds to the sums; 0 where there are none."""
     directions, targets, weights = [], [], []
     for candidate, winners in _winners(entries, shown).items():
         cap = min(1.0, CANDIDATE_CAP / max(1e-9, sum(weight for _, weight in winners)))
@@ -145,9 +152,9 @@ def _contribution(row: UserRow, entries: Iterable[Entry], shown: Shown) -> npt.N
             targets.append(entry.target)
             weights.append(weight * cap * _kappa(row, entry.time))
     if not directions:
-        return np.zeros(len(row.sums), np.int64)
+        return 0
     flat = moments(np.asarray(directions, np.float64), np.asarray(targets), np.asarray(weights))
-    return np.rint(flat * SCALE).astype(np.int64)
+    return quantised(flat)
 
 
 def _winners(entries: Iterable[Entry], shown: Shown) -> dict[int, list[tuple[Entry, float]]]:
@@ -157,12 +164,14 @@ def _winners(entries: Iterable[Entry], shown: Shown) -> dict[int, list[tuple[Ent
     for entry in entries:
         if entry.kind != Kind.VOID:
             slot, rank, _ = RULES[Kind(entry.kind)]
-            key, order = (entry.candidate, slot), (rank, entry.time, entry.id)
+            # only one candidate of a decision can be the chosen one
+            subject = EVERY_CANDIDATE if entry.kind == Kind.CHOOSE else entry.candidate
+            key, order = (subject, slot), (rank, entry.time, entry.id)
             if key not in best or best[key][0] < order:
                 best[key] = order, entry
     winners: dict[int, list[tuple[Entry, float]]] = {}
-    for (candidate, _), (_, entry) in sorted(best.items()):
-        for each in range(len(shown.features)) if candidate == EVERY_CANDIDATE else (candidate,):
+    for _, (_, entry) in sorted(best.items()):
+        for each in range(len(shown.features)) if entry.candidate == EVERY_CANDIDATE else (entry.candidate,):
             winners.setdefault(each, []).append((entry, _weight(entry, shown.positions[each])))
     return winners
 
@@ -223,8 +232,8 @@ def _of_decision(row: UserRow, decision: int) -> list[Entry]:
     return [Entry(*entry) for entry in row.ring[row.ring["decision"] == np.uint64(decision)].tolist()]
 
 
-def _pushed(ring: npt.NDArray[np.void], entry: Entry) -> npt.NDArray[np.void]:
+def _pushed(ring: Ring, entry: Entry) -> Ring:
     """The ring with the entry last, in place of an older one with its id; the oldest leaves when it is full."""
-    kept = ring[ring["id"] != np.uint64(entry.id)]
-    data = kept[-(RING - 1) :].tobytes() + _ENTRY.pack(*entry)
-    return np.frombuffer(data, ENTRY)
+    others = ring["id"] != np.uint64(entry.id)
+    kept = ring if others.all() else ring[others]
+    return np.frombuffer(kept[-(RING - 1) :].tobytes() + _ENTRY.pack(*entry), ENTRY)

@@ -15,6 +15,8 @@ import numpy as np
 from genre_models.preferences.features import BLOCKS, DIMENSION
 from genre_models.preferences.moments import SCALE, Floats, gram, moment
 
+_RIDGE = 0.01  # reactions that everything is taken to have had, so that A can be inverted
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prior:
@@ -69,6 +71,15 @@ class Posterior:
         length = float(direction @ direction)
         return float(direction @ self.evidence @ direction) / (length * length) if length > 0 else 0.0
 
+    def reactions_to(self, code: Floats, columns: slice) -> float:
+        """How many of the user's reactions were to the thing that `code` (length 1) stands for in `columns`.
+
+        1 / (v^T A^-1 v) is what A holds of v beyond all else that was reacted to, so things with similar codes are not
+        mistaken for each other: exact while no more things were reacted to than there are columns.
+        """
+        evidence = self.evidence[columns, columns] + _RIDGE * np.eye(len(code))
+        return float(1 / (code @ np.linalg.solve(evidence, code)))
+
     def draws(self, phi: Floats, count: int, alpha: float, random: np.random.Generator) -> Floats:
         """[count, k]: joint draws of the scores of `phi` [k, d], deviations scaled by `alpha` >= 0."""
         spread = phi @ self.root.T
@@ -79,19 +90,19 @@ class Posterior:
 
 # Before any population is known: like-rates spread by about 0.25 between a user's genres and 0.17 between families,
 # tastes in style are weaker; a request's clear genre leads by about 0.15 before a user's taste overrules it.
-_MEAN: Mapping[str, tuple[float, ...]] = {"bias": (0.6,), "styled": (-0.04,), "fit": (0.3, 0.15, 0.05)}
+_MEAN: Mapping[str, tuple[float, ...]] = {"bias": (0.4,), "styled": (-0.04,), "fit": (0.3, 0.15, 0.05)}
 _SPREAD = {
     "bias": 0.02,
-    "family": 0.03,
-    "genre": 0.06,
+    "family": 0.02,
+    "genre": 0.05,
     "adapter": 0.01,
     "styled": 0.01,
     "attributes": 0.03,
-    "embedding": 0.02,
+    "embedding": 0.015,
     "fit": 0.01,
     "context": 0.01,
 }
-_DOUBT = {"bias": 0.02, "family": 0.03, "genre": 0.05}
+_DOUBT = {"bias": 0.01, "family": 0.01, "genre": 0.02}
 NOISE = 0.15
 
 
@@ -104,7 +115,7 @@ def base_prior() -> Prior:
     for name, columns in BLOCKS.items():
         mean[columns] = _MEAN.get(name, (0.0,) * (columns.stop - columns.start))
         spread[columns] = _SPREAD[name]
-        doubt[columns] = _DOUBT.get(name, 0.01)
+        doubt[columns] = _DOUBT.get(name, 0.005)
     return Prior(mean, np.diag(spread), np.diag(doubt), NOISE)
 
 

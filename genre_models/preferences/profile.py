@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 
 from genre_models.preferences.features import BLOCKS, DIMENSION, code, genre_code
 from genre_models.preferences.moments import Floats
-from genre_models.preferences.posterior import Posterior
+from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.styles import PLAIN, STYLES
 from genre_models.preferences.text_attributes import ATTRIBUTES
 
@@ -25,7 +26,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "imagery": ("vivid images", "sober wording"),
 }
 
-_CLEAR = 1.0  # an effect counts as clear beyond one standard deviation
+_CLEAR = 0.75  # deviations from nothing: the sign is then right in three cases of four
 _HEARD = 0.9  # and when about one reaction speaks of it
 
 
@@ -82,13 +83,13 @@ def profile(posterior: Posterior, genres: Mapping[str, str], reactions: int, mos
 
 
 def tastes_of(posterior: Posterior, genres: Mapping[str, str]) -> Iterable[Taste]:
-    """Every taste that can be named, clear or not."""
-    for genre, family in sorted(genres.items()):
-        yield genre_taste(posterior, genre, family)
-    for family in sorted(set(genres.values())):
-        yield _taste(
-            posterior, "family", family, f"{_spoken(family)} in general", _at("family", code("family", family, 5))
-        )
+    """Every taste that can be named, clear or not; a family is spoken of where two of its genres were heard."""
+    tastes = [genre_taste(posterior, genre, family) for genre, family in sorted(genres.items())]
+    yield from tastes
+    heard = Counter(genres[taste.name] for taste in tastes if taste.reactions >= _HEARD)
+    for family in sorted(family for family, count in heard.items() if count > 1):
+        reactions = sum(taste.reactions for taste in tastes if genres[taste.name] == family)
+        yield _family_taste(posterior, family, reactions)
     for style in STYLES.values():
         if style.id != PLAIN:
             yield style_taste(posterior, style.id)
@@ -97,38 +98,43 @@ def tastes_of(posterior: Posterior, genres: Mapping[str, str]) -> Iterable[Taste
 
 
 def genre_taste(posterior: Posterior, genre: str, family: str | None) -> Taste:
-    """The taste for a genre, with its family's share."""
-    own = _at("genre", genre_code(genre))
-    shared = own if family is None else own + _at("family", code("family", family, 5))
-    return _taste(posterior, "genre", genre, _spoken(genre), shared, heard=own)
+    """The taste for a genre: the expected liking of a fitting text of it, against what a stranger would like it."""
+    own = genre_code(genre).astype(np.float64)
+    direction = _fitting_text(family) + _at("genre", own)
+    return _taste(posterior, "genre", genre, _spoken(genre), direction, posterior.reactions_to(own, BLOCKS["genre"]))
+
+
+def _family_taste(posterior: Posterior, family: str, reactions: float) -> Taste:
+    return _taste(posterior, "family", family, f"{_spoken(family)} in general", _fitting_text(family), reactions)
+
+
+def _fitting_text(family: str | None) -> Floats:
+    direction = _at("bias", np.ones(1)) + _at("fit", np.array([0.5, 0.5, 0.0]))
+    return direction if family is None else direction + _at("family", code("family", family, 5))
 
 
 def style_taste(posterior: Posterior, style: str) -> Taste:
     """The taste for what the style intends."""
     intent = np.array([0.5 * STYLES[style].intent.get(name, 0.0) for name in ATTRIBUTES])
     direction = _at("attributes", intent)
-    return _taste(posterior, "style", style, f"the {style} style", direction)
+    return _taste(posterior, "style", style, f"the {style} style", direction, posterior.reactions(direction))
 
 
 def _attribute_taste(posterior: Posterior, position: int, name: str) -> Taste:
     more, less = WORDS[name]
     direction = _at("attributes", np.eye(len(ATTRIBUTES))[position])
-    taste = _taste(posterior, "attribute", name, more, direction)
-    if taste.mean >= 0:
-        return taste
-    return _taste(posterior, "attribute", name, less, -direction)
+    words, sign = (more, 1) if (posterior.mean - base_prior().mean) @ direction >= 0 else (less, -1)
+    return _taste(posterior, "attribute", name, words, sign * direction, posterior.reactions(direction))
 
 
-def _taste(
-    posterior: Posterior, kind: str, name: str, words: str, direction: Floats, heard: Floats | None = None
-) -> Taste:
+def _taste(posterior: Posterior, kind: str, name: str, words: str, direction: Floats, reactions: float) -> Taste:
     return Taste(
         kind=kind,
         name=name,
         words=words,
-        mean=float(posterior.mean @ direction),
+        mean=float((posterior.mean - base_prior().mean) @ direction),
         deviation=posterior.deviation(direction),
-        reactions=posterior.reactions(direction if heard is None else heard),
+        reactions=reactions,
     )
 
 

@@ -1,0 +1,157 @@
+"""Arms follow the request first, the user's taste second, the seed always."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genre_models.planner import FLOOR, MOST_GENRES, Plan, Steering, Wish, plan, plausible, possible_arms, prompt_card
+from genre_models.preferences.posterior import Posterior, base_prior
+from genre_models.preferences.profile import profile
+from genre_models.preferences.row import UserRow
+from schemas.errors import Rejected
+from tests.genre_models.reactions import FAMILIES, NOW, liking
+
+ADAPTERS = {"joke": ["joke@0123456789ab", "joke@ba9876543210"], "poetry": ["poetry@0123456789ab"]}
+NOBODY = Posterior.of(base_prior(), UserRow().moments(NOW))
+EITHER = Wish(classified=(("joke", 0.45), ("poetry", 0.4), ("sms", 0.02)))
+
+
+def planned(wish: Wish = EITHER, posterior: Posterior = NOBODY, n: int = 4, seed: int = 1, **steering: bool) -> Plan:
+    return plan(wish, FAMILIES, ADAPTERS, posterior, n, seed, Steering(**steering))
+
+
+def genres(answer: Plan) -> list[str | None]:
+    return [planned.arm.genre for planned in answer.arms]
+
+
+@given(st.integers(0, 2**63 - 1), st.integers(1, 8))
+def test_a_seed_gives_one_plan(seed: int, n: int) -> None:
+    answer = planned(seed=seed, n=n)
+    assert answer == planned(seed=seed, n=n)
+    assert len(answer.arms) == n and set(genres(answer)) <= {"joke", "poetry"}
+    assert all(FLOOR <= one.propensity <= 1 and one.reason for one in answer.arms)
+
+
+def test_adapters_belong_to_their_genre_and_every_version_competes() -> None:
+    arms = possible_arms(EITHER, FAMILIES, ADAPTERS)
+    assert {arm.adapter for arm in arms if arm.genre == "joke"} == set(ADAPTERS["joke"])
+    assert all(arm.adapter is None or arm.adapter.startswith(f"{arm.genre}@") for arm in arms)
+    assert len(arms) == 3 * 5
+
+
+def test_without_an_adapter_the_base_model_writes() -> None:
+    assert {arm.adapter for arm in possible_arms(Wish(classified=(("sms", 0.9),)), FAMILIES, ADAPTERS)} == {None}
+
+
+def test_propensities_are_how_often_an_arm_is_drawn() -> None:
+    seen: dict[object, list[float]] = {}
+    drawn: dict[object, int] = {}
+    for seed in range(400):
+        for one in planned(seed=seed, n=2).arms:
+            seen.setdefault(one.arm, []).append(one.propensity)
+            drawn[one.arm] = drawn.get(one.arm, 0) + 1
+    for arm, count in drawn.items():
+        if count > 80:
+            assert np.mean(seen[arm]) == pytest.approx(count / 800, rel=0.25)
+
+
+@pytest.mark.parametrize(("liked", "other"), [("poetry", "joke"), ("joke", "poetry")])
+def test_five_reactions_decide_between_two_genres(liked: str, other: str) -> None:
+    posterior = liking(liked, 3, against=other)
+    shares = [genres(planned(posterior=posterior, seed=seed, n=8)).count(liked) / 8 for seed in range(20)]
+    assert np.mean(shares) > 0.95
+
+
+def test_a_stranger_gets_variety() -> None:
+    seen = {(one.arm.genre, one.arm.style) for seed in range(20) for one in planned(seed=seed).arms}
+    assert {genre for genre, _ in seen} == {"joke", "poetry"} and len(seen) >= 6
+
+
+def test_taste_never_overrules_a_clear_request() -> None:
+    clear = Wish(classified=(("sms", 0.95), ("poetry", 0.03)))
+    assert set(genres(planned(clear, liking("poetry", 10, against="sms")))) == {"sms"}
+
+
+def test_a_requested_genre_version_and_style_are_kept() -> None:
+    wish = Wish(classified=EITHER.classified, genre="joke@ba9876543210", style="formal")
+    answer = planned(wish, liking("poetry", 10, against="joke"))
+    assert {(one.arm.genre, one.arm.adapter, one.arm.style) for one in answer.arms} == {
+        ("joke", "joke@ba9876543210", "formal")
+    }
+
+
+@pytest.mark.parametrize(
+    ("wish", "code"),
+    [
+        (Wish(classified=(), genre="elegy"), "unknown_genre"),
+        (Wish(classified=(), genre="joke@ffffffffffff"), "unknown_adapter"),
+        (Wish(classified=(), genre="joke", style="baroque"), "unknown_style"),
+    ],
+)
+def test_what_is_not_known_is_refused(wish: Wish, code: str) -> None:
+    with pytest.raises(Rejected) as refused:
+        planned(wish)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(("fallback", "family"), [("base", None), ("family", "humour")])
+def test_an_uncertain_request_may_go_to_the_family_or_the_base_model(fallback: str, family: str | None) -> None:
+    wish = Wish(classified=(("joke", 0.06), ("sms", 0.05)), fallback=fallback, family="humour")
+    general = [one.arm for one in planned(wish, n=8).arms if one.arm.genre is None]
+    assert len(general) >= 4 and {(arm.family, arm.adapter) for arm in general} == {(family, None)}
+
+
+def test_no_genre_at_all_is_answered_by_the_base_model() -> None:
+    assert genres(planned(Wish(classified=()))) == [None] * 4
+
+
+def test_the_kill_switch_takes_the_best_arm_whatever_the_seed() -> None:
+    answers = {planned(posterior=liking("poetry", 2), seed=seed, explore=False) for seed in range(5)}
+    (answer,) = answers
+    assert answer.policy == "greedy" and set(genres(answer)) == {"poetry"}
+    assert {one.propensity for one in answer.arms} == {1.0}
+
+
+def test_two_liked_genres_of_one_family_are_blended() -> None:
+    wish = Wish(classified=(("joke", 0.5), ("riddle", 0.5)))
+    adapters = {"joke": ["joke@0123456789ab"], "riddle": ["riddle@0123456789ab"]}
+    both = _liking_both()
+    blends = [plan(wish, FAMILIES, adapters, both, 4, seed).arms[-1].arm.blend for seed in range(10)]
+    assert (("joke@0123456789ab", 0.5), ("riddle@0123456789ab", 0.5)) in {tuple(sorted(blend)) for blend in blends}
+    off = Steering(blends=False)
+    assert not any(one.arm.blend for one in plan(wish, FAMILIES, adapters, both, 4, 1, off).arms)
+    assert not any(one.arm.blend for one in plan(wish, FAMILIES, adapters, NOBODY, 4, 1).arms)
+
+
+def _liking_both() -> Posterior:
+    from genre_models.preferences.learner import learn
+    from genre_models.preferences.signals import Kind
+    from tests.genre_models.reactions import shown, signal
+
+    row = UserRow()
+    for k in range(12):
+        scene = shown(k, ["joke" if k % 2 else "riddle"])
+        row = learn(row, signal(k + 1, Kind.LIKE, k, 0), scene, NOW).row
+    return Posterior.of(base_prior(), row.moments(NOW))
+
+
+def test_reasons_speak_of_the_user() -> None:
+    reasons = [one.reason for one in planned(posterior=liking("poetry", 4, against="joke")).arms]
+    assert any("likes poetry (+" in reason and "40% likely" in reason for reason in reasons)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefghij"), st.floats(0, 1)), max_size=10, unique_by=lambda pair: pair[0]))
+def test_plausible_genres_are_the_most_probable_ones(classified: list[tuple[str, float]]) -> None:
+    kept = plausible(classified)
+    dropped = [pair for pair in classified if pair not in kept]
+    assert len(kept) <= MOST_GENRES
+    assert min((p for _, p in kept), default=1.0) >= max((p for _, p in dropped), default=0.0) or not kept
+
+
+def test_the_prompt_card_speaks_of_clear_likes_only() -> None:
+    assert prompt_card(profile(NOBODY, FAMILIES, 0)) == ()
+    for line in prompt_card(profile(liking("poetry", 30, against="joke"), FAMILIES, 60)):
+        assert line.startswith("The reader likes ")

@@ -1,0 +1,122 @@
+"""Safe first, taste and quality next, chance as declared, and everything from the seed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genre_models.preferences.features import Arm
+from genre_models.preferences.posterior import Posterior, base_prior
+from genre_models.preferences.row import UserRow
+from genre_models.ranker import Candidate, Ranking, inverse_gap_weights, rank
+from tests.genre_models.reactions import FAMILIES, NOW, liking
+
+NOBODY = Posterior.of(base_prior(), UserRow().moments(NOW))
+TEXTS = {
+    "joke": "Why did the duck cross the pond? To get to the other tide.",
+    "poetry": "The silver river hums beneath the dusk, and carries all our names away.",
+    "sms": "Running ten minutes late, please start without me.",
+    "riddle": "What has a neck but no head, and wears a cap? A bottle.",
+}
+
+
+def candidates(*genres: str, **changes: object) -> list[Candidate]:
+    return [
+        Candidate(
+            index=index,
+            arm=Arm(genre=genre, family=FAMILIES[genre], probability=0.5),
+            text=TEXTS[genre],
+            text_probability=0.8 - index / 100,
+            model_score=-2.2,
+            **changes,  # type: ignore[arg-type]
+        )
+        for index, genre in enumerate(genres)
+    ]
+
+
+ALL = candidates(*TEXTS)
+
+
+def order(ranking: Ranking) -> list[int]:
+    return [one.index for one in ranking.ranked]
+
+
+@given(st.integers(0, 2**63 - 1), st.booleans())
+def test_every_candidate_appears_once_with_its_propensity(seed: int, explore: bool) -> None:
+    ranking, again = rank(ALL, NOBODY, seed, explore), rank(ALL, NOBODY, seed, explore)
+    assert sorted(order(ranking)) == [0, 1, 2, 3] and order(ranking) == order(again)
+    assert sum(one.propensity for one in ranking.ranked) == pytest.approx(1.0)
+    assert all(0 <= one.propensity <= 1 and 0 <= one.quality <= 1 for one in ranking.ranked)
+    assert ranking.policy in ({"thompson", "igw"} if explore else {"greedy"})
+
+
+def test_propensities_are_how_often_a_candidate_is_on_top() -> None:
+    rankings = [rank(ALL, NOBODY, seed) for seed in range(3000)]
+    for policy, share in (("thompson", 0.9), ("igw", 0.1)):
+        chosen = [ranking for ranking in rankings if ranking.policy == policy]
+        assert len(chosen) / len(rankings) == pytest.approx(share, abs=0.02)
+        tops = Counter(order(ranking)[0] for ranking in chosen)
+        for index in range(4):
+            said = np.mean([one.propensity for ranking in chosen for one in ranking.ranked if one.index == index])
+            assert tops[index] / len(chosen) == pytest.approx(said, abs=0.03 if policy == "thompson" else 0.08)
+
+
+def test_greedy_is_certain_and_ordered_by_score() -> None:
+    ranking = rank(ALL, NOBODY, 5, explore=False)
+    scores = [one.score for one in ranking.ranked]
+    assert scores == sorted(scores, reverse=True)
+    assert [one.propensity for one in ranking.ranked] == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_below_the_top_the_mean_decides_but_for_a_few_swaps() -> None:
+    swapped = 0
+    for seed in range(500):
+        rest = [one.score for one in rank(ALL, NOBODY, seed).ranked[1:]]
+        swapped += rest != sorted(rest, reverse=True)
+    assert 0.01 < swapped / 500 < 0.08
+
+
+@pytest.mark.parametrize("liked", list(TEXTS))
+def test_what_the_user_likes_comes_first_and_says_so(liked: str) -> None:
+    ranking = rank(ALL, liking(liked, 4), 1, explore=False)
+    top = ranking.ranked[0]
+    assert ALL[top.index].arm.genre == liked
+    assert f"likes {liked} (+" in top.why and "quality" in top.why and "from 4 reactions" in top.why
+
+
+def test_unsafe_and_empty_texts_are_never_shown() -> None:
+    unsafe = [*candidates("joke", is_safe=False), Candidate(index=1, arm=ALL[1].arm, text="  \n")]
+    ranking = rank(unsafe, NOBODY, 1)
+    assert ranking.ranked == () and ranking.dropped == {0: "unsafe", 1: "empty"}
+
+
+def test_a_near_duplicate_gives_way_to_the_better_one() -> None:
+    twins = [
+        Candidate(index=0, arm=ALL[0].arm, text=TEXTS["joke"], text_probability=0.2),
+        Candidate(index=1, arm=ALL[0].arm, text=TEXTS["joke"].upper() + "!", text_probability=0.9),
+        Candidate(index=2, arm=ALL[1].arm, text=TEXTS["poetry"], text_probability=0.9),
+    ]
+    ranking = rank(twins, NOBODY, 1)
+    assert ranking.dropped == {0: "near_duplicate"} and sorted(order(ranking)) == [1, 2]
+
+
+def test_between_equals_the_better_text_wins() -> None:
+    good = Candidate(index=0, arm=ALL[0].arm, text=TEXTS["joke"], text_probability=0.8)
+    loop = Candidate(index=1, arm=ALL[0].arm, text="the duck the duck " * 12, text_probability=0.8)
+    assert order(rank([loop, good], NOBODY, 1, explore=False)) == [0, 1]
+
+
+def test_what_is_predicted_is_what_feedback_is_compared_with() -> None:
+    for one in rank(ALL, NOBODY, 1).ranked:
+        assert one.predicted == pytest.approx(float(one.features.astype(np.float64) @ NOBODY.mean), abs=1e-6)
+
+
+@given(st.lists(st.floats(-2, 2), min_size=1, max_size=8))
+def test_inverse_gap_weights_are_a_distribution_that_prefers_the_best(scores: list[float]) -> None:
+    weights = inverse_gap_weights(np.array(scores))
+    assert weights.sum() == pytest.approx(1.0) and (weights > 0).all()
+    assert weights.argmax() == int(np.argmax(scores)) or weights.max() == pytest.approx(weights[int(np.argmax(scores))])
