@@ -108,12 +108,19 @@ def _read(path: Path, cap: int) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         raise ModelError("adapter_has_link", f"expected a plain file, got {path.name}: {error.strerror}") from error
-    with os.fdopen(handle, "rb") as file:
-        status = os.fstat(handle)
-        if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
-            raise ModelError("adapter_has_link", f"expected a plain file with one name, got {path.name}")
-        if status.st_size > cap:
-            raise ModelError("adapter_too_big", f"expected {path.name} of at most {cap} bytes, got {status.st_size}")
+    try:
+        return _content(handle, path.name, cap)
+    finally:
+        os.close(handle)
+
+
+def _content(handle: int, name: str, cap: int) -> bytes:
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
+        raise ModelError("adapter_has_link", f"expected a plain file with one name, got {name}")
+    if status.st_size > cap:
+        raise ModelError("adapter_too_big", f"expected {name} of at most {cap} bytes, got {status.st_size}")
+    with os.fdopen(handle, "rb", closefd=False) as file:
         return file.read(cap)
 
 
