@@ -30,6 +30,7 @@ import numpy.typing as npt
 
 from genre_models.preferences.styles import PLAIN, STYLES
 from genre_models.preferences.text_attributes import ATTRIBUTES, text_attributes
+from schemas.errors import Rejected
 
 FEATURES_VERSION = 1
 PROJECTION = 8
@@ -121,6 +122,19 @@ def candidate_features(
         0.0 if text_probability is None else _log_odds(text_probability),
         0.0 if model_score is None else tanh((model_score + 2.5) / 1.5),  # -2.5: an ordinary text of a 135M model
     )
+    return phi
+
+
+def described_features(arm: Arm, attributes: Mapping[str, float]) -> Features:
+    """float32 [DIMENSION] of a text that is only described: some of `ATTRIBUTES`, each in [-1, 1] (clipped).
+
+    Raises Rejected `unknown_feature`.
+    """
+    phi = arm_features(arm)
+    for name, value in attributes.items():
+        if name not in ATTRIBUTES:
+            raise Rejected("unknown_feature", f"a text is described by {', '.join(ATTRIBUTES)}, got {name!r}")
+        phi[BLOCKS["attributes"].start + ATTRIBUTES.index(name)] += 0.5 * min(max(value, -1.0), 1.0)
     return phi
 
 

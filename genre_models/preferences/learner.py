@@ -17,7 +17,15 @@ import numpy as np
 from genre_models.preferences.drift import FRESH, Detector
 from genre_models.preferences.moments import Floats, Integers, moments, quantised
 from genre_models.preferences.row import ALARMS, ENTRY, EVERY_CANDIDATE, HALF_LIFE, RING, Ring, Sums, UserRow
-from genre_models.preferences.signals import CANDIDATE_CAP, RULES, SIGNALS_VERSION, Kind, Signal, examination
+from genre_models.preferences.signals import (
+    CANDIDATE_CAP,
+    RULES,
+    SIGNALS_VERSION,
+    Kind,
+    Signal,
+    examination,
+    passed_over,
+)
 from schemas.errors import Rejected
 
 # After a change of taste the past counts an eighth: a power of two, so that halving stays exact.
@@ -53,6 +61,10 @@ class Shown:
     positions: Sequence[int]
     predicted: Sequence[float]
 
+    def present(self) -> list[int]:
+        """The candidates that were shown: the features of the others are all zero, their bias too."""
+        return np.flatnonzero(self.features[:, 0]).tolist()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
@@ -73,10 +85,8 @@ def learn(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned:
         return Learned(row=row, outcome="erased")
     if _find(row, signal.id) is not None:
         return Learned(row=row, outcome="duplicate")
-    if signal.candidate is not None and not 0 <= signal.candidate < len(shown.features):
-        raise Rejected(
-            "unknown_candidate", f"the request has candidates 0 to {len(shown.features) - 1}, got {signal.candidate}"
-        )
+    if signal.candidate is not None and signal.candidate not in shown.present():
+        raise Rejected("unknown_candidate", f"the request showed candidates {shown.present()}, got {signal.candidate}")
     row = _advanced(row, signal.time)
     sums, ring = _exchanged(row, shown, _entry(signal))
     detector, drifted = _watched(row, signal, shown)
@@ -158,35 +168,41 @@ def _contribution(row: UserRow, entries: Iterable[Entry], shown: Shown) -> Integ
 
 
 def _winners(entries: Iterable[Entry], shown: Shown) -> dict[int, list[tuple[Entry, float]]]:
-    """The signal in force of every slot of every candidate, with its weight; in one order, whatever order they came
-    in."""
-    best: dict[tuple[int, str], tuple[tuple[int, int, int], Entry]] = {}
+    """For every candidate the signals in force with their weights, in one order whatever order they came in."""
+    best: dict[tuple[int, str], tuple[tuple[int, int, int], int, Entry]] = {}
     for entry in entries:
         if entry.kind != Kind.VOID:
             slot, rank, _ = RULES[Kind(entry.kind)]
-            # only one candidate of a decision can be the chosen one
-            subject = EVERY_CANDIDATE if entry.kind == Kind.CHOOSE else entry.candidate
-            key, order = (subject, slot), (rank, entry.time, entry.id)
-            if key not in best or best[key][0] < order:
-                best[key] = order, entry
+            for candidate in shown.present() if entry.candidate == EVERY_CANDIDATE else (entry.candidate,):
+                # only one candidate of a decision can be the chosen one
+                subject = EVERY_CANDIDATE if entry.kind == Kind.CHOOSE else candidate
+                order = rank, entry.time, entry.id
+                if (subject, slot) not in best or best[subject, slot][0] < order:
+                    best[subject, slot] = order, candidate, entry
     winners: dict[int, list[tuple[Entry, float]]] = {}
-    for _, (_, entry) in sorted(best.items()):
-        for each in range(len(shown.features)) if entry.candidate == EVERY_CANDIDATE else (entry.candidate,):
-            winners.setdefault(each, []).append((entry, _weight(entry, shown.positions[each])))
+    for _, (_, candidate, entry) in sorted(best.items()):
+        winners.setdefault(candidate, []).append((entry, _weight(entry, shown, candidate)))
     return winners
 
 
-def _weight(entry: Entry, position: int) -> float:
-    """Asking again blames a candidate as far as it was likely read."""
-    return entry.weight * (examination(position) if entry.kind == Kind.REGENERATE else 1.0)
+def _weight(entry: Entry, shown: Shown, candidate: int) -> float:
+    """Asking again and passing over blame a candidate as far as it was likely read."""
+    position = shown.positions[candidate]
+    match entry.kind:
+        case Kind.REGENERATE:
+            return entry.weight * examination(position)
+        case Kind.SHOWN:
+            return entry.weight * passed_over(position, shown.predicted[candidate])
+        case _:
+            return entry.weight
 
 
 def _direction(shown: Shown, candidate: int, kind: int) -> Floats:
     """[d]: the candidate's features; for a choice, how they differ from the mean of those it was chosen over."""
-    features = shown.features
-    if kind != Kind.CHOOSE or len(features) == 1:
+    features, present = shown.features, shown.present()
+    if kind != Kind.CHOOSE or len(present) == 1:
         return features[candidate]
-    others = (features.sum(axis=0, dtype=np.float64) - features[candidate]) / (len(features) - 1)
+    others = (features.sum(axis=0, dtype=np.float64) - features[candidate]) / (len(present) - 1)
     return features[candidate] - others
 
 

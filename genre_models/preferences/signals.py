@@ -79,8 +79,8 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What surrounded the candidate when the user reacted: its position (0 is the top one), the words of its text, the
-    score that was predicted for it, and the text itself where an edit must be compared with it."""
+    """The candidate that the user reacted to: where it stood, how many words it has, the score that was predicted for
+    it, and its text where an edit must be compared."""
 
     position: int = 0
     words: int = 40
@@ -110,7 +110,7 @@ def observe(kind: Kind, value: float | str | None, scene: Scene) -> tuple[float,
         case Kind.DWELL:
             return _dwell(weight, _number(kind, value, 0, float("inf")), scene.words)
         case Kind.SHOWN:
-            return weight * _passed_over(scene), 0.0
+            return weight, 0.0  # the learner weighs it by `passed_over` at every candidate's position
         case Kind.REGENERATE:
             return weight, 0.15
         case Kind.CHOOSE:
@@ -127,9 +127,9 @@ def _dwell(weight: float, seconds: float, words: int) -> tuple[float, float]:
     return weight, (1 + erf(log(seconds / expected) / (0.8 * sqrt(2)))) / 2
 
 
-def _passed_over(scene: Scene) -> float:
+def passed_over(position: int, predicted: float) -> float:
     """Probability that it was examined, given no click: theta (1 - r) / (1 - theta r)."""
-    theta, r = examination(scene.position), min(max(scene.predicted, 0.0), 0.99)
+    theta, r = examination(position), min(max(predicted, 0.0), 0.99)
     return theta * (1 - r) / (1 - theta * r)
 
 

@@ -17,11 +17,13 @@ from genre_models.preferences.features import (
     Arm,
     arm_features,
     candidate_features,
+    described_features,
     genre_code,
 )
 from genre_models.preferences.styles import STYLES
 from genre_models.preferences.text_attributes import ATTRIBUTES, text_attributes
 from genre_models.taxonomy.taxonomy import Taxonomy
+from schemas.errors import Rejected
 
 JOKE = Arm(genre="joke", family="humour", adapter="joke@0123456789ab", style="playful", probability=0.7)
 
@@ -70,6 +72,13 @@ def test_a_text_adds_to_its_arm_only_what_the_text_shows() -> None:
     arm, text = arm_features(JOKE), candidate_features(JOKE, "Some words here.")
     changed = {name for name, columns in BLOCKS.items() if not np.allclose(arm[columns], text[columns])}
     assert changed == {"attributes"}
+
+
+def test_a_described_text_stands_where_a_measured_one_would() -> None:
+    text = "Knock knock! Ha ha, what a silly joke."
+    assert np.allclose(described_features(JOKE, text_attributes(text)), candidate_features(JOKE, text))
+    with pytest.raises(Rejected, match="got 'wit'"):
+        described_features(JOKE, {"wit": 1.0})
 
 
 def test_every_style_moves_exactly_what_it_intends() -> None:

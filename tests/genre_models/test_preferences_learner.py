@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from genre_models.preferences.learner import damped, decision_of, learn, retract
 from genre_models.preferences.moments import SCALE
 from genre_models.preferences.row import HALF_LIFE, RING, UserRow
-from genre_models.preferences.signals import Kind, Signal
+from genre_models.preferences.signals import Kind, Signal, passed_over
 from schemas.errors import Rejected
 from tests.genre_models.reactions import NOW, applied, learned, random_shown, shown, signal
 
@@ -106,6 +106,29 @@ def test_a_click_replaces_having_been_passed_over() -> None:
     assert np.array_equal(learned(both).sums, learned(both[:1]).sums)
 
 
+def test_a_page_that_was_shown_blames_all_but_the_clicked() -> None:
+    page = signal(1, Kind.SHOWN, 1, None)
+    assert learned([page]).moments(NOW)[-1] == pytest.approx(
+        0.25 * sum(passed_over(k, 0.5) for k in range(3)), abs=1e-3
+    )
+    clicked = learned([page, signal(2, Kind.CLICK, 1, 1)])
+    assert clicked.moments(NOW)[-1] == pytest.approx(0.25 * (passed_over(0, 0.5) + 1 + passed_over(2, 0.5)), abs=1e-3)
+
+
+def test_candidates_that_were_dropped_are_no_part_of_a_decision() -> None:
+    scene = random_shown(1)
+    features = scene.features.copy()
+    features[1] = 0
+    gap = replace(scene, features=features)
+    row = learn(UserRow(), signal(1, Kind.REGENERATE, 1, None), gap, NOW).row
+    assert row.moments(NOW)[-1] == pytest.approx(0.5 * (1.0 + 0.6), abs=1e-3)
+    with pytest.raises(Rejected, match=r"candidates \[0, 2\], got 1"):
+        learn(UserRow(), signal(1, Kind.LIKE, 1, 1), gap, NOW)
+    chosen = learn(UserRow(), signal(1, Kind.CHOOSE, 1, 0), gap, NOW).row
+    difference = features[0].astype(np.float64) - features[2]
+    assert np.allclose(chosen.moments(NOW)[-50:-2], 0.25 * difference, atol=1e-3)
+
+
 def test_only_one_candidate_is_the_chosen_one() -> None:
     first, second = signal(1, Kind.CHOOSE, 1, 0), signal(2, Kind.CHOOSE, 1, 1, time=NOW + 1)
     assert np.array_equal(learned([first, second]).sums, learned([second]).sums)
@@ -177,7 +200,7 @@ def test_an_erased_past_stays_erased() -> None:
 
 
 def test_what_cannot_be_learned_says_why() -> None:
-    with pytest.raises(Rejected, match="candidates 0 to 2, got 7"):
+    with pytest.raises(Rejected, match=r"candidates \[0, 1, 2\], got 7"):
         learn(UserRow(), signal(1, Kind.LIKE, 1, 7), random_shown(1), NOW)
     row = learned([signal(1, Kind.LIKE, 1, 0)])
     assert decision_of(row, 1) == 1 and decision_of(row, 2) is None

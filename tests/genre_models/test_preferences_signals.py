@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_models.preferences.signals import KINDS, RULES, Kind, Scene, edit_distance, examination, observe
+from genre_models.preferences.signals import KINDS, RULES, Kind, Scene, edit_distance, examination, observe, passed_over
 from schemas.errors import Rejected
 from schemas.feedback import FeedbackKind
 
@@ -20,9 +20,9 @@ def test_every_kind_of_the_schema_is_known() -> None:
     assert set(RULES) == set(KINDS.values())
 
 
-@given(st.sampled_from(list(RULES)), st.integers(0, 9), st.integers(0, 600), st.floats(-2, 3), st.text(max_size=80))
-def test_an_observation_is_bounded(kind: Kind, position: int, words: int, predicted: float, text: str) -> None:
-    scene = Scene(position=position, words=words, predicted=predicted, text=text)
+@given(st.sampled_from(list(RULES)), st.integers(0, 600), st.text(max_size=80))
+def test_an_observation_is_bounded(kind: Kind, words: int, text: str) -> None:
+    scene = Scene(words=words, text=text)
     weight, target = observe(kind, VALUES.get(kind), scene)
     assert 0 <= weight <= 1 and 0 <= target <= 1
 
@@ -73,10 +73,10 @@ def test_nobody_reads_that_fast_or_that_long(seconds: float) -> None:
 
 
 def test_being_passed_over_weighs_less_further_down_and_when_it_was_promising() -> None:
-    weights = [observe(Kind.SHOWN, None, Scene(position=k, predicted=0.5))[0] for k in range(8)]
-    assert weights == sorted(weights, reverse=True)
-    assert observe(Kind.SHOWN, None, Scene(position=3, predicted=0.9))[0] < weights[3]
-    assert [examination(k) for k in range(8)] == sorted((examination(k) for k in range(8)), reverse=True)
+    weights = [passed_over(k, 0.5) for k in range(9)]
+    assert weights == sorted(weights, reverse=True) and weights[0] == 1.0
+    assert passed_over(3, 0.9) < weights[3]
+    assert [examination(k) for k in range(9)] == sorted((examination(k) for k in range(9)), reverse=True)
 
 
 @given(st.lists(st.sampled_from("abc"), max_size=12), st.lists(st.sampled_from("abc"), max_size=12))
