@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> None:
     """Train one adapter; about ten minutes on two cores."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
-    recipe = Recipe(texts=options.texts, epochs=options.epochs)
+    recipe = Recipe(texts=options.texts, epochs=options.epochs, learning_rate=options.rate, bf16=options.bf16)
     base = prepare_base(options.base, options.models)
     genre = Taxonomy.load().genres[options.genre]
     corpus = load_corpus(options.genre, options.corpora).sample(recipe.texts, recipe.held_out)
@@ -45,6 +45,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--texts", type=int, default=Recipe().texts, help="training texts at most")
     parser.add_argument("--epochs", type=int, default=Recipe().epochs)
+    parser.add_argument("--rate", type=float, default=Recipe().learning_rate, help="learning rate")
+    parser.add_argument("--bf16", action="store_true", help="mixed precision, for CPUs with bf16 instructions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--base", help="a GGUF file, a folder or a Hugging Face id instead of the default model")
     parser.add_argument("--models", type=Path, default=MODELS)

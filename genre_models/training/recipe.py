@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Defaults from sweeps on 300 jokes: after two epochs at this rate the held-out loss rises again.
+    """In the second epoch at this rate the held-out loss of jokes rises again.
 
-    `top_layers` is the share of layers that get weights; those below are frozen and run once for each text.
+    `bf16` runs training, not the held-out checks, in mixed precision: three times the speed where the CPU has bf16
+    instructions (avx512_bf16, amx), slower elsewhere. `top_layers` is the share of layers that get weights; those
+    below are frozen and run once for each text.
     """
 
     rank: int = 8
@@ -23,3 +25,4 @@ class Recipe:
     texts: int = 600
     held_out: int = 60
     seed: int = 7
+    bf16: bool = False

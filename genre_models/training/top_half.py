@@ -53,7 +53,7 @@ class TopHalf:
         hidden = self._decoder.norm(self._run(hidden, self.cut, None))
         answers = [hidden[row, item.start - 1 : len(item.hidden)] for row, item in enumerate(batch)]
         targets = [item.targets[item.start - 1 :] for item in batch]
-        return functional.cross_entropy(self._head(torch.cat(answers)), torch.cat(targets), reduction="none")
+        return functional.cross_entropy(self._head(torch.cat(answers)).float(), torch.cat(targets), reduction="none")
 
     def _lower(self, example: Example) -> Lowered:
         ids = torch.tensor(example.ids)

@@ -40,7 +40,9 @@ def train(model: Any, training: Sequence[Example], held_out: Sequence[Example], 
     torch.manual_seed(recipe.seed)
     began = time.monotonic()
     half = TopHalf(model, recipe)
-    lowered, checked = half.lower(training), half.lower(held_out)
+    checked = half.lower(held_out)
+    with _precision(recipe):
+        lowered = half.lower(training)
     log.info("%d texts below the cut after %.0f s", len(lowered), time.monotonic() - began)
     base_loss = loss = _held_out_loss(half, checked, recipe.batch)  # B starts at zero: this is the base model
     best, epochs = _weights(half), 0.0
@@ -71,12 +73,18 @@ def _updates(half: TopHalf, lowered: Sequence[Lowered], recipe: Recipe) -> Itera
     total = recipe.epochs * math.ceil(len(lowered) / recipe.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, total, recipe.warm_up))
     for step, batch in enumerate(_shuffled(lowered, recipe), 1):
-        half.losses(batch).mean().backward()  # type: ignore[no-untyped-call]
+        with _precision(recipe):
+            loss = half.losses(batch).mean()
+        loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, recipe.clip)
         optimiser.step()
         schedule.step()
         optimiser.zero_grad()
         yield step
+
+
+def _precision(recipe: Recipe) -> torch.autocast:
+    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16)
 
 
 def _rate(step: int, total: int, warm_up: float) -> float:
