@@ -1,0 +1,201 @@
+"""Compose file and image, as far as they can be checked without Docker: parsed, linted, and their commands run."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from agents.commands.worker import Role
+from agents.main import cli
+from agents.supervisor import RoleProcess, stop, until_ready
+from streams.embedded_broker import EmbeddedBroker, free_port
+from streams.settings import Settings
+from streams.topic_admin import check, create
+
+ROOT = Path(__file__).parents[1]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = {name: service for name, service in SERVICES.items() if "build" in service}
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+VARIABLES = set(Settings().environment())
+
+# Name of an instruction and its arguments, continuation lines joined, comments dropped.
+INSTRUCTIONS = re.findall(r"^([A-Z]+) (.*)$", re.sub(r"^#.*\n|\\\n", "", DOCKERFILE, flags=re.MULTILINE), re.MULTILINE)
+
+
+def image_environment() -> dict[str, str]:
+    """The variables that the image sets for its workers."""
+    last = [arguments for name, arguments in INSTRUCTIONS if name == "ENV"][-1]
+    return dict(pair.split("=", 1) for pair in last.split())
+
+
+def test_one_service_a_role_from_one_image() -> None:
+    commands = [service["command"] for service in OURS.values()]
+    assert sorted(command[1] for command in commands if command[0] == "worker") == sorted(Role)
+    assert len({(service["image"], service["build"]) for service in OURS.values()}) == 1
+    for role in Role:
+        assert SERVICES[role.value]["command"] == ["worker", role.value]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_is_one_that_the_command_line_takes(name: str) -> None:
+    arguments = [argument for argument in SERVICES[name]["command"] if argument != "--help"]
+    result = CliRunner().invoke(cli, [*arguments, "--help"])
+    assert result.exit_code == 0, result.output
+    assert "Usage:" in result.output and " ".join(arguments[:1]) in result.output
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_is_a_setting_and_its_value_fits(name: str) -> None:
+    environment = SERVICES[name]["environment"]
+    assert set(environment) <= VARIABLES
+    assert all(isinstance(value, str) for value in environment.values()), "YAML must not guess what a value is"
+    settings = Settings.from_environment(image_environment() | environment)
+    assert settings.brokers == "kafka:19092"
+    assert settings.health_port == 8080
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_containers_may_do_little(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] and service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+    assert not service.get("privileged") and "user" not in service and "ports" not in service
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_every_service_has_a_memory_limit_and_a_word_about_restarts_and_health(name: str) -> None:
+    service = SERVICES[name]
+    assert re.fullmatch(r"\d+[mg]", service["mem_limit"])
+    if "profiles" in service:
+        return
+    one_shot = name == "topics"
+    assert service["restart"] == ("no" if one_shot else "unless-stopped")
+    assert bool(service.get("healthcheck", {}).get("disable")) == one_shot
+
+
+def test_workers_wait_for_topics_and_topics_for_kafka() -> None:
+    assert SERVICES["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
+    for role in Role:
+        assert SERVICES[role.value]["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
+
+
+def test_workers_can_write_where_they_must() -> None:
+    environment = image_environment()
+    for role in Role:
+        targets = {volume.rpartition(":")[2] for volume in SERVICES[role.value]["volumes"]}
+        assert environment["GENRE_STATE"] in targets
+    assert f"adapters:{environment['GENRE_ADAPTERS']}" in SERVICES["generate"]["volumes"]
+    for folder in (environment["GENRE_STATE"], environment["GENRE_ADAPTERS"]):
+        assert folder in next(arguments for name, arguments in INSTRUCTIONS if name == "RUN" and "useradd" in arguments)
+
+
+def test_named_volumes_are_declared() -> None:
+    used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    assert {name for name in used if not name.startswith("/")} == set(COMPOSE["volumes"])
+
+
+def test_kafka_is_one_kraft_node_that_keeps_its_data() -> None:
+    kafka = SERVICES["kafka"]
+    environment = kafka["environment"]
+    assert kafka["image"].startswith("apache/kafka:") and not kafka["image"].endswith("latest")
+    assert environment["KAFKA_PROCESS_ROLES"] == "broker,controller"
+    assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
+    assert f"kafka:{environment['KAFKA_LOG_DIRS']}" in kafka["volumes"]
+    assert "zookeeper" not in str(COMPOSE).lower()
+    listeners = dict(listener.split("://") for listener in environment["KAFKA_LISTENERS"].split(","))
+    protocols = dict(pair.split(":") for pair in environment["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
+    advertised = dict(pair.split("://") for pair in environment["KAFKA_ADVERTISED_LISTENERS"].split(","))
+    assert set(listeners) == set(protocols) == set(advertised) | {environment["KAFKA_CONTROLLER_LISTENER_NAMES"]}
+    assert advertised["PLAINTEXT"] == OURS["topics"]["environment"]["GENRE_BROKERS"]
+    # The host's port is open to this machine alone: this Kafka asks for no password.
+    assert kafka["ports"] == ["127.0.0.1:9092:9092"] and listeners["HOST"] == ":9092"
+
+
+def test_the_image_runs_as_a_user_without_rights() -> None:
+    stages = [number for number, (name, _) in enumerate(INSTRUCTIONS) if name == "FROM"]
+    users = [arguments for name, arguments in INSTRUCTIONS[stages[-1] :] if name == "USER"]
+    assert users and users[-1].isdigit() and int(users[-1]) >= 1000
+
+
+def test_the_image_is_made_from_pinned_parts_without_secrets() -> None:
+    bases = [arguments for name, arguments in INSTRUCTIONS if name == "FROM"]
+    assert all(base.startswith("python:3.11-slim") for base in bases)
+    assert "-c constraints.txt" in DOCKERFILE and "genre_models.weights" in DOCKERFILE
+    assert "/health" in next(arguments for name, arguments in INSTRUCTIONS if name == "HEALTHCHECK")
+    assert not re.search(r"password|secret_|token|index-url", "".join(f"{a}\n" for _, a in INSTRUCTIONS), re.IGNORECASE)
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    assert {line[1:] for line in ignored if line.startswith("!")} >= {"agents", "genre_models", "schemas", "streams"}
+
+
+def test_what_the_image_copies_is_there_and_not_ignored() -> None:
+    ignored = (ROOT / ".dockerignore").read_text().splitlines()
+    allowed = {line[1:] for line in ignored if line.startswith("!")}
+    for name, arguments in INSTRUCTIONS:
+        if name == "COPY" and not arguments.startswith("--from"):
+            for source in arguments.split()[:-1]:
+                assert (ROOT / source).exists(), source
+                assert source == "." or source.partition("/")[0] in allowed, source
+
+
+def test_the_linter_finds_nothing() -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    if not linter.exists():
+        pytest.skip("hadolint is installed on Linux on x86-64 only")
+    linted = subprocess.run([linter, "--no-color", ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60)
+    assert (linted.returncode, linted.stdout) == (0, "")
+
+
+def environment_of(service: str, settings: Settings) -> dict[str, str]:
+    """The environment of a service with this broker in the place of its Kafka."""
+    broker = replace(settings, partitions=int(SERVICES[service]["environment"]["GENRE_PARTITIONS"]))
+    return os.environ | SERVICES[service]["environment"] | broker.environment()
+
+
+def start(role: str, settings: Settings, environment: dict[str, str], log: Path) -> RoleProcess:
+    """Start a worker by the exact command of its service."""
+    command = [sys.executable, "-m", "agents.main", *SERVICES[role]["command"]]
+    with log.open("wb") as output:
+        return RoleProcess(
+            role, settings, log, subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        )
+
+
+async def test_the_topics_service_does_its_work_against_a_broker(broker: EmbeddedBroker) -> None:
+    settings = replace(broker.settings, prefix="composed.", partitions=4)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "agents.main", *SERVICES["topics"]["command"]),
+        env=environment_of("topics", settings),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0
+    assert "composed.requests" in output.decode().splitlines()
+    assert await check(settings) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("role", [role.value for role in Role])
+async def test_the_command_of_a_worker_becomes_ready_against_a_broker(
+    role: str, broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    settings = replace(broker.settings, prefix="composed.", partitions=4, health_port=free_port(), state=tmp_path)
+    await create(settings)
+    settings = replace(settings, adapters=tmp_path / "adapters")
+    worker = start(role, settings, environment_of(role, settings), tmp_path / "log")
+    try:
+        assert (await until_ready(worker, within=120))["ready"] is True
+    finally:
+        await stop([worker.process])
+    assert worker.process.returncode == 0, worker.log.read_text()
