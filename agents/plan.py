@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from schemas.generations import ArmTask, GenerationTask
 from schemas.parts import BlendPart, Failure
 from streams.app import RoleApp, bind
 from streams.delivery import Delivery, Outputs
+
+log = logging.getLogger(__name__)
 
 REPEATED = Failure(code="repeated", message="The request was answered before; the same answer follows.")
 
@@ -67,6 +70,9 @@ class Planner:
                 return _row(request, self._arms(request, row), self._lines(request, row)), None
             except Rejected as error:
                 failure = Failure(code=error.code, message=error.message)
+            except Exception:
+                log.exception("request %s cannot be planned", request.request_id)
+                failure = Failure(code="plan_failed", message="The request could not be planned.")
         return _row(request, (), (), failure), failure
 
     def _arms(self, request: ClassifiedRequest, row: UserRow) -> tuple[ArmTask, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,6 +24,8 @@ from schemas.parts import Failure
 from schemas.recommendations import RankedCandidate, Recommendation
 from streams.app import RoleApp, bind
 from streams.delivery import Delivery, Outputs
+
+log = logging.getLogger(__name__)
 
 Status = Literal["ok", "error", "expired", "declined"]
 
@@ -49,7 +52,7 @@ class Ranker:
         if decision is None:
             return self._unopened(written, row.is_applied(*mark))
         if decision.is_open:
-            decision = self._decided(decision, written, delivery)
+            decision = self._answer(decision, written, delivery)
         self.ledger.store(key, decision)
         self.ledger.keep(key, row.marked(*mark))
         return decision
@@ -61,6 +64,15 @@ class Ranker:
         if applied or (written.failure is not None and written.failure.code in ("expired", "repeated")):
             return None
         raise Rejected("unknown_request", "Expected candidates of an open request, got a request that is not known.")
+
+    def _answer(self, decision: DecisionRow, written: CandidateSet, delivery: Delivery[CandidateSet]) -> DecisionRow:
+        try:
+            return self._decided(decision, written, delivery)
+        except Exception:
+            # A defect costs its own request an error, not a client its answer.
+            log.exception("request %s cannot be ranked", decision.request_id)
+            failure = Failure(code="rank_failed", message="The texts could not be ranked.")
+            return replace(decision, answer=_refused(decision, failure, written))
 
     def _decided(self, decision: DecisionRow, written: CandidateSet, delivery: Delivery[CandidateSet]) -> DecisionRow:
         failure = decision.failure or written.failure

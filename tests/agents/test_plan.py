@@ -98,3 +98,11 @@ async def test_another_seed_explores_other_arms(desk: Desk) -> None:
         len({tuple((arm.genre, arm.style) for arm in task.arms) for task in tasks if isinstance(task, GenerationTask)})
         > 1
     )
+
+
+async def test_a_defect_in_planning_is_an_error_for_its_client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.plan.planned", lambda *_, **__: 1 / 0)
+    (refused,) = await planned(desk, classified())
+    assert isinstance(refused, CandidateSet)
+    assert refused.failure is not None
+    assert refused.failure.code == "plan_failed"

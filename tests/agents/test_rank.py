@@ -76,3 +76,10 @@ async def test_a_request_over_the_quota_is_answered_without_a_row(desk: Desk) ->
     assert isinstance(answer, Recommendation)
     assert (answer.status, answer.code) == ("error", "too_many_open")
     assert not desk.ledger.decisions
+
+
+async def test_a_defect_in_ranking_is_an_error_for_its_client(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.rank.ranked", lambda *_, **__: 1 / 0)
+    (answer,) = await answered(desk, written())
+    assert isinstance(answer, Recommendation)
+    assert (answer.status, answer.code) == ("error", "rank_failed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -34,11 +35,12 @@ class Pipeline:
         """The workers of a role."""
         return [worker for worker in self.supervisor.workers if worker.role == role]
 
-    async def kill(self, role: str) -> None:
-        """SIGKILL every worker of a role."""
+    async def kill(self, role: str, number: int = signal.SIGKILL) -> None:
+        """Send every worker of a role a signal, SIGKILL by default, and wait until it has ended."""
         for worker in self.workers(role):
-            worker.process.kill()
-            worker.process.wait()
+            worker.process.send_signal(number)
+        for worker in self.workers(role):
+            await asyncio.to_thread(worker.process.wait, 60)
             self.supervisor.workers.remove(worker)
 
     async def start(self, role: str, workers: int = 1) -> None:

@@ -1,8 +1,9 @@
-"""kill -9 of every role in the middle of twenty requests: twenty answers, none doubled, every reaction counted once."""
+"""Any role ends amid twenty requests, by kill -9 or in good order: twenty answers, every reaction counted once."""
 
 from __future__ import annotations
 
 import asyncio
+import signal
 from collections import defaultdict
 
 import pytest
@@ -31,8 +32,17 @@ def different_answers(records: list[Record]) -> dict[str, set[tuple[bytes | None
     return found
 
 
-@pytest.mark.parametrize("role", ["classify", "recommend", "generate"])
-async def test_kill_in_the_middle(pipeline: Pipeline, role: str) -> None:
+@pytest.mark.parametrize(
+    ("role", "number"),
+    [
+        ("classify", signal.SIGKILL),
+        ("recommend", signal.SIGKILL),
+        ("generate", signal.SIGKILL),
+        ("recommend", signal.SIGTERM),
+        ("generate", signal.SIGTERM),
+    ],
+)
+async def test_stop_in_the_middle(pipeline: Pipeline, role: str, number: int) -> None:
     client = pipeline.client
     seen = [await client.ask(GenerationRequest(user_id=user, prompt="a joke", request_id="first")) for user in USERS]
 
@@ -44,7 +54,7 @@ async def test_kill_in_the_middle(pipeline: Pipeline, role: str) -> None:
     ]
     await asyncio.sleep(0.05)
     workers = len(pipeline.workers(role))
-    await pipeline.kill(role)
+    await pipeline.kill(role, number)
     await pipeline.start(role, workers)
     answers = await asyncio.gather(*asking)
     await asyncio.gather(*rating)
