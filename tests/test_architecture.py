@@ -15,9 +15,8 @@ import agents
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("schemas", "genre_models", "streams", "agents")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-EVERYTHING = sorted(
-    path for folder in (*PACKAGES, "tests", "benchmarks", "examples") for path in (ROOT / folder).rglob("*.py")
-)
+TOLD = MODULES + sorted(path for folder in ("benchmarks", "examples") for path in (ROOT / folder).rglob("*.py"))
+EVERYTHING = TOLD + sorted((ROOT / "tests").rglob("*.py"))
 
 # A process that starts others hands its environment on; nothing else reads it.
 MAY_READ_THE_ENVIRONMENT = {"streams/settings.py", "agents/supervisor.py"}
@@ -86,7 +85,7 @@ def test_nothing_executes_what_came_from_outside() -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    silent = [name_of(path) for path in EVERYTHING if path.stat().st_size and not ast.get_docstring(tree_of(path))]
+    silent = [name_of(path) for path in TOLD if path.stat().st_size and not ast.get_docstring(tree_of(path))]
     assert silent == []
 
 
