@@ -17,7 +17,8 @@ COPY genre_models/__init__.py genre_models/weights.py genre_models/
 RUN python -m genre_models.weights --cache /opt/genre/models
 
 COPY . .
-RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable .
+RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
+    && GENRE_MODELS=/opt/genre/models genre prepare
 
 
 FROM python:3.11-slim

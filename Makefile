@@ -20,7 +20,7 @@ $(READY): constraints.txt pyproject.toml
 	@rm -rf "$(ENVIRONMENT)" && $(PYTHON) -m venv "$(ENVIRONMENT)"
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[develop]'
-	@$(BIN)/python -m genre_models.weights
+	@$(BIN)/genre prepare
 	@touch "$(READY)"
 
 .venv: $(READY)

@@ -6,18 +6,31 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Protocol
 
+from agents.corrections import Corrections
 from schemas.classified import ClassifiedRequest
 from schemas.parts import Failure
 from schemas.requests import GenerationRequest
 from streams.app import RoleApp, bind
 from streams.delivery import Delivery, Outputs
+from streams.follower import Follower
 from streams.headers import expiry, reply_to
+from streams.topics import BY_NAME
 
 DEFAULT_DEADLINE = timedelta(seconds=60)
 LONGEST_DEADLINE = timedelta(minutes=10)
 
 Judge = Callable[[ClassifiedRequest], Awaitable[ClassifiedRequest]]
+
+
+class LearningJudge(Protocol):
+    """A judge that takes corrections."""
+
+    corrections: Corrections
+
+    def __call__(self, received: ClassifiedRequest) -> Awaitable[ClassifiedRequest]:
+        """Genres, language and verdict of a request."""
 
 
 async def classify(
@@ -57,7 +70,8 @@ def expired(request: ClassifiedRequest) -> Failure:
     return Failure(code="expired", message=f"The deadline {request.deadline.isoformat()} has passed.")
 
 
-def attach(app: RoleApp, judge: Judge) -> None:
-    """Bind the agent to `requests`."""
+def attach(app: RoleApp, judge: LearningJudge) -> None:
+    """Bind the agent to `requests`, and its judge to the corrections."""
     prefixes = tuple(prefix for prefix in app.genre_settings.reply_prefixes.split(",") if prefix)
+    app.followers.append(Follower(app.genre_settings, BY_NAME["corrections"], judge.corrections.apply))
     bind(app, "requests", partial(classify, judge=judge, reply_prefixes=prefixes), name="classify")

@@ -7,12 +7,14 @@ import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 
-from genre_models.classifier import Classifier
-from genre_models.language import LanguageIdentifier
 from genre_models.safety import SafetyGate, neutralise
 
+from agents.corrections import Corrections
+from genre_models.classifier import Classifier
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
+from genre_models.language import LanguageIdentifier
 from genre_models.taxonomy import Taxonomy
 from schemas.classified import ClassifiedRequest
 from schemas.errors import GenreError
@@ -29,9 +31,11 @@ class Judge:
     taxonomy: Taxonomy
     encoder: Encoder
     classifier: Classifier
+    corrections: Corrections = field(default_factory=Corrections)
     languages: LanguageIdentifier
     gate: SafetyGate
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="judge"))
+    _version: int = 0
 
     async def __call__(self, received: ClassifiedRequest) -> ClassifiedRequest:
         """The request with all that can be said about it; a failure to say it travels on as `failure`."""
@@ -66,9 +70,15 @@ class Judge:
         )
         if wish is not None:
             return self._wished(known, wish.partition("@")[0])
-        found = self.classifier.predict_one(embedding)
+        found = self._corrected().predict_one(embedding, prompt)
         genres = tuple(GenreProbability(genre=genre, probability=probability) for genre, probability in found.genres)
         return replace(known, genres=genres, family=found.family, fallback=found.fallback)
+
+    def _corrected(self) -> Classifier:
+        if self.corrections.version != self._version:
+            self._version = self.corrections.version
+            self.classifier = self.classifier.corrected(self.corrections.nudges(datetime.now(UTC)))
+        return self.classifier
 
     def _wished(self, known: ClassifiedRequest, genre: str) -> ClassifiedRequest:
         certain = (GenreProbability(genre=genre, probability=1.0),)
@@ -87,9 +97,15 @@ def load_judge(settings: Settings) -> Judge:
         taxonomy=taxonomy,
         encoder=encoder,
         classifier=load_classifier(settings, taxonomy, encoder),
-        languages=LanguageIdentifier(),
+        languages=_warm(LanguageIdentifier()),
         gate=SafetyGate(),
     )
+
+
+def _warm(languages: LanguageIdentifier) -> LanguageIdentifier:
+    """Its model is read with the first text: not with the first client's."""
+    languages.identify("warm up")
+    return languages
 
 
 def load_classifier(settings: Settings, taxonomy: Taxonomy, encoder: Encoder) -> Classifier:
@@ -98,7 +114,10 @@ def load_classifier(settings: Settings, taxonomy: Taxonomy, encoder: Encoder) ->
     if path.exists():
         return Classifier.from_bytes(path.read_bytes(), taxonomy)
     classifier = Classifier.fit(taxonomy, encoder)
-    partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_bytes(classifier.to_bytes())
-    partial.replace(path)
+    try:
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(classifier.to_bytes())
+        partial.replace(path)
+    except OSError as error:
+        log.warning("the classifier's head is not kept, every start fits it again: %s", error)
     return classifier

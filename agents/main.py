@@ -10,6 +10,7 @@ import typer
 from agents.commands import dlq, events, topics
 from agents.commands.ask import ask
 from agents.commands.genres import genres
+from agents.commands.prepare import prepare
 from agents.commands.profile import profile
 from agents.commands.rate import rate
 from agents.commands.tail import tail
@@ -25,6 +26,7 @@ cli = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 cli.command()(up)
+cli.command()(prepare)
 cli.command()(worker)
 cli.command()(ask)
 cli.command()(rate)
