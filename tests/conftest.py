@@ -1,14 +1,15 @@
-"""What every test may ask for: a broker with its topics, embedded, in memory, on a free port."""
+"""What every test may ask for: a broker with its topics, embedded, in memory, on a free port; and a real Kafka."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 from streams.embedded_broker import EmbeddedBroker, embedded_broker
 from streams.settings import Settings
 from streams.topic_admin import create
+from tests import kafka
 
 
 @pytest.fixture
@@ -17,3 +18,12 @@ async def broker() -> AsyncIterator[EmbeddedBroker]:
     async with embedded_broker(Settings(partitions=2)) as running:
         await create(running.settings)
         yield running
+
+
+@pytest.fixture(scope="session")
+def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real Kafka, or a visible skip."""
+    if not kafka.is_found():
+        pytest.skip(kafka.NOT_FOUND)
+    with kafka.kafka(tmp_path_factory.mktemp("kafka") / "data") as address:
+        yield address
