@@ -83,8 +83,7 @@ def evaluate(logs: Sequence[Logged], policy: Policy) -> Evaluation:
     left out. Raises Rejected `too_little_evidence` where the log cannot know."""
     logs = [one for one in logs if one.propensities[policy(one.scores) > 0].all()]
     if not logs:
-        raise Rejected("too_little_evidence", "no decision with feedback was left to chance; collect some with
-        exploration on")
+        raise Rejected("too_little_evidence", "no decision with feedback was left to chance; turn exploration on")
     chosen = [policy(one.scores) for one in logs]
     rewards = np.array([one.reward for one in logs])
     weights = np.array([pi[one.top] / one.propensities[one.top] for one, pi in zip(logs, chosen, strict=True)])
