@@ -74,14 +74,20 @@ def grouped_attention(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention of [rows, query heads, tokens, width] over [rows, key heads, visible, width], as transformers calls it."""
+    """Attention as transformers calls it: [rows, query heads, tokens, width] over [rows, key heads, visible, width].
+
+    One token a row takes plain matmuls: on its second thread, torch's fused kernel gives a row other bits.
+    """
     rows, heads, tokens, width = query.shape
-    if tokens == 1:
-        query = query.reshape(rows, key.shape[1], heads // key.shape[1], width)
-        found = functional.scaled_dot_product_attention(query, key, value, attn_mask=attention_mask, scale=scaling)
-        return found.reshape(rows, 1, heads, width), None
-    found = functional.scaled_dot_product_attention(query, key, value, is_causal=True, scale=scaling, enable_gqa=True)
-    return found.transpose(1, 2), None
+    scaling = width**-0.5 if scaling is None else scaling
+    if attention_mask is None:
+        found = functional.scaled_dot_product_attention(
+            query, key, value, is_causal=True, scale=scaling, enable_gqa=True
+        )
+        return found.transpose(1, 2), None
+    query = query.reshape(rows, key.shape[1], heads // key.shape[1], width) * scaling
+    scores = (query @ key.transpose(-1, -2)).masked_fill_(~attention_mask, -torch.inf)
+    return (scores.softmax(-1) @ value).reshape(rows, tokens, heads, width), None
 
 
 def use_grouped_attention(model: Any) -> None:

@@ -31,7 +31,7 @@ class Sampling:
 
 def choose(logits: torch.Tensor, rows: list[Sampling]) -> list[Choice | None]:
     """One choice for each row of `logits` [rows, vocab]."""
-    total = torch.logsumexp(logits, dim=-1).numpy()  # [rows]
+    total = [float(torch.logsumexp(row, dim=0)) for row in logits]  # one by one: a joint sum is split by rows
     values, tokens = (part.numpy() for part in logits.topk(min(TOP_K, logits.shape[-1])))  # [rows, 64], descending
     choices: list[Choice | None] = []
     for row, sampling in enumerate(rows):

@@ -48,7 +48,9 @@ class TransformersEngine:
         adapters: int = 16,
     ) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()
         torch.set_num_threads(threads)
         self._model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True).eval()
         self._tokenizer: Any = AutoTokenizer.from_pretrained(base, local_files_only=True)
