@@ -44,7 +44,11 @@ class Taxonomy:
         tables = {file.name: tomllib.loads(file.read_text("utf-8")) for file in files if file.name.endswith(".toml")}
         outside = tables.pop(_OUTSIDE)["requests"]
         return Taxonomy(
-            (_genre(id, name.removesuffix(".toml"), table) for name, family in tables.items() for id, table in family.items()),
+            (
+                _genre(id, name.removesuffix(".toml"), table)
+                for name, family in tables.items()
+                for id, table in family.items()
+            ),
             outside,
         )
 
@@ -54,7 +58,9 @@ class Taxonomy:
     def family_of(self, genre_id: str) -> str:
         """The family of a genre. Raises Rejected `unknown_genre`."""
         if genre_id not in self.genres:
-            raise Rejected("unknown_genre", f"expected a genre of the taxonomy, got '{genre_id}'; `genre genres` lists them")
+            raise Rejected(
+                "unknown_genre", f"expected a genre of the taxonomy, got '{genre_id}'; `genre genres` lists them"
+            )
         return self.genres[genre_id].family
 
     def with_genre(self, genre: Genre) -> Taxonomy:
@@ -73,4 +79,6 @@ def _genre(id: str, family: str, table: dict[str, Any]) -> Genre:
     try:
         return Genre(id=id, family=family, **{**table, "requests": tuple(table["requests"])})
     except (KeyError, TypeError) as error:
-        raise invalid(f"expected description, instruction and requests for genre '{id}', got {sorted(table)}") from error
+        raise invalid(
+            f"expected description, instruction and requests for genre '{id}', got {sorted(table)}"
+        ) from error
