@@ -1,4 +1,4 @@
-"""What users said about their requests' genres, as nudges for the classifier: bounded, decaying, one a user and genre."""
+"""What users said about their requests' genres, as nudges for the classifier: bounded, and fading."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Corrections:
     def nudges(self, now: datetime) -> Mapping[str, NDArray[np.float32]]:
         """For every corrected genre the requests that belong to it, each scaled by its weight now.  # [n, 384]"""
         by_genre: dict[str, list[Correction]] = defaultdict(list)
-        for correction in sorted(list(self._known.values()), key=lambda each: each.time, reverse=True):
+        for correction in sorted(self._known.copy().values(), key=lambda each: each.time, reverse=True):
             if len(by_genre[correction.genre]) < MOST:
                 by_genre[correction.genre].append(correction)
         return {genre: np.stack([_scaled(each, now) for each in found]) for genre, found in by_genre.items()}

@@ -9,12 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from genre_models.safety import SafetyGate, neutralise
-
 from agents.corrections import Corrections
 from genre_models.classifier import Classifier
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.language import LanguageIdentifier
+from genre_models.safety import SafetyGate, neutralise
 from genre_models.taxonomy import Taxonomy
 from schemas.classified import ClassifiedRequest
 from schemas.errors import GenreError

@@ -11,17 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from genre_models.classifier import Classifier
-from genre_models.projection import project
-from genre_models.safety import SafetyGate
+import numpy as np
+from numpy.typing import NDArray
 
 from agents.engine_thread import EngineThread, Events
 from agents.judge import load_classifier
 from agents.ledger import key_of
 from genre_models.adapters import AdapterStore, BaseSpec
+from genre_models.classifier import Classifier
 from genre_models.encoder import Encoder, SentenceEncoder
 from genre_models.engine import Finished, Generation, Piece, chat_prompt
 from genre_models.preferences.styles import STYLES
+from genre_models.projection import project
+from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Taxonomy
 from schemas.candidates import Candidate, CandidateSet
 from schemas.generations import ArmTask, GenerationTask
@@ -52,7 +54,7 @@ class TextJudge:
             for arm, embedding in zip(task.arms, embeddings, strict=True)
         )
 
-    def _candidate(self, arm: ArmTask, end: Finished, embedding: object) -> Candidate:
+    def _candidate(self, arm: ArmTask, end: Finished, embedding: NDArray[np.float32]) -> Candidate:
         verdict = self.gate.check_text(end.text, arm.genre)
         return Candidate(
             index=arm.index,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from agents.deadlines import Deadlines
 from agents.plan import plan
@@ -10,7 +11,7 @@ from tests.agents.conftest import Desk, classified
 from tests.agents.deliveries import delivered, events, stream
 
 
-async def opened(desk: Desk, **changes: object) -> None:
+async def opened(desk: Desk, **changes: Any) -> None:
     await events(plan(stream([delivered(classified(**changes))]), desk.planner))
 
 

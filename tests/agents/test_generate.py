@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -65,7 +66,14 @@ class HalfFailingEngine(InstantEngine):
         if row.seed % 2 == 0:
             return piece, end
         failed = Finished(
-            id=row.id, text="", reason="failed", logprob=0.0, tokens_in=0, tokens_out=0, code="not_finite", message="NaN"
+            id=row.id,
+            text="",
+            reason="failed",
+            logprob=0.0,
+            tokens_in=0,
+            tokens_out=0,
+            code="not_finite",
+            message="NaN",
         )
         return piece, failed
 
@@ -77,7 +85,8 @@ def start():  # type: ignore[no-untyped-def]
     def writer(engine: Engine, limit: int = 8) -> EngineWriter:
         thread = EngineThread(engine)
         threads.append(thread)
-        judge = TextJudge(encoder=InstantEncoder(), classifier=EvenClassifier(), gate=SafetyGate())  # type: ignore[arg-type]
+        classifier: Any = EvenClassifier()
+        judge = TextJudge(encoder=InstantEncoder(), classifier=classifier, gate=SafetyGate())
         return EngineWriter(thread, judge, Taxonomy.load(), limit=limit, base="test")
 
     yield writer
@@ -103,7 +112,8 @@ def task(request_id: str, seconds: float = 30, *, arms: int = 2, streams: bool =
 async def test_every_task_gets_one_set_with_a_candidate_an_arm(start) -> None:  # type: ignore[no-untyped-def]
     tasks = [task(f"r{number}") for number in range(20)]
     sets = await events(generate(stream(tasks), start(InstantEngine())))
-    assert sorted(each.request_id for each in sets if isinstance(each, CandidateSet)) == sorted(f"r{n}" for n in range(20))
+    answered = [each.request_id for each in sets if isinstance(each, CandidateSet)]
+    assert sorted(answered) == sorted(f"r{number}" for number in range(20))
     assert all(len(each.candidates) == 2 for each in sets if isinstance(each, CandidateSet))
     assert all(each.finished and each.failure is None for each in tasks)
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from agents.learn import learn
@@ -68,7 +70,7 @@ async def test_a_few_reactions_turn_the_next_plans(desk: Desk) -> None:
         ("choose", {}),
     ],
 )
-async def test_every_kind_changes_the_sums(desk: Desk, kind: str, fields: dict[str, object]) -> None:
+async def test_every_kind_changes_the_sums(desk: Desk, kind: str, fields: dict[str, Any]) -> None:
     await shown(desk)
     before = desk.ledger.user("ada").sums.copy()
     row = await learned(desk, reaction(kind, **fields))
@@ -100,10 +102,10 @@ async def test_a_retracted_reaction_leaves_no_trace_in_the_sums(desk: Desk) -> N
     ],
 )
 async def test_feedback_about_nothing_is_a_dead_letter_and_marks_its_offset(
-    desk: Desk, fields: dict[str, object], code: str
+    desk: Desk, fields: dict[str, Any], code: str
 ) -> None:
     await shown(desk)
-    bad = reaction(**({"offset": 4} | fields))  # type: ignore[arg-type]
+    bad = reaction(**({"offset": 4} | fields))
     row = await learned(desk, bad)
     assert getattr(bad.failure, "code", None) == code
     assert row.is_applied(2, 4, desk.ledger.incarnation)

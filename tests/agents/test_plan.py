@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from agents.plan import plan
 from schemas.candidates import CandidateSet
+from schemas.classified import ClassifiedRequest
 from schemas.generations import GenerationTask
 from schemas.parts import Failure, Verdict
 from schemas.requests import GenerationRequest
@@ -15,7 +17,7 @@ from tests.agents.conftest import desk as new_desk
 from tests.agents.deliveries import delivered, events, stream
 
 
-async def planned(desk: Desk, *requests: object) -> list[object]:
+async def planned(desk: Desk, *requests: ClassifiedRequest) -> list[object]:
     return await events(plan(stream(delivered(each, offset) for offset, each in enumerate(requests)), desk.planner))
 
 
@@ -51,7 +53,7 @@ async def test_a_repeat_of_an_open_request_sends_the_stored_arms_again(desk: Des
     ],
 )
 async def test_what_cannot_be_written_goes_to_rank_with_its_code(
-    desk: Desk, changes: dict[str, object], code: str
+    desk: Desk, changes: dict[str, Any], code: str
 ) -> None:
     (refused,) = await planned(desk, classified(**changes))
     assert isinstance(refused, CandidateSet)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import defaultdict
+from typing import Literal
 
 import pytest
 
@@ -73,14 +74,13 @@ async def test_stop_in_the_middle(pipeline: Pipeline, role: str, number: int) ->
 
 
 def _liked(user: str, answer: Recommendation, number: int) -> Feedback:
-    candidate = answer.candidates[number % len(answer.candidates)].candidate_id
-    kind = ("like", "accept", "copy")[number]
+    kinds: tuple[Literal["like"], Literal["accept"], Literal["copy"]] = ("like", "accept", "copy")
     return Feedback(
         user_id=user,
-        kind=kind,
+        kind=kinds[number],
         request_id="first",
-        candidate_id=candidate,
-        feedback_id=f"{user}-{number}",  # type: ignore[arg-type]
+        candidate_id=answer.candidates[number % len(answer.candidates)].candidate_id,
+        feedback_id=f"{user}-{number}",
     )
 
 
