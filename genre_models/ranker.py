@@ -17,7 +17,7 @@ from genre_models.preferences.features import Arm, Features, candidate_features
 from genre_models.preferences.moments import Floats
 from genre_models.preferences.posterior import Posterior
 from genre_models.preferences.profile import genre_taste, style_taste
-from genre_models.text_quality import quality, similarity
+from genre_models.text_quality import quality, shingles, similarity
 
 ALPHA = 0.2
 DRAWS = 512
@@ -115,8 +115,9 @@ def _eligible(candidates: Sequence[Candidate]) -> tuple[list[Candidate], dict[in
 def _unique(kept: Sequence[Candidate], scores: Floats, dropped: dict[int, str]) -> list[int]:
     """Positions of those that repeat no better one, in their old order."""
     chosen: list[int] = []
+    grams = [shingles(one.text) for one in kept]
     for k in np.argsort(-scores, kind="stable").tolist():
-        if any(similarity(kept[k].text, kept[other].text) >= NEAR_DUPLICATE for other in chosen):
+        if any(similarity(grams[k], grams[other]) >= NEAR_DUPLICATE for other in chosen):
             dropped[kept[k].index] = "near_duplicate"
         else:
             chosen.append(k)

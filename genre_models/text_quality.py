@@ -34,16 +34,16 @@ def variety(words: list[str]) -> float:
     return (len(set(triples)) / len(triples)) ** 2 if triples else 1.0
 
 
-def similarity(one: str, other: str) -> float:
-    """Jaccard index in [0, 1] of the texts' character 5-grams, case and spacing aside.
+def similarity(one: frozenset[str], other: frozenset[str]) -> float:
+    """Jaccard index in [0, 1] of two texts' `shingles`.
 
-    >>> similarity("A small red fox.", "a small  red fox.")
+    >>> similarity(shingles("A small red fox."), shingles("a small  red fox."))
     1.0
     """
-    left, right = _shingles(one), _shingles(other)
-    return len(left & right) / max(1, len(left | right))
+    return len(one & other) / max(1, len(one | other))
 
 
-def _shingles(text: str) -> set[str]:
+def shingles(text: str) -> frozenset[str]:
+    """The character 5-grams of a text, case and spacing aside."""
     plain = " ".join(text.lower().split())
-    return {plain[k : k + 5] for k in range(max(1, len(plain) - 4))}
+    return frozenset(plain[k : k + 5] for k in range(max(1, len(plain) - 4)))
