@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 from rich.table import Table
@@ -17,23 +19,32 @@ from schemas.requests import GenerationRequest
 from streams.client import Client
 from streams.settings import Settings
 
-# One request that leaves the genre open, so that taste decides.
-OPEN = "Write something short about the sea."
+# One request that leaves the genre open between a joke and a poem, so that taste decides.
+OPEN = "Cheer me up with a few lines about rainy Mondays."
+_SHORT = 22  # words
+
+Taste = Callable[[RankedCandidate], bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who asks two things and likes some families of genres."""
+    """Somebody who asks for something particular and for something open, and whose taste is simple."""
 
     user: str
-    likes: tuple[str, ...]
     asks: str
+    taste: str
+    likes: Taste
 
 
 VISITORS = (
-    Visitor("ada", ("humour",), "Tell me a joke about dentists."),
-    Visitor("ben", ("verse",), "Describe a light rain jacket for our web shop."),
-    Visitor("cleo", ("narrative", "rhetoric"), "A few lines of a political speech about honest work."),
+    Visitor("ada", "Define the word 'meeting' as a cynic would.", "likes humour", lambda it: it.family == "humour"),
+    Visitor("ben", "Describe a light rain jacket for our web shop.", "likes verse", lambda it: it.family == "verse"),
+    Visitor(
+        "cleo",
+        "A few lines of a political speech about honest work.",
+        f"likes whatever has at most {_SHORT} words",
+        lambda it: len(it.text.split()) <= _SHORT,
+    ),
 )
 
 
@@ -50,35 +61,36 @@ async def run(settings: Settings, console: Console) -> None:
             visitor.user: answer for (visitor, prompt), answer in zip(asked, answers, strict=True) if prompt == OPEN
         }
         profiles = {visitor.user: await newest(settings, visitor.user) for visitor in VISITORS}
-        console.print(
-            "\n[bold]They react[/bold]: " + "; ".join(f"{v.user} likes {' and '.join(v.likes)}" for v in VISITORS)
-        )
+        console.print("\n[bold]They react[/bold]: " + "; ".join(f"{each.user} {each.taste}" for each in VISITORS))
         reactions = [_reaction(visitor, each) for visitor in VISITORS for each in before[visitor.user].candidates]
         for reaction in reactions:
             await client.rate(reaction)
-        await _learned(settings)
+        await _learned(settings, {reaction.user_id for reaction in reactions})
         console.print(f"\n[bold]The same request again[/bold]: {OPEN}")
         after = {visitor.user: await _ask(client, visitor, OPEN) for visitor in VISITORS}
         console.print(await _changes(settings, before, after, profiles))
 
 
 async def _ask(client: Client, visitor: Visitor, prompt: str) -> Recommendation:
-    return await client.ask(GenerationRequest(user_id=visitor.user, prompt=prompt, max_tokens=48), within=180)
+    deadline = datetime.now(UTC) + timedelta(minutes=5)
+    return await client.ask(
+        GenerationRequest(user_id=visitor.user, prompt=prompt, max_tokens=48, deadline=deadline), within=360
+    )
 
 
 def _reaction(visitor: Visitor, candidate: RankedCandidate) -> Feedback:
     return Feedback(
         user_id=visitor.user,
-        kind="like" if candidate.family in visitor.likes else "dislike",
+        kind="like" if visitor.likes(candidate) else "dislike",
         request_id=candidate.candidate_id.rpartition("/")[0],
         candidate_id=candidate.candidate_id,
     )
 
 
-async def _learned(settings: Settings) -> None:
-    """Profiles are published once a second; wait until every visitor has one."""
+async def _learned(settings: Settings, users: set[str]) -> None:
+    """Profiles are published once a second; wait until everyone who reacted has one that holds all reactions."""
     async with asyncio.timeout(30):
-        while not all([await newest(settings, visitor.user) for visitor in VISITORS]):
+        while not all([await newest(settings, user) for user in users]):
             await asyncio.sleep(0.5)
     await asyncio.sleep(1.2)
 
