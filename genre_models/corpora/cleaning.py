@@ -35,7 +35,7 @@ def cleaned(texts: Iterable[Text], words: tuple[int, int]) -> Iterator[Text]:
     """Texts within `words` (least, most), without abuse, markup and exact duplicates (case and punctuation aside)."""
     seen: set[bytes] = set()
     for text in texts:
-        key = hashlib.sha256(re.sub(r"\W+", " ", text.text.casefold()).encode()).digest()
+        key = hashlib.sha256(re.sub(r"\W+", " ", text.text.casefold()).strip().encode()).digest()
         if key not in seen and words[0] <= len(text.text.split()) <= words[1] and _readable(text.text):
             seen.add(key)
             yield text

