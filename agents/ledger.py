@@ -35,6 +35,8 @@ class Ledger:
     decisions: Rows
     incarnation: int
     flush: Callable[[], Awaitable[None]] = _nothing_to_flush
+    exchange: Callable[[str, UserRow, UserRow], None] | None = None
+    """Told of every row that is replaced: the population follows."""
     corrupt_rows: int = 0
     waiting: dict[bytes, tuple[datetime, str]] = field(default_factory=dict)
     """Deadline and user of every open decision."""
@@ -54,6 +56,8 @@ class Ledger:
 
     def keep(self, key: str, row: UserRow) -> None:
         """Write a user's row."""
+        if self.exchange is not None:
+            self.exchange(key, self.user(key), row)
         self.users[key.encode()] = row.pack()
 
     def decision(self, key: str, request_id: str) -> DecisionRow | None:

@@ -9,10 +9,10 @@ from agents.deadlines import Deadlines
 from agents.learn import Learner
 from agents.ledger import Ledger
 from agents.plan import Planner
+from agents.populations import Populations
 from agents.profiles import Profiles
 from agents.rank import Ranker
 from agents.registry import Registry
-from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.signals import digest
 from genre_models.taxonomy import Taxonomy
 from streams.app import RoleApp
@@ -26,8 +26,15 @@ def attach(app: RoleApp) -> None:
     """Declare the tables and bind the agents and timers."""
     settings, taxonomy, registry = app.genre_settings, Taxonomy.load(), Registry()
     users, decisions = (table(app, name, settings.partitions) for name in ("preferences", "decisions"))
-    ledger = Ledger(users=users, decisions=decisions, incarnation=0, flush=_flush(users, decisions))
-    profiles = Profiles(ledger=ledger, taxonomy=taxonomy, prior=lambda tenant: base_prior())
+    populations = Populations(users=users, partition_of=lambda key: _partition(app, key), owned=lambda: _owned(app))
+    ledger = Ledger(
+        users=users,
+        decisions=decisions,
+        incarnation=0,
+        flush=_flush(users, decisions),
+        exchange=populations.exchange,
+    )
+    profiles = Profiles(ledger=ledger, taxonomy=taxonomy, prior=populations.prior)
     deadlines = Deadlines(ledger=ledger, owns=lambda key: _owns(app, key))
     planner = Planner(
         ledger=ledger, profiles=profiles, taxonomy=taxonomy, registry=registry, exploration=settings.exploration
@@ -42,14 +49,20 @@ def attach(app: RoleApp) -> None:
 
     async def recount() -> None:
         ledger.recount()
+        populations.recount()
 
     app.preparations.append(know_the_cluster)
     app.followers.append(Follower(settings, BY_NAME["adapters"], registry.apply))
+    app.followers.append(Follower(settings, BY_NAME["population"], populations.apply))
     decisions.on_recover(recount)
 
     @app.task
     async def answer_the_overdue() -> None:
         await deadlines.run(lambda: app.outbox)
+
+    @app.task
+    async def publish_populations() -> None:
+        await populations.run(lambda: app.outbox)
 
     @app.task
     async def publish_profiles() -> None:
@@ -64,6 +77,13 @@ def _flush(*tables: LoggedTable) -> Flush:
     return flush
 
 
+def _partition(app: RoleApp, key: str) -> int:
+    return int((murmur2(key.encode()) & 0x7FFFFFFF) % app.genre_settings.partitions)
+
+
+def _owned(app: RoleApp) -> frozenset[int]:
+    return frozenset(each.partition for each in app.consumer.assignment()) if app.ready else frozenset()
+
+
 def _owns(app: RoleApp, key: str) -> bool:
-    partition = (murmur2(key.encode()) & 0x7FFFFFFF) % app.genre_settings.partitions
-    return app.ready and any(each.partition == partition for each in app.consumer.assignment())
+    return _partition(app, key) in _owned(app)
