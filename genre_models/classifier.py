@@ -23,7 +23,7 @@ _FORMAT = 1
 _SHOWN = 8
 _WORDS = 0.64  # weight of shared words against the cosine of embeddings in the kernel
 _SURE = 0.35  # a genre or family with less calibrated probability than this is not acted upon
-_NUDGE = 0.3  # most that corrections move a score; with a temperature of 10, three nats
+_NUDGE = 0.5  # most that corrections move a score; with a temperature of 10, five nats
 _LOCAL = 4  # power of the cosine: a correction hardly reaches requests that are only loosely alike
 
 
@@ -101,7 +101,7 @@ class Classifier:
         """This classifier with corrections in place of any earlier ones.
 
         `nudges` gives a genre the embeddings of requests that belong to it [n, d], each scaled by its weight 0..1.
-        However many they are, they move a genre's score by at most 0.3, and only for requests much like them.
+        However many they are, they move a genre's score by at most 0.5, and only for requests much like them.
         """
         twin = copy(self)
         twin._nudges = {genre: np.atleast_2d(rows) for genre, rows in nudges.items() if genre in self._taxonomy}
