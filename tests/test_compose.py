@@ -157,6 +157,11 @@ def test_the_linter_finds_nothing() -> None:
     assert (linted.returncode, linted.stdout) == (0, "")
 
 
+def megabytes(limit: str) -> int:
+    """A memory limit of the compose file."""
+    return int(limit[:-1]) * {"m": 1, "g": 1024}[limit[-1]]
+
+
 def environment_of(service: str, settings: Settings) -> dict[str, str]:
     """The environment of a service with this broker in the place of its Kafka."""
     broker = replace(settings, partitions=int(SERVICES[service]["environment"]["GENRE_PARTITIONS"]))
@@ -186,16 +191,18 @@ async def test_the_topics_service_does_its_work_against_a_broker(broker: Embedde
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("role", [role.value for role in Role])
-async def test_the_command_of_a_worker_becomes_ready_against_a_broker(
-    role: str, broker: EmbeddedBroker, tmp_path: Path
-) -> None:
-    settings = replace(broker.settings, prefix="composed.", partitions=4, health_port=free_port(), state=tmp_path)
-    await create(settings)
-    settings = replace(settings, adapters=tmp_path / "adapters")
-    worker = start(role, settings, environment_of(role, settings), tmp_path / "log")
+async def test_the_commands_of_the_workers_become_ready(broker: EmbeddedBroker, tmp_path: Path) -> None:
+    shared = replace(broker.settings, prefix="composed.", partitions=4, threads=1, adapters=tmp_path / "adapters")
+    await create(shared)
+    workers = []
+    for role in Role:
+        own = replace(shared, health_port=free_port(), state=tmp_path / role)
+        workers.append(start(role, own, environment_of(role, own), tmp_path / f"{role}.log"))
     try:
-        assert (await until_ready(worker, within=120))["ready"] is True
+        states = await asyncio.gather(*(until_ready(worker, within=240) for worker in workers))
+        assert [(state["role"], state["ready"]) for state in states] == [(role.value, True) for role in Role]
+        for state in states:
+            # Half is left for what a busy worker needs more than an idle one.
+            assert state["rss_mb"] < megabytes(SERVICES[state["role"]]["mem_limit"]) / 2, state
     finally:
-        await stop([worker.process])
-    assert worker.process.returncode == 0, worker.log.read_text()
+        await stop([worker.process for worker in workers])

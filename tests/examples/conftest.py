@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from streams.embedded_broker import embedded_broker
 from streams.settings import Settings
 from tests.end_to_end.conftest import Pipeline, running
 
 
-@pytest.fixture
-async def pipeline(tmp_path: Path) -> AsyncIterator[Pipeline]:
-    """One worker a role on the embedded broker."""
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def pipeline(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
+    """One worker a role on the embedded broker, for all examples."""
     async with (
         embedded_broker(Settings(partitions=2)) as broker,
-        running(broker.settings, tmp_path / "logs") as started,
+        running(broker.settings, tmp_path_factory.mktemp("logs")) as started,
     ):
         yield started

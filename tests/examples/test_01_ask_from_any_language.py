@@ -9,6 +9,8 @@ import re
 import sys
 from pathlib import Path
 
+import pytest
+
 from schemas.recommendations import Recommendation
 from streams.codecs import decode
 from streams.embedded_broker import free_port
@@ -29,10 +31,11 @@ async def run(*arguments: str, **environment: str) -> tuple[int | None, str, str
     return process.returncode, output.decode(), errors.decode()
 
 
+@pytest.mark.asyncio(loop_scope="package")
 async def test_it_prints_the_ranked_texts_of_its_request(pipeline: Pipeline) -> None:
     status, output, errors = await run(pipeline.settings.brokers)
     assert status == 0, errors
-    (record,) = await pipeline.records("recommendations")
+    *_, record = await pipeline.records("recommendations")
     answer = decode(record.value, Recommendation)
     lines = output.splitlines()
     assert len(answer.candidates) == 2

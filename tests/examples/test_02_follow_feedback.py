@@ -7,6 +7,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from schemas.feedback import Feedback
 from schemas.requests import GenerationRequest
 from streams.codecs import decode
@@ -27,10 +29,11 @@ async def run(*arguments: str) -> tuple[int | None, str, str]:
     return process.returncode, output.decode(), errors.decode()
 
 
+@pytest.mark.asyncio(loop_scope="package")
 async def test_it_prints_what_is_believed_after_a_reaction(pipeline: Pipeline) -> None:
-    answer = await pipeline.client.ask(GenerationRequest(user_id="ada", prompt="a joke about dentists", candidates=2))
+    answer = await pipeline.client.ask(GenerationRequest(user_id="bob", prompt="a joke about dentists", candidates=2))
     assert answer.status == "ok"
-    status, output, errors = await run(answer.request_id, "ada", pipeline.settings.brokers)
+    status, output, errors = await run(answer.request_id, "bob", pipeline.settings.brokers)
     assert status == 0, errors
     assert output.startswith("after 1 reactions: ")
     reactions = [decode(record.value, Feedback) for record in await pipeline.records("feedback")]
