@@ -95,15 +95,17 @@ def test_the_past_halves_in_a_half_life() -> None:
     assert advanced.moments(_START + 2 * HALF_LIFE)[-1] == pytest.approx(0.25, abs=1e-3)
 
 
-def test_a_later_verdict_replaces_the_earlier_one() -> None:
-    changed_mind = [signal(1, Kind.LIKE, 1, 0), signal(2, Kind.DISLIKE, 1, 0, time=NOW + 5)]
-    only_dislike = [signal(2, Kind.DISLIKE, 1, 0, time=NOW + 5)]
-    assert np.array_equal(learned(changed_mind).sums, learned(only_dislike).sums)
+def test_a_later_verdict_replaces_the_earlier_one_whatever_their_ids() -> None:
+    for first, second in ((1, 2), (2, 1)):
+        later_dislike = signal(second, Kind.DISLIKE, 1, 0, time=NOW + 5)
+        changed_mind = [signal(first, Kind.LIKE, 1, 0), later_dislike]
+        assert np.array_equal(learned(changed_mind).sums, learned([later_dislike]).sums)
 
 
-def test_a_click_replaces_having_been_passed_over() -> None:
-    both = [signal(2, Kind.CLICK, 1, 0), signal(1, Kind.SHOWN, 1, 0, time=NOW + 9)]
-    assert np.array_equal(learned(both).sums, learned(both[:1]).sums)
+def test_a_click_replaces_having_been_passed_over_even_when_that_is_told_later() -> None:
+    for click_id, shown_id in ((1, 2), (2, 1)):
+        both = [signal(click_id, Kind.CLICK, 1, 0), signal(shown_id, Kind.SHOWN, 1, 0, time=NOW + 9)]
+        assert np.array_equal(learned(both).sums, learned(both[:1]).sums)
 
 
 def test_a_page_that_was_shown_blames_all_but_the_clicked() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from genre_models.preferences.features import Arm
 from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.row import UserRow
-from genre_models.ranker import Candidate, Ranking, inverse_gap_weights, rank
+from genre_models.ranker import SWAP_SHARE, Candidate, Ranking, inverse_gap_weights, rank
 from tests.genre_models.reactions import FAMILIES, NOW, liking
 
 NOBODY = Posterior.of(base_prior(), UserRow().moments(NOW))
@@ -63,6 +63,13 @@ def test_propensities_are_how_often_a_candidate_is_on_top() -> None:
         for index in range(4):
             said = np.mean([one.propensity for ranking in chosen for one in ranking.ranked if one.index == index])
             assert tops[index] / len(chosen) == pytest.approx(said, abs=0.03 if policy == "thompson" else 0.08)
+
+
+def test_a_sure_winner_may_still_be_swapped_with_the_next() -> None:
+    sure = [rank(ALL, liking("joke", 40), seed) for seed in range(20)]
+    for ranking in (one for one in sure if one.policy == "thompson"):
+        first, second, third, _ = sorted((each.propensity for each in ranking.ranked), reverse=True)
+        assert first < 1 - SWAP_SHARE / 3 and second > SWAP_SHARE / 3 > third
 
 
 def test_greedy_is_certain_and_ordered_by_score() -> None:
