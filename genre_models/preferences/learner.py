@@ -33,7 +33,7 @@ ALARM_DAMPING = 1 / 8
 CLOCK_TOLERANCE = 300
 _LIMIT = int(0.9 * 2**31)
 
-Outcome = Literal["learned", "duplicate", "retracted", "erased", "ignored"]
+Outcome = Literal["learned", "duplicate", "retracted", "erased"]
 
 _ENTRY = struct.Struct("<QQIBBHff")
 

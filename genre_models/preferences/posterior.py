@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from genre_models.preferences.features import BLOCKS, DIMENSION
-from genre_models.preferences.moments import SCALE, Floats, gram, moment
+from genre_models.preferences.moments import Floats, gram, moment
 
 _RIDGE = 0.01  # reactions that everything is taken to have had, so that A can be inverted
 
@@ -117,8 +117,3 @@ def base_prior() -> Prior:
         spread[columns] = _SPREAD[name]
         doubt[columns] = _DOUBT.get(name, 0.005)
     return Prior(mean, np.diag(spread), np.diag(doubt), NOISE)
-
-
-def unscaled(integers: Floats, factor: float = 1.0) -> Floats:
-    """Stored whole numbers as moments in units of reactions, times `factor`."""
-    return integers * (factor / SCALE)

@@ -12,6 +12,11 @@ from hypothesis import strategies as st
 from river import checks, linear_model
 
 from genre_models.preferences.estimator import HierarchicalRegression
+from genre_models.preferences.learner import learn
+from genre_models.preferences.posterior import Posterior, base_prior
+from genre_models.preferences.row import HALF_LIFE, UserRow
+from genre_models.preferences.signals import Kind
+from tests.genre_models.reactions import NOW, shown, signal
 
 NAMES = ("a", "b", "c")
 
@@ -78,3 +83,25 @@ def test_the_past_fades_to_the_prior() -> None:
     fresh = model.predict_one({"a": 1.0})
     model.learn_one({"a": 0.0}, 0.0, t=300.0)
     assert model.predict_one({"a": 1.0}) < 0.05 < fresh
+
+
+def test_a_users_row_and_posterior_are_this_estimator() -> None:
+    prior = base_prior()
+    total = prior.spread + prior.doubt
+    columns = range(len(prior.mean))
+    model = HierarchicalRegression(
+        mean=dict(enumerate(prior.mean)),
+        covariance={(i, j): total[i, j] for i in columns for j in columns},
+        noise=prior.noise,
+        half_life=HALF_LIFE,
+    )
+    row = UserRow()
+    for k in range(12):
+        scene = shown(k)
+        one = signal(k + 1, Kind.LIKE if k % 3 else Kind.DISLIKE, k, k % 4, time=NOW + k * 86_400)
+        row = learn(row, one, scene, one.time).row
+        model.learn_one(dict(enumerate(scene.features[k % 4].astype(float))), one.target, one.weight, one.time)
+    posterior = Posterior.of(prior, row.moments(row.last))
+    for phi in shown(99).features.astype(np.float64):
+        assert model.predict_one(dict(enumerate(phi))) == pytest.approx(float(phi @ posterior.mean), abs=2e-3)
+        assert posterior.deviation(phi) ** 2 == pytest.approx(float(phi @ model.posterior()[1] @ phi), rel=2e-3)
