@@ -8,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Protocol
 
+import msgspec
+
 from agents.corrections import Corrections
 from schemas.classified import ClassifiedRequest
+from schemas.fields import RequestId
 from schemas.parts import Failure
 from schemas.requests import GenerationRequest
 from streams.app import RoleApp, bind
@@ -53,7 +56,7 @@ def accepted(delivery: Delivery[GenerationRequest], reply_prefixes: tuple[str, .
     received = datetime.fromtimestamp(delivery.source.timestamp, UTC)
     wishes = [moment for moment in (request.deadline, expiry(headers)) if moment is not None]
     deadline = min([*wishes, received + LONGEST_DEADLINE]) if wishes else received + DEFAULT_DEADLINE
-    request_id = request.request_id or delivery.id.replace("/", "-")
+    request_id = request.request_id or _derived_id(delivery)
     return ClassifiedRequest(
         request_id=request_id,
         user_id=request.user_id,
@@ -65,6 +68,15 @@ def accepted(delivery: Delivery[GenerationRequest], reply_prefixes: tuple[str, .
     )
 
 
+def _derived_id(delivery: Delivery[GenerationRequest]) -> str:
+    """The event's id where that is a valid request id, else where the record stands."""
+    try:
+        return msgspec.convert(delivery.id, RequestId)
+    except msgspec.ValidationError:
+        source = delivery.source
+        return f"{source.topic}-{source.partition}-{source.offset}"
+
+
 def expired(request: ClassifiedRequest) -> Failure:
     """The failure of a request that is past its deadline."""
     return Failure(code="expired", message=f"The deadline {request.deadline.isoformat()} has passed.")
@@ -72,6 +84,6 @@ def expired(request: ClassifiedRequest) -> Failure:
 
 def attach(app: RoleApp, judge: LearningJudge) -> None:
     """Bind the agent to `requests`, and its judge to the corrections."""
-    prefixes = tuple(prefix for prefix in app.genre_settings.reply_prefixes.split(",") if prefix)
+    prefixes = app.genre_settings.reply_prefix_list
     app.followers.append(Follower(app.genre_settings, BY_NAME["corrections"], judge.corrections.apply))
     bind(app, "requests", partial(classify, judge=judge, reply_prefixes=prefixes), name="classify")

@@ -32,11 +32,11 @@ class Corrections:
             self._known[key] = event
         self.version += 1
 
-    def nudges(self, now: datetime) -> Mapping[str, NDArray[np.float32]]:
-        """For every corrected genre the requests that belong to it, each scaled by its weight now.  # [n, 384]"""
+    def nudges(self, tenant: str | None, now: datetime) -> Mapping[str, NDArray[np.float32]]:
+        """For every genre that the tenant's users corrected, the requests that belong to it, by weight.  # [n, 384]"""
         by_genre: dict[str, list[Correction]] = defaultdict(list)
         for correction in sorted(self._known.copy().values(), key=lambda each: each.time, reverse=True):
-            if len(by_genre[correction.genre]) < MOST:
+            if correction.tenant == tenant and len(by_genre[correction.genre]) < MOST:
                 by_genre[correction.genre].append(correction)
         return {genre: np.stack([_scaled(each, now) for each in found]) for genre, found in by_genre.items()}
 

@@ -44,6 +44,18 @@ class DecisionRow:
         """Whether the request still waits for its answer."""
         return self.answer is None
 
+    def emptied(self, failure: Failure) -> DecisionRow:
+        """What is left of an open request when its user is erased: that it must be answered with `failure`."""
+        return DecisionRow(
+            request_id=self.request_id,
+            user_id=self.user_id,
+            tenant=self.tenant,
+            deadline=self.deadline,
+            reply=self.reply,
+            seed=0,
+            failure=failure,
+        )
+
     def pack(self) -> bytes:
         """A state byte and MessagePack; no pickle ever."""
         return (_OPEN if self.is_open else _ANSWERED) + _ENCODER.encode(self)

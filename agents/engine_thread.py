@@ -70,7 +70,12 @@ class EngineThread:
             command = self._commands.get()
             if command is None:
                 return False
-            command()
+            try:
+                command()
+            except Exception:
+                log.exception("the engine refused a command; its rows fail")
+                for event in self._fail_all():
+                    self._tell(event)
         return True
 
     def _fail_all(self) -> list[Piece | Finished]:

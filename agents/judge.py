@@ -16,7 +16,7 @@ from genre_models.language import LanguageIdentifier
 from genre_models.safety import SafetyGate, neutralise
 from genre_models.taxonomy import Taxonomy
 from schemas.classified import ClassifiedRequest
-from schemas.errors import GenreError
+from schemas.errors import GenreError, ModelError
 from schemas.parts import Failure, GenreProbability, Verdict
 from streams.settings import Settings
 
@@ -34,7 +34,8 @@ class Judge:
     languages: LanguageIdentifier
     gate: SafetyGate
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="judge"))
-    _version: int = 0
+    _renewed: tuple[int, int, int] = (0, 0, 0)
+    _of_tenants: dict[str | None, Classifier] = field(default_factory=dict)
 
     async def __call__(self, received: ClassifiedRequest) -> ClassifiedRequest:
         """The request with all that can be said about it; a failure to say it travels on as `failure`."""
@@ -69,15 +70,20 @@ class Judge:
         )
         if wish is not None:
             return self._wished(known, wish.partition("@")[0])
-        found = self._corrected().predict_one(embedding, prompt)
+        found = self._corrected(received.tenant).predict_one(embedding, prompt)
         genres = tuple(GenreProbability(genre=genre, probability=probability) for genre, probability in found.genres)
         return replace(known, genres=genres, family=found.family, fallback=found.fallback)
 
-    def _corrected(self) -> Classifier:
-        if self.corrections.version != self._version:
-            self._version = self.corrections.version
-            self.classifier = self.classifier.corrected(self.corrections.nudges(datetime.now(UTC)))
-        return self.classifier
+    def _corrected(self, tenant: str | None) -> Classifier:
+        """The classifier with the tenant's own corrections: renewed with every change and, as they fade, every hour."""
+        now = datetime.now(UTC)
+        renewed = (self.corrections.version, now.toordinal(), now.hour)
+        if self._renewed != renewed:
+            self._renewed, self._of_tenants = renewed, {}
+        if tenant not in self._of_tenants:
+            nudges = self.corrections.nudges(tenant, now)
+            self._of_tenants[tenant] = self.classifier.corrected(nudges) if nudges else self.classifier
+        return self._of_tenants[tenant]
 
     def _wished(self, known: ClassifiedRequest, genre: str) -> ClassifiedRequest:
         certain = (GenreProbability(genre=genre, probability=1.0),)
@@ -111,7 +117,10 @@ def load_classifier(settings: Settings, taxonomy: Taxonomy, encoder: Encoder) ->
     """The head for this taxonomy: from the models' folder, or fitted now (some seconds) and kept there."""
     path = settings.models / f"head-{taxonomy.digest[:16]}.npz"
     if path.exists():
-        return Classifier.from_bytes(path.read_bytes(), taxonomy)
+        try:
+            return Classifier.from_bytes(path.read_bytes(), taxonomy)
+        except ModelError as error:
+            log.warning("the classifier's head is fitted again: %s", error)
     classifier = Classifier.fit(taxonomy, encoder)
     try:
         partial = path.with_suffix(f".{os.getpid()}")

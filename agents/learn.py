@@ -11,7 +11,7 @@ import numpy as np
 from agents.decision_row import DecisionRow
 from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
-from genre_models.preferences.features import DIMENSION, Arm, candidate_features
+from genre_models.preferences.features import DIMENSION, Arm, arm_features, candidate_features, described_features
 from genre_models.preferences.learner import Shown, decision_of, retract
 from genre_models.preferences.learner import learn as apply
 from genre_models.preferences.rights import may_learn
@@ -56,7 +56,7 @@ class Learner:
         reaction, now = delivery.event, delivery.source.timestamp
         if reaction.kind == "retract":
             return self._retracted(row, reaction, now)
-        shown, scene = self._history(reaction) if reaction.kind == "history" else self._decided(reaction)
+        shown, scene = self._history(delivery) if reaction.kind == "history" else self._decided(reaction)
         kind = KINDS[reaction.kind]
         weight, target = observe(kind, reaction.text if kind is Kind.EDIT else reaction.value, scene)
         signal = Signal(
@@ -104,11 +104,15 @@ class Learner:
             )
         return decision
 
-    def _history(self, reaction: Feedback) -> tuple[Shown, Scene]:
-        genre = reaction.genre or ""
-        family = self.taxonomy.family_of(genre) if genre in self.taxonomy else genre
-        features = candidate_features(Arm(genre=genre, family=family), reaction.text or "")
-        number = digest(f"history/{reaction.feedback_id or reaction.time}")
+    def _history(self, delivery: Delivery[Feedback]) -> tuple[Shown, Scene]:
+        reaction = delivery.event
+        genre = reaction.genre
+        arm = Arm(genre=genre, family=self.taxonomy.family_of(genre) if genre and genre in self.taxonomy else None)
+        if reaction.features is not None:
+            features = described_features(arm, reaction.features)
+        else:
+            features = candidate_features(arm, reaction.text) if reaction.text else arm_features(arm)
+        number = digest(f"history/{reaction.feedback_id or delivery.id}")
         return Shown(decision=number, features=features[None, :], positions=(0,), predicted=(0.5,)), Scene()
 
     def _correction(self, delivery: Delivery[Feedback]) -> Correction | None:

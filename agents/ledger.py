@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agents.decision_row import DecisionRow, is_open
@@ -15,6 +15,7 @@ from genre_models.preferences.row import DECISIONS, UserRow
 from genre_models.preferences.signals import digest
 from schemas.errors import ModelError, Rejected
 from schemas.fields import user_key
+from schemas.parts import Failure
 from streams.tables import Rows
 
 log = logging.getLogger(__name__)
@@ -70,15 +71,14 @@ class Ledger:
         Raises Rejected (too_many_open) when 32 requests of the user wait for their answers.
         """
         number = digest(decision.request_id)
-        remembering, forgotten = row.remembering(number)
-        for old in forgotten:
-            packed = self.decisions.get(_decision_key(key, old))
-            if packed is not None and is_open(packed):
-                raise Rejected(
-                    "too_many_open", f"Expected at most {DECISIONS} unanswered requests of one user, got more."
-                )
-        for old in forgotten:
-            self.decisions.pop(_decision_key(key, old), None)
+        if len(row.decisions) >= DECISIONS:
+            forgotten = next((old for old in row.decisions if not self._is_open(key, old)), None)
+            if forgotten is None:
+                message = f"Expected at most {DECISIONS} unanswered requests of one user, got more."
+                raise Rejected("too_many_open", message)
+            self.decisions.pop(_decision_key(key, forgotten), None)
+            row = replace(row, decisions=tuple(old for old in row.decisions if old != forgotten))
+        remembering, _ = row.remembering(number)
         self.store(key, decision)
         self.keep(key, remembering)
 
@@ -94,21 +94,38 @@ class Ledger:
     def stored(self, place: bytes) -> DecisionRow | None:
         """The decision at a place of `waiting`."""
         packed = self.decisions.get(place)
-        return None if packed is None else DecisionRow.unpack(packed)
+        if packed is None:
+            return None
+        try:
+            return DecisionRow.unpack(packed)
+        except ModelError as error:
+            self.corrupt_rows += 1
+            log.critical("decision %r: %s", place, error)
+            return None
 
     def recount(self) -> None:
         """Find the open decisions again, after the tables were recovered."""
         self.waiting = {}
         for place, packed in list(self.decisions.items()):
-            if is_open(packed):
-                decision = DecisionRow.unpack(packed)
+            decision = self.stored(place) if is_open(packed) else None
+            if decision is not None:
                 self.waiting[place] = (decision.deadline, key_of(decision))
 
-    def forget(self, key: str, row: UserRow) -> None:
-        """Delete the decisions of a user."""
+    def forget(self, key: str, row: UserRow) -> tuple[int, ...]:
+        """Delete the decisions of a user; of the open ones nothing but the duty to answer stays. Those that stay."""
+        kept = []
         for number in row.decisions:
-            self.decisions.pop(_decision_key(key, number), None)
-            self.waiting.pop(_decision_key(key, number), None)
+            decision = self._decision(key, number)
+            if decision is not None and decision.is_open:
+                self.store(key, decision.emptied(Failure(code="erased", message="The user was erased meanwhile.")))
+                kept.append(number)
+            else:
+                self.decisions.pop(_decision_key(key, number), None)
+        return tuple(kept)
+
+    def _is_open(self, key: str, number: int) -> bool:
+        packed = self.decisions.get(_decision_key(key, number))
+        return packed is not None and is_open(packed)
 
     def _decision(self, key: str, number: int) -> DecisionRow | None:
         return self.stored(_decision_key(key, number))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -53,7 +53,7 @@ class Planner:
             try:
                 self.ledger.open(key, row.marked(*mark), decision)
             except Rejected as error:
-                return _failed(request, Failure(code=error.code, message=error.message))
+                return replace(_failed(request, Failure(code=error.code, message=error.message)), reply=request.reply)
         else:
             # Delivered again: a row that was saved before a kill may be missing in the changelog.
             self.ledger.store(key, decision)

@@ -100,7 +100,14 @@ class Ranker:
 def _rankable(candidate: Candidate, arm: ArmTask) -> Rankable:
     return Rankable(
         index=candidate.index,
-        arm=Arm(genre=arm.genre, family=arm.family, adapter=arm.adapter, style=arm.style, probability=arm.probability),
+        arm=Arm(
+            genre=arm.genre,
+            family=arm.family,
+            adapter=arm.adapter,
+            blend=tuple((part.adapter, part.weight) for part in arm.blend),
+            style=arm.style,
+            probability=arm.probability,
+        ),
         text=candidate.text,
         projection=candidate.projection,
         text_probability=candidate.text_probability if arm.genre else None,
@@ -160,6 +167,7 @@ def _decision(decision: DecisionRow, ranking: Ranking, delivery: Delivery[Candid
                 position=position,
                 genre=arms[each.index].genre,
                 adapter=arms[each.index].adapter,
+                blend=arms[each.index].blend,
                 style=arms[each.index].style,
                 arm_propensity=arms[each.index].propensity,
                 propensity=each.propensity,
@@ -197,6 +205,7 @@ def _bare(written: CandidateSet) -> DecisionRow:
         user_id=written.user_id,
         tenant=written.tenant,
         deadline=datetime.now(UTC),
+        reply=written.reply,
         seed=0,
     )
 

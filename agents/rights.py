@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from functools import partial
 
 from agents.ledger import MARKS, Ledger, key_of
@@ -36,9 +37,9 @@ def obey(ledger: Ledger, delivery: Delivery[UserCommand]) -> None:
     row = ledger.user(key).marked(MARKS["users"], offset, ledger.incarnation)
     match command.kind:
         case "erase":
-            ledger.forget(key, row)
+            unanswered = ledger.forget(key, row)
             moment = command.time.timestamp() if command.time else delivery.source.timestamp
-            row = erased(row, int(min(moment, delivery.source.timestamp)))
+            row = replace(erased(row, int(min(moment, delivery.source.timestamp))), decisions=unanswered)
         case "consent":
             row = with_consent(row, bool(command.allowed))
         case "explore":

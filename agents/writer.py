@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -85,7 +86,8 @@ class EngineWriter:
         self._freed = asyncio.Condition()
         self._judging = ThreadPoolExecutor(1, thread_name_prefix="text-judge")
         self._cancelled: OrderedDict[str, None] = OrderedDict()
-        self._writing: dict[str, tuple[str, ...]] = {}
+        self._writing: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self._tasks = itertools.count()
 
     async def room(self, task: GenerationTask) -> None:
         """Reserve rows for a task, waiting until there is room (for more than the limit: an empty engine)."""
@@ -102,18 +104,22 @@ class EngineWriter:
         self._cancelled[identity] = None
         while len(self._cancelled) > _REMEMBERED_CANCELLATIONS:
             self._cancelled.popitem(last=False)
-        self._engine.cancel(self._writing.get(identity, ()))
+        for writing, rows in self._writing.values():
+            if writing == identity:
+                self._engine.cancel(rows)
 
     async def write(self, task: GenerationTask) -> AsyncIterator[Progress | CandidateSet]:
         """Pieces for tasks that stream, then the one CandidateSet: texts, or why there are none."""
         begun = time.monotonic()
         identity = f"{key_of(task)}/{task.request_id}"
-        rows = [self._row(task, arm) for arm in task.arms]
-        self._writing[identity] = tuple(row.id for row in rows)
+        # A request may be written twice at the same time: asked again, or delivered again.
+        number = next(self._tasks)
+        rows = [self._row(task, arm, f"{number}/{identity}") for arm in task.arms]
+        self._writing[number] = (identity, tuple(row.id for row in rows))
         ends: dict[int, Finished] = {}
         try:
             events = self._submit(task, rows, identity)
-            async for event in self._events(task, events, ends):
+            async for event in self._events(task, events, ends, self._writing[number][1]):
                 yield event
             yield await self._finished(task, ends, time.monotonic() - begun)
         except _Stopped as stopped:
@@ -122,7 +128,7 @@ class EngineWriter:
             log.exception("request %s cannot be written", task.request_id)
             yield self._failed(task, Failure(code="generate_failed", message="The texts could not be written."))
         finally:
-            self._writing.pop(identity, None)
+            self._writing.pop(number, None)
             await self._free(len(rows))
 
     def _submit(self, task: GenerationTask, rows: list[Generation], identity: str) -> Events:
@@ -132,10 +138,12 @@ class EngineWriter:
             raise _Stopped("expired", "The deadline passed before writing began.")
         return self._engine.submit(rows)
 
-    async def _events(self, task: GenerationTask, events: Events, ends: dict[int, Finished]) -> AsyncIterator[Progress]:
+    async def _events(
+        self, task: GenerationTask, events: Events, ends: dict[int, Finished], rows: Sequence[str]
+    ) -> AsyncIterator[Progress]:
         sequences = [0] * len(task.arms)
         while len(ends) < len(task.arms):
-            event = await self._next(task, events)
+            event = await self._next(task, events, rows)
             index = int(event.id.rpartition("/")[2])
             if isinstance(event, Finished):
                 ends[index] = event
@@ -143,12 +151,12 @@ class EngineWriter:
                 yield _piece(task, index, sequences[index], event)
                 sequences[index] += 1
 
-    async def _next(self, task: GenerationTask, events: Events) -> Piece | Finished:
+    async def _next(self, task: GenerationTask, events: Events, rows: Sequence[str]) -> Piece | Finished:
         left = (task.deadline - datetime.now(UTC)).total_seconds()
         try:
             return await asyncio.wait_for(events.get(), max(left, 0.0))
         except TimeoutError:
-            self._engine.cancel([_row_id(task, arm) for arm in task.arms])
+            self._engine.cancel(rows)
             raise _Stopped("expired", "The deadline passed while the texts were written.") from None
 
     async def _finished(self, task: GenerationTask, ends: dict[int, Finished], seconds: float) -> CandidateSet:
@@ -177,11 +185,11 @@ class EngineWriter:
             request_id=task.request_id, user_id=task.user_id, tenant=task.tenant, base=self._base, failure=failure
         )
 
-    def _row(self, task: GenerationTask, arm: ArmTask) -> Generation:
+    def _row(self, task: GenerationTask, arm: ArmTask, prefix: str) -> Generation:
         genre = self._taxonomy.genres.get(arm.genre) if arm.genre else None
         style = STYLES[arm.style].line if arm.style and arm.style in STYLES else ""
         return Generation(
-            id=_row_id(task, arm),
+            id=f"{prefix}/{arm.index}",
             prompt=chat_prompt(
                 instruction=genre.instruction if genre else PLAIN_INSTRUCTION,
                 request=task.prompt,
@@ -207,10 +215,6 @@ class _Stopped(Exception):
     def __init__(self, code: str, message: str) -> None:
         super().__init__(code)
         self.failure = Failure(code=code, message=message)
-
-
-def _row_id(task: GenerationTask, arm: ArmTask) -> str:
-    return f"{key_of(task)}/{task.request_id}/{arm.index}"
 
 
 def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Progress:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from schemas.fields import MAX_CANDIDATES, Count, Index, Probability, Projection, RequestId, Tenant, Text, UserId
-from schemas.parts import ALLOWED, NO_USAGE, Failure, Usage, Verdict
+from schemas.parts import ALLOWED, NO_USAGE, Failure, ReplyTo, Usage, Verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,3 +39,4 @@ class CandidateSet:
     usage: Usage = NO_USAGE
     base: Annotated[str, Meta(max_length=128, description="First 12 hex digits of the base model's fingerprint.")] = ""
     failure: Failure | None = None
+    reply: Annotated[ReplyTo | None, Meta(description="Where else to answer, for a request that has no row.")] = None

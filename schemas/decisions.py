@@ -21,6 +21,7 @@ from schemas.fields import (
     UserId,
     Word,
 )
+from schemas.parts import BlendPart
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class DecidedCandidate:
     position: Annotated[Index, Meta(description="Rank at which it was shown, 0 is the top.")]
     genre: Genre | None = None
     adapter: AdapterName | None = None
+    blend: tuple[BlendPart, ...] = ()
     style: Style | None = None
     arm_propensity: Share
     propensity: Annotated[float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from hashlib import sha256
 from typing import Any, TypeVar
 
 import faust
@@ -136,8 +137,9 @@ def _options(role: str, settings: Settings) -> dict[str, Any]:
 
 
 def _datadir(role: str, settings: Settings) -> str:
-    # One folder a worker: RocksDB locks it. State of another run of the embedded broker is never reused.
-    return str(settings.state / (settings.incarnation or "cluster") / role)
+    # Rows and changelog offsets of another cluster, prefix or run of the embedded broker are never reused.
+    place = sha256(f"{settings.brokers}/{settings.prefix}/{settings.incarnation}".encode()).hexdigest()[:12]
+    return str(settings.state / place / role)
 
 
 def _security(settings: Settings) -> dict[str, Any]:

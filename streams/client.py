@@ -15,6 +15,7 @@ from aiokafka import TopicPartition
 
 from schemas.errors import InvalidEvent, NotReady
 from schemas.feedback import Feedback
+from schemas.fields import user_key
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from schemas.users import UserCommand
@@ -74,10 +75,14 @@ class Client:
         request = identified(request)
         await self._listen()
         waiting: asyncio.Future[Recommendation] = asyncio.get_running_loop().create_future()
-        self._answers[(request.user_id, request.request_id or "")] = waiting
-        await self.publish(request)
-        async with asyncio.timeout(within):
-            return await waiting
+        place = (user_key(request.user_id, request.tenant), request.request_id or "")
+        self._answers[place] = waiting
+        try:
+            await self.publish(request)
+            async with asyncio.timeout(within):
+                return await waiting
+        finally:
+            self._answers.pop(place, None)
 
     async def rate(self, feedback: Feedback) -> Feedback:
         """Publish a reaction; returns it with the feedback id that makes a repeat count once."""
@@ -116,7 +121,7 @@ class Client:
                 answer = _answer(record.value)
                 if answer is None:
                     continue
-                waiting = self._answers.pop((answer.user_id, answer.request_id), None)
+                waiting = self._answers.get((user_key(answer.user_id, answer.tenant), answer.request_id))
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)
         finally:

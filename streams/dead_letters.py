@@ -65,6 +65,11 @@ def reasons(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
     }
 
 
+def is_cut(headers: Iterable[tuple[str, bytes]]) -> bool:
+    """Whether the record was too big to be kept whole: it cannot be replayed."""
+    return any(name in (_CUT, _DROPPED) for name, _ in headers)
+
+
 def original_headers(headers: Iterable[tuple[str, bytes]]) -> Headers:
     """The headers that the record had before it became a letter."""
     return tuple(pair for pair in headers if not pair[0].startswith(ERRORS))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable
 from typing import Any, Protocol
 
-from schemas.errors import Rejected
 from schemas.parts import ReplyTo
 from streams.codecs import encode
 from streams.dead_letters import DeadLetter
@@ -15,6 +15,8 @@ from streams.headers import Headers, cloud_event, event_id, trace
 from streams.topics import BY_EVENT
 
 log = logging.getLogger(__name__)
+
+_REPLY_SECONDS = 10.0
 
 
 class Producer(Protocol):
@@ -81,12 +83,22 @@ class Outbox:
         return [*own, *(trace(cause.source.headers) if cause else ())]
 
     async def _reply(self, reply: ReplyTo, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
-        if not await self._replies.exists(reply.topic, reply.partition):
-            error = Rejected("unknown_reply_topic", f"Expected an existing reply topic, got {reply.topic!r}.")
-            log.warning("%s", error)
-            return
-        if reply.correlation_id is not None:
-            raw = reply.correlation_id.encode("latin-1")
-            headers = [(name, value) for name, value in headers if name != "ce_correlationid"]
-            headers += [("ce_correlationid", raw), ("correlation_id", raw), ("kafka_correlationId", raw)]
-        await (await self._producer.send(reply.topic, key, value, reply.partition, None, headers))
+        """Send the answer to the client's own topic. Whatever is wrong with that topic is the client's, never ours."""
+        try:
+            async with asyncio.timeout(_REPLY_SECONDS):
+                if not await self._replies.exists(reply.topic, reply.partition):
+                    log.warning("reply topic %s[%s] is not there; the answer is not sent", reply.topic, reply.partition)
+                    return
+                sent = _correlated(headers, reply.correlation_id)
+                await (await self._producer.send(reply.topic, key, value, reply.partition, None, sent))
+        except Exception as error:
+            log.warning("reply topic %s refused the answer: %s: %s", reply.topic, type(error).__name__, error)
+
+
+def _correlated(headers: list[tuple[str, bytes]], correlation_id: str | None) -> list[tuple[str, bytes]]:
+    """The headers with the client's own correlation id under every name that clients look for."""
+    if correlation_id is None:
+        return headers
+    raw = correlation_id.encode("latin-1")
+    others = [(name, value) for name, value in headers if name != "ce_correlationid"]
+    return [*others, ("ce_correlationid", raw), ("correlation_id", raw), ("kafka_correlationId", raw)]

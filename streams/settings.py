@@ -106,6 +106,11 @@ class Settings:
         """Threads of a model process."""
         return self.threads or os.cpu_count() or 1
 
+    @property
+    def reply_prefix_list(self) -> tuple[str, ...]:
+        """The prefixes that a reply topic may have."""
+        return tuple(prefix.strip() for prefix in self.reply_prefixes.split(",") if prefix.strip())
+
     def topic(self, name: str) -> str:
         """The full name of a topic, consumer group or application: prefix and name."""
         return self.prefix + name

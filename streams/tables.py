@@ -42,15 +42,16 @@ class LoggedTable(Table):
         """Send a row to the changelog and remember it until the broker has acknowledged it."""
         sent = super().send_changelog(*args, **kwargs)
         self._unacknowledged.add(sent)
+        # Faust's own callback is called on success only.
+        sent.add_done_callback(self._on_settled)
         return sent
 
-    def _on_changelog_sent(self, sent: Any) -> None:
+    def _on_settled(self, sent: Any) -> None:
         self._unacknowledged.discard(sent)
-        if sent.cancelled() or sent.exception() is not None:
-            log.critical("%s: the changelog record was not written: %s", self.name, sent)
+        if not sent.cancelled() and sent.exception() is not None:
+            log.critical("%s: the changelog record was not written: %s", self.name, sent.exception())
             logging.shutdown()
             os._exit(70)
-        super()._on_changelog_sent(sent)
 
     async def flush(self) -> None:
         """Wait until every row written so far stands in the changelog."""

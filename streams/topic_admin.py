@@ -99,7 +99,7 @@ def access_rules(settings: Settings) -> list[AccessRule]:
 
 
 def _reply_prefixes(role: str, settings: Settings) -> list[str]:
-    return [prefix for prefix in settings.reply_prefixes.split(",") if prefix] if role == "recommend" else []
+    return list(settings.reply_prefix_list) if role == "recommend" else []
 
 
 def _new(name: str, config: dict[str, str], settings: Settings) -> NewTopic:

@@ -62,13 +62,25 @@ def _request(event: Any) -> str:
     return f"{_user(event)}/{event.request_id}"
 
 
-def _one_a_request(name: str, kind: str, event: type[Any], *, retention_days: float = 7) -> Topic:
+def _answer(event: Any) -> str:
+    """A refusal for too many open requests is not the request's last word: the client may ask again."""
+    return f"{_request(event)}/{event.code}" if event.code == "too_many_open" else _request(event)
+
+
+def _one_a_request(
+    name: str,
+    kind: str,
+    event: type[Any],
+    *,
+    identity: Callable[[Any], str] = _request,
+    retention_days: float = 7,
+) -> Topic:
     return Topic(
         name=name,
         kind=kind,
         event=event,
         key=_user,
-        identity=_request,
+        identity=identity,
         keyed_by_user=True,
         retention_days=retention_days,
     )
@@ -87,7 +99,7 @@ TOPICS: tuple[Topic, ...] = (
     _one_a_request("classified", "classified", ClassifiedRequest),
     Topic(name="generations", kind="generation", event=GenerationTask, key=_request, identity=_request),
     _one_a_request("candidates", "candidates", CandidateSet),
-    _one_a_request("recommendations", "recommendation", Recommendation),
+    _one_a_request("recommendations", "recommendation", Recommendation, identity=_answer),
     _one_a_request("decisions", "decision", Decision, retention_days=365),
     Topic(
         name="progress",

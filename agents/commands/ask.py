@@ -51,7 +51,8 @@ def ask(
         "style": style,
         "deadline": moment,
     }
-    answer = asyncio.run(_ask(_checked(wish)))
+    # A worker that lives answers at the deadline at the latest, 60 seconds where none is given.
+    answer = asyncio.run(_ask(_checked(wish), within=(deadline or 60.0) + 30.0))
     if json:
         print_json(msgspec.to_builtins(answer))
     else:
@@ -88,6 +89,6 @@ def _checked(wish: Mapping[str, object]) -> GenerationRequest:
         raise InvalidEvent(error.code, f"This request would be refused ({error.code}): {error.message}") from error
 
 
-async def _ask(request: GenerationRequest) -> Recommendation:
+async def _ask(request: GenerationRequest, within: float) -> Recommendation:
     async with Client(settings()) as client:
-        return await client.ask(request)
+        return await client.ask(request, within=within)

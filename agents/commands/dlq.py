@@ -14,7 +14,7 @@ from agents.commands.setup import print_json, settings
 from agents.commands.tail import as_json
 from schemas.errors import Rejected
 from streams.client import Record, read
-from streams.dead_letters import original_headers, reasons
+from streams.dead_letters import is_cut, original_headers, reasons
 from streams.kafka import producer, reach
 from streams.settings import Settings
 from streams.topics import TOPICS, Topic, named
@@ -110,6 +110,9 @@ async def _replay(name: str, code: str | None, chosen: set[str]) -> int:
 
 def _is_meant(letter: Record, code: str | None, chosen: set[str]) -> bool:
     if chosen and f"{letter.partition}@{letter.offset}" not in chosen:
+        return False
+    if is_cut(letter.headers):
+        typer.echo(f"{letter.partition}@{letter.offset} was too big to keep whole and is not replayed", err=True)
         return False
     return code is None or reasons(letter.headers).get("code") == code
 

@@ -74,7 +74,6 @@ async def test_a_flush_waits_for_every_row_that_was_sent(rows: LoggedTable, buff
     await asyncio.wait_for(rows.flush(), 1)
 
 
-@pytest.mark.xfail(strict=True, reason="Faust calls `_on_changelog_sent` on success only; a done-callback is needed")
 async def test_a_changelog_record_that_the_broker_refuses_ends_the_process(
     rows: LoggedTable, buffer: Buffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
