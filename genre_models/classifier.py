@@ -19,7 +19,7 @@ from genre_models.taxonomy import Taxonomy
 from genre_models.words import WordIndex
 from schemas.errors import ModelError
 
-_FORMAT = 1
+_FORMAT = 2
 _SHOWN = 8
 _WORDS = 0.64  # weight of shared words against the cosine of embeddings in the kernel
 _SURE = 0.35  # a genre or family with less calibrated probability than this is not acted upon
@@ -45,11 +45,15 @@ class Classification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
-    """What was learned from: texts, their embeddings [n, d], and each one's class (the last class is 'no genre')."""
+    """What was learned from: texts, their embeddings [n, d], and each one's class (the last class is 'no genre').
+
+    The first `requests` of them are about a genre; the others are of it.
+    """
 
     texts: tuple[str, ...]
     embeddings: NDArray[np.float32]
     labels: NDArray[np.intp]
+    requests: int
 
 
 class Classifier:
@@ -59,24 +63,25 @@ class Classifier:
         self._taxonomy = taxonomy
         self._examples = examples
         self._head = head
-        self._meaning = meaning  # for embeddings without their text
+        self._meaning = meaning  # for embeddings without their words, of requests and of texts
         self._nudges: dict[str, NDArray[np.float32]] = {}
-        self._words = WordIndex(examples.texts)
+        self._words = WordIndex(examples.texts[: examples.requests])
         self._genres = tuple(taxonomy.genres)
         self._families = tuple(taxonomy.families)
         self._family = np.array([self._families.index(taxonomy.family_of(genre)) for genre in self._genres])
 
     @classmethod
     def fit(cls, taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None = None) -> Classifier:
-        """Learn from every genre's requests and description: about a second, and the time to encode them.
+        """Learn from every genre's requests, description and texts: about a second, and the time to encode them.
 
         Embeddings of texts that `known` learned from are taken from it. Deterministic.
         """
         examples = _examples(taxonomy, encoder, known)
-        cosine = examples.embeddings.astype(np.float64) @ examples.embeddings.T.astype(np.float64)
-        words = WordIndex(examples.texts).gram()
-        head = KernelHead.fit((1 + cosine + _WORDS * words) ** 2, examples.labels)
-        return cls(taxonomy, examples, head, KernelHead.fit((1 + cosine) ** 2, examples.labels))
+        asked = examples.requests
+        alike = 1 + examples.embeddings.astype(np.float64) @ examples.embeddings.T.astype(np.float64)
+        words = WordIndex(examples.texts[:asked]).gram()
+        head = KernelHead.fit((alike[:asked, :asked] + _WORDS * words) ** 2, examples.labels[:asked])
+        return cls(taxonomy, examples, head, KernelHead.fit(alike**2, examples.labels))
 
     def predict_one(self, embedding: NDArray[np.float32], text: str | None = None) -> Classification:
         """Classify a request by its unit embedding and, which is clearly better, its text."""
@@ -91,11 +96,13 @@ class Classifier:
         return tuple(self.predict_one(embedding, text) for embedding, text in zip(embeddings, texts, strict=True))
 
     def text_probability(self, embedding: NDArray[np.float32], genre: str) -> float:
-        """How much a written text reads like `genre` rather than another one, 0..1; 0 for a genre that is not known."""
+        """How surely a written text is of `genre`, 0..1, when even odds are that it is; 0 for a genre not known."""
         if genre not in self._taxonomy:
             return 0.0
         scores = self._meaning.scores(self._kernel(embedding, None))[:-1]
-        return float(self._meaning.probabilities(scores)[self._genres.index(genre)])
+        probability = float(self._meaning.probabilities(scores)[self._genres.index(genre)])
+        odds = probability * (len(self._genres) - 1)
+        return odds / (odds + 1 - probability)
 
     def corrected(self, nudges: Mapping[str, NDArray[np.float32]]) -> Classifier:
         """This classifier with corrections in place of any earlier ones.
@@ -113,6 +120,7 @@ class Classifier:
             "format": _FORMAT,
             "taxonomy": self._taxonomy.digest,
             "texts": self._examples.texts,
+            "requests": self._examples.requests,
             "temperatures": [self._head.temperature, self._meaning.temperature],
         }
         target = io.BytesIO()
@@ -143,6 +151,7 @@ class Classifier:
             texts=tuple(meta["texts"]),
             embeddings=tensors["embeddings"].astype(np.float32),
             labels=tensors["labels"].astype(np.intp),
+            requests=meta["requests"],
         )
         heads = (tensors["head"], tensors["meaning"])
         pair = [
@@ -151,10 +160,11 @@ class Classifier:
         return cls(taxonomy, examples, pair[0], pair[1])
 
     def _kernel(self, embedding: NDArray[np.float32], text: str | None) -> NDArray[np.float32]:
-        """Kernel of one request with each example.  # [n]"""
-        cosine: NDArray[np.float32] = self._examples.embeddings @ embedding
-        words = 0.0 if text is None else _WORDS * self._words.similarity(text)
-        return (1 + cosine + words) ** 2
+        """Kernel of one request with each request learned from; without `text`, with each text as well.  # [n]"""
+        alike: NDArray[np.float32] = 1 + self._examples.embeddings @ embedding
+        if text is None:
+            return alike**2
+        return (alike[: self._examples.requests] + _WORDS * self._words.similarity(text)) ** 2
 
     def _probabilities(self, embedding: NDArray[np.float32], text: str | None) -> NDArray[np.float32]:
         """Of each genre, and last of no genre.  # [genres + 1]"""
@@ -180,11 +190,17 @@ class Classifier:
 
 
 def _examples(taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None) -> Examples:
-    """Requests and description of each genre, then the requests that belong to none."""
-    texts = [[genre.description, *genre.requests] for genre in taxonomy.genres.values()] + [list(taxonomy.outside)]
-    labels = np.repeat(np.arange(len(texts)), [len(each) for each in texts])
-    flat = tuple(text for each in texts for text in each)
-    return Examples(texts=flat, embeddings=_embeddings(flat, encoder, known), labels=labels)
+    """Description and requests of each genre, then the requests that belong to none; then the genres' texts."""
+    requests = [[genre.description, *genre.requests] for genre in taxonomy.genres.values()] + [list(taxonomy.outside)]
+    written = [list(genre.texts) for genre in taxonomy.genres.values()]
+    labels = [[label] * len(each) for examples in (requests, written) for label, each in enumerate(examples)]
+    texts = tuple(text for each in (*requests, *written) for text in each)
+    return Examples(
+        texts=texts,
+        embeddings=_embeddings(texts, encoder, known),
+        labels=np.array([label for each in labels for label in each], np.intp),
+        requests=sum(map(len, requests)),
+    )
 
 
 def _embeddings(texts: tuple[str, ...], encoder: Encoder, known: Classifier | None) -> NDArray[np.float32]:

@@ -15,7 +15,8 @@ class Genre:
     """A fine-grained class of text.
 
     `instruction` is the system message with which the base model writes the genre; `requests` are examples of how
-    people ask for it: ten are enough to classify by, more are better. Raises Rejected `genre_invalid`.
+    people ask for it (ten are enough to classify by, more are better), `texts` of what they get.
+    Raises Rejected `genre_invalid`.
     """
 
     id: str
@@ -23,6 +24,7 @@ class Genre:
     description: str
     instruction: str
     requests: tuple[str, ...]
+    texts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for name, value in (("genre", self.id), ("family", self.family)):

@@ -70,14 +70,18 @@ class Taxonomy:
     @property
     def digest(self) -> str:
         """sha256 (64 hex digits) over all that a classifier learns from."""
-        lines = [f"{genre.id}\t{genre.family}\t{genre.description}\t{genre.requests}" for genre in self.genres.values()]
+        lines = [
+            f"{genre.id}\t{genre.family}\t{genre.description}\t{genre.requests}\t{genre.texts}"
+            for genre in self.genres.values()
+        ]
         return sha256("\n".join([*lines, repr(self.outside)]).encode()).hexdigest()
 
 
 def _genre(id: str, family: str, table: dict[str, Any]) -> Genre:
     """Raises Rejected `genre_invalid` when a key is missing or unknown."""
     try:
-        return Genre(id=id, family=family, **{**table, "requests": tuple(table["requests"])})
+        examples = {"requests": tuple(table["requests"]), "texts": tuple(table.get("texts", ()))}
+        return Genre(id=id, family=family, **{**table, **examples})
     except (KeyError, TypeError) as error:
         raise invalid(
             f"expected description, instruction and requests for genre '{id}', got {sorted(table)}"

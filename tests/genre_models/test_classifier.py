@@ -164,3 +164,30 @@ def test_corrections_replace_each_other_and_leave_the_original(
 
 def test_an_unknown_genre_has_no_texts(classifier: Classifier, encoder: SentenceEncoder) -> None:
     assert classifier.text_probability(encoder.encode(["anything"])[0], "unheard_of") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("genre", "text"),
+    [
+        ("trivia", "Q: Which is the longest river in South America? A: The Amazon."),
+        ("legal", "The Lessee shall return the equipment within seven days of termination of this lease."),
+        ("scripture", "And the king went forth unto the valley, and there he built an altar unto the LORD."),
+        ("product_review", "Bought this toaster in May and it already burns one side. Not worth the money."),
+        (
+            "political_speech",
+            "My fellow Americans, the work of renewal begins with each of us, in every town of this republic.",
+        ),
+        (
+            "scientific_abstract",
+            "We examined the effect of salt on yeast growth. Growth fell by 30%. We conclude that salt inhibits it.",
+        ),
+    ],
+)
+def test_texts_are_known_by_their_genre(
+    classifier: Classifier, encoder: SentenceEncoder, genre: str, text: str
+) -> None:
+    [row] = encoder.encode([text])
+    others = [classifier.text_probability(row, other) for other in Taxonomy.load().genres if other != genre]
+    assert classifier.text_probability(row, genre) > 0.5
+    assert classifier.text_probability(row, genre) >= sorted(others)[-5]
+    assert all(0.0 <= each <= 1.0 for each in others) and np.median(others) < 0.35

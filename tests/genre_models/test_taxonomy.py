@@ -59,7 +59,7 @@ def test_it_holds_these_genres_and_no_other() -> None:
 
 def test_every_genre_can_be_learned_from() -> None:
     for genre in Taxonomy.load().genres.values():
-        assert len(genre.requests) >= 16, genre.id
+        assert len(genre.requests) >= 16 and len(genre.texts) >= 4, genre.id
         assert genre.description.endswith("."), genre.id
         assert 40 <= len(genre.instruction) <= 240, genre.id
 
