@@ -78,3 +78,13 @@ def test_a_reply_goes_only_where_it_is_allowed() -> None:
     assert allowed is not None
     assert (allowed.topic, allowed.correlation_id) == ("replies.team", "7")
     assert accepted(delivered(REQUEST, headers=headers), ("answers.",)).reply is None
+
+
+@pytest.mark.parametrize("ce_id", ["x" * 400, "..", " ", "a/b"])
+def test_an_event_id_that_is_no_request_id_gives_way_to_the_coordinates(ce_id: str) -> None:
+    delivery = replace(delivered(REQUEST, offset=7), id=ce_id)
+    assert accepted(delivery, ()).request_id == "genre.requests-0-7"
+
+
+def test_an_event_id_serves_as_request_id() -> None:
+    assert accepted(replace(delivered(REQUEST), id="order-17"), ()).request_id == "order-17"

@@ -176,3 +176,12 @@ async def test_no_more_rows_than_the_limit_are_in_the_engine(start) -> None:  # 
 def test_embeddings_of_the_stand_in_are_unit_vectors() -> None:
     rows = InstantEncoder().encode(["a", "a b", ""])
     assert np.allclose(np.linalg.norm(rows, axis=1), 1.0)
+
+
+async def test_the_same_request_twice_at_once_is_written_twice(start) -> None:  # type: ignore[no-untyped-def]
+    twice = [task("r", streams=True), task("r", streams=True)]
+    written = await asyncio.wait_for(events(generate(stream(twice), start(InstantEngine(pause=0.05)))), 10)
+    sets = [each for each in written if isinstance(each, CandidateSet)]
+    assert len(sets) == 2
+    assert sets[0].candidates == sets[1].candidates
+    assert len(written) == 2 + 4

@@ -14,6 +14,7 @@ from genre_models.taxonomy import Taxonomy
 from schemas.corrections import Correction
 from schemas.feedback import Feedback
 from schemas.generations import GenerationTask
+from schemas.recommendations import Recommendation
 from schemas.users import UserCommand
 from streams.delivery import Delivery, Tombstone
 from tests.agents.conftest import Desk, classified, written
@@ -149,3 +150,23 @@ def test_a_corrupt_row_is_set_aside_and_begun_anew() -> None:
     assert ledger.user("ada").reactions == 0
     assert ledger.corrupt_rows == 1
     assert ledger.users[b"\x00corrupt/ada"] == b"garbage"
+
+
+async def test_histories_without_ids_are_each_their_own(desk: Desk) -> None:
+    past = [Feedback(user_id="ada", kind="history", genre="poetry", value=1.0) for _ in range(6)]
+    row = await learned(desk, *(delivered(each, offset) for offset, each in enumerate(past)))
+    assert row.reactions == 6
+    once = await learned(new_desk(), delivered(past[0]))
+    assert abs(int(row.sums[0]) - 6 * int(once.sums[0])) <= 6
+
+
+async def test_a_request_that_is_open_when_its_user_is_erased_is_still_answered_and_empty(desk: Desk) -> None:
+    await events(plan(stream([delivered(classified("r1"))]), desk.planner))
+    erase = delivered(UserCommand(user_id="ada", kind="erase"))
+    await events(rights(stream([erase]), desk.ledger, desk.profiles, Taxonomy.load()))
+    (answer,) = await events(rank(stream([delivered(written("r1"))]), desk.ranker))
+    assert isinstance(answer, Recommendation)
+    assert (answer.status, answer.code, answer.candidates) == ("error", "erased", ())
+    decision = desk.ledger.decision("ada", "r1")
+    assert decision is not None
+    assert (decision.embedding, decision.arms, decision.genres) == (None, (), ())

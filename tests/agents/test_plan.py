@@ -7,14 +7,15 @@ from typing import Any
 import pytest
 
 from agents.plan import plan
+from agents.rank import rank
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
 from schemas.generations import GenerationTask
-from schemas.parts import Failure, Verdict
+from schemas.parts import Failure, ReplyTo, Verdict
 from schemas.requests import GenerationRequest
-from tests.agents.conftest import Desk, classified
+from tests.agents.conftest import Desk, classified, written
 from tests.agents.conftest import desk as new_desk
-from tests.agents.deliveries import delivered, events, stream
+from tests.agents.deliveries import delivered, events, outputs, stream
 
 
 async def planned(desk: Desk, *requests: ClassifiedRequest) -> list[object]:
@@ -108,3 +109,24 @@ async def test_a_defect_in_planning_is_an_error_for_its_client(desk: Desk, monke
     assert isinstance(refused, CandidateSet)
     assert refused.failure is not None
     assert refused.failure.code == "plan_failed"
+
+
+async def test_an_open_request_is_never_forgotten_for_newer_ones(desk: Desk) -> None:
+    await planned(desk, classified("old"))
+    for number in range(40):
+        await events(plan(stream([delivered(classified(f"r{number}"), 10 + number)]), desk.planner))
+        await events(rank(stream([delivered(written(f"r{number}"), 10 + number)]), desk.ranker))
+    old = desk.ledger.decision("ada", "old")
+    assert old is not None
+    assert old.is_open
+    assert len(desk.ledger.decisions) == 32
+
+
+async def test_the_refusal_of_too_many_goes_to_the_reply_topic_too(desk: Desk) -> None:
+    reply = ReplyTo(topic="replies.team")
+    await planned(desk, *(classified(f"r{number}") for number in range(32)))
+    over = delivered(classified("over", reply=reply), 99)
+    (refused,) = await events(plan(stream([over]), desk.planner))
+    assert isinstance(refused, CandidateSet)
+    (output,) = await outputs(rank(stream([delivered(refused)]), desk.ranker))
+    assert output.reply == reply
