@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from genre_models.engine.generation import Finished, Generation, Piece, Reason
 from genre_models.engine.mixture import Blend
@@ -23,7 +23,7 @@ class Row:
     last: int = 0
     written: int = 0
     logprobs: float = 0.0
-    ended: bool = field(default=False)
+    ended: bool = False
 
     @property
     def position(self) -> int:

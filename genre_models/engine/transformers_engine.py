@@ -33,7 +33,7 @@ LEAST_PROMPT = 64  # tokens that a prompt keeps at least, however many new token
 class TransformersEngine:
     """An `Engine` for Llama-like models on the CPU. All its methods belong to one thread.
 
-    `base` is a prepared folder (genre_models.weights), `context` the most tokens of prompt and text together, `rows`
+    `base` is a prepared folder (genre_models.weights), `context` the most tokens of prompt and text together (46 kB a token and row), `rows`
     how many run at once, `adapters` how many stay in memory (5 MB each at rank 8 on half of 30 layers).
     """
 
@@ -44,7 +44,7 @@ class TransformersEngine:
         *,
         threads: int = 2,
         rows: int = 16,
-        context: int = 2048,
+        context: int = 1024,
         adapters: int = 16,
     ) -> None:
         from transformers import AutoModelForCausalLM, AutoTokenizer
