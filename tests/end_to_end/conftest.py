@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,6 @@ from streams.client import Client, Record, read
 from streams.embedded_broker import embedded_broker
 from streams.settings import Settings
 from streams.topic_admin import create
-from tests import kafka
 
 ROLES = ("classify", "recommend", "generate")
 
@@ -62,23 +61,14 @@ class Pipeline:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, logs: Path, workers: int = 1, roles: tuple[str, ...] = ROLES
+    settings: Settings, logs: Path, workers: int = 1, module: str = "benchmarks.stand_ins"
 ) -> AsyncIterator[Pipeline]:
     """A pipeline on a broker that runs already."""
     await create(settings)
-    async with Supervisor(settings, logs=logs, module="benchmarks.stand_ins") as supervisor, Client(settings) as client:
+    async with Supervisor(settings, logs=logs, module=module) as supervisor, Client(settings) as client:
         pipeline = Pipeline(settings=settings, supervisor=supervisor, client=client)
-        await asyncio.gather(*(pipeline.start(role, workers) for role in roles))
+        await asyncio.gather(*(pipeline.start(role, workers) for role in ROLES))
         yield pipeline
-
-
-@pytest.fixture(scope="session")
-def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real Kafka, or a visible skip."""
-    if not kafka.is_found():
-        pytest.skip(kafka.NOT_FOUND)
-    with kafka.kafka(tmp_path_factory.mktemp("kafka") / "data") as address:
-        yield address
 
 
 @asynccontextmanager

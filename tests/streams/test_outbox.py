@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from schemas.parts import ReplyTo
@@ -100,3 +102,15 @@ async def test_a_letter_is_written_as_it_is() -> None:
 async def test_what_the_broker_refuses_is_raised() -> None:
     with pytest.raises(ConnectionError):
         await outbox(Producer(refuse=ConnectionError())).publish(Output(event=Cancel(request_id="r", user_id="ada")))
+
+
+async def test_a_reply_topic_that_refuses_the_answer_is_the_clients_loss_alone() -> None:
+    class Refusing(Producer):
+        async def send(self, topic: str, *record: Any) -> Any:
+            if topic.startswith("replies."):
+                raise ConnectionError("refused")
+            return await super().send(topic, *record)
+
+    producer = Refusing()
+    await outbox(producer, team=1).publish(Output(event=ANSWER, reply=ReplyTo(topic="replies.team")))
+    assert [sent.topic for sent in producer.sent] == ["genre.recommendations"]
