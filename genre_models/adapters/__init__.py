@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from genre_models.adapters.card import AdapterCard, Lineage
+from genre_models.adapters.files import digest_of
 from genre_models.adapters.name import AdapterName
 from genre_models.adapters.sites import BaseSpec
 from genre_models.adapters.store import AdapterStore, add_starters
-from genre_models.adapters.verification import Adapter, digest_of, read_adapter
+from genre_models.adapters.verification import Adapter, read_adapter
 
 __all__ = [
     "Adapter",

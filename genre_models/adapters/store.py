@@ -6,9 +6,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from genre_models.adapters.files import read_files
 from genre_models.adapters.name import PATTERN, AdapterName
 from genre_models.adapters.sites import BaseSpec
-from genre_models.adapters.verification import Adapter, check_adapter, read_adapter, read_files
+from genre_models.adapters.verification import Adapter, check_adapter, read_adapter
 from schemas.errors import ModelError
 
 STARTER = Path(__file__).parent / "starter"

@@ -33,8 +33,8 @@ LEAST_PROMPT = 64  # tokens that a prompt keeps at least, however many new token
 class TransformersEngine:
     """An `Engine` for Llama-like models on the CPU. All its methods belong to one thread.
 
-    `base` is a prepared folder (genre_models.weights), `context` the most tokens of prompt and text together (46 kB a token and row), `rows`
-    how many run at once, `adapters` how many stay in memory (5 MB each at rank 8 on half of 30 layers).
+    `base` is a prepared folder (genre_models.weights), `rows` how many run at once, `context` the most tokens of a
+    row's prompt and text (46 kB each), `adapters` how many stay in memory (5 MB each at rank 8 on half of 30 layers).
     """
 
     def __init__(

@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import save_file
 
 from genre_models.adapters import AdapterCard, AdapterName, BaseSpec, Lineage, read_adapter
-from genre_models.adapters.verification import CARD, CONFIG, TENSORS
+from genre_models.adapters.files import CARD, CONFIG, TENSORS
 from genre_models.corpora import Corpus
 from genre_models.training.recipe import Recipe
 from genre_models.training.trainer import Trained

@@ -18,8 +18,8 @@ from peft import LoraConfig
 from safetensors.numpy import load_file, save_file
 
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, read_adapter
+from genre_models.adapters.files import CARD, CONFIG, TENSORS
 from genre_models.adapters.store import STARTER
-from genre_models.adapters.verification import CARD, CONFIG, TENSORS
 from schemas.errors import ModelError
 from tests.genre_models.tiny import make_adapter
 
