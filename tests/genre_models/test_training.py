@@ -94,7 +94,9 @@ def test_requests_ask_for_words_of_their_text() -> None:
 
 
 def test_titles_are_asked_for_where_they_exist() -> None:
-    titled = [Text(text=f"a tale {i}", genre="g", family="f", source="s", document="d", title=f"title {i}") for i in range(50)]
+    titled = [
+        Text(text=f"a tale {i}", genre="g", family="f", source="s", document="d", title=f"title {i}") for i in range(50)
+    ]
     assert sum(text.title in request for text, request in zip(titled, write_requests(titled, 1), strict=True)) > 38
 
 
