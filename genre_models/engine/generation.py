@@ -17,6 +17,7 @@ class Generation:
 
     `adapter` is an adapter's name (`genre@digest12`) or None for the base model; `blend` is (name, weight) pairs and
     excludes `adapter`. `temperature` 0 is greedy; above it, the 64 likeliest tokens are cut at `top_p` and sampled.
+    `repetition_penalty` 1 is none; small models need a little.
     """
 
     id: str
@@ -26,6 +27,7 @@ class Generation:
     max_tokens: int = 64
     temperature: float = 0.8
     top_p: float = 0.95
+    repetition_penalty: float = 1.1
     seed: int = 0
     stop: tuple[str, ...] = ()
 

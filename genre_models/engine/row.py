@@ -39,7 +39,14 @@ class Row:
     def sampling(self) -> Sampling:
         """How its next token is chosen."""
         wanted = self.generation
-        return Sampling(temperature=wanted.temperature, top_p=wanted.top_p, seed=wanted.seed, position=self.written)
+        return Sampling(
+            temperature=wanted.temperature,
+            top_p=wanted.top_p,
+            seed=wanted.seed,
+            position=self.written,
+            repetition_penalty=wanted.repetition_penalty,
+            written=self.writing.tokens,
+        )
 
     def take(self, choice: Choice | None, ends: frozenset[int]) -> Iterator[Piece | Finished]:
         """Add the next token; `ends` are the tokens that end a text."""

@@ -21,26 +21,40 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How one row samples at one position (tokens written so far)."""
+    """How one row samples at one position (tokens written so far), and which tokens it has written."""
 
     temperature: float
     top_p: float
     seed: int
     position: int
+    repetition_penalty: float = 1.0
+    written: frozenset[int] = frozenset()
 
 
 def choose(logits: torch.Tensor, rows: list[Sampling]) -> list[Choice | None]:
     """One choice for each row of `logits` [rows, vocab]."""
     total = [float(torch.logsumexp(row, dim=0)) for row in logits]  # one by one: a joint sum is split by rows
-    values, tokens = (part.numpy() for part in logits.topk(min(TOP_K, logits.shape[-1])))  # [rows, 64], descending
+    best = _penalised(logits, rows).topk(min(TOP_K, logits.shape[-1]))
+    values, tokens = best.values.numpy(), best.indices.numpy()  # [rows, 64], descending
     choices: list[Choice | None] = []
     for row, sampling in enumerate(rows):
         if not np.isfinite(total[row]) or not np.isfinite(values[row, 0]):
             choices.append(None)
             continue
-        rank = _rank(values[row].astype(np.float64), sampling)
-        choices.append(Choice(token=int(tokens[row, rank]), logprob=float(values[row, rank] - total[row])))
+        token = int(tokens[row, _rank(values[row].astype(np.float64), sampling)])
+        choices.append(Choice(token=token, logprob=float(logits[row, token]) - total[row]))
     return choices
+
+
+def _penalised(logits: torch.Tensor, rows: list[Sampling]) -> torch.Tensor:
+    """Logits of written tokens divided by the penalty, negative ones multiplied: CTRL (Keskar et al. 2019)."""
+    logits = logits.clone()
+    for row, sampling in enumerate(rows):
+        tokens = torch.tensor(sorted(sampling.written), dtype=torch.long)
+        values = logits[row, tokens]
+        penalty = sampling.repetition_penalty
+        logits[row, tokens] = torch.where(values > 0, values / penalty, values * penalty)
+    return logits
 
 
 def _rank(values: npt.NDArray[np.float64], sampling: Sampling) -> int:

@@ -18,6 +18,11 @@ class Writing:
         self.text = ""
         self.stopped = False
 
+    @property
+    def tokens(self) -> frozenset[int]:
+        """The tokens that occur in it."""
+        return frozenset(self._tokens)
+
     def add(self, token: int) -> str:
         """Take one more token; returns the text that is now certain, possibly none."""
         self._tokens.append(token)

@@ -80,7 +80,14 @@ def reference(
     ids, _ = encode(make_tokenizer(), PROMPT, 512)
     start = len(ids)
     for position in range(tokens):
-        sampling = Sampling(temperature=temperature, top_p=0.9, seed=5, position=position)
+        sampling = Sampling(
+            temperature=temperature,
+            top_p=0.9,
+            seed=5,
+            position=position,
+            repetition_penalty=1.1,
+            written=frozenset(ids[start:]),
+        )
         with torch.no_grad():
             (choice,) = choose(model(torch.tensor([ids])).logits[:, -1], [sampling])
         assert choice

@@ -37,6 +37,17 @@ def test_only_the_64_likeliest_are_sampled() -> None:
     assert set(drawn(torch.arange(200) * 1e-4, 1.0, 1.0, 3000)) == set(range(136, 200))
 
 
+def test_written_tokens_lose_a_share_of_their_logit_but_keep_their_logprob() -> None:
+    logits = torch.tensor([[2.0, 1.9, -1.0, -1.1]])
+    greedy = Sampling(temperature=0, top_p=1.0, seed=0, position=2, repetition_penalty=1.2, written=frozenset([0, 2]))
+    (choice,) = choose(logits, [greedy])
+    assert choice and choice.token == 1
+    negative = torch.tensor([[-5.0, -6.0, -1.0, -1.1]])
+    (choice,) = choose(negative, [greedy])
+    assert choice and choice.token == 3
+    assert choice.logprob == pytest.approx(float(negative.log_softmax(-1)[0, 3]))
+
+
 def test_not_finite_rows_have_no_choice() -> None:
     logits = torch.tensor([[0.0, 1.0], [torch.nan, 1.0], [torch.inf, 1.0], [1.0, 0.0]])
     greedy = Sampling(temperature=0, top_p=1.0, seed=0, position=0)
