@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from aiokafka.partitioner import murmur2
-from threadpoolctl import threadpool_limits
 
 from agents import learn, plan, rank, rights
 from agents.deadlines import Deadlines
@@ -25,8 +24,6 @@ from streams.topics import BY_NAME
 
 def attach(app: RoleApp) -> None:
     """Declare the tables and bind the agents and timers."""
-    # Matrices of 48 x 48: more than one BLAS thread makes a plan five times slower.
-    threadpool_limits(1, user_api="blas")
     settings, taxonomy, registry = app.genre_settings, Taxonomy.load(), Registry()
     users, decisions = (table(app, name, settings.partitions) for name in ("preferences", "decisions"))
     populations = Populations(users=users, partition_of=lambda key: _partition(app, key), owned=lambda: _owned(app))

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from threadpoolctl import threadpool_limits
+
 from streams.app import RoleApp
 from streams.settings import Settings, wait_passively
 
 
 def build(role: str, settings: Settings) -> RoleApp:
     """The app of a role with its models loaded."""
-    wait_passively()
+    share_cores()
     return {"classify": _classify, "recommend": _recommend, "generate": _generate}[role](settings)
+
+
+def share_cores() -> None:
+    """Be a good neighbour to the other roles on this machine; call before torch is imported.
+
+    numpy's BLAS threads spin between products of small matrices: with them, a plan took five times as long. torch
+    brings a BLAS of its own, which is not loaded yet.
+    """
+    wait_passively()
+    threadpool_limits(1, user_api="blas")
 
 
 def _classify(settings: Settings) -> RoleApp:

@@ -15,17 +15,17 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 import typer
-from genre_models.classifier import Classifier
-from genre_models.language import LanguageIdentifier
-from genre_models.safety import SafetyGate
 
 from agents import classify, generate
 from agents.commands.worker import Role, run
 from agents.engine_thread import EngineThread
 from agents.judge import Judge
-from agents.roles import build
+from agents.roles import build, share_cores
 from agents.writer import EngineWriter, TextJudge
+from genre_models.classifier import Classifier
 from genre_models.engine import Finished, Generation, Piece
+from genre_models.language import LanguageIdentifier
+from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Taxonomy
 from streams.app import RoleApp
 from streams.settings import Settings
@@ -85,6 +85,7 @@ class InstantEngine:
 
 def instant(role: str, settings: Settings) -> RoleApp:
     """The app of a role with stand-ins for its models."""
+    share_cores()
     if role == "recommend":
         return build(role, settings)
     app = RoleApp(role, settings)
