@@ -115,7 +115,7 @@ class Classifier:
         return twin
 
     def to_bytes(self) -> bytes:
-        """All that was learned, without corrections, as npz; about 1.5 MB."""
+        """All that was learned, without corrections, as npz; about 2 MB."""
         meta = {
             "format": _FORMAT,
             "taxonomy": self._taxonomy.digest,
