@@ -43,7 +43,9 @@ class SentenceEncoder:
     def load(cls, folder: Path, *, threads: int | None = None) -> SentenceEncoder:
         """Load the encoder; `threads` bounds the cores of one `encode`. Raises ModelError `encoder_unavailable`."""
         from transformers import AutoModel, AutoTokenizer
+        from transformers.utils.logging import disable_progress_bar
 
+        disable_progress_bar()
         if not (folder / "config.json").is_file():
             raise ModelError("encoder_unavailable", f"expected a sentence encoder with config.json, got {folder}")
         try:
