@@ -66,21 +66,28 @@ class Ledger:
         return self._decision(key, digest(request_id))
 
     def open(self, key: str, row: UserRow, decision: DecisionRow) -> None:
-        """Remember a new decision, and forget the user's oldest answered one beyond the newest 32.
+        """Store a new decision, and delete the user's oldest answered one beyond the newest 32.
 
         Raises Rejected (too_many_open) when 32 requests of the user wait for their answers.
         """
-        number = digest(decision.request_id)
-        if len(row.decisions) >= DECISIONS:
-            forgotten = next((old for old in row.decisions if not self._is_open(key, old)), None)
+        known = self._stored_of(key, row)
+        if len(known) >= DECISIONS:
+            forgotten = next((old for old in known if not self._is_open(key, old)), None)
             if forgotten is None:
                 message = f"Expected at most {DECISIONS} unanswered requests of one user, got more."
                 raise Rejected("too_many_open", message)
             self.decisions.pop(_decision_key(key, forgotten), None)
-            row = replace(row, decisions=tuple(old for old in row.decisions if old != forgotten))
-        remembering, _ = row.remembering(number)
         self.store(key, decision)
-        self.keep(key, remembering)
+
+    def remember(self, key: str, request_id: str, mark: tuple[int, int, int]) -> None:
+        """Note in the user's row that a request was opened by the record of `mark`.
+
+        Only after the decision stands in its changelog: the two tables have two, and a row that says so without the
+        decision would lose the request.
+        """
+        row = self.user(key)
+        remembering, _ = replace(row, decisions=self._stored_of(key, row)).remembering(digest(request_id))
+        self.keep(key, remembering.marked(*mark))
 
     def store(self, key: str, decision: DecisionRow) -> None:
         """Write a decision that is open already, or its answer."""
@@ -122,6 +129,9 @@ class Ledger:
             else:
                 self.decisions.pop(_decision_key(key, number), None)
         return tuple(kept)
+
+    def _stored_of(self, key: str, row: UserRow) -> tuple[int, ...]:
+        return tuple(number for number in row.decisions if _decision_key(key, number) in self.decisions)
 
     def _is_open(self, key: str, number: int) -> bool:
         packed = self.decisions.get(_decision_key(key, number))

@@ -51,17 +51,23 @@ class Planner:
                 return None
             decision, failure = self._opened(request, row)
             try:
-                self.ledger.open(key, row.marked(*mark), decision)
+                self.ledger.open(key, row, decision)
             except Rejected as error:
                 return replace(_failed(request, Failure(code=error.code, message=error.message)), reply=request.reply)
         else:
             # Delivered again: a row that was saved before a kill may be missing in the changelog.
             self.ledger.store(key, decision)
-            self.ledger.keep(key, row.marked(*mark))
             failure = _refusal(request) if decision.is_open else REPEATED
         if failure is not None or not decision.arms:
             return _failed(request, failure or Failure(code="not_planned", message="The request has no plan."))
         return _task(request, decision)
+
+    def remember(self, delivery: Delivery[ClassifiedRequest]) -> None:
+        """Note that the request was opened, once its decision is safe; one that was refused leaves no note."""
+        key, request_id = key_of(delivery.event), delivery.event.request_id
+        if self.ledger.decision(key, request_id) is not None:
+            mark = (MARKS["classified"], delivery.source.offset, self.ledger.incarnation)
+            self.ledger.remember(key, request_id, mark)
 
     def _opened(self, request: ClassifiedRequest, row: UserRow) -> tuple[DecisionRow, Failure | None]:
         failure = _refusal(request)
@@ -181,6 +187,7 @@ async def plan(classified: AsyncIterator[Delivery[ClassifiedRequest]], planner: 
         with delivery:
             opened = planner.open(delivery)
             await planner.ledger.flush()
+            planner.remember(delivery)
             if opened is not None:
                 yield delivery.output(opened)
 

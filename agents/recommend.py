@@ -18,7 +18,7 @@ from genre_models.taxonomy import Taxonomy
 from streams.app import RoleApp
 from streams.follower import Follower
 from streams.kafka import cluster_id
-from streams.tables import Flush, LoggedTable, table
+from streams.tables import table
 from streams.topics import BY_NAME
 
 
@@ -31,7 +31,7 @@ def attach(app: RoleApp) -> None:
         users=users,
         decisions=decisions,
         incarnation=0,
-        flush=_flush(users, decisions),
+        flush=app.flush,
         exchange=populations.exchange,
     )
     profiles = Profiles(ledger=ledger, taxonomy=taxonomy, prior=populations.prior)
@@ -67,14 +67,6 @@ def attach(app: RoleApp) -> None:
     @app.task
     async def publish_profiles() -> None:
         await profiles.run(lambda: app.outbox)
-
-
-def _flush(*tables: LoggedTable) -> Flush:
-    async def flush() -> None:
-        for each in tables:
-            await each.flush()
-
-    return flush
 
 
 def _partition(app: RoleApp, key: str) -> int:

@@ -56,6 +56,11 @@ class RoleApp(faust.App):
         page = HealthPage(self.state, bind=settings.health_bind, port=settings.health_port, loop=self.loop)
         return [*super().on_init_dependencies(), page]
 
+    async def flush(self) -> None:
+        """Wait until every row that was written so far stands in its changelog."""
+        for each in self.tables.values():
+            await each.flush()
+
     def state(self) -> dict[str, Any]:
         """What the health page tells."""
         return {"role": self.role, "ready": self.ready}
@@ -98,6 +103,7 @@ def bind(app: RoleApp, topic_name: str, agent: Callable[[AsyncIterator[Delivery[
             group=settings.topic(app.role),
             partitions=settings.partitions,
             consumer=lambda: app.consumer,
+            flush=app.flush,
         )
         await inbox.run(stream, agent)
 

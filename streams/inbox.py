@@ -11,7 +11,8 @@ import asyncio
 import logging
 import os
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from itertools import takewhile
 from typing import Any, Generic, NoReturn, TypeVar
 
 from aiokafka.partitioner import murmur2
@@ -30,11 +31,22 @@ Agent = Callable[[AsyncIterator[Delivery[E]]], Outputs]
 log = logging.getLogger(__name__)
 
 
+async def _nothing_to_flush() -> None:
+    return None
+
+
 class Inbox(Generic[E]):
     """The deliveries of one topic for one agent of one worker."""
 
     def __init__(
-        self, topic: Topic, outbox: Outbox, *, group: str, partitions: int, consumer: Callable[[], Any]
+        self,
+        topic: Topic,
+        outbox: Outbox,
+        *,
+        group: str,
+        partitions: int,
+        consumer: Callable[[], Any],
+        flush: Callable[[], Awaitable[None]] = _nothing_to_flush,
     ) -> None:
         self._topic = topic
         self._outbox = outbox
@@ -43,6 +55,7 @@ class Inbox(Generic[E]):
         self._consumer = consumer
         self._waiting: dict[int, deque[tuple[Any, Delivery[Any]]]] = defaultdict(deque)
         self._finished = asyncio.Event()
+        self._flush = flush
 
     async def run(self, stream: Any, agent: Agent[E]) -> None:
         """Drive `agent` for ever: publish what it yields, acknowledge what it has finished.
@@ -75,15 +88,19 @@ class Inbox(Generic[E]):
         try:
             while await self._finished.wait():
                 self._finished.clear()
-                for waiting in list(self._waiting.values()):
-                    while waiting and waiting[0][1].finished:
-                        message, delivery = waiting[0]
-                        if delivery.failure is not None:
-                            await self._bury(delivery)
-                        waiting.popleft()
-                        message.ack(self._consumer())
+                ready = [(waiting, _finished(waiting)) for waiting in self._waiting.values()]
+                # What these events changed in tables stands in the changelogs before they are committed.
+                await self._flush()
+                for waiting, count in ready:
+                    for _ in range(count):
+                        await self._settle(*waiting.popleft())
         except Exception:
             self._give_up()
+
+    async def _settle(self, message: Any, delivery: Delivery[Any]) -> None:
+        if delivery.failure is not None:
+            await self._bury(delivery)
+        message.ack(self._consumer())
 
     def _give_up(self) -> NoReturn:
         log.critical("%s: cannot go on; nothing was committed past the failure", self._topic.name, exc_info=True)
@@ -123,6 +140,11 @@ class Inbox(Generic[E]):
         log.warning("%s: to the dead letters: %s", delivery.source, delivery.failure)
         letter = dead_letter(delivery.source, delivery.failure, group=self._group, stage=self._topic.name)
         await self._outbox.bury(letter)
+
+
+def _finished(waiting: deque[tuple[Any, Delivery[Any]]]) -> int:
+    """How many events at the head are finished."""
+    return sum(1 for _ in takewhile(lambda pair: pair[1].finished, waiting))
 
 
 def _source(message: Any) -> Source:

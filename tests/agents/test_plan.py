@@ -130,3 +130,19 @@ async def test_the_refusal_of_too_many_goes_to_the_reply_topic_too(desk: Desk) -
     assert isinstance(refused, CandidateSet)
     (output,) = await outputs(rank(stream([delivered(refused)]), desk.ranker))
     assert output.reply == reply
+
+
+async def test_the_user_row_says_so_only_after_the_decision_stands_in_its_changelog(desk: Desk) -> None:
+    """Two tables have two changelogs: a kill between them must not leave a mark without its decision."""
+    marked: list[bool] = []
+
+    async def flush() -> None:
+        row = desk.ledger.user("ada")
+        marked.append(row.is_applied(0, 0, desk.ledger.incarnation) or bool(row.decisions))
+
+    desk.ledger.flush = flush
+    await planned(desk, classified())
+    row = desk.ledger.user("ada")
+    assert marked == [False]
+    assert row.is_applied(0, 0, desk.ledger.incarnation)
+    assert len(row.decisions) == 1

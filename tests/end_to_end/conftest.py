@@ -80,6 +80,7 @@ async def on_kafka(address: str, folder: Path, **changes: object) -> AsyncIterat
         partitions=4,
         session_timeout=6.0,
         heartbeat=1.0,
+        log_level="INFO",
         state=folder / "state",
     )
     yield replace(settings, **changes)  # type: ignore[arg-type]
@@ -93,7 +94,7 @@ async def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
     try:
         if request.param == "embedded":
             async with (
-                embedded_broker(Settings(partitions=2)) as broker,
+                embedded_broker(Settings(partitions=2, log_level="INFO")) as broker,
                 running(broker.settings, tmp_path / "logs") as started,
             ):
                 yield started

@@ -53,13 +53,18 @@ def cancel(partition: int, offset: int) -> Message:
 class Bench:
     """An inbox with everything around it that it touches."""
 
-    def __init__(self, messages: list[Message], topic: str = "requests") -> None:
+    def __init__(self, messages: list[Message], topic: str = "requests", **options: Any) -> None:
         self.consumer = Consumer()
         self.producer = Producer()
         self.outbox = Outbox(self.producer, prefix="genre.", source="/genre/test", replies=Replies())
         self.stream = Stream(messages, self.consumer)
         self.inbox: Inbox[Any] = Inbox(
-            BY_NAME[topic], self.outbox, group="genre.test", partitions=PARTITIONS, consumer=lambda: self.consumer
+            BY_NAME[topic],
+            self.outbox,
+            group="genre.test",
+            partitions=PARTITIONS,
+            consumer=lambda: self.consumer,
+            **options,
         )
 
     async def run(self, agent: Callable[[AsyncIterator[Delivery[Any]]], Outputs]) -> None:
@@ -274,3 +279,25 @@ def test_what_cannot_be_published_ends_the_process_uncommitted(
     assert ended.returncode == 70, ended.stderr
     assert "committed" not in ended.stdout and "went on" not in ended.stdout
     assert "nothing was committed past the failure" in ended.stderr
+
+
+async def test_nothing_is_acknowledged_before_the_tables_are_flushed() -> None:
+    never = asyncio.Event()
+
+    async def stuck() -> None:
+        await never.wait()
+
+    held = Bench([cancel(0, 0)], "cancellations", flush=stuck)
+    flowing = Bench([cancel(0, 0)], "cancellations")
+
+    async def finish(deliveries: AsyncIterator[Delivery[Cancel]]) -> Outputs:
+        async for delivery in deliveries:
+            with delivery:
+                pass
+        return
+        yield
+
+    await held.run(finish)
+    await flowing.run(finish)
+    assert not held.consumer.acknowledged
+    assert flowing.consumer.acknowledged
