@@ -78,10 +78,11 @@ class Populations:
         """Publish what has changed, for ever."""
         while True:
             await asyncio.sleep(_PERIOD)
-            if self.owned() != self._counted:
+            # Nothing is owned while partitions move: what was counted stands until they have arrived.
+            if self.owned() not in (self._counted, frozenset()):
                 self.recount()
             changed, self._changed = self._changed, set()
-            for place in changed:
+            for place in changed & self._own.keys():
                 await outbox().publish(Output(event=self._sums(place)))
             self._priors = {}
 

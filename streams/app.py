@@ -36,6 +36,7 @@ class RoleApp(faust.App):
         self.fetch_wait = settings.fetch_wait
         self.preparations: list[Callable[[], Awaitable[None]]] = []
         self.followers: list[Any] = []
+        self.inboxes: dict[str, Inbox[Any]] = {}
         super().__init__(settings.topic(role), **_options(role, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)
         self._outbox: Outbox | None = None
@@ -63,7 +64,12 @@ class RoleApp(faust.App):
 
     def state(self) -> dict[str, Any]:
         """What the health page tells."""
-        return {"role": self.role, "ready": self.ready}
+        return {
+            "role": self.role,
+            "ready": self.ready,
+            "in_flight": {topic: inbox.in_flight for topic, inbox in self.inboxes.items()},
+            "unacknowledged": {name: each.unacknowledged for name, each in self.tables.items()},
+        }
 
     async def on_first_start(self) -> None:
         """Faust makes its data folder, but not the folders above it."""
@@ -105,6 +111,7 @@ def bind(app: RoleApp, topic_name: str, agent: Callable[[AsyncIterator[Delivery[
             consumer=lambda: app.consumer,
             flush=app.flush,
         )
+        app.inboxes[topic.name] = inbox
         await inbox.run(stream, agent)
 
     app.agent(channel, name=name)(run)

@@ -57,6 +57,11 @@ class Inbox(Generic[E]):
         self._finished = asyncio.Event()
         self._flush = flush
 
+    @property
+    def in_flight(self) -> int:
+        """Events that were received and are not acknowledged."""
+        return sum(len(waiting) for waiting in self._waiting.values())
+
     async def run(self, stream: Any, agent: Agent[E]) -> None:
         """Drive `agent` for ever: publish what it yields, acknowledge what it has finished.
 

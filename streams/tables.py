@@ -53,6 +53,11 @@ class LoggedTable(Table):
             logging.shutdown()
             os._exit(70)
 
+    @property
+    def unacknowledged(self) -> int:
+        """Changelog records that the broker has not acknowledged yet."""
+        return len(self._unacknowledged)
+
     async def flush(self) -> None:
         """Wait until every row written so far stands in the changelog."""
         if self._unacknowledged:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
@@ -18,7 +19,34 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class Consumer(driver.Consumer):
-    """A consumer that runs in a `ConsumerThread`."""
+    """Runs in a `ConsumerThread`, and lets the streams' partitions flow only when their queues are ready.
+
+    At the end of a recovery Faust resumes the partitions, seeks to the committed offsets, and then clears every queue
+    while it resumes the flow: records fetched in between are lost, and later ones are committed past them.
+    """
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._held: set[Any] = set()
+
+    def resume_partitions(self, tps: Iterable[Any]) -> None:
+        """Resume changelogs now, everything else with the flow."""
+        changelogs = self.app.tables.changelog_topics
+        given = set(tps)
+        self._held |= {tp for tp in given if tp.topic not in changelogs}
+        super().resume_partitions(given - self._held)
+
+    def pause_partitions(self, tps: Iterable[Any]) -> None:
+        """What is paused does not wait to be resumed."""
+        given = set(tps)
+        self._held -= given
+        super().pause_partitions(given)
+
+    def resume_flow(self) -> None:
+        """Called when the queues are cleared and open."""
+        super().resume_flow()
+        held, self._held = self._held, set()
+        super().resume_partitions(held)
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
