@@ -17,6 +17,19 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         consumer._fetch_max_wait_ms = int(self.app.fetch_wait * 1000)
         return consumer
 
+    async def seek_to_committed(self) -> Any:
+        """As Faust does, and to the beginning where nothing was ever committed.
+
+        There aiokafka stays where it is, which may be behind records that were fetched and thrown away: a worker that
+        was killed before its first commit would lose them.
+        """
+        committed = await super().seek_to_committed()
+        changelogs = self.app.tables.changelog_topics
+        never = [tp for tp, offset in committed.items() if not offset and tp.topic not in changelogs]
+        if never:
+            await self.call_thread(self._ensure_consumer().seek_to_beginning, *never)
+        return committed
+
 
 class Consumer(driver.Consumer):
     """Runs in a `ConsumerThread`, and lets the streams' partitions flow only when their queues are ready.
@@ -47,6 +60,9 @@ class Consumer(driver.Consumer):
         super().resume_flow()
         held, self._held = self._held, set()
         super().resume_partitions(held)
+        if held:
+            # Whatever was fetched and cleared before this moment is fetched again; what arrives twice is recognised.
+            self.add_future(self.perform_seek())
 
     def _new_consumer_thread(self) -> ConsumerThread:
         return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
