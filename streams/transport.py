@@ -1,4 +1,4 @@
-"""Faust's Kafka transport with the two consumer settings that Faust hard-codes: how long and how much a fetch waits."""
+"""Faust's Kafka transport, with a fetch wait of our own and recoveries that lose no record."""
 
 from __future__ import annotations
 
