@@ -41,3 +41,12 @@ def test_what_is_paused_again_does_not_flow(consumer: Any) -> None:
     consumer.pause_partitions({STREAM})
     consumer.resume_flow()
     assert consumer.done[-2:] == ["flow", set()]
+
+
+async def test_a_partition_whose_position_is_looked_up_does_not_end_the_worker(consumer: Any) -> None:
+    def position_of(now: float, partition: TP) -> None:
+        raise AssertionError(partition)
+
+    consumer.assignment = lambda: {STREAM}
+    consumer.verify_event_path = position_of
+    await consumer.verify_all_partitions_active()
