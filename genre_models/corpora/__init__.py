@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
-from genre_models.corpora.corpus import Corpus, load_corpus
+from genre_models.corpora.corpus import Corpus, load_corpus, load_prepared
 from genre_models.corpora.extractors import EXTRACTORS
+from genre_models.corpora.preprocessing import Prepared, Rules, Step, preprocess
 from genre_models.corpora.text import Text
 
-__all__ = ["EXTRACTORS", "Corpus", "Text", "load_corpus"]
+__all__ = [
+    "EXTRACTORS",
+    "Corpus",
+    "Prepared",
+    "Rules",
+    "Step",
+    "Text",
+    "load_corpus",
+    "load_prepared",
+    "preprocess",
+]

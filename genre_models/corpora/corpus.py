@@ -1,21 +1,23 @@
-"""All texts of one genre, cleaned, and split so that no document stands on both sides."""
+"""All texts of one genre, prepared, and split so that no document stands on both sides."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
 
-from genre_models.corpora.cleaning import cleaned, tidy
+from genre_models.corpora.cleaning import tidy
+from genre_models.corpora.duplicates import order
 from genre_models.corpora.extractors import EXTRACTORS, Extractor
+from genre_models.corpora.preprocessing import Prepared, Step, preprocess
 from genre_models.corpora.text import Text
 from schemas.errors import ModelError
 
-IN_LINES = {"poetry", "scripture"}
 HELD_OUT_SHARE, HELD_OUT_LEAST = 0.1, 50
+EDITION = 2  # of the prepared texts: raise it when an extractor or a rule changes, so that no cache keeps old ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +29,24 @@ class Corpus:
     training: tuple[Text, ...]
     held_out: tuple[Text, ...]
 
+    @classmethod
+    def split(cls, genre: str, licence: str, texts: Sequence[Text]) -> Corpus:
+        """Hold out a tenth, at least 50 texts, by whole documents in the order of a hash: adding texts moves nobody
+        to the other side, and both sides begin with a fair sample."""
+        wanted = max(HELD_OUT_LEAST, int(HELD_OUT_SHARE * len(texts)))
+        held_out: list[Text] = []
+        training: list[Text] = []
+        by_document: dict[str, list[Text]] = {}
+        for text in texts:
+            by_document.setdefault(text.document, []).append(text)
+        for document in sorted(by_document, key=lambda name: hashlib.sha256(name.encode()).digest()):
+            (held_out if len(held_out) < wanted else training).extend(by_document[document])
+        training.sort(key=order)
+        held_out.sort(key=order)
+        return cls(genre=genre, licence=licence, training=tuple(training), held_out=tuple(held_out))
+
     def sample(self, texts: int, held_out: int) -> Corpus:
-        """At most so many texts: both sides are in the order of a hash, so their beginnings are fair samples."""
+        """At most so many texts."""
         return replace(self, training=self.training[:texts], held_out=self.held_out[:held_out])
 
     @property
@@ -39,52 +57,41 @@ class Corpus:
 
 def load_corpus(genre: str, cache: Path) -> Corpus:
     """The corpus of a genre, made from its packages on first use. Raises ModelError `no_corpus`."""
+    texts = load_prepared(genre, cache).texts
+    return Corpus.split(genre, EXTRACTORS[genre].licence, texts)
+
+
+def load_prepared(genre: str, cache: Path) -> Prepared:
+    """The texts of a genre and what each rule left out. Raises ModelError `no_corpus`."""
     if genre not in EXTRACTORS:
         raise ModelError("no_corpus", f"expected a genre with a corpus ({', '.join(EXTRACTORS)}), got {genre!r}")
-    cache = cache.expanduser()
-    cache.mkdir(parents=True, exist_ok=True)
-    file = cache / f"{genre}.jsonl"
+    file = cache.expanduser() / f"texts-{EDITION}" / f"{genre}.jsonl"
     if not file.exists():
-        _write(file, _texts(genre, EXTRACTORS[genre], cache))
-    texts = [msgspec.json.decode(line, type=Text) for line in file.read_bytes().splitlines()]
-    return _split(genre, texts)
+        _write(file, preprocess(_cut(genre, EXTRACTORS[genre], cache.expanduser()), EXTRACTORS[genre].rules))
+    texts = (msgspec.json.decode(line, type=Text) for line in file.read_bytes().splitlines())
+    return Prepared(texts=tuple(texts), steps=msgspec.json.decode(_steps(file).read_bytes(), type=tuple[Step, ...]))
 
 
-def _texts(genre: str, extractor: Extractor, cache: Path) -> Iterable[Text]:
-    cuts = (
-        Text(
-            text=tidy(cut.text, genre in IN_LINES),
+def _cut(genre: str, extractor: Extractor, cache: Path) -> Iterator[Text]:
+    cache.mkdir(parents=True, exist_ok=True)
+    for cut in extractor.cut(cache):
+        yield Text(
+            text=cut.text,
             genre=genre,
             family=extractor.family,
             source=extractor.source,
             document=cut.document,
             title=tidy(cut.title, False),
         )
-        for cut in extractor.cut(cache)
-    )
-    return cleaned(cuts, extractor.words)
 
 
-def _write(file: Path, texts: Iterable[Text]) -> None:
+def _write(file: Path, prepared: Prepared) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    _steps(file).write_bytes(msgspec.json.encode(prepared.steps))
     partial = file.with_suffix(".partial")
-    partial.write_bytes(b"".join(msgspec.json.encode(text) + b"\n" for text in texts))
+    partial.write_bytes(b"".join(msgspec.json.encode(text) + b"\n" for text in prepared.texts))
     partial.rename(file)
 
 
-def _split(genre: str, texts: list[Text]) -> Corpus:
-    """Whole documents are held out, in the order of a hash: adding texts moves nobody to the other side."""
-    wanted = max(HELD_OUT_LEAST, int(HELD_OUT_SHARE * len(texts)))
-    held_out: list[Text] = []
-    training: list[Text] = []
-    by_document: dict[str, list[Text]] = {}
-    for text in sorted(texts, key=_order):
-        by_document.setdefault(text.document, []).append(text)
-    for document in sorted(by_document, key=lambda name: hashlib.sha256(name.encode()).digest()):
-        (held_out if len(held_out) < wanted else training).extend(by_document[document])
-    training.sort(key=_order)
-    held_out.sort(key=_order)
-    return Corpus(genre=genre, licence=EXTRACTORS[genre].licence, training=tuple(training), held_out=tuple(held_out))
-
-
-def _order(text: Text) -> bytes:
-    return hashlib.sha256(text.text.encode()).digest()
+def _steps(file: Path) -> Path:
+    return file.with_suffix(".steps.json")

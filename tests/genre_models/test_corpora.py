@@ -7,11 +7,9 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from genre_models.corpora import Text, load_corpus
-from genre_models.corpora.cleaning import cleaned, tidy
+from genre_models.corpora.corpus import EDITION
 from genre_models.corpora.packages import Package, fetch
 from schemas.errors import ModelError
 
@@ -20,33 +18,11 @@ def text(content: str, document: str = "d") -> Text:
     return Text(text=content, genre="joke", family="humour", source="here", document=document)
 
 
-@given(st.text(), st.booleans())
-def test_tidy_is_done_at_once(content: str, lines: bool) -> None:
-    done = tidy(content, lines)
-    assert tidy(done, lines) == done and done == done.strip()
-    assert lines or "\n" not in done
-
-
-@pytest.mark.parametrize(
-    "bad",
-    [
-        "too short",
-        "Read more at https://example.org now or never",
-        "<b>bold</b> words are not plain",
-        "1 2 3 4 5 6 7 8 9",
-    ],
-)
-def test_what_is_no_plain_text_is_left_out(bad: str) -> None:
-    assert list(cleaned([text(bad)], (4, 20))) == []
-
-
-def test_duplicates_are_found_across_case_and_punctuation() -> None:
-    texts = [text("A cat sat on the mat."), text("a CAT sat, on the mat"), text("A dog sat on the mat.")]
-    assert [item.text for item in cleaned(texts, (4, 20))] == [texts[0].text, texts[2].text]
-
-
 def corpus_of(folder: Path, texts: list[Text]) -> None:
+    folder = folder / f"texts-{EDITION}"
+    folder.mkdir(exist_ok=True)
     (folder / "joke.jsonl").write_bytes(b"\n".join(msgspec.json.encode(item) for item in texts))
+    (folder / "joke.steps.json").write_bytes(b"[]")
 
 
 def test_no_document_stands_on_both_sides(tmp_path: Path) -> None:
