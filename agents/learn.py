@@ -11,13 +11,13 @@ import numpy as np
 from agents.decision_row import DecisionRow
 from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
+from agents.registry import Registry
 from genre_models.preferences.features import DIMENSION, Arm, arm_features, candidate_features, described_features
 from genre_models.preferences.learner import Shown, decision_of, retract
 from genre_models.preferences.learner import learn as apply
 from genre_models.preferences.rights import may_learn
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import KINDS, Kind, Scene, Signal, digest, observe
-from genre_models.taxonomy import Taxonomy
 from schemas.corrections import Correction
 from schemas.errors import Rejected
 from schemas.feedback import Feedback
@@ -31,7 +31,7 @@ class Learner:
 
     ledger: Ledger
     profiles: Profiles
-    taxonomy: Taxonomy
+    registry: Registry
     opt_in: bool = False
 
     def learn_one(self, delivery: Delivery[Feedback]) -> Correction | None:
@@ -107,7 +107,8 @@ class Learner:
     def _history(self, delivery: Delivery[Feedback]) -> tuple[Shown, Scene]:
         reaction = delivery.event
         genre = reaction.genre
-        arm = Arm(genre=genre, family=self.taxonomy.family_of(genre) if genre and genre in self.taxonomy else None)
+        known = self.registry.taxonomy(reaction.tenant)
+        arm = Arm(genre=genre, family=known.family_of(genre) if genre and genre in known else None)
         if reaction.features is not None:
             features = described_features(arm, reaction.features)
         else:
@@ -120,7 +121,7 @@ class Learner:
         decision = self._known(reaction)
         if decision.embedding is None or reaction.genre is None:
             return None
-        if reaction.genre not in self.taxonomy:
+        if reaction.genre not in self.registry.taxonomy(reaction.tenant):
             raise Rejected("unknown_genre", f"Expected a genre of the taxonomy, got '{reaction.genre}'.")
         wrong = decision.genres[0].genre if decision.genres else None
         return Correction(

@@ -50,6 +50,7 @@ def _generate(settings: Settings) -> RoleApp:
     base = BaseSpec.load(settings.models / "base")
     store = AdapterStore(settings.adapters, base)
     add_starters(store)
-    generate.attach(app, load_writer(settings, base, store))
-    generate.announce(app, store)
+    writer = load_writer(settings, base, store)
+    generate.attach(app, writer)
+    generate.announce(app, store, writer.library.registry)
     return app

@@ -17,7 +17,7 @@ class Progress:
     """Kind `piece`: the next piece of one candidate (`request_id`, `user_id`, `index`, `sequence`, `text`).
 
     Kind `training`: how far a training is (`genre`, `job`, `state`, `step`, `steps`, ...). The last one of a job is
-    `published` (`adapter`), `rejected` (`code` and `message` say why) or `failed` (the same, and it can be tried again).
+    `published` (`adapter`), `rejected` (`code` and `message` say why) or `failed` (the same; it can be tried again).
     """
 
     kind: Literal["piece", "training"]

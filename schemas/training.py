@@ -16,9 +16,9 @@ class TrainingEvent:
 
     kind: Literal["text", "train"]
     genre: Genre
-    family: Annotated[Genre | None, Meta(description="Of a genre that is new; absent: the genre is its own family.")] = (
-        None
-    )
+    family: Annotated[
+        Genre | None, Meta(description="Of a genre that is new; absent: the genre is its own family.")
+    ] = None
     tenant: Tenant | None = None
     user_id: UserId | None = None
     text: Annotated[str, Meta(max_length=256 * 1024, description="`text`: one text of the genre.")] | None = None

@@ -64,7 +64,9 @@ class TopHalf:
     def loss(self, checked: Sequence[Lowered], batch: int) -> float:
         """Mean over all target tokens, in nats."""
         order = sorted(range(len(checked)), key=lambda index: len(checked[index].targets))
-        parts = [self.losses([checked[index] for index in order[at : at + batch]]) for at in range(0, len(order), batch)]
+        parts = [
+            self.losses([checked[index] for index in order[at : at + batch]]) for at in range(0, len(order), batch)
+        ]
         return float(torch.cat(parts).mean())
 
     def scores(self, batch: Sequence[Lowered]) -> torch.Tensor:

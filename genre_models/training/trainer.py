@@ -123,9 +123,7 @@ class _Pace:
         )
 
 
-def _updates(
-    half: TopHalf, lowered: Sequence[Lowered], recipe: Recipe
-) -> Iterator[tuple[int, float, int]]:
+def _updates(half: TopHalf, lowered: Sequence[Lowered], recipe: Recipe) -> Iterator[tuple[int, float, int]]:
     """Make one update after the other; yields how many have been made, the batch's loss and its target tokens."""
     weights = [weight for weight in half.peft.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=0.0)
