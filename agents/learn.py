@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -21,6 +21,7 @@ from genre_models.preferences.signals import KINDS, Kind, Scene, Signal, digest,
 from schemas.corrections import Correction
 from schemas.errors import Rejected
 from schemas.feedback import Feedback
+from schemas.training import TrainingEvent
 from streams.app import RoleApp, bind
 from streams.delivery import Delivery, Outputs
 
@@ -33,6 +34,7 @@ class Learner:
     profiles: Profiles
     registry: Registry
     opt_in: bool = False
+    trains_from: Callable[[str | None], bool] = lambda tenant: False
 
     def learn_one(self, delivery: Delivery[Feedback]) -> Correction | None:
         """Learn one reaction; what it corrects, if it does.
@@ -116,6 +118,28 @@ class Learner:
         number = digest(f"history/{reaction.feedback_id or delivery.id}")
         return Shown(decision=number, features=features[None, :], positions=(0,), predicted=(0.5,)), Scene()
 
+    def accepted(self, reaction: Feedback) -> TrainingEvent | None:
+        """What a tenant that has opted in trains on: a text that its user took as it was, or wrote anew."""
+        key = key_of(reaction)
+        opted_in = reaction.kind in ("accept", "edit") and self.trains_from(reaction.tenant)
+        if not opted_in or not may_learn(self.ledger.user(key), self.opt_in):
+            return None
+        answer = self._known(reaction).answer
+        shown = {each.candidate_id: each for each in answer.candidates} if answer else {}
+        candidate = shown.get(reaction.candidate_id or "")
+        text = reaction.text if reaction.kind == "edit" else candidate.text if candidate else None
+        if candidate is None or candidate.genre is None or not text:
+            return None
+        return TrainingEvent(
+            kind="text",
+            genre=candidate.genre,
+            family=candidate.family,
+            tenant=reaction.tenant,
+            user_id=reaction.user_id,
+            text=text,
+            document=reaction.request_id,
+        )
+
     def _correction(self, delivery: Delivery[Feedback]) -> Correction | None:
         reaction = delivery.event
         decision = self._known(reaction)
@@ -157,6 +181,9 @@ async def learn(feedback: AsyncIterator[Delivery[Feedback]], learner: Learner) -
             correction = learner.learn_one(delivery)
             if correction is not None:
                 yield delivery.output(correction)
+            text = learner.accepted(delivery.event)
+            if text is not None:
+                yield delivery.output(text)
 
 
 def attach(app: RoleApp, learner: Learner) -> None:

@@ -14,6 +14,7 @@ from agents.commands.prepare import prepare
 from agents.commands.profile import profile
 from agents.commands.rate import rate
 from agents.commands.tail import tail
+from agents.commands.train import train
 from agents.commands.up import up
 from agents.commands.worker import worker
 from schemas.errors import GenreError, NotReady
@@ -33,6 +34,7 @@ cli.command()(rate)
 cli.command()(profile)
 cli.command()(tail)
 cli.command()(genres)
+cli.command()(train)
 cli.add_typer(topics.cli, name="topics")
 cli.add_typer(dlq.cli, name="dlq")
 cli.add_typer(events.cli, name="events")

@@ -38,7 +38,14 @@ def attach(app: RoleApp) -> None:
     planner = Planner(ledger=ledger, profiles=profiles, registry=registry, exploration=settings.exploration)
     plan.attach(app, planner)
     rank.attach(app, Ranker(ledger=ledger, profiles=profiles, exploration=settings.exploration))
-    learn.attach(app, Learner(ledger=ledger, profiles=profiles, registry=registry, opt_in=settings.learning_opt_in))
+    learner = Learner(
+        ledger=ledger,
+        profiles=profiles,
+        registry=registry,
+        opt_in=settings.learning_opt_in,
+        trains_from=settings.trains_from,
+    )
+    learn.attach(app, learner)
     rights.attach(app, ledger, profiles, registry)
 
     async def know_the_cluster() -> None:

@@ -44,6 +44,10 @@ class Registry:
         """The announcement of an adapter that may be used."""
         return self._published.get(name)
 
+    def newest(self, name: str) -> AdapterEvent | None:
+        """The newest record of an adapter, published or withdrawn."""
+        return self._published.get(name) or self._withdrawn.get(name)
+
     def of_genre(self, genre: str, tenant: str | None = None) -> tuple[str, ...]:
         """Names of the genre's adapters, newest first."""
         events = [event for event in self._seen_by(tenant) if event.genre == genre]

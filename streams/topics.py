@@ -182,7 +182,7 @@ TOPICS: tuple[Topic, ...] = (
         kind="adapter",
         event=AdapterEvent,
         key=lambda event: event.name,
-        identity=lambda event: f"{event.name}/{event.kind}/{event.time}",
+        identity=lambda event: f"{event.name}/{event.kind}/{event.time}/{event.erased}",
         cleanup="compact",
     ),
 )

@@ -26,6 +26,14 @@ class SentText:
     user: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contributors:
+    """Whose texts an adapter was trained on, and how many more there were who have been erased since."""
+
+    users: list[str]
+    erased: int
+
+
 class TextStore:
     """Texts below `root`. One process writes: `add` and `erase` are what the train role does with events."""
 
@@ -59,6 +67,36 @@ class TextStore:
     def texts(self, genre: str, tenant: str | None) -> list[SentText]:
         """Everything that is kept for a genre, in the order in which it came."""
         return list(read_texts(self.path(genre, tenant)))
+
+    def users(self, genre: str, tenant: str | None) -> set[str]:
+        """Whose texts are kept for a genre."""
+        return {sent.user for sent in self.texts(genre, tenant) if sent.user is not None}
+
+    def count(self, genre: str, tenant: str | None) -> int:
+        """Texts that are kept for a genre."""
+        return len(self._digests(self.path(genre, tenant)))
+
+    def attribute(self, adapter: str, users: set[str], since: float) -> int:
+        """Note whose texts an adapter was trained on; how many of those were erased `since` they were read."""
+        erasures = self._erasures()
+        gone = {user for user in users if erasures.get(user, 0.0) >= since}
+        write_json(self._contributors(adapter), Contributors(users=sorted(users - gone), erased=len(gone)))
+        return len(gone)
+
+    def holding(self, user: str) -> dict[str, Contributors]:
+        """The adapters that were trained on texts of a user."""
+        files = sorted((self.root / "contributors").glob("*.json"))
+        known: dict[str, Contributors] = {file.stem: read_json(file, Contributors) for file in files}
+        return {adapter: each for adapter, each in known.items() if user in each.users}
+
+    def disown(self, user: str) -> None:
+        """Forget which adapters a user's texts are in; only how many such users there are is kept."""
+        for adapter, known in self.holding(user).items():
+            left = [each for each in known.users if each != user]
+            write_json(self._contributors(adapter), Contributors(users=left, erased=known.erased + 1))
+
+    def _contributors(self, adapter: str) -> Path:
+        return self.root / "contributors" / f"{adapter}.json"
 
     def _without(self, file: Path, user: str) -> int:
         texts = list(read_texts(file))
