@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from agents.commands import dlq, events, topics
+from agents.commands import adapters, dlq, events, topics
 from agents.commands.ask import ask
 from agents.commands.genres import genres
 from agents.commands.prepare import prepare
@@ -36,6 +36,7 @@ cli.command()(tail)
 cli.command()(genres)
 cli.command()(train)
 cli.add_typer(topics.cli, name="topics")
+cli.add_typer(adapters.cli, name="adapters")
 cli.add_typer(dlq.cli, name="dlq")
 cli.add_typer(events.cli, name="events")
 

@@ -29,7 +29,7 @@ class TrainingEvent:
     instruction: Annotated[Line | None, Meta(description="`train`: how a model is told to write the genre.")] = None
     requests: Annotated[tuple[Prompt, ...], Meta(max_length=256, description="`train`: example requests.")] = ()
     licence: Annotated[Line | None, Meta(description="`train`: of the texts.")] = None
-    epochs: Annotated[int | None, Meta(ge=1, le=10, description="`train`: passes over the texts at most.")] = None
+    epochs: Annotated[int, Meta(ge=1, le=10, description="`train`: passes over the texts at most.")] | None = None
     job: Annotated[Id | None, Meta(description="`train`: names this training in its progress.")] = None
 
     def __post_init__(self) -> None:
