@@ -11,7 +11,7 @@ from typing import Annotated
 import msgspec
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from agents.commands.setup import print_json, settings
 from agents.registry import Registry, announcement
@@ -25,6 +25,8 @@ from streams.client import Client, read
 from streams.codecs import decode
 from streams.settings import Settings
 
+COLUMNS = ("name", "state", "family", "perplexity", "parent", "tenant", "erased", "since")
+
 cli = typer.Typer(help="Look at the registry of adapters and change it.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
@@ -36,7 +38,7 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept in the registry.")]
 def list_(genre: Annotated[str | None, typer.Option(help="Only this genre.")] = None, json: Json = False) -> None:
     """Every adapter that the registry knows; `erased` counts erased users whose texts a version still contains."""
     events = [event for event in asyncio.run(_registry()).events() if genre in (None, event.genre)]
-    shown = Table("name", "state", "family", "perplexity", "parent", "tenant", "erased", "since")
+    shown = Table(*(Column(name, overflow="fold", no_wrap=name == "name") for name in COLUMNS))
     for event in events:
         if json:
             print_json(msgspec.to_builtins(event))
@@ -112,9 +114,8 @@ async def _registry() -> Registry:
 
 
 async def _publish(adapter: str) -> AdapterEvent:
-    given, folder = settings(), Path(adapter)
-    if folder.is_dir():
-        return await _send(await asyncio.to_thread(_added, given, folder))
+    if "@" not in adapter:
+        return await _send(await asyncio.to_thread(_added, settings(), Path(adapter)))
     return await _send(_published(_known(await _registry(), adapter)))
 
 
@@ -151,8 +152,7 @@ def _two(registry: Registry, genre: str) -> tuple[AdapterEvent, AdapterEvent]:
     newest = published[-1]
     others = [event for event in events if event is not newest]
     parents = [event for event in others if event.name == newest.lineage.parent]
-    standing = [event for event in published[:-1]]
-    return newest, (parents or standing or sorted(others, key=lambda event: event.time))[-1]
+    return newest, (parents or published[:-1] or sorted(others, key=lambda event: event.time))[-1]
 
 
 def _withdrawn(event: AdapterEvent, reason: str) -> AdapterEvent:
