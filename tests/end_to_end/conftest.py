@@ -64,6 +64,7 @@ async def running(
     settings: Settings, logs: Path, workers: int = 1, module: str = "benchmarks.stand_ins"
 ) -> AsyncIterator[Pipeline]:
     """A pipeline on a broker that runs already."""
+    settings = replace(settings, corpora=logs / "sent", adapters=logs / "adapters")
     await create(settings)
     async with Supervisor(settings, logs=logs, module=module) as supervisor, Client(settings) as client:
         pipeline = Pipeline(settings=settings, supervisor=supervisor, client=client)
