@@ -11,9 +11,11 @@ import msgspec
 
 from genre_models.corpora.cleaning import tidy
 from genre_models.corpora.duplicates import order
-from genre_models.corpora.extractors import EXTRACTORS, Extractor
+from genre_models.corpora.extractor import Extractor
+from genre_models.corpora.extractors import EXTRACTORS
 from genre_models.corpora.preprocessing import Prepared, Step, preprocess
 from genre_models.corpora.text import Text
+from genre_models.taxonomy.taxonomy import Taxonomy
 from schemas.errors import ModelError
 
 HELD_OUT_SHARE, HELD_OUT_LEAST = 0.1, 50
@@ -74,11 +76,12 @@ def load_prepared(genre: str, cache: Path) -> Prepared:
 
 def _cut(genre: str, extractor: Extractor, cache: Path) -> Iterator[Text]:
     cache.mkdir(parents=True, exist_ok=True)
+    family = Taxonomy.load().family_of(genre)
     for cut in extractor.cut(cache):
         yield Text(
             text=cut.text,
             genre=genre,
-            family=extractor.family,
+            family=family,
             source=extractor.source,
             document=cut.document,
             title=tidy(cut.title, False),
