@@ -99,4 +99,5 @@ def _own_words(part: Message) -> str:
     text = re.split(r"\n-- ?\n|\n_{5,}|\n-{5,}|\n={5,}|\n\*{5,}", text)[0]
     if re.search(r"^\s*(?:From|To|Subject|Date):", text, re.MULTILINE):
         return ""
-    return re.sub(r"(?m)^(?:.*(?:wrote|writes|said):?\s*|\s*[>|:].*)$", "", text)
+    text = re.sub(r"(?m)^(?:.*(?:wrote|writes|said):?\s*|\s*[>|:].*)$", "", text)
+    return "\n".join(" ".join(part.split()) for part in paragraphs(text))

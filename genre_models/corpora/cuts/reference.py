@@ -37,7 +37,8 @@ QUIZZES = [
 ]
 # Packages that nobody would advertise.
 UNSOLD = re.compile(
-    r"lib|-dev|-doc|-dbg|-data|-perl|python|ruby|golang|haskell|r-cran|gir1|transition|dummy|metapackage"
+    r"lib|-dev|-doc|-dbg|-data|-perl|python|ruby|golang|haskell|r-cran|gir1|transition|dummy|metapackage|node-|elpa"
+    r"|emacs|module|plugin|extension|binding|font|php|rust-|lua|ocaml|erlang|lisp|js"
 )
 
 
@@ -51,7 +52,7 @@ def clauses(cache: Path) -> Iterator[Cut]:
 def entries(cache: Path) -> Iterator[Cut]:
     """`headword: first paragraph` of a dictionary of computing."""
     for entry in re.split(r"\n(?=\S)", dictionary(FOLDOC, cache, "foldoc")):
-        head, *parts = paragraphs(entry)
+        head, *parts = paragraphs(entry) or [""]
         text = re.sub(r"^\s*<[^>]*>\s*", "", parts[0]) if parts else ""
         if len(head.splitlines()) == 1 and text:
             yield Cut(head, f"{head}: {re.sub('[{}]', '', text)}", head)
