@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from agents.commands import dlq, events, topics
+from agents.commands import data, dlq, events, topics
 from agents.commands.ask import ask
 from agents.commands.genres import genres
 from agents.commands.prepare import prepare
@@ -33,6 +33,7 @@ cli.command()(rate)
 cli.command()(profile)
 cli.command()(tail)
 cli.command()(genres)
+cli.add_typer(data.cli, name="data")
 cli.add_typer(topics.cli, name="topics")
 cli.add_typer(dlq.cli, name="dlq")
 cli.add_typer(events.cli, name="events")

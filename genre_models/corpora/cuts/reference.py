@@ -54,7 +54,7 @@ def entries(cache: Path) -> Iterator[Cut]:
     for entry in re.split(r"\n(?=\S)", dictionary(FOLDOC, cache, "foldoc")):
         head, *parts = paragraphs(entry) or [""]
         text = re.sub(r"^\s*<[^>]*>\s*", "", parts[0]) if parts else ""
-        if len(head.splitlines()) == 1 and text:
+        if text:
             yield Cut(head, f"{head}: {re.sub('[{}]', '', text)}", head)
 
 
