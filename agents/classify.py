@@ -10,6 +10,7 @@ from typing import Protocol
 
 import msgspec
 
+from agents.classifiers import Classifiers
 from agents.corrections import Corrections
 from schemas.classified import ClassifiedRequest
 from schemas.fields import RequestId
@@ -28,9 +29,10 @@ Judge = Callable[[ClassifiedRequest], Awaitable[ClassifiedRequest]]
 
 
 class LearningJudge(Protocol):
-    """A judge that takes corrections."""
+    """A judge that takes corrections and learns new genres."""
 
     corrections: Corrections
+    classifiers: Classifiers
 
     def __call__(self, received: ClassifiedRequest) -> Awaitable[ClassifiedRequest]:
         """Genres, language and verdict of a request."""
@@ -83,7 +85,8 @@ def expired(request: ClassifiedRequest) -> Failure:
 
 
 def attach(app: RoleApp, judge: LearningJudge) -> None:
-    """Bind the agent to `requests`, and its judge to the corrections."""
+    """Bind the agent to `requests`, and its judge to the corrections and the adapters' genres."""
     prefixes = app.genre_settings.reply_prefix_list
     app.followers.append(Follower(app.genre_settings, BY_NAME["corrections"], judge.corrections.apply))
+    app.followers.append(Follower(app.genre_settings, BY_NAME["adapters"], judge.classifiers.apply))
     bind(app, "requests", partial(classify, judge=judge, reply_prefixes=prefixes), name="classify")

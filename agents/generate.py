@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Protocol
@@ -10,7 +11,9 @@ from typing import Protocol
 from agents.registry import Registry, announcement
 from genre_models.adapters import AdapterStore
 from genre_models.taxonomy import Taxonomy
+from schemas.adapters import AdapterEvent
 from schemas.candidates import CandidateSet
+from schemas.errors import ModelError
 from schemas.generations import GenerationTask
 from schemas.progress import Progress
 from schemas.requests import Cancel
@@ -18,6 +21,8 @@ from streams.app import RoleApp, bind
 from streams.delivery import Delivery, Output, Outputs
 from streams.follower import Follower
 from streams.topics import BY_NAME
+
+log = logging.getLogger(__name__)
 
 
 class Writer(Protocol):
@@ -28,6 +33,9 @@ class Writer(Protocol):
 
     def cancel(self, key: str, cancellation: Cancel | None) -> None:
         """Stop a request that is being written, or refuse it when it comes."""
+
+    def follow(self, key: str, event: AdapterEvent | None) -> None:
+        """Take a record of the registry: a genre to know, an adapter to fetch."""
 
     def write(self, task: GenerationTask) -> AsyncIterator[Progress | CandidateSet]:
         """Pieces (for tasks that stream), and at last exactly one CandidateSet; never raises."""
@@ -71,21 +79,25 @@ async def _write(delivery: Delivery[GenerationTask], writer: Writer, written: as
 
 
 def attach(app: RoleApp, writer: Writer) -> None:
-    """Bind the agent to `generations`, and its writer to the cancellations."""
+    """Bind the agent to `generations`, and its writer to the cancellations and the adapters."""
     bind(app, "generations", partial(generate, writer=writer), name="generate")
     app.followers.append(Follower(app.genre_settings, BY_NAME["cancellations"], writer.cancel))
+    app.followers.append(Follower(app.genre_settings, BY_NAME["adapters"], writer.follow))
 
 
-def announce(app: RoleApp, store: AdapterStore) -> None:
+def announce(app: RoleApp, store: AdapterStore, registry: Registry) -> None:
     """At start, publish the adapters of the worker's own store that the registry does not know yet."""
-    taxonomy, registry = Taxonomy.load(), Registry()
-    app.followers.append(Follower(app.genre_settings, BY_NAME["adapters"], registry.apply))
+    shipped = Taxonomy.load()
 
     @app.task
     async def announce_own() -> None:
         for name in store.names():
-            if registry.knows(str(name)) or name.genre not in taxonomy:
+            if registry.knows(str(name)):
                 continue
-            genre = taxonomy.genres[name.genre]
-            event = announcement(store.verified(name), genre.description, genre.requests)
-            await app.outbox.publish(Output(event=event))
+            try:
+                adapter = store.verified(name)
+            except ModelError as error:
+                log.warning("%s is not announced: %s", name, error)
+                continue
+            if adapter.card.about is not None or name.genre in shipped:
+                await app.outbox.publish(Output(event=announcement(adapter, shipped)))

@@ -9,7 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from agents.classifiers import Classifiers
 from agents.corrections import Corrections
+from agents.registry import Registry
 from genre_models.classifier import Classifier
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.language import LanguageIdentifier
@@ -27,15 +29,14 @@ log = logging.getLogger(__name__)
 class Judge:
     """Judges requests one after the other in a thread of its own, so that the event loop stays free."""
 
-    taxonomy: Taxonomy
     encoder: Encoder
-    classifier: Classifier
+    classifiers: Classifiers
     corrections: Corrections = field(default_factory=Corrections)
     languages: LanguageIdentifier
     gate: SafetyGate
     thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="judge"))
     _renewed: tuple[int, int, int] = (0, 0, 0)
-    _of_tenants: dict[str | None, Classifier] = field(default_factory=dict)
+    _of_tenants: dict[str | None, tuple[Classifier, Classifier]] = field(default_factory=dict)
 
     async def __call__(self, received: ClassifiedRequest) -> ClassifiedRequest:
         """The request with all that can be said about it; a failure to say it travels on as `failure`."""
@@ -57,7 +58,8 @@ class Judge:
         prompt = neutralise(received.request.prompt)
         known = replace(received, request=replace(received.request, prompt=prompt), verdict=self._verdict(prompt))
         wish = received.request.genre
-        if wish is not None and "@" not in wish and wish not in self.taxonomy:
+        taxonomy = self.classifiers.registry.taxonomy(received.tenant)
+        if wish is not None and "@" not in wish and wish not in taxonomy:
             message = f"Expected a genre of the taxonomy, got '{wish}'; `genre genres` lists them."
             return replace(known, failure=Failure(code="unknown_genre", message=message))
         embedding = self.encoder.encode([prompt])[0]
@@ -69,25 +71,23 @@ class Judge:
             language_confidence=1.0 if received.request.language else language.confidence,
         )
         if wish is not None:
-            return self._wished(known, wish.partition("@")[0])
+            return _wished(known, wish.partition("@")[0], taxonomy)
         found = self._corrected(received.tenant).predict_one(embedding, prompt)
         genres = tuple(GenreProbability(genre=genre, probability=probability) for genre, probability in found.genres)
         return replace(known, genres=genres, family=found.family, fallback=found.fallback)
 
     def _corrected(self, tenant: str | None) -> Classifier:
-        """The classifier with the tenant's own corrections: renewed with every change and, as they fade, every hour."""
+        """The classifier of the tenant's genres with its own corrections: renewed with every change and, as they fade,
+        every hour."""
+        plain = self.classifiers.of(tenant)
         now = datetime.now(UTC)
         renewed = (self.corrections.version, now.toordinal(), now.hour)
         if self._renewed != renewed:
             self._renewed, self._of_tenants = renewed, {}
-        if tenant not in self._of_tenants:
+        if tenant not in self._of_tenants or self._of_tenants[tenant][0] is not plain:
             nudges = self.corrections.nudges(tenant, now)
-            self._of_tenants[tenant] = self.classifier.corrected(nudges) if nudges else self.classifier
-        return self._of_tenants[tenant]
-
-    def _wished(self, known: ClassifiedRequest, genre: str) -> ClassifiedRequest:
-        certain = (GenreProbability(genre=genre, probability=1.0),)
-        return replace(known, genres=certain, family=self.taxonomy.family_of(genre) if genre in self.taxonomy else None)
+            self._of_tenants[tenant] = (plain, plain.corrected(nudges) if nudges else plain)
+        return self._of_tenants[tenant][1]
 
     def _verdict(self, prompt: str) -> Verdict:
         verdict = self.gate.check_request(prompt)
@@ -96,12 +96,10 @@ class Judge:
 
 def load_judge(settings: Settings) -> Judge:
     """The judge with the real models; takes about two seconds. Raises ModelError when they are not prepared."""
-    taxonomy = Taxonomy.load()
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
     return Judge(
-        taxonomy=taxonomy,
         encoder=encoder,
-        classifier=load_classifier(settings, taxonomy, encoder),
+        classifiers=load_classifiers(settings, encoder, Registry()),
         languages=_warm(LanguageIdentifier()),
         gate=SafetyGate(),
     )
@@ -113,7 +111,23 @@ def _warm(languages: LanguageIdentifier) -> LanguageIdentifier:
     return languages
 
 
-def load_classifier(settings: Settings, taxonomy: Taxonomy, encoder: Encoder) -> Classifier:
+def _wished(known: ClassifiedRequest, genre: str, taxonomy: Taxonomy) -> ClassifiedRequest:
+    certain = (GenreProbability(genre=genre, probability=1.0),)
+    return replace(known, genres=certain, family=taxonomy.family_of(genre) if genre in taxonomy else None)
+
+
+def load_classifiers(settings: Settings, encoder: Encoder, registry: Registry) -> Classifiers:
+    """The classifiers for the genres of a registry, beginning with those that come with GENRE."""
+
+    def fit(taxonomy: Taxonomy, known: Classifier) -> Classifier:
+        return load_classifier(settings, taxonomy, encoder, known)
+
+    return Classifiers(registry, load_classifier(settings, registry.taxonomy(), encoder), fit)
+
+
+def load_classifier(
+    settings: Settings, taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None = None
+) -> Classifier:
     """The head for this taxonomy: from the models' folder, or fitted now (some seconds) and kept there."""
     path = settings.models / f"head-{taxonomy.digest[:16]}.npz"
     if path.exists():
@@ -121,7 +135,7 @@ def load_classifier(settings: Settings, taxonomy: Taxonomy, encoder: Encoder) ->
             return Classifier.from_bytes(path.read_bytes(), taxonomy)
         except ModelError as error:
             log.warning("the classifier's head is fitted again: %s", error)
-    classifier = Classifier.fit(taxonomy, encoder)
+    classifier = Classifier.fit(taxonomy, encoder, known)
     try:
         partial = path.with_suffix(f".{os.getpid()}")
         partial.write_bytes(classifier.to_bytes())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,16 +11,17 @@ import numpy as np
 from agents.decision_row import DecisionRow
 from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
+from agents.registry import Registry
 from genre_models.preferences.features import DIMENSION, Arm, arm_features, candidate_features, described_features
 from genre_models.preferences.learner import Shown, decision_of, retract
 from genre_models.preferences.learner import learn as apply
 from genre_models.preferences.rights import may_learn
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import KINDS, Kind, Scene, Signal, digest, observe
-from genre_models.taxonomy import Taxonomy
 from schemas.corrections import Correction
 from schemas.errors import Rejected
 from schemas.feedback import Feedback
+from schemas.training import TrainingEvent
 from streams.app import RoleApp, bind
 from streams.delivery import Delivery, Outputs
 
@@ -31,8 +32,9 @@ class Learner:
 
     ledger: Ledger
     profiles: Profiles
-    taxonomy: Taxonomy
+    registry: Registry
     opt_in: bool = False
+    trains_from: Callable[[str | None], bool] = lambda tenant: False
 
     def learn_one(self, delivery: Delivery[Feedback]) -> Correction | None:
         """Learn one reaction; what it corrects, if it does.
@@ -107,7 +109,8 @@ class Learner:
     def _history(self, delivery: Delivery[Feedback]) -> tuple[Shown, Scene]:
         reaction = delivery.event
         genre = reaction.genre
-        arm = Arm(genre=genre, family=self.taxonomy.family_of(genre) if genre and genre in self.taxonomy else None)
+        known = self.registry.taxonomy(reaction.tenant)
+        arm = Arm(genre=genre, family=known.family_of(genre) if genre and genre in known else None)
         if reaction.features is not None:
             features = described_features(arm, reaction.features)
         else:
@@ -115,12 +118,34 @@ class Learner:
         number = digest(f"history/{reaction.feedback_id or delivery.id}")
         return Shown(decision=number, features=features[None, :], positions=(0,), predicted=(0.5,)), Scene()
 
+    def accepted(self, reaction: Feedback) -> TrainingEvent | None:
+        """What a tenant that has opted in trains on: a text that its user took as it was, or wrote anew."""
+        key = key_of(reaction)
+        opted_in = reaction.kind in ("accept", "edit") and self.trains_from(reaction.tenant)
+        if not opted_in or not may_learn(self.ledger.user(key), self.opt_in):
+            return None
+        answer = self._known(reaction).answer
+        shown = {each.candidate_id: each for each in answer.candidates} if answer else {}
+        candidate = shown.get(reaction.candidate_id or "")
+        text = reaction.text if reaction.kind == "edit" else candidate.text if candidate else None
+        if candidate is None or candidate.genre is None or not text:
+            return None
+        return TrainingEvent(
+            kind="text",
+            genre=candidate.genre,
+            family=candidate.family,
+            tenant=reaction.tenant,
+            user_id=reaction.user_id,
+            text=text,
+            document=reaction.request_id,
+        )
+
     def _correction(self, delivery: Delivery[Feedback]) -> Correction | None:
         reaction = delivery.event
         decision = self._known(reaction)
         if decision.embedding is None or reaction.genre is None:
             return None
-        if reaction.genre not in self.taxonomy:
+        if reaction.genre not in self.registry.taxonomy(reaction.tenant):
             raise Rejected("unknown_genre", f"Expected a genre of the taxonomy, got '{reaction.genre}'.")
         wrong = decision.genres[0].genre if decision.genres else None
         return Correction(
@@ -156,6 +181,9 @@ async def learn(feedback: AsyncIterator[Delivery[Feedback]], learner: Learner) -
             correction = learner.learn_one(delivery)
             if correction is not None:
                 yield delivery.output(correction)
+            text = learner.accepted(delivery.event)
+            if text is not None:
+                yield delivery.output(text)
 
 
 def attach(app: RoleApp, learner: Learner) -> None:

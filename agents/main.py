@@ -7,13 +7,14 @@ import sys
 
 import typer
 
-from agents.commands import data, dlq, events, topics
+from agents.commands import adapters, data, dlq, events, topics
 from agents.commands.ask import ask
 from agents.commands.genres import genres
 from agents.commands.prepare import prepare
 from agents.commands.profile import profile
 from agents.commands.rate import rate
 from agents.commands.tail import tail
+from agents.commands.train import train
 from agents.commands.up import up
 from agents.commands.worker import worker
 from schemas.errors import GenreError, NotReady
@@ -34,7 +35,9 @@ cli.command()(profile)
 cli.command()(tail)
 cli.command()(genres)
 cli.add_typer(data.cli, name="data")
+cli.command()(train)
 cli.add_typer(topics.cli, name="topics")
+cli.add_typer(adapters.cli, name="adapters")
 cli.add_typer(dlq.cli, name="dlq")
 cli.add_typer(events.cli, name="events")
 

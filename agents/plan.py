@@ -16,7 +16,6 @@ from genre_models.planner import PlannedArm, Steering, Wish, prompt_card
 from genre_models.planner import plan as planned
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import digest
-from genre_models.taxonomy import Taxonomy
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
 from schemas.errors import Rejected
@@ -36,7 +35,6 @@ class Planner:
 
     ledger: Ledger
     profiles: Profiles
-    taxonomy: Taxonomy
     registry: Registry
     exploration: bool = True
 
@@ -83,7 +81,8 @@ class Planner:
 
     def _arms(self, request: ClassifiedRequest, row: UserRow) -> tuple[ArmTask, ...]:
         wanted = request.request
-        families = {genre: self.taxonomy.family_of(genre) for genre in self.taxonomy.genres}
+        taxonomy, tenant = self.registry.taxonomy(request.tenant), request.tenant
+        families = {genre: taxonomy.family_of(genre) for genre in taxonomy.genres}
         chosen = planned(
             Wish(
                 classified=[(each.genre, each.probability) for each in request.genres],
@@ -94,7 +93,7 @@ class Planner:
                 context=wanted.context,
             ),
             families,
-            {genre: self.registry.of_genre(genre) for genre in families},
+            {genre: self.registry.of_genre(genre, tenant) for genre in families},
             self.profiles.posterior(row, request.tenant),
             wanted.candidates,
             seed_of(request),

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from agents.ledger import Ledger
+from agents.registry import Registry
 from genre_models.preferences.posterior import Posterior, Prior
 from genre_models.preferences.profile import Profile, Taste, profile
 from genre_models.preferences.row import UserRow
-from genre_models.taxonomy import Taxonomy
 from schemas.fields import user_key
 from schemas.preferences import Leaning, PreferenceProfile
 from streams.delivery import Output
@@ -25,7 +25,7 @@ class Profiles:
     """Remembers whose row has changed and publishes their profiles once a second."""
 
     ledger: Ledger
-    taxonomy: Taxonomy
+    registry: Registry
     prior: Callable[[str | None], Prior]
     _changed: dict[str, tuple[str, str | None]] = field(default_factory=dict)
 
@@ -66,7 +66,8 @@ class Profiles:
 
     def read(self, row: UserRow, tenant: str | None) -> Profile:
         """The clear tastes of the owner of a row."""
-        genres = {genre: self.taxonomy.family_of(genre) for genre in self.taxonomy.genres}
+        taxonomy = self.registry.taxonomy(tenant)
+        genres = {genre: taxonomy.family_of(genre) for genre in taxonomy.genres}
         return profile(self.posterior(row, tenant), genres, row.reactions)
 
 

@@ -14,7 +14,6 @@ from agents.profiles import Profiles
 from agents.rank import Ranker
 from agents.registry import Registry
 from genre_models.preferences.signals import digest
-from genre_models.taxonomy import Taxonomy
 from streams.app import RoleApp
 from streams.follower import Follower
 from streams.kafka import cluster_id
@@ -24,7 +23,7 @@ from streams.topics import BY_NAME
 
 def attach(app: RoleApp) -> None:
     """Declare the tables and bind the agents and timers."""
-    settings, taxonomy, registry = app.genre_settings, Taxonomy.load(), Registry()
+    settings, registry = app.genre_settings, Registry()
     users, decisions = (table(app, name, settings.partitions) for name in ("preferences", "decisions"))
     populations = Populations(users=users, partition_of=lambda key: _partition(app, key), owned=lambda: _owned(app))
     ledger = Ledger(
@@ -34,15 +33,20 @@ def attach(app: RoleApp) -> None:
         flush=app.flush,
         exchange=populations.exchange,
     )
-    profiles = Profiles(ledger=ledger, taxonomy=taxonomy, prior=populations.prior)
+    profiles = Profiles(ledger=ledger, registry=registry, prior=populations.prior)
     deadlines = Deadlines(ledger=ledger, owns=lambda key: _owns(app, key))
-    planner = Planner(
-        ledger=ledger, profiles=profiles, taxonomy=taxonomy, registry=registry, exploration=settings.exploration
-    )
+    planner = Planner(ledger=ledger, profiles=profiles, registry=registry, exploration=settings.exploration)
     plan.attach(app, planner)
     rank.attach(app, Ranker(ledger=ledger, profiles=profiles, exploration=settings.exploration))
-    learn.attach(app, Learner(ledger=ledger, profiles=profiles, taxonomy=taxonomy, opt_in=settings.learning_opt_in))
-    rights.attach(app, ledger, profiles, taxonomy)
+    learner = Learner(
+        ledger=ledger,
+        profiles=profiles,
+        registry=registry,
+        opt_in=settings.learning_opt_in,
+        trains_from=settings.trains_from,
+    )
+    learn.attach(app, learner)
+    rights.attach(app, ledger, profiles, registry)
 
     async def know_the_cluster() -> None:
         ledger.incarnation = digest(settings.incarnation or f"{await cluster_id(settings)}/{settings.prefix}")

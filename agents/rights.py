@@ -8,6 +8,7 @@ from functools import partial
 
 from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
+from agents.registry import Registry
 from genre_models.preferences.rights import erased, with_consent, with_exploration
 from genre_models.taxonomy import Taxonomy
 from schemas.users import UserCommand
@@ -16,7 +17,7 @@ from streams.delivery import Delivery, Outputs, Tombstone
 
 
 async def rights(
-    commands: AsyncIterator[Delivery[UserCommand]], ledger: Ledger, profiles: Profiles, taxonomy: Taxonomy
+    commands: AsyncIterator[Delivery[UserCommand]], ledger: Ledger, profiles: Profiles, registry: Registry
 ) -> Outputs:
     """Obey every command; repeating one changes nothing."""
     async for delivery in commands:
@@ -24,7 +25,7 @@ async def rights(
             obey(ledger, delivery)
             if command.kind == "erase":
                 profiles.forget(key_of(command))
-                for tombstone in traces(key_of(command), taxonomy):
+                for tombstone in traces(key_of(command), registry.taxonomy(command.tenant)):
                     yield delivery.output(tombstone)
             else:
                 profiles.note(command.user_id, command.tenant)
@@ -54,6 +55,6 @@ def traces(key: str, taxonomy: Taxonomy) -> Iterator[Tombstone]:
         yield Tombstone(topic="corrections", key=f"{key}/{genre}")
 
 
-def attach(app: RoleApp, ledger: Ledger, profiles: Profiles, taxonomy: Taxonomy) -> None:
+def attach(app: RoleApp, ledger: Ledger, profiles: Profiles, registry: Registry) -> None:
     """Bind the agent to `users`."""
-    bind(app, "users", partial(rights, ledger=ledger, profiles=profiles, taxonomy=taxonomy), name="rights")
+    bind(app, "users", partial(rights, ledger=ledger, profiles=profiles, registry=registry), name="rights")

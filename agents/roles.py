@@ -11,7 +11,7 @@ from streams.settings import Settings, wait_passively
 def build(role: str, settings: Settings) -> RoleApp:
     """The app of a role with its models loaded."""
     share_cores()
-    return {"classify": _classify, "recommend": _recommend, "generate": _generate}[role](settings)
+    return {"classify": _classify, "recommend": _recommend, "generate": _generate, "train": _train}[role](settings)
 
 
 def share_cores() -> None:
@@ -50,6 +50,15 @@ def _generate(settings: Settings) -> RoleApp:
     base = BaseSpec.load(settings.models / "base")
     store = AdapterStore(settings.adapters, base)
     add_starters(store)
-    generate.attach(app, load_writer(settings, base, store))
-    generate.announce(app, store)
+    writer = load_writer(settings, base, store)
+    generate.attach(app, writer)
+    generate.announce(app, store, writer.library.registry)
+    return app
+
+
+def _train(settings: Settings) -> RoleApp:
+    from agents import train
+
+    app = RoleApp("train", settings)
+    train.attach(app)
     return app

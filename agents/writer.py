@@ -15,9 +15,12 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.classifiers import Classifiers
 from agents.engine_thread import EngineThread, Events
-from agents.judge import load_classifier
+from agents.judge import load_classifiers
 from agents.ledger import key_of
+from agents.library import Library
+from agents.registry import Registry
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classifier import Classifier
 from genre_models.encoder import Encoder, SentenceEncoder
@@ -25,7 +28,7 @@ from genre_models.engine import Finished, Generation, Piece, chat_prompt
 from genre_models.preferences.styles import STYLES
 from genre_models.projection import project
 from genre_models.safety import SafetyGate
-from genre_models.taxonomy import Taxonomy
+from schemas.adapters import AdapterEvent
 from schemas.candidates import Candidate, CandidateSet
 from schemas.generations import ArmTask, GenerationTask
 from schemas.parts import Failure, Usage, Verdict
@@ -44,18 +47,21 @@ class TextJudge:
     """Says of every text how much it reads like its genre, where it lies, and whether it may be shown."""
 
     encoder: Encoder
-    classifier: Classifier
+    classifiers: Classifiers
     gate: SafetyGate
 
     def candidates(self, task: GenerationTask, ends: dict[int, Finished]) -> tuple[Candidate, ...]:
         """One candidate an arm, in the arms' order."""
         embeddings = self.encoder.encode([ends[arm.index].text for arm in task.arms])
+        classifier = self.classifiers.of(task.tenant)
         return tuple(
-            self._candidate(arm, ends[arm.index], embedding)
+            self._candidate(arm, ends[arm.index], embedding, classifier)
             for arm, embedding in zip(task.arms, embeddings, strict=True)
         )
 
-    def _candidate(self, arm: ArmTask, end: Finished, embedding: NDArray[np.float32]) -> Candidate:
+    def _candidate(
+        self, arm: ArmTask, end: Finished, embedding: NDArray[np.float32], classifier: Classifier
+    ) -> Candidate:
         verdict = self.gate.check_text(end.text, arm.genre)
         return Candidate(
             index=arm.index,
@@ -64,7 +70,7 @@ class TextJudge:
             logprob=min(end.logprob, 0.0),
             tokens=end.tokens_out,
             projection=tuple(float(value) for value in project(embedding)),
-            text_probability=self.classifier.text_probability(embedding, arm.genre) if arm.genre else 0.0,
+            text_probability=classifier.text_probability(embedding, arm.genre) if arm.genre else 0.0,
             verdict=Verdict(allowed=verdict.allowed, code=verdict.code, reason=verdict.reason),
             failure=Failure(code=end.code, message=end.message or "") if end.code else None,
         )
@@ -76,10 +82,10 @@ class EngineWriter:
     `limit` is the number of rows that may be in the engine or wait for it; beyond it, tasks stay in Kafka.
     """
 
-    def __init__(self, engine: EngineThread, judge: TextJudge, taxonomy: Taxonomy, *, limit: int, base: str) -> None:
+    def __init__(self, engine: EngineThread, judge: TextJudge, library: Library, *, limit: int, base: str) -> None:
         self._engine = engine
         self._judge = judge
-        self._taxonomy = taxonomy
+        self.library = library
         self._limit = limit
         self._base = base
         self._rows = 0
@@ -108,12 +114,18 @@ class EngineWriter:
             if writing == identity:
                 self._engine.cancel(rows)
 
+    def follow(self, key: str, event: AdapterEvent | None) -> None:
+        """Take a record of the registry: the classifier learns its genre, the library fetches its files."""
+        self._judge.classifiers.apply(key, event)
+        self.library.fetch_soon(event)
+
     async def write(self, task: GenerationTask) -> AsyncIterator[Progress | CandidateSet]:
         """Pieces for tasks that stream, then the one CandidateSet: texts, or why there are none."""
         begun = time.monotonic()
         identity = f"{key_of(task)}/{task.request_id}"
         # A request may be written twice at the same time: asked again, or delivered again.
         number = next(self._tasks)
+        await self.library.present(adapters_of(task), task.deadline)
         rows = [self._row(task, arm, f"{number}/{identity}") for arm in task.arms]
         self._writing[number] = (identity, tuple(row.id for row in rows))
         ends: dict[int, Finished] = {}
@@ -186,7 +198,7 @@ class EngineWriter:
         )
 
     def _row(self, task: GenerationTask, arm: ArmTask, prefix: str) -> Generation:
-        genre = self._taxonomy.genres.get(arm.genre) if arm.genre else None
+        genre = self.library.registry.taxonomy(task.tenant).genres.get(arm.genre) if arm.genre else None
         style = STYLES[arm.style].line if arm.style and arm.style in STYLES else ""
         return Generation(
             id=f"{prefix}/{arm.index}",
@@ -217,6 +229,13 @@ class _Stopped(Exception):
         self.failure = Failure(code=code, message=message)
 
 
+def adapters_of(task: GenerationTask) -> frozenset[str]:
+    """Names of every adapter that a task needs."""
+    return frozenset(
+        name for arm in task.arms for name in (arm.adapter, *(part.adapter for part in arm.blend)) if name is not None
+    )
+
+
 def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Progress:
     return Progress(
         kind="piece",
@@ -233,8 +252,9 @@ def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> Engi
     """The writer with the real models; takes about three seconds. Raises ModelError when they are not prepared."""
     from genre_models.engine.transformers_engine import TransformersEngine
 
-    taxonomy = Taxonomy.load()
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
     engine = TransformersEngine(settings.models / "base", store, threads=settings.model_threads, rows=settings.rows)
-    judge = TextJudge(encoder=encoder, classifier=load_classifier(settings, taxonomy, encoder), gate=SafetyGate())
-    return EngineWriter(EngineThread(engine), judge, taxonomy, limit=settings.rows, base=base.fingerprint[:12])
+    library = Library(Registry(), store, settings.library_list)
+    classifiers = load_classifiers(settings, encoder, library.registry)
+    judge = TextJudge(encoder=encoder, classifiers=classifiers, gate=SafetyGate())
+    return EngineWriter(EngineThread(engine), judge, library, limit=settings.rows, base=base.fingerprint[:12])

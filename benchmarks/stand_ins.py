@@ -17,16 +17,19 @@ import numpy.typing as npt
 import typer
 
 from agents import classify, generate
+from agents.classifiers import Classifiers
 from agents.commands.worker import Role, run
 from agents.engine_thread import EngineThread
 from agents.judge import Judge
+from agents.library import Library
+from agents.registry import Registry
 from agents.roles import build, share_cores
 from agents.writer import EngineWriter, TextJudge
+from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classifier import Classifier
 from genre_models.engine import Finished, Generation, Piece
 from genre_models.language import LanguageIdentifier
 from genre_models.safety import SafetyGate
-from genre_models.taxonomy import Taxonomy
 from streams.app import RoleApp
 from streams.settings import Settings
 
@@ -91,17 +94,20 @@ def instant(role: str, settings: Settings) -> RoleApp:
     app = RoleApp(role, settings)
     if os.environ.get("GENRE_STAND_IN_ENCODER") == "real" and role == "classify":
         return build(role, settings)
-    taxonomy, encoder, gate = Taxonomy.load(), InstantEncoder(), SafetyGate()
-    classifier = Classifier.fit(taxonomy, encoder)
+    encoder, gate, registry = InstantEncoder(), SafetyGate(), Registry()
+    classifiers = Classifiers(
+        registry,
+        Classifier.fit(registry.taxonomy(), encoder),
+        lambda taxonomy, known: Classifier.fit(taxonomy, encoder, known),
+    )
     if role == "classify":
-        judge = Judge(
-            taxonomy=taxonomy, encoder=encoder, classifier=classifier, languages=LanguageIdentifier(), gate=gate
-        )
+        judge = Judge(encoder=encoder, classifiers=classifiers, languages=LanguageIdentifier(), gate=gate)
         classify.attach(app, judge)
         return app
-    texts = TextJudge(encoder=encoder, classifier=classifier, gate=gate)
+    texts = TextJudge(encoder=encoder, classifiers=classifiers, gate=gate)
+    library = Library(registry, AdapterStore(settings.adapters, BaseSpec.load(settings.models / "base")))
     engine = InstantEngine(pause=float(os.environ.get("GENRE_STAND_IN_PAUSE", "0")))
-    generate.attach(app, EngineWriter(EngineThread(engine), texts, taxonomy, limit=settings.rows, base="stand-in"))
+    generate.attach(app, EngineWriter(EngineThread(engine), texts, library, limit=settings.rows, base="stand-in"))
     return app
 
 

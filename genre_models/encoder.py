@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -38,6 +39,7 @@ class SentenceEncoder:
         self._model = model
         self._tokenizer = tokenizer
         self._threads = threads
+        self._lock = Lock()  # the tokenizer keeps its settings in itself and refuses a second thread
 
     @classmethod
     def load(cls, folder: Path, *, threads: int | None = None) -> SentenceEncoder:
@@ -59,7 +61,7 @@ class SentenceEncoder:
         """Unit rows [n, 384]; only the first 256 tokens of a text count. Batches hold texts of like length."""
         rows = np.zeros((len(texts), DIMENSION), np.float32)
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        with _threads(self._threads):
+        with self._lock, _threads(self._threads):
             for start in range(0, len(order), _BATCH):
                 batch = order[start : start + _BATCH]
                 rows[batch] = self._encode([texts[index] for index in batch])

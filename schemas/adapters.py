@@ -7,9 +7,10 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.fields import AdapterName, Genre, Line, Moment, Prompt, Word
+from schemas.fields import AdapterName, Count, Genre, Line, Moment, Prompt, Tenant, Word
 
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="sha256, hex.")]
+Sample = Annotated[str, Meta(min_length=1, max_length=4000, description="One example text.")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +40,12 @@ class AdapterEvent:
     metrics: Annotated[dict[Word, float], Meta(max_length=64, description="Measured before publication, by name.")] = (
         field(default_factory=dict)
     )
+    tenant: Annotated[Tenant | None, Meta(description="Whose requests may use it; absent: everybody's.")] = None
     description: Line = ""
+    instruction: Annotated[Line, Meta(description="How a model is told to write the genre; training used it.")] = ""
     requests: Annotated[tuple[Prompt, ...], Meta(max_length=256, description="Example requests.")] = ()
+    texts: Annotated[tuple[Sample, ...], Meta(max_length=64, description="Example texts; none of a user's.")] = ()
     licence: Line = ""
+    erased: Annotated[Count, Meta(description="Users who were erased since, and whose texts it was trained on.")] = 0
     reason: Annotated[Line | None, Meta(description="`withdrawn`: why.")] = None
     time: Moment

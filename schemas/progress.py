@@ -7,14 +7,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.fields import Count, Genre, Index, RequestId, Tenant, UserId
+from schemas.fields import AdapterName, Code, Count, Genre, Id, Index, Line, RequestId, Tenant, UserId
+
+State = Literal["waiting", "preparing", "training", "checking", "published", "rejected", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
     """Kind `piece`: the next piece of one candidate (`request_id`, `user_id`, `index`, `sequence`, `text`).
 
-    Kind `training`: how far a training is (`genre`, `step`, `steps`, `loss`, `tokens_per_second`).
+    Kind `training`: how far a training is (`genre`, `job`, `state`, `step`, `steps`, ...). The last one of a job is
+    `published` (`adapter`), `rejected` (`code` and `message` say why) or `failed` (the same; it can be tried again).
     """
 
     kind: Literal["piece", "training"]
@@ -27,9 +30,15 @@ class Progress:
     genre: Genre | None = None
     step: Count | None = None
     steps: Count | None = None
-    loss: float | None = None
+    job: Annotated[Id | None, Meta(description="The training's name, from its event or derived.")] = None
+    state: State | None = None
+    loss: Annotated[float | None, Meta(description="Of the latest batches, nats a token.")] = None
     held_out_perplexity: float | None = None
     tokens_per_second: float | None = None
+    seconds_left: Annotated[float | None, Meta(description="Estimated, until the checks begin.")] = None
+    adapter: AdapterName | None = None
+    code: Code | None = None
+    message: Line | None = None
 
     def __post_init__(self) -> None:
         needed = ("request_id", "user_id", "index", "text") if self.kind == "piece" else ("genre", "step", "steps")

@@ -55,6 +55,12 @@ class Settings:
     """Converted base model and sentence encoder."""
     adapters: Path = field(default_factory=lambda: _cache("adapters"))
     """Content-addressed adapter store."""
+    library: str = ""
+    """Comma-separated fsspec URLs that adapters may be fetched from; `train` publishes to the first. Empty: none."""
+    corpora: Path = field(default_factory=lambda: _cache("sent"))
+    """What the train role keeps: texts that were sent, its jobs, and which users' texts are in which adapter."""
+    train_from: str = ""
+    """Comma-separated tenants whose accepted and edited texts are trained on; `_` is the default tenant."""
     state: Path = field(default_factory=lambda: _cache("state"))
     """Local state of the workers (tables)."""
     store: str = "rocksdb://"
@@ -109,7 +115,16 @@ class Settings:
     @property
     def reply_prefix_list(self) -> tuple[str, ...]:
         """The prefixes that a reply topic may have."""
-        return tuple(prefix.strip() for prefix in self.reply_prefixes.split(",") if prefix.strip())
+        return _listed(self.reply_prefixes)
+
+    @property
+    def library_list(self) -> tuple[str, ...]:
+        """The places that adapters may be fetched from."""
+        return _listed(self.library)
+
+    def trains_from(self, tenant: str | None) -> bool:
+        """Whether a tenant has opted in to training on what its users accept."""
+        return (tenant or "_") in _listed(self.train_from)
 
     def topic(self, name: str) -> str:
         """The full name of a topic, consumer group or application: prefix and name."""
@@ -119,6 +134,10 @@ class Settings:
     def embedded(self) -> bool:
         """Whether the broker is one run of the embedded one."""
         return bool(self.incarnation)
+
+
+def _listed(value: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip())
 
 
 def _variable(name: str) -> str:

@@ -18,8 +18,18 @@ ROLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "classify": (("requests", "adapters", "corrections"), ("classified",)),
     "recommend": (
         ("classified", "candidates", "feedback", "users", "adapters", "population"),
-        ("generations", "candidates", "recommendations", "decisions", "preferences", "population", "corrections"),
+        (
+            "generations",
+            "candidates",
+            "recommendations",
+            "decisions",
+            "preferences",
+            "population",
+            "corrections",
+            "training",
+        ),
     ),
+    "train": (("training", "users", "adapters"), ("progress", "adapters")),
     "generate": (("generations", "adapters", "cancellations"), ("candidates", "progress", "adapters")),
 }
 

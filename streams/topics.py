@@ -108,6 +108,7 @@ TOPICS: tuple[Topic, ...] = (
         key=lambda event: event.request_id or event.genre,
         identity=lambda event: (
             f"{event.user_id}/{event.request_id}/{event.genre}/{event.index}/{event.sequence}/{event.step}"
+            f"/{event.job}/{event.state}"
         ),
         retention_days=0.125,
     ),
@@ -171,7 +172,8 @@ TOPICS: tuple[Topic, ...] = (
         event=TrainingEvent,
         key=lambda event: event.genre,
         identity=lambda event: (
-            f"{event.genre}/{event.kind}/{event.document}/{sha256((event.text or '').encode()).hexdigest()}"
+            f"{event.tenant or ''}/{event.genre}/{event.kind}/{event.job or event.document}"
+            f"/{sha256((event.text or '').encode()).hexdigest()}"
         ),
         written_by_clients=True,
     ),
@@ -180,7 +182,7 @@ TOPICS: tuple[Topic, ...] = (
         kind="adapter",
         event=AdapterEvent,
         key=lambda event: event.name,
-        identity=lambda event: f"{event.name}/{event.kind}",
+        identity=lambda event: f"{event.name}/{event.kind}/{event.time}/{event.erased}",
         cleanup="compact",
     ),
 )

@@ -22,6 +22,7 @@ class Role(StrEnum):
     classify = "classify"
     recommend = "recommend"
     generate = "generate"
+    train = "train"
 
 
 def worker(role: Annotated[Role, typer.Argument(help="Which role to run; start more of a role to scale it.")]) -> None:

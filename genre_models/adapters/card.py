@@ -23,8 +23,21 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a classifier and a prompt need to know of a genre that did not come with GENRE; no text is a user's."""
+
+    description: str
+    instruction: str
+    requests: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterCard:
-    """The contents of `genre.json`; `base` is the fingerprint of the model that the adapter was trained on."""
+    """The contents of `genre.json`; `base` is the fingerprint of the model that the adapter was trained on.
+
+    `tenant` is whose requests may use it, None: everybody's.
+    """
 
     genre: GenreId
     family: GenreId
@@ -32,6 +45,8 @@ class AdapterCard:
     lineage: Lineage
     metrics: dict[str, float]
     licence: str
+    tenant: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,63}$")] | None = None
+    about: About | None = None
 
 
 def read_card(data: bytes) -> AdapterCard:

@@ -24,11 +24,12 @@ class Example:
 def make_examples(tokenizer: Any, instruction: str, texts: Sequence[Text], seed: int) -> list[Example]:
     """One example a text, in the very prompt that the engine builds."""
     pairs = zip(texts, write_requests(texts, seed), strict=True)
-    made = (_example(tokenizer, instruction, request, text.text) for text, request in pairs)
+    made = (make_example(tokenizer, instruction, request, text.text) for text, request in pairs)
     return [example for example in made if len(example.ids) <= MOST_TOKENS]
 
 
-def _example(tokenizer: Any, instruction: str, request: str, text: str) -> Example:
+def make_example(tokenizer: Any, instruction: str, request: str, text: str) -> Example:
+    """A text as the answer to a request."""
     prompt, _ = encode(tokenizer, chat_prompt(instruction=instruction, request=request), MOST_TOKENS)
     answer = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
     return Example((*prompt, *answer, tokenizer.eos_token_id), len(prompt))

@@ -13,14 +13,25 @@ import msgspec
 import torch
 from safetensors.torch import save_file
 
-from genre_models.adapters import AdapterCard, AdapterName, BaseSpec, Lineage, read_adapter
+from genre_models.adapters import About, AdapterCard, AdapterName, BaseSpec, Lineage, read_adapter
 from genre_models.adapters.files import CARD, CONFIG, TENSORS
 from genre_models.corpora import Corpus
 from genre_models.training.recipe import Recipe
 from genre_models.training.trainer import Trained
 
 
-def publish(folder: Path, corpus: Corpus, family: str, trained: Trained, recipe: Recipe, base: BaseSpec) -> AdapterName:
+def publish(
+    folder: Path,
+    corpus: Corpus,
+    family: str,
+    trained: Trained,
+    recipe: Recipe,
+    base: BaseSpec,
+    *,
+    parent: str | None = None,
+    tenant: str | None = None,
+    about: About | None = None,
+) -> AdapterName:
     """Write the adapter to `folder`, in fp16, and verify it. Raises ModelError when it would be refused."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -32,9 +43,11 @@ def publish(folder: Path, corpus: Corpus, family: str, trained: Trained, recipe:
         genre=corpus.genre,
         family=family,
         base=base.fingerprint,
-        lineage=Lineage(data=corpus.digest, recipe=asdict(recipe)),
+        lineage=Lineage(data=corpus.digest, recipe=asdict(recipe), parent=parent),
         metrics=_metrics(corpus, trained),
         licence=f"weights Apache-2.0; training texts {corpus.licence}: {corpus.training[0].source}",
+        tenant=tenant,
+        about=about,
     )
     (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     return read_adapter(folder, base).name

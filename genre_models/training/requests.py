@@ -36,7 +36,12 @@ def write_requests(texts: Sequence[Text], seed: int) -> list[str]:
 
 def _request(text: Text, topic: str, chance: random.Random) -> str:
     template = chance.choice(TOPICAL if topic and chance.random() >= WITHOUT_TOPIC else OPEN)
-    return template.format(genre=NOUNS.get(text.genre, text.genre.replace("_", " ")), topic=topic)
+    return template.format(genre=noun_of(text.genre), topic=topic)
+
+
+def noun_of(genre: str) -> str:
+    """What people call one text of a genre."""
+    return NOUNS.get(genre, genre.replace("_", " "))
 
 
 def _topics(texts: Sequence[Text], chance: random.Random) -> list[str]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from torch.nn import functional
 
 from genre_models.adapters.sites import LINEARS
@@ -37,6 +37,7 @@ class TopHalf:
             target_modules=list(LINEARS),
             layers_to_transform=list(range(self.cut, layers)),
         )
+        torch.manual_seed(recipe.seed)
         self.peft: Any = get_peft_model(model, self.config)
         self._decoder: Any = model.model
         self._head: Any = model.lm_head
@@ -46,14 +47,36 @@ class TopHalf:
         """Run the frozen layers."""
         return [self._lower(example) for example in examples]
 
+    def weights(self) -> dict[str, torch.Tensor]:
+        """A copy of the adapter by peft's names."""
+        return {name: weight.detach().clone() for name, weight in get_peft_model_state_dict(self.peft).items()}
+
+    def load(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Put an adapter of the same sites and rank in place of the present one."""
+        set_peft_model_state_dict(self.peft, dict(weights))
+
     def losses(self, batch: Sequence[Lowered]) -> torch.Tensor:
         """Negative log-likelihood in nats of every target token of the batch, [tokens]."""
+        targets = [item.targets[item.start - 1 :] for item in batch]
+        return functional.cross_entropy(self.scores(batch), torch.cat(targets), reduction="none")
+
+    @torch.no_grad()
+    def loss(self, checked: Sequence[Lowered], batch: int) -> float:
+        """Mean over all target tokens, in nats."""
+        order = sorted(range(len(checked)), key=lambda index: len(checked[index].targets))
+        parts = [
+            self.losses([checked[index] for index in order[at : at + batch]]) for at in range(0, len(order), batch)
+        ]
+        return float(torch.cat(parts).mean())
+
+    def scores(self, batch: Sequence[Lowered]) -> torch.Tensor:
+        """Logits before every target token of the batch, [tokens, vocabulary]."""
         width = max(len(item.hidden) for item in batch)
         hidden = torch.stack([functional.pad(item.hidden, (0, 0, 0, width - len(item.hidden))) for item in batch])
         hidden = self._decoder.norm(self._run(hidden, self.cut, None))
         answers = [hidden[row, item.start - 1 : len(item.hidden)] for row, item in enumerate(batch)]
-        targets = [item.targets[item.start - 1 :] for item in batch]
-        return functional.cross_entropy(self._head(torch.cat(answers)).float(), torch.cat(targets), reduction="none")
+        logits: torch.Tensor = self._head(torch.cat(answers)).float()
+        return logits
 
     def _lower(self, example: Example) -> Lowered:
         ids = torch.tensor(example.ids)

@@ -6,12 +6,11 @@ import logging
 import math
 import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
-from peft import get_peft_model_state_dict
 
 from genre_models.training.examples import Example, batches
 from genre_models.training.recipe import Recipe
@@ -24,7 +23,10 @@ CHECKS_AN_EPOCH = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trained:
-    """The best weights by held-out loss: tensors by peft's names, losses in nats a token."""
+    """The best weights by held-out loss: tensors by peft's names, losses in nats a token.
+
+    `curve` holds (epochs, held-out loss) of every check.
+    """
 
     tensors: dict[str, torch.Tensor]
     base_loss: float
@@ -32,28 +34,59 @@ class Trained:
     epochs: float
     target_tokens: int
     seconds: float
+    curve: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """How far a training is: updates made, the mean loss of the latest, the held-out loss that was measured last."""
+
+    step: int
+    steps: int
+    loss: float
+    held_out: float
+    tokens_per_second: float
+    seconds_left: float
 
 
 def train(model: Any, training: Sequence[Example], held_out: Sequence[Example], recipe: Recipe) -> Trained:
     """Train one adapter on `model`, which is changed: load it anew for the next. Same texts, recipe and machine: same
     weights."""
-    torch.manual_seed(recipe.seed)
-    began = time.monotonic()
     half = TopHalf(model, recipe)
     checked = half.lower(held_out)
     with _precision(recipe):
         lowered = half.lower(training)
-    log.info("%d texts below the cut after %.0f s", len(lowered), time.monotonic() - began)
-    base_loss = loss = _held_out_loss(half, checked, recipe.batch)  # B starts at zero: this is the base model
-    best, epochs = _weights(half), 0.0
-    steps = math.ceil(len(lowered) / recipe.batch)  # an epoch
-    for step in _updates(half, lowered, recipe):
+    return fit(half, lowered, checked, recipe)
+
+
+def fit(
+    half: TopHalf,
+    training: Sequence[Lowered],
+    held_out: Sequence[Lowered],
+    recipe: Recipe,
+    *,
+    start: Mapping[str, torch.Tensor] | None = None,
+    told: Callable[[Check], None] | None = None,
+) -> Trained:
+    """Train the fresh adapter of `half`, or go on from `start`. `told` hears of every update."""
+    began = time.monotonic()
+    base_loss = loss = half.loss(held_out, recipe.batch)  # B starts at zero: this is the base model
+    if start is not None:
+        half.load(start)
+        loss = half.loss(held_out, recipe.batch)
+    best, epochs, curve = half.weights(), 0.0, [(0.0, loss)]
+    steps = math.ceil(len(training) / recipe.batch)  # an epoch
+    pace = _Pace(steps * recipe.epochs)
+    for step, latest, tokens in _updates(half, training, recipe):
+        if told is not None:
+            told(pace.check(step, latest, tokens, curve[-1][1]))
         if step % math.ceil(steps / CHECKS_AN_EPOCH) and step % steps:
             continue
-        now = _held_out_loss(half, checked, recipe.batch)
+        now = half.loss(held_out, recipe.batch)
+        curve.append((step / steps, now))
         log.info("epoch %.1f: held-out %.3f, base %.3f, %.0f s", step / steps, now, base_loss, time.monotonic() - began)
         if now < loss:
-            loss, best, epochs = now, _weights(half), step / steps
+            loss, best, epochs = now, half.weights(), step / steps
         elif step / steps - epochs >= 1:
             break
     return Trained(
@@ -61,26 +94,51 @@ def train(model: Any, training: Sequence[Example], held_out: Sequence[Example], 
         base_loss=base_loss,
         loss=loss,
         epochs=epochs,
-        target_tokens=sum(len(item.targets) - item.start + 1 for item in lowered),
+        target_tokens=sum(len(item.targets) - item.start + 1 for item in training),
         seconds=time.monotonic() - began,
+        curve=tuple(curve),
     )
 
 
-def _updates(half: TopHalf, lowered: Sequence[Lowered], recipe: Recipe) -> Iterator[int]:
-    """Make one update after the other; yields how many have been made."""
+class _Pace:
+    """Speed and remaining time of a training, from what it has done so far."""
+
+    def __init__(self, steps: int) -> None:
+        self._steps = steps
+        self._began = time.monotonic()
+        self._tokens = 0
+        self._loss: float | None = None
+
+    def check(self, step: int, loss: float, tokens: int, held_out: float) -> Check:
+        self._tokens += tokens
+        self._loss = loss if self._loss is None else 0.9 * self._loss + 0.1 * loss
+        spent = max(time.monotonic() - self._began, 1e-6)
+        return Check(
+            step=step,
+            steps=self._steps,
+            loss=self._loss,
+            held_out=held_out,
+            tokens_per_second=self._tokens / spent,
+            seconds_left=spent / step * (self._steps - step),
+        )
+
+
+def _updates(half: TopHalf, lowered: Sequence[Lowered], recipe: Recipe) -> Iterator[tuple[int, float, int]]:
+    """Make one update after the other; yields how many have been made, the batch's loss and its target tokens."""
     weights = [weight for weight in half.peft.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=0.0)
     total = recipe.epochs * math.ceil(len(lowered) / recipe.batch)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, total, recipe.warm_up))
     for step, batch in enumerate(_shuffled(lowered, recipe), 1):
         with _precision(recipe):
-            loss = half.losses(batch).mean()
+            losses = half.losses(batch)
+            loss = losses.mean()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, recipe.clip)
         optimiser.step()
         schedule.step()
         optimiser.zero_grad()
-        yield step
+        yield step, float(loss.detach()), len(losses)
 
 
 def _precision(recipe: Recipe) -> torch.autocast:
@@ -101,15 +159,3 @@ def _shuffled(lowered: Sequence[Lowered], recipe: Recipe) -> Iterator[list[Lower
         buckets = list(batches(order, lengths, recipe.batch))
         chance.shuffle(buckets)
         yield from ([lowered[index] for index in bucket] for bucket in buckets)
-
-
-@torch.no_grad()
-def _held_out_loss(half: TopHalf, checked: Sequence[Lowered], batch: int) -> float:
-    """Mean over all target tokens, in nats."""
-    order = sorted(range(len(checked)), key=lambda index: len(checked[index].targets))
-    losses = [half.losses([checked[index] for index in order[at : at + batch]]) for at in range(0, len(order), batch)]
-    return float(torch.cat(losses).mean())
-
-
-def _weights(half: TopHalf) -> dict[str, torch.Tensor]:
-    return {name: weight.detach().clone() for name, weight in get_peft_model_state_dict(half.peft).items()}

@@ -14,7 +14,6 @@ from agents.profiles import Profiles
 from agents.rank import Ranker
 from agents.registry import Registry
 from genre_models.preferences.posterior import base_prior
-from genre_models.taxonomy import Taxonomy
 from schemas.candidates import Candidate, CandidateSet
 from schemas.classified import ClassifiedRequest
 from schemas.parts import GenreProbability
@@ -37,15 +36,15 @@ class Desk:
 
 def desk() -> Desk:
     """A new, empty one."""
-    taxonomy, registry = Taxonomy.load(), Registry()
+    registry = Registry()
     ledger = Ledger(users={}, decisions={}, incarnation=7)
-    profiles = Profiles(ledger=ledger, taxonomy=taxonomy, prior=lambda tenant: base_prior())
+    profiles = Profiles(ledger=ledger, registry=registry, prior=lambda tenant: base_prior())
     return Desk(
         ledger,
         profiles,
-        Planner(ledger=ledger, profiles=profiles, taxonomy=taxonomy, registry=registry),
+        Planner(ledger=ledger, profiles=profiles, registry=registry),
         Ranker(ledger=ledger, profiles=profiles),
-        Learner(ledger=ledger, profiles=profiles, taxonomy=taxonomy),
+        Learner(ledger=ledger, profiles=profiles, registry=registry),
         registry,
     )
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,13 @@ import pytest
 
 from agents.engine_thread import EngineThread
 from agents.generate import generate
+from agents.library import Library
+from agents.registry import Registry
 from agents.writer import EngineWriter, TextJudge
 from benchmarks.stand_ins import InstantEncoder, InstantEngine
+from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.engine import Engine, Finished, Generation, Piece
 from genre_models.safety import SafetyGate
-from genre_models.taxonomy import Taxonomy
 from schemas.candidates import CandidateSet
 from schemas.generations import ArmTask, GenerationTask
 from schemas.progress import Progress
@@ -22,8 +25,13 @@ from schemas.requests import Cancel
 from streams.delivery import Delivery
 from tests.agents.deliveries import delivered, events, stream
 
+BASE = BaseSpec(fingerprint="a" * 64, layers=2, hidden=48, intermediate=64, query=48, key_value=16)
 
-class EvenClassifier:
+
+class EvenClassifiers:
+    def of(self, tenant: str | None) -> EvenClassifiers:
+        return self
+
     def text_probability(self, embedding: object, genre: str) -> float:
         return 0.5
 
@@ -79,15 +87,16 @@ class HalfFailingEngine(InstantEngine):
 
 
 @pytest.fixture
-def start():  # type: ignore[no-untyped-def]
+def start(tmp_path: Path):  # type: ignore[no-untyped-def]
     threads: list[EngineThread] = []
 
     def writer(engine: Engine, limit: int = 8) -> EngineWriter:
         thread = EngineThread(engine)
         threads.append(thread)
-        classifier: Any = EvenClassifier()
-        judge = TextJudge(encoder=InstantEncoder(), classifier=classifier, gate=SafetyGate())
-        return EngineWriter(thread, judge, Taxonomy.load(), limit=limit, base="test")
+        classifiers: Any = EvenClassifiers()
+        judge = TextJudge(encoder=InstantEncoder(), classifiers=classifiers, gate=SafetyGate())
+        library = Library(Registry(), AdapterStore(tmp_path, BASE))
+        return EngineWriter(thread, judge, library, limit=limit, base="test")
 
     yield writer
     for thread in threads:

@@ -10,7 +10,6 @@ from agents.plan import plan
 from agents.rank import rank
 from agents.rights import rights
 from genre_models.preferences.row import UserRow
-from genre_models.taxonomy import Taxonomy
 from schemas.corrections import Correction
 from schemas.feedback import Feedback
 from schemas.generations import GenerationTask
@@ -130,12 +129,11 @@ async def test_history_teaches_without_a_decision(desk: Desk) -> None:
 async def test_who_refused_is_not_learned_from_and_who_erased_is_forgotten(desk: Desk) -> None:
     await shown(desk)
     await learned(desk, reaction())
-    taxonomy = Taxonomy.load()
     commands = [
         delivered(UserCommand(user_id="ada", kind="consent", allowed=False), 0),
         delivered(UserCommand(user_id="ada", kind="erase"), 1),
     ]
-    tombstones = await events(rights(stream(commands), desk.ledger, desk.profiles, taxonomy))
+    tombstones = await events(rights(stream(commands), desk.ledger, desk.profiles, desk.registry))
     assert Tombstone(topic="preferences", key="ada") in tombstones
     row = desk.ledger.user("ada")
     assert not row.sums.any()
@@ -163,7 +161,7 @@ async def test_histories_without_ids_are_each_their_own(desk: Desk) -> None:
 async def test_a_request_that_is_open_when_its_user_is_erased_is_still_answered_and_empty(desk: Desk) -> None:
     await events(plan(stream([delivered(classified("r1"))]), desk.planner))
     erase = delivered(UserCommand(user_id="ada", kind="erase"))
-    await events(rights(stream([erase]), desk.ledger, desk.profiles, Taxonomy.load()))
+    await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry))
     (answer,) = await events(rank(stream([delivered(written("r1"))]), desk.ranker))
     assert isinstance(answer, Recommendation)
     assert (answer.status, answer.code, answer.candidates) == ("error", "erased", ())

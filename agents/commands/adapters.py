@@ -1,0 +1,187 @@
+"""`genre adapters list|show|publish|withdraw|rollback`: the registry, read and written."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from rich.console import Console
+from rich.table import Column, Table
+
+from agents.commands.setup import print_json, settings
+from agents.registry import Registry, announcement
+from agents.workshop import own_store
+from genre_models.adapters import AdapterName
+from genre_models.adapters.depot import upload
+from genre_models.taxonomy import Taxonomy
+from schemas.adapters import AdapterEvent
+from schemas.errors import InvalidEvent, Rejected
+from streams.client import Client, read
+from streams.codecs import decode
+from streams.settings import Settings
+
+COLUMNS = ("name", "state", "family", "perplexity", "parent", "tenant", "erased", "since")
+
+cli = typer.Typer(help="Look at the registry of adapters and change it.", no_args_is_help=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
+Name = Annotated[str, typer.Argument(help="An adapter's name, <genre>@<12 hex digits>.")]
+Reason = Annotated[str, typer.Option(help="Why; it is kept in the registry.")]
+
+
+@cli.command("list")
+def list_(genre: Annotated[str | None, typer.Option(help="Only this genre.")] = None, json: Json = False) -> None:
+    """Every adapter that the registry knows; `erased` counts erased users whose texts a version still contains."""
+    events = [event for event in asyncio.run(_registry()).events() if genre in (None, event.genre)]
+    shown = Table(*(Column(name, overflow="fold", no_wrap=name == "name") for name in COLUMNS))
+    for event in events:
+        if json:
+            print_json(msgspec.to_builtins(event))
+        else:
+            shown.add_row(*_row(event))
+    if not json:
+        Console().print(shown if events else "no adapters")
+
+
+@cli.command()
+def show(name: Name, json: Json = False) -> None:
+    """All that is known of an adapter, and where its report lies on this machine."""
+    event = _known(asyncio.run(_registry()), name)
+    report = settings().adapters / "reports" / AdapterName.parse(name).digest / "report.html"
+    document = msgspec.to_builtins(event) | {"report": str(report) if report.exists() else None}
+    if json:
+        print_json(document)
+        return
+    shown = Table(show_header=False)
+    for key, value in document.items():
+        shown.add_row(key, str(value)[:600].replace("[", r"\["))
+    Console().print(shown)
+
+
+@cli.command()
+def publish(
+    adapter: Annotated[str, typer.Argument(help="A folder with an adapter, or a name that was published before.")],
+    json: Json = False,
+) -> None:
+    """Verify an adapter, put it into this machine's store and publish it; or publish a withdrawn one again."""
+    _report(asyncio.run(_publish(adapter)), json)
+
+
+@cli.command()
+def withdraw(name: Name, reason: Reason = "withdrawn by hand", json: Json = False) -> None:
+    """No new request uses the adapter; those that are being written still do."""
+
+    async def do() -> AdapterEvent:
+        event = _known(await _registry(), name)
+        return await _send(_withdrawn(event, reason))
+
+    _report(asyncio.run(do()), json)
+
+
+@cli.command()
+def rollback(
+    genre: Annotated[str, typer.Argument(help="The genre whose newest version goes.")],
+    reason: Reason = "rolled back",
+    json: Json = False,
+) -> None:
+    """Withdraw the newest version of a genre and make sure that the one before it is published."""
+
+    async def do() -> list[AdapterEvent]:
+        newest, before = _two(await _registry(), genre)
+        again = [before] if before.kind == "published" else [await _send(_published(before))]
+        return [await _send(_withdrawn(newest, reason)), *again]
+
+    for event in asyncio.run(do()):
+        _report(event, json)
+
+
+async def _registry() -> Registry:
+    given, registry = settings(), Registry()
+    async with Client(given):
+        pass  # says in one line when there is no broker
+    async for record in read(given, given.topic("adapters")):
+        try:
+            event = decode(record.value, AdapterEvent) if record.value is not None else None
+        except InvalidEvent:
+            continue
+        registry.apply((record.key or b"").decode("utf-8", "replace"), event)
+    return registry
+
+
+async def _publish(adapter: str) -> AdapterEvent:
+    if "@" not in adapter:
+        return await _send(await asyncio.to_thread(_added, settings(), Path(adapter)))
+    return await _send(_published(_known(await _registry(), adapter)))
+
+
+def _added(given: Settings, folder: Path) -> AdapterEvent:
+    store, places = own_store(given), given.library_list
+    name = store.add(folder)
+    if places:
+        upload(folder, str(name), places[0])
+    return announcement(store.verified(name), Taxonomy.load(), places[0] if places else None)
+
+
+async def _send(event: AdapterEvent) -> AdapterEvent:
+    async with Client(settings()) as client:
+        return await client.publish(event)
+
+
+def _known(registry: Registry, name: str) -> AdapterEvent:
+    event = registry.newest(str(AdapterName.parse(name)))
+    if event is None:
+        raise Rejected(
+            "unknown_adapter", f"Expected an adapter of the registry, got {name}; see `genre adapters list`."
+        )
+    return event
+
+
+def _two(registry: Registry, genre: str) -> tuple[AdapterEvent, AdapterEvent]:
+    """The newest published version of a genre and the version before it: its parent, or else the one made before."""
+    events = [event for event in registry.events() if event.genre == genre]
+    published = sorted((event for event in events if event.kind == "published"), key=lambda event: event.time)
+    if not published or len(events) < 2:
+        raise Rejected(
+            "no_version_before", f"Expected two versions of {genre}, got {len(events)}; nothing was changed."
+        )
+    newest = published[-1]
+    others = [event for event in events if event is not newest]
+    parents = [event for event in others if event.name == newest.lineage.parent]
+    return newest, (parents or published[:-1] or sorted(others, key=lambda event: event.time))[-1]
+
+
+def _withdrawn(event: AdapterEvent, reason: str) -> AdapterEvent:
+    return replace(event, kind="withdrawn", reason=reason[:2000], time=datetime.now(UTC))
+
+
+def _published(event: AdapterEvent) -> AdapterEvent:
+    return replace(event, kind="published", reason=None, time=datetime.now(UTC))
+
+
+def _report(event: AdapterEvent, json: bool) -> None:
+    if json:
+        print_json(msgspec.to_builtins(event))
+    else:
+        typer.echo(f"{event.name} is {event.kind}{f': {event.reason}' if event.reason else ''}")
+
+
+def _row(event: AdapterEvent) -> tuple[str, ...]:
+    before, after = event.metrics.get("ppl_base"), event.metrics.get("ppl_adapter")
+    perplexity = f"{before:.1f} to {after:.1f}" if before and after else ""
+    state = event.kind if event.kind == "published" else f"withdrawn: {event.reason or 'no reason given'}"
+    erased = f"[red]{event.erased}[/red]" if event.erased else "0"
+    return (
+        event.name,
+        state,
+        event.family,
+        perplexity,
+        event.lineage.parent or "",
+        event.tenant or "",
+        erased,
+        f"{event.time:%Y-%m-%d %H:%M}",
+    )

@@ -1,0 +1,154 @@
+"""One training from sent texts to a gated adapter in the store: `python -m genre_models.training.job ORDER.json`.
+
+It runs in a process of its own: nothing else needs torch for it, it may be killed at any time, and what it leaves
+behind is complete or nothing. Each line on standard output is one Progress as JSON.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from genre_models.adapters import AdapterName, AdapterStore, BaseSpec
+from genre_models.corpora import Corpus, Prepared
+from genre_models.training.material import about, gather
+from genre_models.training.order import Order, Told
+from schemas.errors import GenreError
+
+log = logging.getLogger(__name__)
+
+EVERY = 1.0  # seconds between two steps that are told
+
+
+def run(order: Order, told: Told) -> None:
+    """Train, judge, and add the adapter to the store; the last Progress says how it ended.
+
+    Raises GenreError when the texts or the models do not allow it.
+    """
+    told(order.progress("preparing"))
+    corpus, prepared = gather(order)
+    store = AdapterStore(Path(order.store), BaseSpec.load(Path(order.models) / "base"))
+    known = trained_before(store, order, corpus)
+    if known is not None:
+        return told(order.progress("published", adapter=str(known), message="The same texts were trained before."))
+    with tempfile.TemporaryDirectory(prefix="genre-training-") as scratch:
+        return _train_and_judge(order, corpus, prepared, store, Path(scratch), told)
+
+
+def trained_before(store: AdapterStore, order: Order, corpus: Corpus) -> AdapterName | None:
+    """The adapter that the very same texts and recipe have made already: an order that is delivered again."""
+    for name in store.names():
+        if name.genre == order.genre and (card := _card(store, name)) is not None:
+            same = (card.lineage.data, card.lineage.recipe) == (corpus.digest, asdict(order.recipe))
+            if same and card.tenant == order.tenant:
+                return name
+    return None
+
+
+def _card(store: AdapterStore, name: AdapterName) -> Any:
+    try:
+        return store.verified(name).card
+    except GenreError:
+        return None
+
+
+def _train_and_judge(
+    order: Order, corpus: Corpus, prepared: Prepared, store: AdapterStore, scratch: Path, told: Told
+) -> None:
+    from genre_models.training.gate import judge
+    from genre_models.training.publishing import publish
+    from genre_models.training.report import write_report
+    from genre_models.training.session import Session
+
+    session = Session(order, corpus, store)
+    trained = session.train(_steps(order, told))
+    made = publish(
+        scratch / "adapter",
+        corpus,
+        order.family,
+        trained,
+        order.recipe,
+        store.base,
+        parent=session.parent,
+        tenant=order.tenant,
+        about=about(order, corpus),
+    )
+    told(order.progress("checking"))
+    measured = session.measure(trained, scratch / "adapter", scratch / "store")
+    verdict = judge(order.genre, measured)
+    page = write_report(store.root / "reports" / made.digest, str(made), corpus, prepared, trained, measured, verdict)
+    perplexity = math.exp(measured.loss)
+    if not verdict.passed:
+        message = f"{verdict.reasons}. The report: {page}"[:2000]
+        return told(order.progress("rejected", code="gate", message=message, held_out_perplexity=perplexity))
+    store.add(scratch / "adapter")
+    said = f"Held-out perplexity {math.exp(measured.base_loss):.1f} to {perplexity:.1f}. The report: {page}"
+    return told(order.progress("published", adapter=str(made), held_out_perplexity=perplexity, message=said[:2000]))
+
+
+def _steps(order: Order, told: Told) -> Callable[[Any], None]:
+    """Tells of a training's steps, at most one a second."""
+    last = -math.inf
+
+    def step(check: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last < EVERY and check.step < check.steps:
+            return
+        last = time.monotonic()
+        told(
+            order.progress(
+                "training",
+                step=check.step,
+                steps=check.steps,
+                loss=round(check.loss, 4),
+                held_out_perplexity=round(math.exp(check.held_out), 2),
+                tokens_per_second=round(check.tokens_per_second, 1),
+                seconds_left=round(check.seconds_left, 1),
+            )
+        )
+
+    return step
+
+
+def end_with_parent() -> None:
+    """End this process when its standard input ends: whoever ordered the training is no more."""
+
+    def watch() -> None:
+        while os.read(0, 4096):
+            pass
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent", daemon=True).start()
+
+
+def main(arguments: list[str]) -> None:
+    """Run the order in the file; errors are told, not raised."""
+    end_with_parent()
+    order = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Order)
+
+    def told(progress: object) -> None:
+        sys.stdout.write(msgspec.json.encode(progress).decode() + "\n")
+        sys.stdout.flush()
+
+    try:
+        run(order, told)
+    except GenreError as error:
+        told(order.progress("rejected", code=error.code, message=error.message[:2000]))
+    except Exception as error:
+        log.exception("training %s", order.job)
+        told(order.progress("failed", code="training_failed", message=f"{type(error).__name__}: {error}"[:2000]))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

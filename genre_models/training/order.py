@@ -1,0 +1,39 @@
+"""What is to be trained, from which texts, and what is told of it on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from genre_models.training.recipe import Recipe
+from schemas.progress import Progress, State
+
+Told = Callable[[Progress], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One training. Paths are texts, so that an order can be written down; what is empty is made from the name.
+
+    `texts` is a file as TextStore keeps it, `models` holds base and encoder, `store` the adapters, and reports lie in
+    `store/reports`.
+    """
+
+    job: str
+    genre: str
+    texts: str
+    models: str
+    store: str
+    family: str = ""
+    tenant: str | None = None
+    description: str = ""
+    instruction: str = ""
+    requests: tuple[str, ...] = ()
+    licence: str = "not stated"
+    threads: int = 2
+    recipe: Recipe = field(default_factory=Recipe)
+
+    def progress(self, state: State, **known: object) -> Progress:
+        """What is told: `known` are further fields of Progress."""
+        fields = {"step": 0, "steps": 0, "genre": self.genre, "tenant": self.tenant, "job": self.job} | known
+        return Progress(kind="training", state=state, **fields)  # type: ignore[arg-type]
