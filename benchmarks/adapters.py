@@ -1,9 +1,9 @@
-"""Whether each starter adapter writes its genre: perplexity against base, wrong genre and pooled; a text judge; copying.
+"""Whether each starter adapter writes its genre: perplexity against controls, a text judge, copying.
 
 Base and adapter write for the same held-out requests with the same prompt and sampling. The judge is TF-IDF and a
 linear SVM, trained on the corpora, that knows nothing of our models. `ppl_wrong` is the best of the other starters;
 the pooled adapter has the recipe and the number of texts of one genre, in equal shares from all. Corpora that are not
-in the cache are fetched first. `--quick` takes two genres, ten texts each, two judged classes a genre and no pool.
+in the cache are fetched first. `--quick` takes two genres, ten texts each, fewer genres to judge between and no pool.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from benchmarks.plain_peft import train_plainly
 from benchmarks.report import arguments
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.adapters.files import TENSORS
-from genre_models.corpora import EXTRACTORS, Corpus, load_corpus
+from genre_models.corpora import EXTRACTORS, load_corpus
 from genre_models.corpora.__main__ import DEFAULT_CACHE
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
@@ -154,8 +154,8 @@ def write(
     return [texts[number].strip() for number in range(len(requests))]
 
 
-def judge_of(bench: Bench) -> tuple[Any, dict[str, Corpus]]:
-    """A text classifier over the genres that have a corpus, and those corpora."""
+def judge_of(bench: Bench) -> Any:
+    """A text classifier over the genres that have a corpus."""
     genres = EXTRACTORS if bench.size.pooled else [genre for genre in EXTRACTORS if EXTRACTORS[genre].free]
     corpora = {genre: bench.corpora.get(genre) or load_corpus(genre, DEFAULT_CACHE) for genre in genres}
     pairs = [(text.text, genre) for genre, corpus in corpora.items() for text in corpus.training[:JUDGED]]
@@ -163,14 +163,14 @@ def judge_of(bench: Bench) -> tuple[Any, dict[str, Corpus]]:
         TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2, token_pattern=r"\w+|[^\w\s]|\n"),
         LinearSVC(class_weight="balanced"),
     )
-    return judge.fit(*zip(*pairs, strict=True)), corpora
+    return judge.fit(*zip(*pairs, strict=True))
 
 
 def texts_written(bench: Bench) -> dict[str, Figures]:
     """What the judge, the encoder and the training texts say of the texts that base and adapter write."""
     engine = TransformersEngine(bench.base, bench.store, threads=THREADS, context=512)
     encoder = SentenceEncoder.load(prepare_encoder(MODELS), threads=THREADS)
-    judge, _ = judge_of(bench)
+    judge = judge_of(bench)
     found = {}
     for genre, name in bench.names.items():
         corpus, count = bench.corpora[genre], bench.size.texts

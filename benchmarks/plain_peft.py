@@ -20,8 +20,8 @@ IGNORED = -100  # label of tokens that the loss leaves out
 
 
 def train_plainly(model: Any, training: Sequence[Example], held_out: Sequence[Example], recipe: Recipe) -> float:
-    """Held-out loss in nats a token, checked as often as our trainer does, after the recipe's epochs in fp32: same rank,
-    rate, batches, length buckets and warm-up; all layers get weights."""
+    """Held-out loss in nats a token, checked as often as our trainer does: the recipe's epochs, rank, rate, batches and
+    warm-up in fp32, the same length buckets; all layers get weights."""
     torch.manual_seed(recipe.seed)
     config = LoraConfig(task_type="CAUSAL_LM", r=recipe.rank, lora_alpha=recipe.alpha, target_modules=list(LINEARS))
     peft: Any = get_peft_model(model, config)
