@@ -45,7 +45,10 @@ format: .venv ## Format the code
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
+data: .venv ## Fetch the corpora of every genre into the cache and say what they hold
+	@$(BIN)/genre data fetch
+
 bench: .venv ## Run the benchmarks of this version
 	@for name in latency startup; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
 
-.PHONY: help install run up test check format bench
+.PHONY: help install run up test check format data bench

@@ -7,7 +7,7 @@ import sys
 
 import typer
 
-from agents.commands import adapters, dlq, events, topics
+from agents.commands import adapters, data, dlq, events, topics
 from agents.commands.ask import ask
 from agents.commands.genres import genres
 from agents.commands.prepare import prepare
@@ -34,6 +34,7 @@ cli.command()(rate)
 cli.command()(profile)
 cli.command()(tail)
 cli.command()(genres)
+cli.add_typer(data.cli, name="data")
 cli.command()(train)
 cli.add_typer(topics.cli, name="topics")
 cli.add_typer(adapters.cli, name="adapters")

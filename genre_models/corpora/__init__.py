@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genre_models.corpora.corpus import Corpus, load_corpus, load_prepared
+from genre_models.corpora.corpus import Corpus, is_fetched, load_corpus, load_prepared
 from genre_models.corpora.extractors import EXTRACTORS
 from genre_models.corpora.preprocessing import Prepared, Rules, Step, preprocess
 from genre_models.corpora.text import Text
@@ -14,6 +14,7 @@ __all__ = [
     "Rules",
     "Step",
     "Text",
+    "is_fetched",
     "load_corpus",
     "load_prepared",
     "preprocess",

@@ -11,9 +11,11 @@ import msgspec
 
 from genre_models.corpora.cleaning import tidy
 from genre_models.corpora.duplicates import order
-from genre_models.corpora.extractors import EXTRACTORS, Extractor
+from genre_models.corpora.extractor import Extractor
+from genre_models.corpora.extractors import EXTRACTORS
 from genre_models.corpora.preprocessing import Prepared, Step, preprocess
 from genre_models.corpora.text import Text
+from genre_models.taxonomy.taxonomy import Taxonomy
 from schemas.errors import ModelError
 
 HELD_OUT_SHARE, HELD_OUT_LEAST = 0.1, 50
@@ -65,20 +67,30 @@ def load_prepared(genre: str, cache: Path) -> Prepared:
     """The texts of a genre and what each rule left out. Raises ModelError `no_corpus`."""
     if genre not in EXTRACTORS:
         raise ModelError("no_corpus", f"expected a genre with a corpus ({', '.join(EXTRACTORS)}), got {genre!r}")
-    file = cache.expanduser() / f"texts-{EDITION}" / f"{genre}.jsonl"
+    file = _file(genre, cache)
     if not file.exists():
         _write(file, preprocess(_cut(genre, EXTRACTORS[genre], cache.expanduser()), EXTRACTORS[genre].rules))
     texts = (msgspec.json.decode(line, type=Text) for line in file.read_bytes().splitlines())
     return Prepared(texts=tuple(texts), steps=msgspec.json.decode(_steps(file).read_bytes(), type=tuple[Step, ...]))
 
 
+def is_fetched(genre: str, cache: Path) -> bool:
+    """Whether the texts of a genre lie in the cache."""
+    return _file(genre, cache).exists()
+
+
+def _file(genre: str, cache: Path) -> Path:
+    return cache.expanduser() / f"texts-{EDITION}" / f"{genre}.jsonl"
+
+
 def _cut(genre: str, extractor: Extractor, cache: Path) -> Iterator[Text]:
     cache.mkdir(parents=True, exist_ok=True)
+    family = Taxonomy.load().family_of(genre)
     for cut in extractor.cut(cache):
         yield Text(
             text=cut.text,
             genre=genre,
-            family=extractor.family,
+            family=family,
             source=extractor.source,
             document=cut.document,
             title=tidy(cut.title, False),

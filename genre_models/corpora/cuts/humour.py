@@ -1,0 +1,52 @@
+"""Jokes, riddles and satirical definitions."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from genre_models.corpora.extractor import Cut
+from genre_models.corpora.packages import fetch
+from genre_models.corpora.pinned import DEVIL, JOKES, RIDDLES
+from genre_models.corpora.readers import dictionary, fortunes, paragraphs
+
+# Tags of jokes that are left out.
+UNCLEAN = {
+    "racist",
+    "sex",
+    "dirty",
+    "insults",
+    "gay",
+    "fat",
+    "black",
+    "rude",
+    "blonde",
+    "ugly",
+    "flirty",
+    "women",
+    "men",
+}
+
+
+def jokes(cache: Path) -> Iterator[Cut]:
+    """One-liners whose tags are clean."""
+    for number, joke in enumerate(json.loads((fetch(JOKES, cache) / "package/jokes.json").read_bytes())):
+        if not UNCLEAN & set(joke["tags"]):
+            yield Cut(str(number), joke["body"])
+
+
+def riddles(cache: Path) -> Iterator[Cut]:
+    """Question and answer, each on its line."""
+    for document, text in fortunes(RIDDLES, cache, "riddles"):
+        if found := re.fullmatch(r"Q:\s*(.+?)\n\s*A:\s*(.+)", text.strip(), re.DOTALL):
+            question, answer = (" ".join(part.split()) for part in found.groups())
+            yield Cut(document, f"{question}\nAnswer: {answer}")
+
+
+def definitions(cache: Path) -> Iterator[Cut]:
+    """`HEADWORD, n.  text`, without the verses that illustrate some of them."""
+    for part in paragraphs(dictionary(DEVIL, cache, "devil", "latin-1")):
+        if head := re.match(r"([A-Z][A-Z' -]+), (n|v\.t|v\.i|adj|adv|n\.pl|p\.p|pp)\.", part):
+            yield Cut(head[1], part, head[1].lower())
