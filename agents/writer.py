@@ -39,6 +39,7 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 PLAIN_INSTRUCTION = "Write what is asked for, and nothing else."
+WAITING = 4  # rows admitted for each that can run: whom to serve next is chosen among them
 _REMEMBERED_CANCELLATIONS = 10_000
 
 
@@ -98,6 +99,7 @@ class EngineWriter:
     async def room(self, task: GenerationTask) -> None:
         """Reserve rows for a task, waiting until there is room (for more than the limit: an empty engine)."""
         wanted = len(task.arms)
+        self._engine.prefetch(sorted(adapters_of(task)))
         async with self._freed:
             await self._freed.wait_for(lambda: self._rows == 0 or self._rows + wanted <= self._limit)
             self._rows += wanted
@@ -213,6 +215,7 @@ class EngineWriter:
             temperature=task.temperature,
             top_p=task.top_p,
             seed=arm.seed,
+            user=key_of(task),
         )
 
     async def _free(self, rows: int) -> None:
@@ -250,11 +253,18 @@ def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Pro
 
 def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> EngineWriter:
     """The writer with the real models; takes about three seconds. Raises ModelError when they are not prepared."""
-    from genre_models.engine.transformers_engine import TransformersEngine
+    from genre_models.engine.local_engine import LocalEngine
 
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
-    engine = TransformersEngine(settings.models / "base", store, threads=settings.model_threads, rows=settings.rows)
+    engine = LocalEngine.load(
+        settings.models / "base",
+        store,
+        fast=settings.engine == "fast",
+        threads=settings.model_threads,
+        rows=settings.rows,
+        adapter_bytes=settings.adapter_cache_mb << 20,
+    )
     library = Library(Registry(), store, settings.library_list)
     classifiers = load_classifiers(settings, encoder, library.registry)
     judge = TextJudge(encoder=encoder, classifiers=classifiers, gate=SafetyGate())
-    return EngineWriter(EngineThread(engine), judge, library, limit=settings.rows, base=base.fingerprint[:12])
+    return EngineWriter(EngineThread(engine), judge, library, limit=settings.rows * WAITING, base=base.fingerprint[:12])
