@@ -137,7 +137,7 @@ def roofline_tok_s(settings: Settings, number: int, *, fast: bool) -> float:
         made: list[tuple[Linear, torch.Tensor]] = []
         for inputs, outputs in shapes:
             weight = torch.randn(outputs, inputs)
-            made.append((Fast(weight)._product if fast else Exact(weight), torch.rand(number, inputs)))
+            made.append((Fast(weight).product if fast else Exact(weight), torch.rand(number, inputs)))
         return number / _fastest(lambda: [matrix(x) for matrix, x in made], 8)
 
 

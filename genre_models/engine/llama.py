@@ -86,7 +86,7 @@ class Llama:
             self._layers = [self._layer(tensors, index) for index in range(shape.layers)]
             self._embedding = tensors["model.embed_tokens.weight"]
             tied = config.tie_word_embeddings
-            self._head = self._linear(self._embedding if tied else tensors["lm_head.weight"], None)
+            self._head = self._linear(self._embedding if tied else tensors["lm_head.weight"], None, digits=2)
             self._norm = tensors["model.norm.weight"]
         self._turns = _turns(config, context)
         self._hot = Hot(
@@ -182,7 +182,7 @@ class Llama:
             query_norm=self._norm_of(tensors, f"{attention}.q_norm.weight"),
             key_norm=self._norm_of(tensors, f"{attention}.k_norm.weight"),
             qkv=self._fused(tensors, [f"{attention}.{name}_proj" for name in "qkv"]),
-            out=self._fused(tensors, [f"{attention}.o_proj"]),
+            out=self._fused(tensors, [f"{attention}.o_proj"], digits=2),
             gate_up=self._fused(tensors, [f"{mlp}.{name}_proj" for name in ("gate", "up")]),
             down=self._fused(tensors, [f"{mlp}.down_proj"], digits=2),
         )
