@@ -36,6 +36,7 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 PLAIN_INSTRUCTION = "Write what is asked for, and nothing else."
+WAITING = 4  # rows admitted for each that can run: whom to serve next is chosen among them
 _REMEMBERED_CANCELLATIONS = 10_000
 
 
@@ -92,6 +93,7 @@ class EngineWriter:
     async def room(self, task: GenerationTask) -> None:
         """Reserve rows for a task, waiting until there is room (for more than the limit: an empty engine)."""
         wanted = len(task.arms)
+        self._engine.prefetch([name for arm in task.arms for name in _adapters(arm)])
         async with self._freed:
             await self._freed.wait_for(lambda: self._rows == 0 or self._rows + wanted <= self._limit)
             self._rows += wanted
@@ -201,6 +203,7 @@ class EngineWriter:
             temperature=task.temperature,
             top_p=task.top_p,
             seed=arm.seed,
+            user=key_of(task),
         )
 
     async def _free(self, rows: int) -> None:
@@ -217,6 +220,10 @@ class _Stopped(Exception):
         self.failure = Failure(code=code, message=message)
 
 
+def _adapters(arm: ArmTask) -> tuple[str, ...]:
+    return (arm.adapter,) if arm.adapter else tuple(part.adapter for part in arm.blend)
+
+
 def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Progress:
     return Progress(
         kind="piece",
@@ -231,10 +238,19 @@ def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Pro
 
 def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> EngineWriter:
     """The writer with the real models; takes about three seconds. Raises ModelError when they are not prepared."""
-    from genre_models.engine.transformers_engine import TransformersEngine
+    from genre_models.engine.local_engine import LocalEngine
 
     taxonomy = Taxonomy.load()
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
-    engine = TransformersEngine(settings.models / "base", store, threads=settings.model_threads, rows=settings.rows)
+    engine = LocalEngine.load(
+        settings.models / "base",
+        store,
+        fast=settings.engine == "fast",
+        threads=settings.model_threads,
+        rows=settings.rows,
+        adapter_bytes=settings.adapter_cache_mb << 20,
+    )
     judge = TextJudge(encoder=encoder, classifier=load_classifier(settings, taxonomy, encoder), gate=SafetyGate())
-    return EngineWriter(EngineThread(engine), judge, taxonomy, limit=settings.rows, base=base.fingerprint[:12])
+    return EngineWriter(
+        EngineThread(engine), judge, taxonomy, limit=settings.rows * WAITING, base=base.fingerprint[:12]
+    )

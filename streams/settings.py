@@ -16,6 +16,7 @@ _FALSE = {"0", "false", "no", "off", ""}
 _TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
 _ALLOWED = {
     "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    "engine": ("exact", "fast"),
     "store": ("rocksdb://", "memory://"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
 }
@@ -65,6 +66,11 @@ class Settings:
     rows: int = 16
     """Candidates that one generate worker writes at the same time."""
 
+    engine: str = "exact"
+    """`exact` (fp32) or `fast` (int8, where the model is built like Llama)."""
+    adapter_cache_mb: int = 256
+    """Megabytes of adapters kept in memory beside those in use."""
+
     reply_prefixes: str = "replies."
     """Comma-separated prefixes that a client's `reply-to` topic must have."""
     health_port: int = 0
@@ -88,7 +94,7 @@ class Settings:
         return cls(**given)
 
     def __post_init__(self) -> None:
-        for name in ("partitions", "replication", "rows", "session_timeout", "heartbeat"):
+        for name in ("partitions", "replication", "rows", "adapter_cache_mb", "session_timeout", "heartbeat"):
             if not getattr(self, name) > 0:
                 raise _unfit(name, "greater than 0", getattr(self, name))
         for name, allowed in _ALLOWED.items():
