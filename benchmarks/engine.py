@@ -231,11 +231,20 @@ def main() -> None:
     show(figures, json=given.json)
 
 
+class Progress(dict[str, float | None]):
+    """Figures that are shown on standard error as they are measured: a run takes minutes."""
+
+    def __setitem__(self, name: str, value: float | None) -> None:
+        super().__setitem__(name, value)
+        if value is not None:
+            print(f"{name} {value:.3f}", file=sys.stderr, flush=True)
+
+
 def measure(settings: Settings, folder: Path, *, quick: bool) -> Figures:
     """All figures; what --quick leaves out is None."""
     base = BaseSpec.load(settings.models / "base")
     store, names = registered(folder, base, 8 if quick else 1000)
-    figures: Figures = {}
+    figures = Progress()
     engines = {mode: Ours(settings, store, fast=mode == "fast") for mode in ("exact", "fast")}
     peft = Peft(settings, store, names[:8])
     peft.one_tok_s(rows(1, names))  # first calls allocate

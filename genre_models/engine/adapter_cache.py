@@ -32,8 +32,9 @@ class AdapterCache:
         if name not in self._known or _failed(self._known[name]):
             self._known[name] = self._reader.submit(self._read, name)
         self._known.move_to_end(name)
+        loading = self._known[name]
         self._evict()
-        return self._known[name]
+        return loading
 
     def hold(self, name: str) -> Loading:
         """The same, and keep it until it is released as often as it was held. Pinning is a hold without release."""

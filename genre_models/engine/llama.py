@@ -69,17 +69,11 @@ class Layer:
     down: tuple[Linear, Site]
 
 
-def supports(config: Any, context: int) -> bool:
-    """Whether a model with this configuration, up to so many positions, is one that `Llama` computes."""
+def supports(config: Any) -> bool:
+    """Whether a model with this configuration is one that `Llama` computes."""
     architecture = (config.architectures or [""])[0]
-    window = getattr(config, "sliding_window", None) if getattr(config, "use_sliding_window", True) else None
     rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
-    return (
-        architecture in ARCHITECTURES
-        and (window is None or window >= context)
-        and rope in STATIC_ROPES
-        and config.hidden_act == "silu"
-    )
+    return architecture in ARCHITECTURES and rope in STATIC_ROPES and config.hidden_act == "silu"
 
 
 class Llama:

@@ -44,7 +44,9 @@ def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Mod
 
     config = AutoConfig.from_pretrained(base, local_files_only=True)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
-    context = min(context, config.max_position_embeddings)
-    if supports(config, context):
+    # Within its window, sliding attention is plain attention.
+    window = getattr(config, "sliding_window", None) or context
+    context = min(context, config.max_position_embeddings, window)
+    if supports(config):
         return Llama(base, config, slots=slots, context=context, fast=fast), tokenizer
     return TransformersModel(base, slots=slots, context=context), tokenizer
