@@ -9,6 +9,7 @@ import typer
 
 from agents.commands import dlq, events, topics
 from agents.commands.ask import ask
+from agents.commands.generate import generate
 from agents.commands.genres import genres
 from agents.commands.prepare import prepare
 from agents.commands.profile import profile
@@ -33,6 +34,7 @@ cli.command()(rate)
 cli.command()(profile)
 cli.command()(tail)
 cli.command()(genres)
+cli.command()(generate)
 cli.add_typer(topics.cli, name="topics")
 cli.add_typer(dlq.cli, name="dlq")
 cli.add_typer(events.cli, name="events")
