@@ -21,7 +21,7 @@ from agents.ledger import key_of
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classifier import Classifier
 from genre_models.encoder import Encoder, SentenceEncoder
-from genre_models.engine import Finished, Generation, Piece, chat_prompt
+from genre_models.engine import Engine, Finished, Generation, Piece, chat_prompt
 from genre_models.preferences.styles import STYLES
 from genre_models.projection import project
 from genre_models.safety import SafetyGate
@@ -238,19 +238,29 @@ def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Pro
 
 def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> EngineWriter:
     """The writer with the real models; takes about three seconds. Raises ModelError when they are not prepared."""
-    from genre_models.engine.local_engine import LocalEngine
-
     taxonomy = Taxonomy.load()
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
-    engine = LocalEngine.load(
+    judge = TextJudge(encoder=encoder, classifier=load_classifier(settings, taxonomy, encoder), gate=SafetyGate())
+    engine = EngineThread(load_engine(settings, store))
+    return EngineWriter(engine, judge, taxonomy, limit=settings.rows * WAITING, base=base.fingerprint[:12])
+
+
+def load_engine(settings: Settings, store: AdapterStore) -> Engine:
+    """The engine that `GENRE_ENGINE` names; only a local one imports transformers."""
+    if settings.engine == "openai":
+        from genre_models.engine.remote_engine import RemoteEngine, servers
+
+        urls, blends = settings.servers.split(","), settings.state / "blends"
+        replicas = servers(urls, settings.server_kind, settings.server_model, settings.server_timeout)
+        return RemoteEngine(replicas, store, rows=settings.rows, blends=blends)
+
+    from genre_models.engine.local_engine import LocalEngine
+
+    return LocalEngine.load(
         settings.models / "base",
         store,
         fast=settings.engine == "fast",
         threads=settings.model_threads,
         rows=settings.rows,
         adapter_bytes=settings.adapter_cache_mb << 20,
-    )
-    judge = TextJudge(encoder=encoder, classifier=load_classifier(settings, taxonomy, encoder), gate=SafetyGate())
-    return EngineWriter(
-        EngineThread(engine), judge, taxonomy, limit=settings.rows * WAITING, base=base.fingerprint[:12]
     )

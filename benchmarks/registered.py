@@ -11,7 +11,7 @@ from genre_models.adapters.store import STARTER
 
 
 def registered(root: Path, base: BaseSpec, number: int) -> tuple[AdapterStore, list[str]]:
-    """(store below `root`, names of `number` adapters in it), 2.5 MB each. What differs between copies is the card alone."""
+    """(store below `root`, names of its `number` adapters), 2.5 MB each; copies differ in their card alone."""
     store, names = AdapterStore(root / "store", base), []
     starters = [folder for folder in sorted(STARTER.iterdir()) if folder.is_dir()]
     for index in range(number):

@@ -10,7 +10,7 @@ import typer
 
 from agents.commands.setup import print_json
 from agents.roles import share_cores
-from agents.writer import PLAIN_INSTRUCTION
+from agents.writer import PLAIN_INSTRUCTION, load_engine
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
 from genre_models.engine import Engine, Finished, Generation, chat_prompt
 from genre_models.taxonomy import Taxonomy
@@ -50,7 +50,7 @@ def generate(
         for index in range(number)
     ]
     begun = time.perf_counter()
-    ends = _written(_engine(settings, store), rows)
+    ends = _written(load_engine(settings, store), rows)
     for end in ends:
         if json:
             print_json({"text": end.text, "finish": end.reason, "logprob": round(end.logprob, 4), "code": end.code})
@@ -79,18 +79,6 @@ def _instruction(blend: tuple[tuple[str, float], ...]) -> str:
         return PLAIN_INSTRUCTION
     genre = Taxonomy.load().genres.get(max(blend, key=lambda part: part[1])[0].partition("@")[0])
     return genre.instruction if genre else PLAIN_INSTRUCTION
-
-
-def _engine(settings: Settings, store: AdapterStore) -> Engine:
-    from genre_models.engine.local_engine import LocalEngine
-
-    return LocalEngine.load(
-        settings.models / "base",
-        store,
-        fast=settings.engine == "fast",
-        threads=settings.model_threads,
-        rows=settings.rows,
-    )
 
 
 def _written(engine: Engine, rows: list[Generation]) -> list[Finished]:

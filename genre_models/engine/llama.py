@@ -166,8 +166,9 @@ class Llama:
         if layer.query_norm is not None and layer.key_norm is not None:
             both[:, : shape.heads] = self._normed(both[:, : shape.heads], layer.query_norm)
             both[:, shape.heads :] = self._normed(both[:, shape.heads :], layer.key_norm)
-        torch.view_as_complex(both.unflatten(-1, (-1, 2))).mul_(turns)
-        return parts[:, : shape.heads], parts[:, shape.heads :].unflatten(1, (2, shape.key_heads))
+        torch.view_as_complex(both.view(*both.shape[:2], -1, 2)).mul_(turns)
+        pairs = parts[:, shape.heads :].reshape(len(parts), 2, shape.key_heads, shape.width)
+        return parts[:, : shape.heads], pairs
 
     def _normed(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return functional.rms_norm(x, weight.shape, weight, self._shape.eps)
@@ -208,7 +209,7 @@ class Llama:
 
     def _paired(self, tensor: torch.Tensor) -> torch.Tensor:
         """Rows [heads * width, ...] with the two halves of each head interleaved."""
-        heads = tensor.unflatten(0, (-1, self._shape.width))
+        heads = tensor.reshape(-1, self._shape.width, *tensor.shape[1:])
         return torch.stack([_interleaved(head) for head in heads]).flatten(0, 1)
 
 

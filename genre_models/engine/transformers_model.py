@@ -36,8 +36,8 @@ class Past:
         tokens = torch.stack((keys, values), 1).permute(0, 3, 1, 2, 4).flatten(0, 1)  # [n, 2, heads, width]
         self._slots.write(layer, self._places, tokens)
         every, each = self._slots.read(layer, self._rows, self._visible)
-        shape = (-1, self._slots.heads)
-        return every.unflatten(0, shape), each.unflatten(0, shape)
+        shape = (-1, self._slots.heads, self._visible, self._slots.width)
+        return every.view(shape), each.view(shape)
 
 
 class Adapted(nn.Module):

@@ -15,9 +15,9 @@ from transformers import LlamaForCausalLM
 
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine import Finished, Generation, Piece, chat_prompt
+from genre_models.engine.local_engine import LocalEngine
 from genre_models.engine.prompt import encode
 from genre_models.engine.sampling import Sampling, choose
-from genre_models.engine.local_engine import LocalEngine
 from tests.genre_models.tiny import make_adapter, make_base, make_tokenizer
 
 PROMPT = chat_prompt(instruction="Write.", request="About cats.")
