@@ -69,6 +69,9 @@ class InstantEngine:
         """Take rows."""
         self._rows.extend(rows)
 
+    def prefetch(self, adapters: Sequence[str]) -> None:
+        """Nothing is to be read."""
+
     def cancel(self, row_id: str) -> None:
         """Forget a row that waits."""
         self._rows = [row for row in self._rows if row.id != row_id]
