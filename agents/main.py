@@ -7,8 +7,9 @@ import sys
 
 import typer
 
-from agents.commands import dlq, events, topics
+from agents.commands import dlq, events, feedback, topics, user
 from agents.commands.ask import ask
+from agents.commands.evaluate import evaluate
 from agents.commands.genres import genres
 from agents.commands.prepare import prepare
 from agents.commands.profile import profile
@@ -36,6 +37,9 @@ cli.command()(genres)
 cli.add_typer(topics.cli, name="topics")
 cli.add_typer(dlq.cli, name="dlq")
 cli.add_typer(events.cli, name="events")
+cli.add_typer(user.cli, name="user")
+cli.add_typer(feedback.cli, name="feedback")
+cli.command()(evaluate)
 
 
 def main() -> None:

@@ -26,7 +26,12 @@ def attach(app: RoleApp) -> None:
     """Declare the tables and bind the agents and timers."""
     settings, taxonomy, registry = app.genre_settings, Taxonomy.load(), Registry()
     users, decisions = (table(app, name, settings.partitions) for name in ("preferences", "decisions"))
-    populations = Populations(users=users, partition_of=lambda key: _partition(app, key), owned=lambda: _owned(app))
+    populations = Populations(
+        users=users,
+        partition_of=lambda key: _partition(app, key),
+        owned=lambda: _owned(app),
+        partitions=settings.partitions,
+    )
     ledger = Ledger(
         users=users,
         decisions=decisions,
@@ -40,7 +45,10 @@ def attach(app: RoleApp) -> None:
         ledger=ledger, profiles=profiles, taxonomy=taxonomy, registry=registry, exploration=settings.exploration
     )
     plan.attach(app, planner)
-    rank.attach(app, Ranker(ledger=ledger, profiles=profiles, exploration=settings.exploration))
+    rank.attach(
+        app,
+        Ranker(ledger=ledger, profiles=profiles, exploration=settings.exploration, evaluated=settings.evaluation_share),
+    )
     learn.attach(app, Learner(ledger=ledger, profiles=profiles, taxonomy=taxonomy, opt_in=settings.learning_opt_in))
     rights.attach(app, ledger, profiles, taxonomy)
 

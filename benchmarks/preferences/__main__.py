@@ -19,6 +19,7 @@ from benchmarks.preferences.policies import POLICIES, Disjoint, Maker
 from benchmarks.preferences.ratings import Ratings, movielens_100k, movielens_small
 from benchmarks.report import show
 from genre_models.preferences.features import DIMENSION
+from genre_models.ranker import IGW_SHARE
 
 SEEDS = (7001, 7002, 7003)
 QUICK_USERS = 160
@@ -53,9 +54,11 @@ def measured(seeds: tuple[int, ...], *, quick: bool) -> Figures:
     for heterogeneity, warm in others:
         name = f"b1_hs{heterogeneity}_{'warm' if warm else 'cold'}"
         figures |= regrets(name, ratings, () if quick else seeds[:1], heterogeneity=heterogeneity, warm=warm)
-    found = logged.errors(first)
-    known = [error for error in found.values() if error is not None]
-    figures |= {"b4_dr_error": max(known) if known else None, **{f"b4_dr_error_{k}": v for k, v in found.items()}}
+    evaluated, mixed = logged.errors(first, 1.0), logged.errors(first, IGW_SHARE)
+    known = [error for error in evaluated.values() if error is not None]
+    figures |= {"b4_dr_error": max(known) if known else None}
+    figures |= {f"b4_dr_error_{policy}": error for policy, error in evaluated.items()}
+    figures |= {f"b4_dr_error_mixed_{policy}": error for policy, error in mixed.items()}
     for name, load in (("ml100k", movielens_100k), ("mlsmall", movielens_small)):
         figures |= like_rates(f"b2_{name}", None if quick else load(), seeds[:2])
     for name, score in (("ours", progressive.ours), ("vw", progressive.vowpal_wabbit)):

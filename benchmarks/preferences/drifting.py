@@ -115,9 +115,9 @@ def _warm_up(policy: Policy, place: World) -> None:
     for pull in range(PULLS if users else 0):
         chosen, luck = random.integers(arms, size=users), random.random(users)
         now = START - (PULLS - pull) * BETWEEN
-        for user in range(users):
+        for user, likes in enumerate(place.logs):
             offer = Offer(user=-1 - user, phi=place.phi, tags=place.tags, now=now)
-            policy.learn(offer, int(chosen[user]), 1 / arms, float(luck[user] < place.logs[user, chosen[user]]))
+            policy.learn(offer, int(chosen[user]), 1 / arms, float(luck[user] < likes[chosen[user]]))
         policy.settle()
 
 

@@ -1,8 +1,8 @@
 """B4: how far is the doubly robust estimate of another policy from the truth, after 10,000 logged decisions?
 
-The users and arms of B1. Each decision offers eight of the genres; the ranker decides as in the product (nine of ten
-by Thompson, one by inverse gap weighting), logs the propensities and learns. The truth is the like-probability of what
-the policy in question would have put on top of the same decisions.
+The users and arms of B1. Each decision offers eight of the genres; the ranker decides as in the product (a share
+`evaluated` by inverse gap weighting, the rest by Thompson), logs the propensities and learns. The truth is the like-probability of
+what the policy in question would have put on top of the same decisions.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ DECISIONS = 10_000
 OFFERED = 8
 
 
-def errors(place: World) -> dict[str, float | None]:
+def errors(place: World, evaluated: float) -> dict[str, float | None]:
     """|DR - truth| / truth of every policy that can be evaluated; None where the log refuses."""
-    logs, truths = _logs(place)
+    logs, truths = _logs(place, evaluated)
     found: dict[str, float | None] = {}
     for name, policy in POLICIES.items():
         truth = float(np.mean([policy(log.scores) @ truth for log, truth in zip(logs, truths, strict=True)]))
@@ -33,7 +33,7 @@ def errors(place: World) -> dict[str, float | None]:
     return found
 
 
-def _logs(place: World) -> tuple[list[Logged], list[Floats]]:
+def _logs(place: World, evaluated: float) -> tuple[list[Logged], list[Floats]]:
     random, learner = np.random.default_rng(place.seed), Ours(np.random.default_rng(place.seed))
     logs, truths = [], []
     for number in range(DECISIONS):
@@ -42,7 +42,7 @@ def _logs(place: World) -> tuple[list[Logged], list[Floats]]:
         offer = Offer(user=user, phi=place.phi[arms], tags=(("",),) * OFFERED, now=START + turn * BETWEEN)
         posterior, likes = learner.posterior(offer), place.before[user, arms]
         scores = offer.phi @ posterior.mean
-        policy = choose_policy(True, random)
+        policy = choose_policy(True, random, evaluated)
         order, chances = ordered(policy, offer.phi, scores, np.zeros(OFFERED), posterior, random)
         liked = float(random.random() < likes[order[0]])
         logs.append(Logged(user=str(user), features=offer.phi, scores=scores, propensities=chances, top=order[0],
