@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -44,8 +45,8 @@ class Populations:
     partition_of: Callable[[str], int]
     owned: Callable[[], frozenset[int]]
     partitions: int
-    left_out: int = 0
-    """Records that were not taken: corrupt, of another feature recipe, or of a partition that does not exist."""
+    counts: Counter[str] = field(default_factory=Counter)
+    """`population_left_out`: records that are corrupt, of another recipe or of a partition that is not there."""
     _own: dict[Place, Population] = field(default_factory=dict)
     _differed: dict[Place, Differences] = field(default_factory=dict)
     _others: dict[Place, tuple[Population, Differences]] = field(default_factory=dict)
@@ -80,7 +81,7 @@ class Populations:
                 raise ModelError("population_foreign", "its partition or its feature recipe does not exist here")
             self._others[(event.tenant, event.partition)] = unpacked(event.sums)
         except ModelError as error:
-            self.left_out += 1
+            self.counts["population_left_out"] += 1
             log.warning("population of %s/%s left out: %s", event.tenant, event.partition, error)
         self._priors.pop(event.tenant, None)
 

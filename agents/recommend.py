@@ -31,6 +31,7 @@ def attach(app: RoleApp) -> None:
         partition_of=lambda key: _partition(app, key),
         owned=lambda: _owned(app),
         partitions=settings.partitions,
+        counts=app.counts,
     )
     ledger = Ledger(
         users=users,
@@ -38,6 +39,7 @@ def attach(app: RoleApp) -> None:
         incarnation=0,
         flush=app.flush,
         exchange=populations.exchange,
+        counts=app.counts,
     )
     profiles = Profiles(ledger=ledger, taxonomy=taxonomy, prior=populations.prior)
     deadlines = Deadlines(ledger=ledger, owns=lambda key: _owns(app, key))

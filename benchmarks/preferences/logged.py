@@ -1,8 +1,8 @@
 """B4: how far is the doubly robust estimate of another policy from the truth, after 10,000 logged decisions?
 
 The users and arms of B1. Each decision offers eight of the genres; the ranker decides as in the product (a share
-`evaluated` by inverse gap weighting, the rest by Thompson), logs the propensities and learns. The truth is the like-probability of
-what the policy in question would have put on top of the same decisions.
+`evaluated` by inverse gap weighting, the rest by Thompson), logs the propensities and learns. The truth is the mean
+like-probability of what the policy in question would have put on top of the same decisions.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ def test_sums_of_another_recipe_and_corrupt_sums_are_left_out(desk: Desk) -> Non
     dead = replace(good, partition=2)
     for bad in (replace(good, features_version=FEATURES_VERSION + 1), replace(good, sums=b"garbage"), dead):
         known.apply("", bad)
-    assert known.left_out == 3
+    assert known.counts["population_left_out"] == 3
     assert np.array_equal(known.prior(None).mean, base_prior().mean)
 
 
