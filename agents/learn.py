@@ -13,7 +13,7 @@ from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
 from agents.registry import Registry
 from genre_models.preferences.features import DIMENSION, Arm, arm_features, candidate_features, described_features
-from genre_models.preferences.learner import Shown, decision_of, retract
+from genre_models.preferences.learner import CLOCK_TOLERANCE, Shown, decision_of, retract
 from genre_models.preferences.learner import learn as apply
 from genre_models.preferences.rights import may_learn
 from genre_models.preferences.row import UserRow
@@ -70,7 +70,15 @@ class Learner:
             weight=weight,
             target=target,
         )
-        return apply(row, signal, shown, now).row
+        self._note_oddities(signal, now)
+        learned = apply(row, signal, shown, now)
+        if learned.alarm is not None:
+            self.ledger.counts["taste_changed"] += 1
+        return learned.row
+
+    def _note_oddities(self, signal: Signal, now: float) -> None:
+        if signal.time > now + CLOCK_TOLERANCE:
+            self.ledger.counts["clock_ahead"] += 1  # it counts as of now
 
     def _retracted(self, row: UserRow, reaction: Feedback, now: float) -> UserRow:
         signal = digest(reaction.retracts or "")

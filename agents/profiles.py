@@ -56,6 +56,7 @@ class Profiles:
             likes=tuple(_leaning(taste) for taste in tastes.likes),
             dislikes=tuple(_leaning(taste) for taste in tastes.dislikes),
             summary=str(tastes)[:2000],
+            taste_changed=datetime.fromtimestamp(max(row.alarms), UTC) if row.alarms else None,
             row=row.pack(),
             time=datetime.now(UTC),
         )

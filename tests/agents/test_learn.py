@@ -146,7 +146,7 @@ async def test_who_refused_is_not_learned_from_and_who_erased_is_forgotten(desk:
 def test_a_corrupt_row_is_set_aside_and_begun_anew() -> None:
     ledger = Ledger(users={b"ada": b"garbage"}, decisions={}, incarnation=1)
     assert ledger.user("ada").reactions == 0
-    assert ledger.corrupt_rows == 1
+    assert ledger.counts["corrupt_row"] == 1
     assert ledger.users[b"\x00corrupt/ada"] == b"garbage"
 
 
