@@ -23,9 +23,10 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
 
 FROM python:3.11-slim
 
-# Workers write to these two folders only; both must belong to them also when a volume is mounted there.
+# Workers write to these folders only; they must belong to them also when a volume is mounted there.
 RUN useradd --uid 10001 --create-home genre \
-    && install --directory --owner genre --group genre /var/lib/genre/adapters /var/lib/genre/state
+    && install --directory --owner genre --group genre /var/lib/genre/adapters /var/lib/genre/sent \
+        /var/lib/genre/state
 COPY --from=build /opt/genre /opt/genre
 
 ENV PATH=/opt/genre/environment/bin:$PATH \
@@ -33,6 +34,7 @@ ENV PATH=/opt/genre/environment/bin:$PATH \
     HF_HUB_OFFLINE=1 \
     GENRE_MODELS=/opt/genre/models \
     GENRE_ADAPTERS=/var/lib/genre/adapters \
+    GENRE_CORPORA=/var/lib/genre/sent \
     GENRE_STATE=/var/lib/genre/state \
     GENRE_HEALTH_PORT=8080
 USER 10001

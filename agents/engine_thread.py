@@ -7,6 +7,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from genre_models.engine import Engine, Finished, Generation, Piece
 
@@ -48,6 +49,10 @@ class EngineThread:
                 self._engine.cancel(each)
 
         self._commands.put(end)
+
+    def prefetch(self, adapters: Sequence[str]) -> None:
+        """Have adapters ready for rows that will come."""
+        self._commands.put(partial(self._engine.prefetch, adapters))
 
     def stop(self) -> None:
         """End the thread."""

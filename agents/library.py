@@ -45,7 +45,10 @@ class Library:
         until = asyncio.get_running_loop().time() + min(WAIT, max(left, 0.0))
         for name in names:
             while not self._holds(name) and asyncio.get_running_loop().time() < until:
-                self.fetch_soon(self.registry.published(name))
+                event = self.registry.published(name)
+                if event is not None and event.location is None:
+                    break  # it lies in the store of another worker alone
+                self.fetch_soon(event)
                 await asyncio.sleep(_POLL)
 
     def _holds(self, name: str) -> bool:

@@ -9,6 +9,7 @@ import typer
 
 from agents.commands import adapters, data, dlq, events, topics
 from agents.commands.ask import ask
+from agents.commands.generate import generate
 from agents.commands.genres import genres
 from agents.commands.prepare import prepare
 from agents.commands.profile import profile
@@ -36,6 +37,7 @@ cli.command()(tail)
 cli.command()(genres)
 cli.add_typer(data.cli, name="data")
 cli.command()(train)
+cli.command()(generate)
 cli.add_typer(topics.cli, name="topics")
 cli.add_typer(adapters.cli, name="adapters")
 cli.add_typer(dlq.cli, name="dlq")

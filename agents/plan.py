@@ -14,6 +14,7 @@ from agents.profiles import Profiles
 from agents.registry import Registry
 from genre_models.planner import PlannedArm, Steering, Wish, prompt_card
 from genre_models.planner import plan as planned
+from genre_models.preferences.posterior import Posterior
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import digest
 from schemas.candidates import CandidateSet
@@ -71,7 +72,9 @@ class Planner:
         failure = _refusal(request)
         if failure is None:
             try:
-                return _row(request, self._arms(request, row), self._lines(request, row)), None
+                posterior = self.profiles.posterior(row, request.tenant)
+                arms = self._arms(request, posterior, explore=self.exploration and not row.opted_out)
+                return _row(request, arms, _lines(request, posterior)), None
             except Rejected as error:
                 failure = Failure(code=error.code, message=error.message)
             except Exception:
@@ -79,7 +82,7 @@ class Planner:
                 failure = Failure(code="plan_failed", message="The request could not be planned.")
         return _row(request, (), (), failure), failure
 
-    def _arms(self, request: ClassifiedRequest, row: UserRow) -> tuple[ArmTask, ...]:
+    def _arms(self, request: ClassifiedRequest, posterior: Posterior, *, explore: bool) -> tuple[ArmTask, ...]:
         wanted = request.request
         taxonomy, tenant = self.registry.taxonomy(request.tenant), request.tenant
         families = {genre: taxonomy.family_of(genre) for genre in taxonomy.genres}
@@ -94,17 +97,18 @@ class Planner:
             ),
             families,
             {genre: self.registry.of_genre(genre, tenant) for genre in families},
-            self.profiles.posterior(row, request.tenant),
+            posterior,
             wanted.candidates,
             seed_of(request),
-            Steering(explore=self.exploration and not row.opted_out),
+            Steering(explore=explore),
         )
         return tuple(_arm(index, each, request) for index, each in enumerate(chosen.arms))
 
-    def _lines(self, request: ClassifiedRequest, row: UserRow) -> tuple[str, ...]:
-        language = request.request.language
-        spoken = (f"Write in the language '{language}'.",) if language and not language.startswith("en") else ()
-        return (*spoken, *prompt_card(self.profiles.read(row, request.tenant)))
+
+def _lines(request: ClassifiedRequest, posterior: Posterior) -> tuple[str, ...]:
+    language = request.request.language
+    spoken = (f"Write in the language '{language}'.",) if language and not language.startswith("en") else ()
+    return (*spoken, *prompt_card(posterior))
 
 
 def seed_of(request: ClassifiedRequest) -> int:

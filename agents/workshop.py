@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path
@@ -80,10 +80,10 @@ class Workshop:
     async def _work(self, file: Path, publish: Publish) -> None:
         order: Order = read_json(file, Order)
         began, users = time.time(), self.texts.users(order.genre, order.tenant)
-        async for progress in perform(order):
-            if progress.state == "published" and progress.adapter is not None:
-                progress = await self._announce(progress, users, began, publish)
-            await publish(progress)
+        async with aclosing(perform(order)) as steps:
+            async for progress in steps:
+                done = progress.state == "published"
+                await publish(await self._announce(progress, users, began, publish) if done else progress)
         self._end(file)
 
     def _end(self, file: Path) -> None:

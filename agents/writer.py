@@ -24,7 +24,7 @@ from agents.registry import Registry
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classifier import Classifier
 from genre_models.encoder import Encoder, SentenceEncoder
-from genre_models.engine import Finished, Generation, Piece, chat_prompt
+from genre_models.engine import Engine, Finished, Generation, Piece, chat_prompt
 from genre_models.preferences.styles import STYLES
 from genre_models.projection import project
 from genre_models.safety import SafetyGate
@@ -39,6 +39,7 @@ from streams.settings import Settings
 log = logging.getLogger(__name__)
 
 PLAIN_INSTRUCTION = "Write what is asked for, and nothing else."
+WAITING = 4  # rows admitted for each that can run: whom to serve next is chosen among them
 _REMEMBERED_CANCELLATIONS = 10_000
 
 
@@ -98,6 +99,7 @@ class EngineWriter:
     async def room(self, task: GenerationTask) -> None:
         """Reserve rows for a task, waiting until there is room (for more than the limit: an empty engine)."""
         wanted = len(task.arms)
+        self._engine.prefetch([name for arm in task.arms for name in _adapters(arm)])
         async with self._freed:
             await self._freed.wait_for(lambda: self._rows == 0 or self._rows + wanted <= self._limit)
             self._rows += wanted
@@ -213,6 +215,7 @@ class EngineWriter:
             temperature=task.temperature,
             top_p=task.top_p,
             seed=arm.seed,
+            user=key_of(task),
         )
 
     async def _free(self, rows: int) -> None:
@@ -236,6 +239,10 @@ def adapters_of(task: GenerationTask) -> frozenset[str]:
     )
 
 
+def _adapters(arm: ArmTask) -> tuple[str, ...]:
+    return (arm.adapter,) if arm.adapter else tuple(part.adapter for part in arm.blend)
+
+
 def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Progress:
     return Progress(
         kind="piece",
@@ -250,11 +257,30 @@ def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Pro
 
 def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> EngineWriter:
     """The writer with the real models; takes about three seconds. Raises ModelError when they are not prepared."""
-    from genre_models.engine.transformers_engine import TransformersEngine
-
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
-    engine = TransformersEngine(settings.models / "base", store, threads=settings.model_threads, rows=settings.rows)
     library = Library(Registry(), store, settings.library_list)
     classifiers = load_classifiers(settings, encoder, library.registry)
     judge = TextJudge(encoder=encoder, classifiers=classifiers, gate=SafetyGate())
-    return EngineWriter(EngineThread(engine), judge, library, limit=settings.rows, base=base.fingerprint[:12])
+    engine = EngineThread(load_engine(settings, store))
+    return EngineWriter(engine, judge, library, limit=settings.rows * WAITING, base=base.fingerprint[:12])
+
+
+def load_engine(settings: Settings, store: AdapterStore) -> Engine:
+    """The engine that `GENRE_ENGINE` names; only a local one imports transformers."""
+    if settings.engine == "openai":
+        from genre_models.engine.remote_engine import RemoteEngine, servers
+
+        urls, blends = settings.servers.split(","), settings.state / "blends"
+        replicas = servers(urls, settings.server_kind, settings.server_model, settings.server_timeout)
+        return RemoteEngine(replicas, store, rows=settings.rows, blends=blends)
+
+    from genre_models.engine.local_engine import LocalEngine
+
+    return LocalEngine.load(
+        settings.models / "base",
+        store,
+        fast=settings.engine == "fast",
+        threads=settings.model_threads,
+        rows=settings.rows,
+        adapter_bytes=settings.adapter_cache_mb << 20,
+    )

@@ -32,7 +32,7 @@ from genre_models.corpora import EXTRACTORS, load_corpus
 from genre_models.corpora.__main__ import DEFAULT_CACHE
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
-from genre_models.engine.transformers_engine import TransformersEngine
+from genre_models.engine.local_engine import LocalEngine
 from genre_models.taxonomy import Taxonomy
 from genre_models.training.examples import Example, make_examples
 from genre_models.training.recipe import Recipe
@@ -132,9 +132,7 @@ def pooled(bench: Bench, half: TopHalf, lowered: dict[str, list[Lowered]]) -> di
     return fit(half, training, checked, bench.recipe).tensors
 
 
-def write(
-    bench: Bench, engine: TransformersEngine, genre: str, requests: Sequence[str], adapter: str | None
-) -> list[str]:
+def write(bench: Bench, engine: LocalEngine, genre: str, requests: Sequence[str], adapter: str | None) -> list[str]:
     """One text a request, from the project's own batched engine."""
     engine.submit(
         [
@@ -168,7 +166,7 @@ def judge_of(bench: Bench) -> Any:
 
 def texts_written(bench: Bench) -> dict[str, Figures]:
     """What the judge, the encoder and the training texts say of the texts that base and adapter write."""
-    engine = TransformersEngine(bench.base, bench.store, threads=THREADS, context=512)
+    engine = LocalEngine.load(bench.base, bench.store, threads=THREADS, context=512)
     encoder = SentenceEncoder.load(prepare_encoder(MODELS), threads=THREADS)
     judge = judge_of(bench)
     found = {}

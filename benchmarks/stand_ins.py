@@ -1,6 +1,6 @@
 """Instant stand-ins for the encoder and the engine, to measure and to torture what lies around the models.
 
-`python -m benchmarks.stand_ins worker ROLE` runs a role with them; the recommend role has no model to stand in for.
+`python -m benchmarks.stand_ins worker ROLE` runs a role with them; recommend and train have no model to stand in for.
 With `GENRE_STAND_IN_ENCODER=real` the encoder is the real one; `GENRE_STAND_IN_PAUSE` makes each engine step that slow.
 Everything else - taxonomy, classifier head, safety gate, planner, ranker, learner, codecs - is the real thing.
 """
@@ -69,6 +69,9 @@ class InstantEngine:
         """Take rows."""
         self._rows.extend(rows)
 
+    def prefetch(self, adapters: Sequence[str]) -> None:
+        """Nothing is to be read."""
+
     def cancel(self, row_id: str) -> None:
         """Forget a row that waits."""
         self._rows = [row for row in self._rows if row.id != row_id]
@@ -89,7 +92,7 @@ class InstantEngine:
 def instant(role: str, settings: Settings) -> RoleApp:
     """The app of a role with stand-ins for its models."""
     share_cores()
-    if role == "recommend":
+    if role in ("recommend", "train"):
         return build(role, settings)
     app = RoleApp(role, settings)
     if os.environ.get("GENRE_STAND_IN_ENCODER") == "real" and role == "classify":

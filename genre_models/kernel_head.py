@@ -1,8 +1,8 @@
 """A classifier in closed form: kernel ridge regression on one-hot labels, calibrated on examples that it did not see.
 
-Rasmussen and Williams 2006, chapters 5.4.2 and 6.5 (least-squares classification): with A = K + diag(ridge) and
-alpha = A^-1 Y, the scores of some examples F by the model fitted without them are Y_F - ([A^-1]_FF)^-1 alpha_F.
-The temperature that makes probabilities of scores is fitted on those (Guo et al. 2017): no example vouches for itself.
+Rasmussen and Williams 2006, chapter 6.5 (least-squares classification): alpha = (K + diag(ridge))^-1 Y. The
+temperature that makes probabilities of scores is fitted on examples that were left out (Guo et al. 2017): no example
+vouches for itself.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ class KernelHead:
         """Fit on the examples' kernel [n, n]; every class counts the same however many examples it has."""
         targets = _TARGET * np.eye(int(labels.max()) + 1)[labels]
         counts = np.bincount(labels)
-        inverse = np.linalg.inv(kernel + np.diag(_RIDGE * counts[labels] / counts.mean()))
-        alpha = inverse @ targets
+        penalised = kernel + np.diag(_RIDGE * counts[labels] / counts.mean())
+        alpha = np.linalg.solve(penalised, targets)  # a quarter of the time that the inverse takes
         unseen = np.empty_like(targets)
         for part in range(_PARTS):
             rows = np.arange(part, len(labels), _PARTS)
-            unseen[rows] = held_out(inverse, targets, rows)
+            unseen[rows] = held_out(penalised, targets, rows)
         return cls(alpha.astype(np.float32), _temperature(unseen, labels))
 
     def scores(self, kernel: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -49,11 +49,12 @@ class KernelHead:
 
 
 def held_out(
-    inverse: NDArray[np.floating], targets: NDArray[np.floating], rows: NDArray[np.intp]
+    penalised: NDArray[np.floating], targets: NDArray[np.floating], rows: NDArray[np.intp]
 ) -> NDArray[np.floating]:
     """Scores [rows, classes] that the examples `rows` get from the model fitted on all others."""
-    alpha = inverse[rows] @ targets
-    scores: NDArray[np.floating] = targets[rows] - np.linalg.solve(inverse[np.ix_(rows, rows)], alpha)
+    rest = np.setdiff1d(np.arange(len(targets)), rows)
+    alpha = np.linalg.solve(penalised[np.ix_(rest, rest)], targets[rest])
+    scores: NDArray[np.floating] = penalised[np.ix_(rows, rest)] @ alpha
     return scores
 
 

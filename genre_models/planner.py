@@ -15,7 +15,7 @@ import numpy as np
 from genre_models.preferences.features import Arm, arm_features
 from genre_models.preferences.moments import Floats
 from genre_models.preferences.posterior import Posterior
-from genre_models.preferences.profile import Profile, genre_taste, style_taste
+from genre_models.preferences.profile import attribute_tastes, genre_taste, style_taste
 from genre_models.preferences.styles import PLAIN, STYLES
 from schemas.errors import Rejected
 
@@ -89,9 +89,9 @@ def plan(
     count, alpha = (DRAWS, steering.alpha) if steering.explore else (n, 0.0)
     best = posterior.draws(phi, count, alpha, np.random.default_rng(seed)).argmax(axis=1)
     shares = np.bincount(best, minlength=len(arms)) / count
+    reasons = {k: _reason(arms[k], posterior) for k in set(best[:n].tolist())}
     planned = tuple(
-        PlannedArm(arm=arms[k], propensity=max(FLOOR, float(shares[k])), reason=_reason(arms[k], posterior))
-        for k in best[:n]
+        PlannedArm(arm=arms[k], propensity=max(FLOOR, float(shares[k])), reason=reasons[k]) for k in best[:n].tolist()
     )
     if steering.blends and n >= 3 and wish.genre is None:
         planned = _with_blend(planned, arms, shares, posterior)
@@ -183,14 +183,11 @@ def _reason(arm: Arm, posterior: Posterior) -> str:
     return "; ".join([*parts, *(str(taste) for taste in tastes if taste.is_clear)])
 
 
-def prompt_card(profile: Profile, most: int = 3) -> tuple[str, ...]:
+def prompt_card(posterior: Posterior, most: int = 3) -> tuple[str, ...]:
     """Instructions for the writer from what the user clearly likes of a text: at most one line.
 
-    Genres are steered by arms, so only styles and attributes are spoken of, and only beyond 1.5 deviations.
+    Genres are steered by arms, so only attributes are spoken of, and only beyond 1.5 deviations.
     """
-    sure = [
-        taste.words
-        for taste in profile.likes
-        if taste.kind == "attribute" and taste.mean > 0.03 and taste.mean > 1.5 * taste.deviation
-    ]
+    liked = sorted(attribute_tastes(posterior), key=lambda taste: -taste.mean)
+    sure = [taste.words for taste in liked if taste.is_clear and taste.mean > max(0.03, 1.5 * taste.deviation)]
     return (f"The reader likes {', '.join(sure[:most])}.",) if sure else ()

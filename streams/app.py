@@ -15,6 +15,7 @@ from streams.health import HealthPage
 from streams.inbox import Inbox
 from streams.kafka import MAX_REQUEST_BYTES, ReplyTopics, ssl_context
 from streams.outbox import Outbox
+from streams.records import accept_any_header_name
 from streams.settings import Settings
 from streams.topics import BY_NAME
 from streams.transport import Transport
@@ -31,6 +32,7 @@ class RoleApp(faust.App):
     """The Faust app of one role, with its settings, its outbox and what must run beside its agents."""
 
     def __init__(self, role: str, settings: Settings, **options: Any) -> None:
+        accept_any_header_name()
         self.role = role
         self.genre_settings = settings
         self.fetch_wait = settings.fetch_wait

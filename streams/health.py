@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import orjson
 from aiohttp import web
 from mode import Service
+
+log = logging.getLogger(__name__)
 
 State = Callable[[], dict[str, Any]]
 
@@ -31,6 +34,8 @@ class HealthPage(Service):
         self._runner = web.AppRunner(application, access_log=None)
         await self._runner.setup()
         await web.TCPSite(self._runner, self._bind, self._port).start()
+        host, port, *_ = self._runner.addresses[0]
+        log.info("health page at http://%s:%s/health", host, port)
 
     async def on_stop(self) -> None:
         """Close the port."""

@@ -11,6 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.errors import NotReady
+from streams.records import accept_any_header_name
 from streams.settings import Settings
 from streams.topics import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 
@@ -50,6 +51,7 @@ def producer(settings: Settings) -> AIOKafkaProducer:
 
 def consumer(settings: Settings, *topics: str, **overrides: Any) -> AIOKafkaConsumer:
     """A consumer without a group that never commits; start it, then assign or seek."""
+    accept_any_header_name()
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.brokers,
         "enable_auto_commit": False,

@@ -16,6 +16,8 @@ _FALSE = {"0", "false", "no", "off", ""}
 _TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
 _ALLOWED = {
     "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
+    "engine": ("exact", "fast", "openai"),
+    "server_kind": ("vllm", "sglang", "lorax", "llamacpp"),
     "store": ("rocksdb://", "memory://"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
 }
@@ -71,6 +73,19 @@ class Settings:
     rows: int = 16
     """Candidates that one generate worker writes at the same time."""
 
+    engine: str = "exact"
+    """`exact` (fp32), `fast` (int8, where the model is built like Llama) or `openai` (servers elsewhere)."""
+    servers: str = ""
+    """Comma-separated http://host:port of OpenAI-compatible servers, for the engine `openai`."""
+    server_kind: str = "vllm"
+    """How they name adapters: vllm, sglang, lorax or llamacpp."""
+    server_model: str = ""
+    """The base model's name on the servers."""
+    server_timeout: float = 60.0
+    """Seconds that one answer may take."""
+    adapter_cache_mb: int = 256
+    """Megabytes of adapters kept in memory beside those in use."""
+
     reply_prefixes: str = "replies."
     """Comma-separated prefixes that a client's `reply-to` topic must have."""
     health_port: int = 0
@@ -94,7 +109,15 @@ class Settings:
         return cls(**given)
 
     def __post_init__(self) -> None:
-        for name in ("partitions", "replication", "rows", "session_timeout", "heartbeat"):
+        for name in (
+            "partitions",
+            "replication",
+            "rows",
+            "adapter_cache_mb",
+            "server_timeout",
+            "session_timeout",
+            "heartbeat",
+        ):
             if not getattr(self, name) > 0:
                 raise _unfit(name, "greater than 0", getattr(self, name))
         for name, allowed in _ALLOWED.items():

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from aiokafka.admin import NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from schemas.errors import NotReady
@@ -66,30 +67,67 @@ async def create(settings: Settings) -> list[str]:
 
 
 async def check(settings: Settings) -> list[str]:
-    """What is wrong with the topics, one line each; empty when all is well."""
+    """What is wrong with the topics, one line each; empty when all is well.
+
+    Retention is the operator's choice; a cleanup policy or a size limit that loses records is not.
+    """
     client = admin(settings)
     await client.start()
     try:
-        names = [declared.name for declared in declarations(settings.prefix)]
-        there = set(await client.list_topics())
-        described = await client.describe_topics([name for name in names if name in there])
+        wrong, there = await _misshapen(client, settings)
+        # The embedded broker has no such settings.
+        return wrong if settings.embedded else wrong + await _misconfigured(client, settings, there)
     finally:
         await client.close()
+
+
+async def require(settings: Settings) -> None:
+    """Raises NotReady (topics) with one line when a topic is missing or has another number of partitions."""
+    client = admin(settings)
+    await client.start()
+    try:
+        wrong, _ = await _misshapen(client, settings)
+    finally:
+        await client.close()
+    if wrong:
+        more = f" (and {len(wrong) - 1} more; see `genre topics check`)" if len(wrong) > 1 else ""
+        raise NotReady("topics", wrong[0] + more)
+
+
+async def _misshapen(client: AIOKafkaAdminClient, settings: Settings) -> tuple[list[str], set[str]]:
+    """Topics that are missing or have another number of partitions, one line each; and those that are there."""
+    names = [declared.name for declared in declarations(settings.prefix)]
+    there = set(names) & set(await client.list_topics())
+    described = await client.describe_topics(sorted(there))
     missing = [f"{name}: missing; run `genre topics create`" for name in names if name not in there]
     return missing + [
         f"{topic['topic']}: has {len(topic['partitions'])} partitions, GENRE_PARTITIONS says {settings.partitions}; "
         "the number is fixed at creation, use another GENRE_PREFIX and replay to change it"
         for topic in described
         if len(topic["partitions"]) != settings.partitions
+    ], there
+
+
+async def _misconfigured(client: AIOKafkaAdminClient, settings: Settings, there: set[str]) -> list[str]:
+    answers = await client.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in sorted(there)])
+    found = {name: dict(pair[:2] for pair in pairs) for each in answers for *_, name, pairs in each.resources}
+    return [
+        f"{declared.name}: {setting} is {found[declared.name][setting]}, expected {expected}; "
+        "set it with kafka-configs --alter"
+        for declared in declarations(settings.prefix)
+        if declared.name in found
+        for setting, expected in declared.config.items()
+        if not _serves(setting, found[declared.name][setting], expected)
     ]
 
 
-async def require(settings: Settings) -> None:
-    """Raises NotReady (topics) with one line when the topics are not as they must be."""
-    wrong = await check(settings)
-    if wrong:
-        more = f" (and {len(wrong) - 1} more; see `genre topics check`)" if len(wrong) > 1 else ""
-        raise NotReady("topics", wrong[0] + more)
+def _serves(setting: str, found: str, expected: str) -> bool:
+    match setting:
+        case "cleanup.policy":
+            return found == expected
+        case "max.message.bytes":
+            return int(found) >= int(expected)
+    return True
 
 
 def access_rules(settings: Settings) -> list[AccessRule]:
@@ -117,5 +155,10 @@ def _new(name: str, config: dict[str, str], settings: Settings) -> NewTopic:
         name=name,
         num_partitions=settings.partitions,
         replication_factor=settings.replication,
-        topic_configs={} if settings.embedded else config,
+        topic_configs={} if settings.embedded else config | _safety(settings),
     )
+
+
+def _safety(settings: Settings) -> dict[str, str]:
+    # With three copies an acknowledged record survives the loss of one broker, and writing goes on without it.
+    return {"min.insync.replicas": "2"} if settings.replication >= 3 else {}

@@ -25,7 +25,7 @@ console = Console()
 
 def up(
     demo: Annotated[bool, typer.Option(help="Ask and rate as three users would, and show what changed.")] = False,
-    partitions: Annotated[int, typer.Option(help="Partitions of every topic.")] = 1,
+    partitions: Annotated[int, typer.Option(envvar="GENRE_PARTITIONS", help="Partitions of every topic.")] = 1,
 ) -> None:
     """Start everything on this machine, with a Kafka broker in memory, and stay up until Ctrl-C."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")

@@ -16,8 +16,8 @@ class Generation:
     """One text to write. The same row with the same seed gives the same text, whatever runs beside it.
 
     `adapter` is an adapter's name (`genre@digest12`) or None for the base model; `blend` is (name, weight) pairs and
-    excludes `adapter`. `temperature` 0 is greedy; above it, the 64 likeliest tokens are cut at `top_p` and sampled.
-    `repetition_penalty` 1 is none; small models need a little.
+    excludes `adapter`. `temperature` 0 is greedy; above it, the `top_k` (1-64) likeliest tokens are cut at `top_p` and
+    sampled. `repetition_penalty` 1 is none; small models need a little. `user` is who waits for it: the engine is fair.
     """
 
     id: str
@@ -27,9 +27,11 @@ class Generation:
     max_tokens: int = 64
     temperature: float = 0.8
     top_p: float = 0.95
+    top_k: int = 64
     repetition_penalty: float = 1.1
     seed: int = 0
     stop: tuple[str, ...] = ()
+    user: str = ""
 
     @property
     def mixture(self) -> tuple[tuple[str, float], ...]:
@@ -75,6 +77,9 @@ class Engine(Protocol):
 
     def cancel(self, id: str) -> None:
         """Stop a row: the next step finishes it as `cancelled`. Unknown and finished ids are ignored."""
+
+    def prefetch(self, adapters: Sequence[str]) -> None:
+        """Rows with these adapters will come: have them ready."""
 
     @property
     def idle(self) -> bool:

@@ -1,121 +1,193 @@
 """Different adapters, blends and none in one batch: masked rank-concatenation.
 
-All adapters of a batch lie side by side, A [ranks, inputs] and B [outputs, ranks]. A row multiplies its own columns by
-its weights and all others by 0: y = W x + B (m * A x). Three operations a site whatever the number of adapters, and a
-blend is only another m. Each adapter sums over its own ranks, as in PEFT's add_weighted_adapter("cat").
+All hot adapters lie side by side, A [ranks, inputs] and B [ranks, outputs]. A row multiplies its own ranks by its
+weights and all others by 0: y = W x + B (m * A x). The number of operations a site does not grow with the number of
+adapters, and a blend is only another m. Each adapter sums over its own ranks, as in PEFT's add_weighted_adapter("cat").
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
-from torch import nn
 from torch.nn import functional
 
 from genre_models.adapters import Adapter
-from genre_models.adapters.sites import LINEARS
+from schemas.errors import ModelError
 
-PADDED = 32  # ranks are padded to a multiple: matmuls of one shape give a row the same bits beside more adapters
+LEAST = 16  # ranks; below, the shape of a matmul changes a row's bits
+MOST = 128  # ranks of all adapters in a step: 16 of rank 8
+
+Pair = tuple[torch.Tensor, torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Weights:
-    """One adapter in memory: module path -> (A [rank, inputs], B [outputs, rank] times its scaling)."""
+    """One adapter in memory: module path -> (A [rank, inputs], B [rank, outputs] times its scaling)."""
 
     rank: int
-    sites: Mapping[str, tuple[torch.Tensor, torch.Tensor]]
+    sites: Mapping[str, Pair]
 
     @classmethod
     def of(cls, adapter: Adapter) -> Weights:
         """Copy a verified adapter into tensors."""
         pairs = {
-            site: (torch.from_numpy(a), torch.from_numpy(b) * adapter.scaling)
+            site: (torch.from_numpy(a), (torch.from_numpy(b) * adapter.scaling).T.contiguous())
             for site, (a, b) in adapter.tensors.items()
         }
         return cls(adapter.rank, pairs)
+
+    @property
+    def bytes(self) -> int:
+        """Bytes in memory."""
+        return sum(tensor.nbytes for pair in self.sites.values() for tensor in pair)
 
 
 Blend = tuple[tuple[Weights, float], ...]
 
 
-class AdaptedLinear(nn.Module):
-    """A linear layer of the base model and what the current mixture adds to it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Linears that share their input, computed as one: `parts` are (module path, outputs), side by side in y."""
 
-    def __init__(self, linear: nn.Module) -> None:
-        super().__init__()
-        self.linear = linear
-        self.low: torch.Tensor | None = None  # [ranks, inputs]
-        self.high: torch.Tensor | None = None  # [ranks, outputs]
-        self.mask: torch.Tensor | None = None  # [rows, 1, ranks]
+    inputs: int
+    parts: tuple[tuple[str, int], ...]
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """[rows, length, inputs] -> [rows, length, outputs]"""
-        y: torch.Tensor = self.linear(x)
-        if self.low is None or self.high is None or self.mask is None:
-            return y
-        z = functional.linear(x, self.low) * self.mask
-        y.view(-1, y.shape[-1]).addmm_(z.view(-1, z.shape[-1]), self.high)
-        return y
+    def spans(self) -> list[slice]:
+        """Where each part lies in y."""
+        ends = [sum(outputs for _, outputs in self.parts[: index + 1]) for index in range(len(self.parts))]
+        return [slice(end - outputs, end) for end, (_, outputs) in zip(ends, self.parts, strict=True)]
 
 
-class Mixer:
-    """Wraps the linears of a model and sets, before each change of the batch, which row uses which adapters."""
+class Mixture(Protocol):
+    """What adapters add to the base model in one forward pass."""
 
-    def __init__(self, model: nn.Module) -> None:
-        found = [(path, module) for path, module in model.named_modules() if path.rpartition(".")[2] in LINEARS]
-        self._sites = {path: AdaptedLinear(linear) for path, linear in found}
-        for path, site in self._sites.items():
-            model.set_submodule(path, site)
-        self._current: list[Weights] = []
+    def add(self, site: Site, x: torch.Tensor, y: torch.Tensor) -> None:
+        """Add to `y` [rows, outputs] what the adapters make of `x` [rows, inputs]."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Uniform:
+    """One blend for all rows: a prompt's tokens."""
+
+    blend: Blend
+
+    def add(self, site: Site, x: torch.Tensor, y: torch.Tensor) -> None:
+        """See Mixture."""
+        for (path, _), span in zip(site.parts, site.spans(), strict=True):
+            for weights, weight in self.blend:
+                if path in weights.sites:
+                    low, high = weights.sites[path]
+                    y[:, span].addmm_(functional.linear(x, low), high, alpha=weight)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Heat:
+    """The hot adapters at one site: A [parts * ranks, inputs], B [ranks, outputs] a part."""
+
+    low: torch.Tensor
+    highs: list[tuple[slice, torch.Tensor]]
+
+
+class Hot:
+    """The adapters of the running rows, side by side, in places that they keep while they are used."""
+
+    def __init__(self, sites: Sequence[Site]) -> None:
+        self._sites = sites
+        self._ranks = LEAST
+        self._starts: dict[Weights, int] = {}
+        self._heat: dict[int, _Heat] = {}
+        self._mask = torch.zeros(0, 1, LEAST)
 
     def mix(self, rows: Sequence[Blend]) -> None:
-        """Row i of every following forward pass uses `rows[i]`."""
-        distinct = list({id(weights): weights for blend in rows for weights, _ in blend}.values())
-        if distinct != self._current:
-            self._lay_out(distinct)
-        mask = self._mask(rows, distinct)
-        for site in self._sites.values():
-            site.mask = mask
+        """Row i of every following pass uses `rows[i]`."""
+        distinct = list({weights: None for blend in rows for weights, _ in blend})
+        needed = _power(sum(weights.rank for weights in distinct))
+        if needed > self._ranks or needed * 4 <= self._ranks or not self._placed(distinct):
+            self._lay_out(distinct, needed)
+        self._mask = self._masked(rows)
 
-    def _lay_out(self, distinct: list[Weights]) -> None:
-        for path, site in self._sites.items():
-            site.low, site.high = _side_by_side(path, distinct)
-        self._current = distinct
+    def add(self, site: Site, x: torch.Tensor, y: torch.Tensor) -> None:
+        """See Mixture."""
+        heat = self._heat.get(id(site))
+        if heat is None:
+            return
+        z = functional.linear(x, heat.low).view(len(x), len(heat.highs), self._ranks) * self._mask
+        for index, (span, high) in enumerate(heat.highs):
+            y[:, span].addmm_(z[:, index], high)
 
-    @staticmethod
-    def _mask(rows: Sequence[Blend], distinct: list[Weights]) -> torch.Tensor:
-        starts = _starts(distinct)
-        mask = torch.zeros(len(rows), 1, _padded(distinct))
+    def _placed(self, distinct: list[Weights]) -> bool:
+        """Give each new adapter a free place; False where none is long enough."""
+        for gone in [weights for weights in self._starts if weights not in distinct]:
+            del self._starts[gone]
+        for weights in distinct:
+            if weights not in self._starts:
+                start = self._gap(weights.rank)
+                if start is None:
+                    return False
+                self._put(weights, start)
+        return True
+
+    def _gap(self, rank: int) -> int | None:
+        taken = [range(start, start + weights.rank) for weights, start in self._starts.items()]
+        free = (
+            start
+            for start in range(0, self._ranks - rank + 1, 4)
+            if not any(start < used.stop and used.start < start + rank for used in taken)
+        )
+        return next(free, None)
+
+    def _lay_out(self, distinct: list[Weights], ranks: int) -> None:
+        self._ranks, self._starts, self._heat = ranks, {}, {}
+        for weights in sorted(distinct, key=lambda each: -each.rank):
+            start = self._gap(weights.rank)
+            assert start is not None, "the largest first always fit in as many ranks as they have"
+            self._put(weights, start)
+
+    def _put(self, weights: Weights, start: int) -> None:
+        self._starts[weights] = start
+        ranks = slice(start, start + weights.rank)
+        for site in self._sites:
+            if id(site) not in self._heat and any(path in weights.sites for path, _ in site.parts):
+                self._heat[id(site)] = self._cold(site)
+            if id(site) in self._heat:
+                self._fill(self._heat[id(site)], site, weights, ranks)
+
+    def _fill(self, heat: _Heat, site: Site, weights: Weights, ranks: slice) -> None:
+        low = heat.low.view(len(site.parts), self._ranks, site.inputs)
+        for index, (path, _) in enumerate(site.parts):
+            pair = weights.sites.get(path)
+            low[index, ranks] = pair[0] if pair else 0.0
+            heat.highs[index][1][ranks] = pair[1] if pair else 0.0
+
+    def _cold(self, site: Site) -> _Heat:
+        highs = [torch.zeros(self._ranks, outputs) for _, outputs in site.parts]
+        low = torch.zeros(len(site.parts) * self._ranks, site.inputs)
+        return _Heat(low, list(zip(site.spans(), highs, strict=True)))
+
+    def _masked(self, rows: Sequence[Blend]) -> torch.Tensor:
+        mask = torch.zeros(len(rows), 1, self._ranks)
         for row, blend in enumerate(rows):
             for weights, weight in blend:
-                start = starts[id(weights)]
+                start = self._starts[weights]
                 mask[row, 0, start : start + weights.rank] += weight
         return mask
 
 
-def _starts(distinct: list[Weights]) -> dict[int, int]:
-    starts, end = {}, 0
-    for weights in distinct:
-        starts[id(weights)], end = end, end + weights.rank
-    return starts
+def check_width(blend: Blend) -> None:
+    """Raises ModelError `blend_too_wide` for a blend that cannot be hot at once."""
+    ranks = sum(weights.rank for weights in {weights for weights, _ in blend})
+    if ranks > MOST:
+        raise ModelError("blend_too_wide", f"expected adapters with at most {MOST} ranks in one blend, got {ranks}")
 
 
-def _padded(distinct: list[Weights]) -> int:
-    return -(-sum(weights.rank for weights in distinct) // PADDED) * PADDED
+def ranks_of(blends: Sequence[Blend]) -> int:
+    """Ranks of all distinct adapters in `blends`."""
+    return sum(weights.rank for weights in {weights for blend in blends for weights, _ in blend})
 
 
-def _side_by_side(path: str, distinct: list[Weights]) -> tuple[torch.Tensor | None, torch.Tensor | None]:
-    """(A [ranks, inputs], B [ranks, outputs]) at one site; None where no adapter has weights there."""
-    present = [weights.sites[path] for weights in distinct if path in weights.sites]
-    if not present:
-        return None, None
-    low = torch.zeros(_padded(distinct), present[0][0].shape[1])
-    high = torch.zeros(_padded(distinct), present[0][1].shape[0])
-    starts = _starts(distinct)
-    for weights in distinct:
-        if path in weights.sites:
-            span = slice(starts[id(weights)], starts[id(weights)] + weights.rank)
-            low[span], high[span] = weights.sites[path][0], weights.sites[path][1].T
-    return low, high
+def _power(ranks: int) -> int:
+    """The next of 16, 32, 64, 128."""
+    return max(LEAST, 1 << (ranks - 1).bit_length()) if ranks else LEAST

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from genre_models.engine.adapter_cache import Loading
 from genre_models.engine.generation import Finished, Generation, Piece, Reason
 from genre_models.engine.mixture import Blend
 from genre_models.engine.sampling import Choice, Sampling
@@ -13,27 +14,40 @@ from genre_models.engine.writing import Writing
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """What is known of a row beyond its keys and values: its prompt, its text so far, whether it has ended."""
+    """What is known of a row beyond its keys and values: its prompt, its text so far, whether its
+    adapters were read and fit (`usable`), whether it has ended."""
 
     generation: Generation
     prompt: tuple[int, ...]
     tokens_cut: int
-    blend: Blend
+    loading: tuple[tuple[Loading, float], ...]
     writing: Writing
+    usable: bool = False
     last: int = 0
     written: int = 0
     logprobs: float = 0.0
     ended: bool = False
 
     @property
+    def ready(self) -> bool:
+        """Whether its adapters have been read, or cannot be."""
+        return all(loading.done() for loading, _ in self.loading)
+
+    @property
+    def blend(self) -> Blend:
+        """Its adapters and their weights, once ready. Raises ModelError for one that cannot be read."""
+        return tuple((loading.result(), weight) for loading, weight in self.loading)
+
+    @property
+    def flows(self) -> tuple[tuple[str, str], ...]:
+        """Between whom the engine is fair: (kind, name) pairs."""
+        genres = {name.partition("@")[0] for name, _ in self.generation.mixture}
+        return ("user", self.generation.user), ("genre", "+".join(sorted(genres)))
+
+    @property
     def position(self) -> int:
         """Where the last written token belongs, counted from the prompt's first."""
         return len(self.prompt) + self.written - 1
-
-    @property
-    def length(self) -> int:
-        """Positions that the row can come to need."""
-        return len(self.prompt) + self.generation.max_tokens
 
     @property
     def sampling(self) -> Sampling:
@@ -42,6 +56,7 @@ class Row:
         return Sampling(
             temperature=wanted.temperature,
             top_p=wanted.top_p,
+            top_k=wanted.top_k,
             seed=wanted.seed,
             position=self.written,
             repetition_penalty=wanted.repetition_penalty,

@@ -93,6 +93,11 @@ def tastes_of(posterior: Posterior, genres: Mapping[str, str]) -> Iterable[Taste
     for style in STYLES.values():
         if style.id != PLAIN:
             yield style_taste(posterior, style.id)
+    yield from attribute_tastes(posterior)
+
+
+def attribute_tastes(posterior: Posterior) -> Iterable[Taste]:
+    """The tastes for what can be seen of a text, in the direction that is liked."""
     for position, name in enumerate(ATTRIBUTES):
         yield _attribute_taste(posterior, position, name)
 

@@ -12,8 +12,8 @@ import numpy as np
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.encoder import Encoder
 from genre_models.engine.generation import Finished, Generation
+from genre_models.engine.local_engine import LocalEngine
 from genre_models.engine.prompt import chat_prompt
-from genre_models.engine.transformers_engine import TransformersEngine
 from genre_models.safety import SafetyGate
 
 SAMPLES, TOKENS = 20, 64
@@ -34,7 +34,7 @@ def write_samples(
     base: Path, store: AdapterStore, name: AdapterName, instruction: str, requests: Sequence[str], threads: int
 ) -> list[Sample]:
     """One text for each of the first twenty requests."""
-    engine, gate = TransformersEngine(base, store, threads=threads, context=512), SafetyGate()
+    engine, gate = LocalEngine.load(base, store, threads=threads, context=512), SafetyGate()
     engine.submit(
         [
             Generation(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import uuid
 from collections.abc import AsyncIterator
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from agents.supervisor import RoleProcess, Supervisor, until_ready
 from streams.client import Client, Record, read
@@ -47,14 +47,16 @@ class Pipeline:
         started = [self.supervisor.start(role) for _ in range(workers)]
         await asyncio.gather(*(until_ready(worker, 90) for worker in started))
 
-    async def records(self, topic: str) -> list[Record]:
-        """Everything that stands in a topic now."""
-        return [record async for record in read(self.settings, self.settings.topic(topic))]
+    async def records(self, topic: str, *users: str) -> list[Record]:
+        """Everything that stands in a topic now; only what has the key of one of `users`, where they are named."""
+        keys = {user.encode() for user in users}
+        found = [record async for record in read(self.settings, self.settings.topic(topic))]
+        return [record for record in found if not keys or record.key in keys]
 
-    async def until(self, topic: str, count: int, within: float = 60.0) -> list[Record]:
-        """Wait until a topic holds at least `count` records; all of them."""
+    async def until(self, topic: str, count: int, *users: str, within: float = 60.0) -> list[Record]:
+        """Wait until a topic holds at least `count` records (of these users); all of them."""
         async with asyncio.timeout(within):
-            while len(found := await self.records(topic)) < count:
+            while len(found := await self.records(topic, *users)) < count:
                 await asyncio.sleep(0.1)
         return found
 
@@ -64,6 +66,7 @@ async def running(
     settings: Settings, logs: Path, workers: int = 1, module: str = "benchmarks.stand_ins"
 ) -> AsyncIterator[Pipeline]:
     """A pipeline on a broker that runs already."""
+    settings = replace(settings, corpora=logs / "sent", adapters=logs / "adapters")
     await create(settings)
     async with Supervisor(settings, logs=logs, module=module) as supervisor, Client(settings) as client:
         pipeline = Pipeline(settings=settings, supervisor=supervisor, client=client)
@@ -86,26 +89,27 @@ async def on_kafka(address: str, folder: Path, **changes: object) -> AsyncIterat
     yield replace(settings, **changes)  # type: ignore[arg-type]
 
 
-@pytest.fixture(params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)])
-async def pipeline(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Pipeline]:
-    """One worker a role on the embedded broker; two a role and four partitions on Apache Kafka."""
-    pause = os.environ.get("GENRE_STAND_IN_PAUSE")
-    os.environ["GENRE_STAND_IN_PAUSE"] = "0.02"
-    try:
+@pytest_asyncio.fixture(
+    scope="package", loop_scope="package", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)]
+)
+async def pipeline(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
+    """One worker a role on the embedded broker; two a role and four partitions on Apache Kafka.
+
+    Every test of the package uses it, with users of its own, and leaves it whole.
+    """
+    folder = tmp_path_factory.mktemp("pipeline")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENRE_STAND_IN_PAUSE", "0.02")
         if request.param == "embedded":
             async with (
                 embedded_broker(Settings(partitions=2, log_level="INFO")) as broker,
-                running(broker.settings, tmp_path / "logs") as started,
+                running(broker.settings, folder / "logs") as started,
             ):
                 yield started
         else:
             address = request.getfixturevalue("kafka_address")
             async with (
-                on_kafka(address, tmp_path) as settings,
-                running(settings, tmp_path / "logs", workers=2) as started,
+                on_kafka(address, folder) as settings,
+                running(settings, folder / "logs", workers=2) as started,
             ):
                 yield started
-    finally:
-        os.environ.pop("GENRE_STAND_IN_PAUSE")
-        if pause is not None:
-            os.environ["GENRE_STAND_IN_PAUSE"] = pause

@@ -15,9 +15,9 @@ from transformers import LlamaForCausalLM
 
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine import Finished, Generation, Piece, chat_prompt
+from genre_models.engine.local_engine import LocalEngine
 from genre_models.engine.prompt import encode
 from genre_models.engine.sampling import Sampling, choose
-from genre_models.engine.transformers_engine import TransformersEngine
 from tests.genre_models.tiny import make_adapter, make_base, make_tokenizer
 
 PROMPT = chat_prompt(instruction="Write.", request="About cats.")
@@ -43,15 +43,15 @@ def store(base: Path, tmp_path_factory: pytest.TempPathFactory) -> AdapterStore:
 
 
 @pytest.fixture
-def engine(base: Path, store: AdapterStore) -> TransformersEngine:
-    return TransformersEngine(base, store, threads=1, rows=16, context=512)
+def engine(base: Path, store: AdapterStore) -> LocalEngine:
+    return LocalEngine.load(base, store, threads=1, rows=16, context=512)
 
 
 def names(store: AdapterStore) -> list[str]:
     return [str(name) for name in store.names()]
 
 
-def finish(engine: TransformersEngine, rows: Sequence[Generation]) -> dict[str, Finished]:
+def finish(engine: LocalEngine, rows: Sequence[Generation]) -> dict[str, Finished]:
     engine.submit(rows)
     ends: dict[str, Finished] = {}
     while not engine.idle:
@@ -97,7 +97,7 @@ def reference(
 
 @pytest.mark.parametrize("weights", [(), (1.0,), (0.7, 0.6)])
 def test_greedy_text_is_that_of_transformers_and_peft(
-    engine: TransformersEngine, base: Path, store: AdapterStore, weights: tuple[float, ...]
+    engine: LocalEngine, base: Path, store: AdapterStore, weights: tuple[float, ...]
 ) -> None:
     mixture = tuple(zip(names(store), weights, strict=False))
     expected = make_tokenizer().decode(reference(base, store, mixture, 12), skip_special_tokens=True)
@@ -110,20 +110,18 @@ def test_greedy_text_is_that_of_transformers_and_peft(
     assert ends["a"].text == expected.rstrip("\ufffd")
 
 
-def test_sampled_text_takes_one_random_number_a_position(
-    engine: TransformersEngine, base: Path, store: AdapterStore
-) -> None:
+def test_sampled_text_takes_one_random_number_a_position(engine: LocalEngine, base: Path, store: AdapterStore) -> None:
     expected = make_tokenizer().decode(reference(base, store, (), 20, temperature=1.2), skip_special_tokens=True)
     row = Generation(id="a", prompt=PROMPT, max_tokens=20, temperature=1.2, top_p=0.9, seed=5)
     assert finish(engine, [row])["a"].text == expected.rstrip("\ufffd")
 
 
-def test_adapters_change_the_text(engine: TransformersEngine, store: AdapterStore) -> None:
+def test_adapters_change_the_text(engine: LocalEngine, store: AdapterStore) -> None:
     rows = [Generation(id=str(name), prompt=PROMPT, adapter=name, temperature=0) for name in (*names(store), None)]
     assert len({end.text for end in finish(engine, rows).values()}) == 4
 
 
-def test_text_depends_on_the_row_alone(engine: TransformersEngine, store: AdapterStore) -> None:
+def test_text_depends_on_the_row_alone(engine: LocalEngine, store: AdapterStore) -> None:
     adapters = [*names(store), None]
     rows = [
         Generation(
@@ -147,14 +145,14 @@ def test_text_depends_on_the_row_alone(engine: TransformersEngine, store: Adapte
     assert together == alone == staggered
 
 
-def test_seeds_differ_and_temperature_zero_ignores_them(engine: TransformersEngine) -> None:
+def test_seeds_differ_and_temperature_zero_ignores_them(engine: LocalEngine) -> None:
     warm = [Generation(id=str(i), prompt=PROMPT, seed=i, temperature=1.0) for i in range(4)]
     cold = [replace(row, temperature=0.0) for row in warm]
     assert len({end.text for end in finish(engine, warm).values()}) == 4
     assert len({end.text for end in finish(engine, cold).values()}) == 1
 
 
-def test_pieces_join_to_the_text_and_never_hold_half_a_character(engine: TransformersEngine) -> None:
+def test_pieces_join_to_the_text_and_never_hold_half_a_character(engine: LocalEngine) -> None:
     engine.submit([Generation(id=str(i), prompt=PROMPT, seed=i, temperature=2.0, max_tokens=40) for i in range(6)])
     pieces: dict[str, str] = defaultdict(str)
     ends = {}
@@ -169,7 +167,7 @@ def test_pieces_join_to_the_text_and_never_hold_half_a_character(engine: Transfo
     assert all(not end.text.endswith("\ufffd") for end in ends.values())
 
 
-def test_stop_strings_end_a_row_and_stay_out_of_it(engine: TransformersEngine) -> None:
+def test_stop_strings_end_a_row_and_stay_out_of_it(engine: LocalEngine) -> None:
     free = finish(engine, [Generation(id="a", prompt=PROMPT, temperature=0, max_tokens=30)])["a"]
     word = free.text[5:8]
     ended = finish(engine, [Generation(id="a", prompt=PROMPT, temperature=0, max_tokens=30, stop=(word,))])["a"]
@@ -177,7 +175,7 @@ def test_stop_strings_end_a_row_and_stay_out_of_it(engine: TransformersEngine) -
     assert ended.text == free.text[: free.text.index(word)]
 
 
-def test_cancel_while_waiting_and_while_running(engine: TransformersEngine) -> None:
+def test_cancel_while_waiting_and_while_running(engine: LocalEngine) -> None:
     engine.submit([Generation(id=str(i), prompt=PROMPT, max_tokens=50, temperature=0) for i in range(18)])
     engine.step()
     engine.cancel("0")
@@ -189,7 +187,7 @@ def test_cancel_while_waiting_and_while_running(engine: TransformersEngine) -> N
     assert len(finish(engine, [])) == 16
 
 
-def test_a_row_that_cannot_be_written_fails_alone(engine: TransformersEngine, store: AdapterStore) -> None:
+def test_a_row_that_cannot_be_written_fails_alone(engine: LocalEngine, store: AdapterStore) -> None:
     rows = [
         Generation(id="good", prompt=PROMPT, max_tokens=5, temperature=0),
         Generation(id="missing", prompt=PROMPT, adapter="joke@000000000000"),
@@ -203,19 +201,19 @@ def test_a_row_that_cannot_be_written_fails_alone(engine: TransformersEngine, st
 
 
 def test_not_finite_logits_fail_their_row_only(base: Path, store: AdapterStore) -> None:
-    engine = TransformersEngine(base, store, threads=1, context=512)
+    engine = LocalEngine.load(base, store, threads=1, context=512)
     good, bad = (
         Generation(id=name, prompt=PROMPT, adapter=adapter, max_tokens=6)
         for name, adapter in zip(("good", "bad"), names(store), strict=False)
     )
     expected = finish(engine, [good])["good"]
-    site = next(iter(engine._adapters[good.adapter or ""].sites))
-    engine._load(bad.adapter or "").sites[site][1].fill_(torch.nan)
+    for _, high in engine._adapters.prefetch(bad.adapter or "").result().sites.values():
+        high.fill_(torch.nan)
     ends = finish(engine, [good, bad])
     assert ends["bad"].code == "not_finite" and ends["good"] == expected
 
 
-def test_long_prompts_lose_their_middle(engine: TransformersEngine) -> None:
+def test_long_prompts_lose_their_middle(engine: LocalEngine) -> None:
     long = chat_prompt(instruction="Write.", request="begin" + "x" * 2000 + "finish")
     end = finish(engine, [Generation(id="a", prompt=long, max_tokens=4)])["a"]
     assert end.tokens_in == 512 - 4 and end.tokens_cut > 1400
@@ -224,7 +222,7 @@ def test_long_prompts_lose_their_middle(engine: TransformersEngine) -> None:
     assert "beginx" in text and "xfinish" in text and text.endswith("assistant\n")
 
 
-def test_logprob_is_the_mean_over_the_written_tokens(engine: TransformersEngine, base: Path) -> None:
+def test_logprob_is_the_mean_over_the_written_tokens(engine: LocalEngine, base: Path) -> None:
     end = finish(engine, [Generation(id="a", prompt=PROMPT, max_tokens=1, temperature=0)])["a"]
     ids, _ = encode(make_tokenizer(), PROMPT, 512)
     with torch.no_grad():

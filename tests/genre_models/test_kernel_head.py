@@ -19,7 +19,7 @@ def test_held_out_scores_are_those_of_a_model_that_never_saw_them() -> None:
     rows = np.array([0, 7, 19])
     rest = np.setdiff1d(np.arange(30), rows)
     refitted = kernel[np.ix_(rows, rest)] @ np.linalg.solve(kernel[np.ix_(rest, rest)] + np.eye(27), targets[rest])
-    np.testing.assert_allclose(held_out(np.linalg.inv(kernel + np.eye(30)), targets, rows), refitted, atol=1e-9)
+    np.testing.assert_allclose(held_out(kernel + np.eye(30), targets, rows), refitted, atol=1e-9)
 
 
 def test_it_learns_what_can_be_told_apart() -> None:

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from genre_models.planner import FLOOR, MOST_GENRES, Plan, Steering, Wish, plan, plausible, possible_arms, prompt_card
 from genre_models.preferences.posterior import Posterior, base_prior
-from genre_models.preferences.profile import profile
 from genre_models.preferences.row import UserRow
 from schemas.errors import Rejected
 from tests.genre_models.reactions import FAMILIES, NOW, liking
@@ -152,6 +151,6 @@ def test_plausible_genres_are_the_most_probable_ones(classified: list[tuple[str,
 
 
 def test_the_prompt_card_speaks_of_clear_likes_only() -> None:
-    assert prompt_card(profile(NOBODY, FAMILIES, 0)) == ()
-    for line in prompt_card(profile(liking("poetry", 30, against="joke"), FAMILIES, 60)):
+    assert prompt_card(NOBODY) == ()
+    for line in prompt_card(liking("poetry", 30, against="joke")):
         assert line.startswith("The reader likes ")

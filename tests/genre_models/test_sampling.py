@@ -15,7 +15,7 @@ from genre_models.engine.sampling import Sampling, choose, uniform
 
 def drawn(logits: torch.Tensor, temperature: float, top_p: float, number: int) -> Counter[int]:
     rows = [Sampling(temperature=temperature, top_p=top_p, seed=seed, position=3) for seed in range(number)]
-    choices = choose(logits.expand(number, -1), rows)
+    choices = choose(logits.repeat(number, 1), rows)
     return Counter(choice.token for choice in choices if choice)
 
 

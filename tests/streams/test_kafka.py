@@ -62,6 +62,25 @@ async def test_topics_get_their_settings(settings: Settings) -> None:
         assert found[declared.name].items() >= declared.config.items(), declared.name
 
 
+async def test_a_topic_that_would_lose_records_is_told(settings: Settings) -> None:
+    name = settings.topic("preferences")
+    declared = next(each.config for each in declarations(settings.prefix) if each.name == name)
+    client = admin(settings)
+    await client.start()
+    try:
+        for change, told in (
+            ({"cleanup.policy": "delete"}, "cleanup.policy is delete, expected compact"),
+            ({"max.message.bytes": "1000"}, f"max.message.bytes is 1000, expected {MAX_MESSAGE_BYTES}"),
+        ):
+            await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=declared | change)])
+            line = f"{name}: {told}; set it with kafka-configs --alter"
+            async with asyncio.timeout(20):
+                while await topic_admin.check(settings) != [line]:
+                    await asyncio.sleep(0.1)
+    finally:
+        await client.close()
+
+
 @pytest.mark.parametrize("headers", [10, 60_000])
 async def test_the_largest_record_and_its_letter_are_taken(
     settings: Settings, sender: AIOKafkaProducer, headers: int

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher
 from faust.tables import Table
 from faust.topics import Topic
 from faust.transport.drivers import aiokafka as driver
@@ -79,3 +80,7 @@ def test_a_message_is_acknowledged_when_its_last_reference_goes() -> None:
     message.ack(Reader())
     assert acknowledged == ["acknowledged"]
     assert {"incref", "ack"} <= set(vars(Message))
+
+
+def test_aiokafka_reads_batches_through_the_name_that_we_set() -> None:
+    assert "records = MemoryRecords(part_data[-1])" in inspect.getsource(fetcher.Fetcher)

@@ -1,0 +1,89 @@
+"""`genre generate`: try an adapter without Kafka."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from agents.commands.setup import print_json
+from agents.roles import share_cores
+from agents.writer import PLAIN_INSTRUCTION, load_engine
+from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
+from genre_models.engine import Engine, Finished, Generation, chat_prompt
+from genre_models.taxonomy import Taxonomy
+from schemas.errors import ModelError
+from streams.settings import Settings
+
+
+def generate(
+    prompt: Annotated[str, typer.Option(help="What is asked for.")],
+    adapter: Annotated[
+        list[str] | None,
+        typer.Option(help="A genre (its newest adapter) or an adapter's name; =WEIGHT after it, and several, blend."),
+    ] = None,
+    number: Annotated[int, typer.Option("--number", "-n", min=1, max=64, help="Texts to write.")] = 1,
+    max_tokens: Annotated[int, typer.Option(min=1, max=512)] = 64,
+    temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.8,
+    top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.95,
+    seed: Annotated[int, typer.Option(help="Of the first text; the next one takes the next seed.")] = 0,
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a text.")] = False,
+) -> None:
+    """Write texts with an adapter, a blend or the base model; needs no Kafka."""
+    share_cores()
+    settings = Settings.from_environment()
+    store = AdapterStore(settings.adapters, BaseSpec.load(settings.models / "base"))
+    add_starters(store)
+    blend = tuple(_weighted(store, each) for each in adapter or [])
+    rows = [
+        Generation(
+            id=str(index),
+            prompt=chat_prompt(instruction=_instruction(blend), request=prompt),
+            blend=blend,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_p=top_p,
+            seed=seed + index,
+        )
+        for index in range(number)
+    ]
+    begun = time.perf_counter()
+    ends = _written(load_engine(settings, store), rows)
+    for end in ends:
+        if json:
+            print_json({"text": end.text, "finish": end.reason, "logprob": round(end.logprob, 4), "code": end.code})
+        else:
+            print(end.text if end.code is None else f"{end.code}: {end.message}", end="\n\n")
+    tokens = sum(end.tokens_out for end in ends)
+    print(f"{tokens} tokens in {time.perf_counter() - begun:.1f} s, {settings.engine}", file=sys.stderr)
+    raise typer.Exit(0 if all(end.code is None for end in ends) else 1)
+
+
+def _weighted(store: AdapterStore, wanted: str) -> tuple[str, float]:
+    """(adapter name, weight) of `joke`, `joke@0123456789ab` or either with `=0.5`."""
+    name, _, weight = wanted.partition("=")
+    found = AdapterName.parse(name) if "@" in name else store.newest(name)
+    if found is None:
+        raise ModelError("adapter_missing", f"expected a genre with an adapter in the store, got {name!r}")
+    try:
+        return str(found), float(weight or 1.0)
+    except ValueError:
+        raise ModelError("bad_weight", f"expected a number after '=', got {weight!r}") from None
+
+
+def _instruction(blend: tuple[tuple[str, float], ...]) -> str:
+    """That of the genre with the largest weight: adapters were trained with their genre's."""
+    if not blend:
+        return PLAIN_INSTRUCTION
+    genre = Taxonomy.load().genres.get(max(blend, key=lambda part: part[1])[0].partition("@")[0])
+    return genre.instruction if genre else PLAIN_INSTRUCTION
+
+
+def _written(engine: Engine, rows: list[Generation]) -> list[Finished]:
+    ends: dict[str, Finished] = {}
+    engine.submit(rows)
+    while not engine.idle:
+        ends.update({event.id: event for event in engine.step() if isinstance(event, Finished)})
+    return [ends[row.id] for row in rows]

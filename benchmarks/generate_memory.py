@@ -1,0 +1,31 @@
+"""Megabytes that a generate role's models come to hold: encoder, classifier, fast engine, 16 rows with 8 adapters."""
+
+from __future__ import annotations
+
+import resource
+import tempfile
+from pathlib import Path
+
+from agents.roles import share_cores
+
+
+def main() -> None:
+    """Load what the role loads, write, print the peak."""
+    share_cores()
+    from agents.judge import load_judge
+    from benchmarks.engine import Ours, rows
+    from benchmarks.registered import registered
+    from genre_models.adapters import BaseSpec
+    from streams.settings import Settings
+
+    settings = Settings.from_environment()
+    judge = load_judge(settings)
+    with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:
+        store, names = registered(Path(folder), BaseSpec.load(settings.models / "base"), 8)
+        Ours(settings, store, fast=True, most=settings.rows).tok_s(rows(16, names))
+    del judge
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,77 @@
+"""A blend as one adapter: A stacked, B side by side times weight and scaling. Exact, at the sum of the ranks."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import save_file
+
+from genre_models.adapters import Adapter
+from genre_models.adapters.files import CONFIG, TENSORS
+
+PREFIX = "base_model.model."
+
+
+def concatenated(parts: Sequence[tuple[Adapter, float]], root: Path) -> tuple[str, Path]:
+    """(name, folder below `root`) of the blend; written once, its name a digest of names and weights.
+
+    Where an adapter lacks a site that another has, its ranks there are zeros: servers want one rank everywhere.
+    """
+    identity = "\n".join(f"{adapter.name}={weight!r}" for adapter, weight in parts)
+    name = f"blend@{sha256(identity.encode()).hexdigest()[:12]}"
+    folder = root / name
+    if not folder.is_dir():
+        _write(folder, parts)
+    return name, folder
+
+
+def _write(folder: Path, parts: Sequence[tuple[Adapter, float]]) -> None:
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    sites = sorted({site for adapter, _ in parts for site in adapter.tensors})
+    tensors = {}
+    for site in sites:
+        low, high = _site(site, parts)
+        tensors[f"{PREFIX}{site}.lora_A.weight"], tensors[f"{PREFIX}{site}.lora_B.weight"] = low, high
+    save_file(tensors, partial / TENSORS)
+    (partial / CONFIG).write_text(json.dumps(_config(sites, sum(adapter.rank for adapter, _ in parts))))
+    try:
+        partial.replace(folder)
+    except OSError:
+        shutil.rmtree(partial, ignore_errors=True)
+        if not folder.is_dir():  # else another thread was first, with the same bytes
+            raise
+
+
+def _site(
+    site: str, parts: Sequence[tuple[Adapter, float]]
+) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    """(A [ranks, inputs], B [outputs, ranks]) in fp32."""
+    low, high = next(adapter.tensors[site] for adapter, _ in parts if site in adapter.tensors)
+    zeros = {
+        adapter.rank: (np.zeros((adapter.rank, low.shape[1])), np.zeros((high.shape[0], adapter.rank)))
+        for adapter, _ in parts
+    }
+    pairs = [(adapter.tensors.get(site, zeros[adapter.rank]), weight * adapter.scaling) for adapter, weight in parts]
+    lows = np.concatenate([pair[0] for pair, _ in pairs]).astype(np.float32)
+    highs = np.concatenate([pair[1] * scale for pair, scale in pairs], axis=1).astype(np.float32)
+    return lows, np.ascontiguousarray(highs)
+
+
+def _config(sites: Sequence[str], rank: int) -> dict[str, object]:
+    layers = sorted({int(site.split(".")[2]) for site in sites})
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "r": rank,
+        "lora_alpha": rank,
+        "bias": "none",
+        "target_modules": sorted({site.rpartition(".")[2] for site in sites}),
+        "layers_to_transform": layers,
+    }

@@ -1,0 +1,235 @@
+"""The local engine: rows with different adapters, blends and none, written together on the CPU.
+
+Rows join and leave between steps. Candidates of one request that share prompt and adapters share one prefill. Prompts
+are read one by one in chunks of their own, so that a row's bits never depend on what runs beside it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from genre_models.adapters import AdapterName, AdapterStore
+from genre_models.engine.adapter_cache import AdapterCache
+from genre_models.engine.batch import MULTIPLE, Batch
+from genre_models.engine.generation import Finished, Generation, Piece
+from genre_models.engine.mixture import MOST, Weights, check_width, ranks_of
+from genre_models.engine.model import Model, load_model
+from genre_models.engine.prompt import encode
+from genre_models.engine.row import Row
+from genre_models.engine.sampling import choose
+from genre_models.engine.schedule import READ, WRITTEN, Schedule
+from genre_models.engine.writing import Writing
+from schemas.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+LEAST_PROMPT = 64  # tokens that a prompt keeps at least, however many new tokens are asked for
+CHUNK = 64  # prompt tokens a step: the running rows wait for no more than about two steps' time
+
+
+@dataclass(slots=True)
+class _Joining:
+    """Rows whose common prompt is being read; `read` of its tokens have been."""
+
+    rows: list[Row]
+    read: int = 0
+
+
+class LocalEngine:
+    """An `Engine` over a `Model` with `rows` + 1 slots. All its methods belong to one thread."""
+
+    def __init__(self, model: Model, tokenizer: Any, adapters: AdapterCache, *, rows: int, context: int) -> None:
+        self._model, self._tokenizer, self._adapters = model, tokenizer, adapters
+        self._most_rows, self._context = rows, context
+        self._ends = frozenset(tokenizer.all_special_ids)
+        self._schedule = Schedule()
+        self._batch = Batch(model.slots)
+        self._joining: _Joining | None = None
+        self._news: list[Piece | Finished] = []
+
+    @classmethod
+    def load(
+        cls,
+        base: Path,
+        store: AdapterStore,
+        *,
+        fast: bool = False,
+        threads: int = 2,
+        rows: int = 16,
+        context: int = 1024,
+        adapter_bytes: int = 256 << 20,
+    ) -> LocalEngine:
+        """`base` is a prepared folder (genre_models.weights); `fast` is int8 for models built like Llama.
+
+        `rows` run at once, `context` is the most tokens of a row's prompt and text (46 kB each), `adapter_bytes` are
+        kept in memory beside those in use (5 MB each at rank 8 on half of 30 layers).
+        """
+        torch.set_num_threads(threads)
+        padded = -(-rows // MULTIPLE) * MULTIPLE
+        with torch.inference_mode():
+            model, tokenizer = load_model(base, slots=padded + 1, context=context, fast=fast)
+
+        def read(name: str) -> Weights:
+            return model.prepare(store.verified(AdapterName.parse(name)))
+
+        return cls(model, tokenizer, AdapterCache(read, adapter_bytes), rows=rows, context=min(context, model.context))
+
+    @property
+    def idle(self) -> bool:
+        """See Engine."""
+        return not (self._schedule.waiting or self._joining or self._batch.rows or self._news)
+
+    @property
+    def rows(self) -> int:
+        """Rows that wait or run."""
+        return len(self._live())
+
+    def submit(self, rows: Sequence[Generation]) -> None:
+        """See Engine."""
+        for generation in rows:
+            try:
+                self._schedule.add(self._row(generation), self._running())
+            except ModelError as error:
+                log.warning("row %s refused: %s", generation.id, error)
+                self._news.append(_refused(generation, error))
+
+    def cancel(self, id: str) -> None:
+        """See Engine."""
+        for row in self._live():
+            if row.generation.id == id and not row.ended:
+                self._news.append(self._end(row, row.end("cancelled")))
+        self._schedule.remove([row for row in self._schedule.waiting if row.ended])
+
+    def prefetch(self, adapters: Sequence[str]) -> None:
+        """See Engine."""
+        for name in adapters:
+            self._adapters.prefetch(name)
+
+    @torch.inference_mode()
+    def step(self) -> list[Piece | Finished]:
+        """See Engine. One chunk of one joining prompt is read too."""
+        self._tidy()
+        self._news += self._begin()
+        self._news += self._read()
+        self._news += self._advance()
+        self._tidy()
+        news, self._news = self._news, []
+        return news
+
+    def _row(self, generation: Generation) -> Row:
+        room = self._context - generation.max_tokens
+        if room < LEAST_PROMPT:
+            raise ModelError(
+                "context_exceeded",
+                f"expected at most {self._context - LEAST_PROMPT} new tokens, got {generation.max_tokens}",
+            )
+        names = [str(AdapterName.parse(name)) for name, _ in generation.mixture]
+        prompt, cut = encode(self._tokenizer, generation.prompt, room)
+        loading = tuple(
+            (self._adapters.hold(name), weight) for name, (_, weight) in zip(names, generation.mixture, strict=True)
+        )
+        return Row(generation, tuple(prompt), cut, loading, Writing(self._tokenizer, generation.stop))
+
+    def _begin(self) -> Iterator[Finished]:
+        """Choose whose prompt is read next: one for all waiting rows that share it and its adapters."""
+        room = self._most_rows - len(self._batch.rows)
+        if self._joining or room <= 0 or not self._schedule.waiting:
+            return
+        self._await_one()
+        yield from self._check()
+        first = self._schedule.next(self._fits)
+        if first is not None:
+            shared = [row for row in self._schedule.waiting if row.usable and _alike(row, first)][:room]
+            self._schedule.remove(shared)
+            self._joining = _Joining(shared)
+
+    def _await_one(self) -> None:
+        """With nothing else to do, wait until some row's adapters have been read."""
+        if self._batch.rows or any(row.ready for row in self._schedule.waiting):
+            return
+        wait([loading for row in self._schedule.waiting for loading, _ in row.loading], 0.1, FIRST_COMPLETED)
+
+    def _check(self) -> Iterator[Finished]:
+        """Of the waiting rows whose adapters have been read, end those that cannot use them."""
+        for row in [row for row in self._schedule.waiting if row.ready and not row.usable]:
+            try:
+                check_width(row.blend)
+                row.usable = True
+            except ModelError as error:
+                log.warning("row %s refused: %s", row.generation.id, error)
+                self._schedule.remove([row])
+                yield self._end(row, _refused(row.generation, error))
+
+    def _fits(self, row: Row) -> bool:
+        return row.usable and ranks_of([row.blend, *self._batch.blends]) <= MOST
+
+    def _read(self) -> Iterator[Piece | Finished]:
+        """One chunk more of the joining prompt; at its end its rows write their first tokens and join."""
+        if self._joining is None:
+            return
+        rows, start = self._joining.rows, self._joining.read
+        prompt, slot = rows[0].prompt, self._model.slots.count - 1
+        chunk = prompt[start : start + CHUNK]
+        logits = self._model.prefill(torch.tensor(chunk), slot, start, rows[0].blend)
+        self._joining.read += len(chunk)
+        if self._joining.read == len(prompt):
+            self._joining = None
+            live = [row for row in rows if not row.ended]
+            for row in live:
+                self._schedule.charge(row, READ * len(prompt))
+            yield from self._take(live, logits.repeat(len(live), 1))
+            self._batch.join([row for row in live if not row.ended], slot)
+            self._model.mix(self._batch.blends)
+
+    def _advance(self) -> Iterator[Piece | Finished]:
+        """One token more for each running row."""
+        rows = self._batch.rows
+        if rows:
+            yield from self._take(rows, self._model.decode(*self._batch.inputs())[: len(rows)])
+
+    def _take(self, rows: Sequence[Row], logits: torch.Tensor) -> Iterator[Piece | Finished]:
+        for row, choice in zip(rows, choose(logits, [row.sampling for row in rows]), strict=True):
+            self._schedule.charge(row, WRITTEN)
+            for event in row.take(choice, self._ends):
+                yield self._end(row, event) if isinstance(event, Finished) else event
+
+    def _end(self, row: Row, finished: Finished) -> Finished:
+        for name, _ in row.generation.mixture:
+            self._adapters.release(name)
+        return finished
+
+    def _tidy(self) -> None:
+        if self._joining and all(row.ended for row in self._joining.rows):
+            self._joining = None
+        if self._batch.tidy():
+            self._model.mix(self._batch.blends)
+
+    def _running(self) -> list[Row]:
+        return [*self._batch.rows, *(self._joining.rows if self._joining else [])]
+
+    def _live(self) -> list[Row]:
+        return [*self._schedule.waiting, *self._running()]
+
+
+def _alike(row: Row, first: Row) -> bool:
+    return row.prompt == first.prompt and row.generation.mixture == first.generation.mixture
+
+
+def _refused(generation: Generation, error: ModelError) -> Finished:
+    return Finished(
+        id=generation.id,
+        text="",
+        reason="failed",
+        logprob=0.0,
+        tokens_in=0,
+        tokens_out=0,
+        code=error.code,
+        message=error.message,
+    )

@@ -1,0 +1,52 @@
+"""What an engine computes with: keys and values in slots, a prompt into one slot, a token for each of the first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from genre_models.adapters import Adapter
+from genre_models.engine.mixture import Blend, Weights
+from genre_models.engine.slots import Slots
+
+
+class Model(Protocol):
+    """A causal language model, with adapters, on the CPU. Its numbers for a row do not depend on the other rows
+    as long as their number is a multiple of 4."""
+
+    slots: Slots
+    context: int  # most positions of a row
+
+    def prepare(self, adapter: Adapter) -> Weights:
+        """An adapter as this model wants it in memory."""
+
+    def mix(self, rows: Sequence[Blend]) -> None:
+        """Row i of every following `decode` uses `rows[i]`."""
+
+    def prefill(
+        self, tokens: torch.Tensor, slot: int, start: int, blend: Blend, *, every: bool = False
+    ) -> torch.Tensor:
+        """Logits [1, vocab] after `tokens` [n], which go to a slot's positions from `start` on; `every`: [n, vocab]."""
+
+    def decode(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Logits [rows, vocab] after one token more in each of the first slots; both arguments are [rows]."""
+
+
+def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Model, Any]:
+    """(model, tokenizer) of a prepared folder; `fast` is int8 where the architecture has it, else exact."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    from genre_models.engine.llama import Llama, supports
+    from genre_models.engine.transformers_model import TransformersModel
+
+    config = AutoConfig.from_pretrained(base, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
+    # Within its window, sliding attention is plain attention.
+    window = getattr(config, "sliding_window", None) or context
+    context = min(context, config.max_position_embeddings, window)
+    if supports(config):
+        return Llama(base, config, slots=slots, context=context, fast=fast), tokenizer
+    return TransformersModel(base, slots=slots, context=context), tokenizer

@@ -1,0 +1,57 @@
+"""Keys and values: one slot a row, allocated once, written in place.
+
+A row's token at position p lies at index p whatever its neighbours' lengths (no left padding), so that its numbers do
+not depend on them.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+ROUND = 64  # positions that a step reads are rounded up: few shapes, and zeros that are masked cost little
+
+
+class Slots:
+    """Keys and values of `slots` rows: [2, slots * key heads, capacity, width] a layer, 0 keys and 1 values.
+
+    Memory is reserved, and taken by the operating system only as positions are written.
+    """
+
+    def __init__(self, *, layers: int, slots: int, heads: int, width: int, capacity: int) -> None:
+        self.count, self.heads, self.width = slots, heads, width
+        self.capacity = -(-capacity // ROUND) * ROUND
+        shape = (2, slots * heads, self.capacity, width)
+        self.layers = [torch.from_numpy(np.zeros(shape, np.float32)) for _ in range(layers)]
+
+    def visible(self, end: int) -> int:
+        """Positions to read so that all below `end` are seen."""
+        return min(self.capacity, -(-end // ROUND) * ROUND)
+
+    def places(self, slots: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """Flat indices [n * 2 * heads] for n tokens' keys and values, each token's in the order (2, heads).
+
+        `slots` and `positions` are [n].
+        """
+        total = len(self.layers[0][0])
+        heads = torch.arange(self.heads) + torch.tensor([[0], [total]])  # [2, heads]
+        return ((slots[:, None, None] * self.heads + heads) * self.capacity + positions[:, None, None]).flatten()
+
+    def write(self, layer: int, places: torch.Tensor, tokens: torch.Tensor) -> None:
+        """Store `tokens` [n, 2, heads, width] at `places`."""
+        self.layers[layer].view(-1, self.width).index_copy_(0, places, tokens.reshape(-1, self.width))
+
+    def read(self, layer: int, slots: slice, visible: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Views (keys, values), each [slots * heads, visible, width]."""
+        rows = slice(slots.start * self.heads, slots.stop * self.heads)
+        both = self.layers[layer][:, rows, :visible]
+        return both[0], both[1]
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Make slot `target` a copy of the first `length` positions of slot `source`."""
+        here, there = self._rows(source), self._rows(target)
+        for layer in self.layers:
+            layer[:, there, :length] = layer[:, here, :length]
+
+    def _rows(self, slot: int) -> slice:
+        return slice(slot * self.heads, (slot + 1) * self.heads)

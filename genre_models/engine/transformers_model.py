@@ -1,0 +1,156 @@
+"""Any other architecture: transformers' own forward pass, over the same slots and the same mixtures.
+
+Exact only. Attention is replaced by one that reads the slots without copying; linears of a layer add what the current
+mixture makes of their input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn import functional
+from transformers import AttentionInterface, AutoModelForCausalLM
+
+from genre_models.adapters import Adapter
+from genre_models.adapters.sites import LINEARS
+from genre_models.engine.mixture import Blend, Hot, Mixture, Site, Uniform, Weights
+from genre_models.engine.slots import Slots
+
+NAME = "genre_slots"
+
+
+class Past:
+    """What transformers calls `past_key_values`: new keys and values go to `places`, all visible ones come back."""
+
+    def __init__(self, slots: Slots, places: torch.Tensor, rows: slice, visible: int) -> None:
+        self._slots, self._places, self._rows, self._visible = slots, places, rows, visible
+
+    def update(
+        self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Store [rows, key heads, tokens, width]; returns [rows, key heads, visible, width]."""
+        tokens = torch.stack((keys, values), 1).permute(0, 3, 1, 2, 4).flatten(0, 1)  # [n, 2, heads, width]
+        self._slots.write(layer, self._places, tokens)
+        every, each = self._slots.read(layer, self._rows, self._visible)
+        shape = (-1, self._slots.heads, self._visible, self._slots.width)
+        return every.view(shape), each.view(shape)
+
+
+class Adapted(nn.Module):
+    """A linear layer of the base model and what the current mixture adds to it."""
+
+    mixture: Mixture = Uniform(())
+
+    def __init__(self, linear: nn.Module, site: Site) -> None:
+        super().__init__()
+        self.linear, self.site = linear, site
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """[rows, length, inputs] -> [rows, length, outputs]"""
+        y: torch.Tensor = self.linear(x)
+        self.mixture.add(self.site, x.flatten(0, -2), y.view(-1, y.shape[-1]))
+        return y
+
+
+class TransformersModel:
+    """A `Model` for every causal language model whose layers use Llama's names for their linears."""
+
+    def __init__(self, base: Path, *, slots: int, context: int) -> None:
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
+        self.context = context
+        self._model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True).eval()
+        AttentionInterface.register(NAME, _attention)
+        self._model.set_attn_implementation(NAME)
+        self._adapted = _adapt(self._model)
+        self._hot = Hot([each.site for each in self._adapted])
+        config = self._model.config
+        heads = config.num_attention_heads
+        self.slots = Slots(
+            layers=config.num_hidden_layers,
+            slots=slots,
+            heads=getattr(config, "num_key_value_heads", None) or heads,
+            width=getattr(config, "head_dim", None) or config.hidden_size // heads,
+            capacity=context,
+        )
+
+    def prepare(self, adapter: Adapter) -> Weights:
+        """See Model."""
+        return Weights.of(adapter)
+
+    def mix(self, rows: Sequence[Blend]) -> None:
+        """See Model."""
+        self._hot.mix(rows)
+
+    def prefill(
+        self, tokens: torch.Tensor, slot: int, start: int, blend: Blend, *, every: bool = False
+    ) -> torch.Tensor:
+        """See Model."""
+        positions = torch.arange(start, start + len(tokens))
+        past = Past(
+            self.slots,
+            self.slots.places(torch.full_like(positions, slot), positions),
+            slice(slot, slot + 1),
+            len(tokens) + start,
+        )
+        seen = torch.arange(start + len(tokens)) <= positions[:, None]
+        logits = self._forward(tokens[None], positions[None], seen[None, None], past, Uniform(blend))[0]
+        return logits if every else logits[-1:]
+
+    def decode(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        """See Model."""
+        rows, visible = len(tokens), self.slots.visible(int(positions.max()) + 1)
+        past = Past(self.slots, self.slots.places(torch.arange(rows), positions), slice(0, rows), visible)
+        seen = (torch.arange(visible) <= positions[:, None])[:, None, None]
+        return self._forward(tokens[:, None], positions[:, None], seen, past, self._hot)[:, -1]
+
+    def _forward(
+        self, tokens: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, past: Past, mixture: Mixture
+    ) -> torch.Tensor:
+        """Logits [rows, tokens, vocab] after `tokens` [rows, tokens]."""
+        for linear in self._adapted:
+            linear.mixture = mixture
+        logits: torch.Tensor = self._model(
+            input_ids=tokens, position_ids=positions, attention_mask=seen, past_key_values=past
+        ).logits
+        return logits
+
+
+def _adapt(model: nn.Module) -> list[Adapted]:
+    found = [(path, module) for path, module in model.named_modules() if path.rpartition(".")[2] in LINEARS]
+    adapted = []
+    for path, linear in found:
+        site = Site(inputs=linear.in_features, parts=((path, linear.out_features),))
+        adapted.append(Adapted(linear, site))
+        model.set_submodule(path, adapted[-1])
+    return adapted
+
+
+def _attention(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """Attention as transformers calls it: [rows, query heads, tokens, width] over [rows, key heads, visible, width].
+
+    One token a row takes plain matmuls: on its second thread, torch's fused kernel gives a row other bits.
+    """
+    rows, heads, tokens, width = query.shape
+    scaling = width**-0.5 if scaling is None else scaling
+    if tokens > 1 or rows == 1:
+        found = functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=attention_mask, scale=scaling, enable_gqa=True
+        )
+        return found.transpose(1, 2), None
+    query = query.reshape(rows, key.shape[1], heads // key.shape[1], width) * scaling
+    scores = (query @ key.transpose(-1, -2)).masked_fill_(~attention_mask, -torch.inf)
+    return (scores.softmax(-1) @ value).reshape(rows, tokens, heads, width), None
