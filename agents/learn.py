@@ -132,7 +132,8 @@ class Learner:
         opted_in = reaction.kind in ("accept", "edit") and self.trains_from(reaction.tenant)
         if not opted_in or not may_learn(self.ledger.user(key), self.opt_in):
             return None
-        answer = self._known(reaction).answer
+        decision = self.ledger.decision(key, reaction.request_id or "")
+        answer = decision.answer if decision else None
         shown = {each.candidate_id: each for each in answer.candidates} if answer else {}
         candidate = shown.get(reaction.candidate_id or "")
         text = reaction.text if reaction.kind == "edit" else candidate.text if candidate else None
