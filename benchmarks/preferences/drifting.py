@@ -113,11 +113,11 @@ def _warm_up(policy: Policy, place: World) -> None:
     random = np.random.default_rng(place.seed + 1)
     users, arms = place.logs.shape
     for pull in range(PULLS if users else 0):
-        chosen, luck = random.integers(arms, size=users), random.random(users)
+        chosen, luck = random.integers(arms, size=(users,)), random.random((users,))
         now = START - (PULLS - pull) * BETWEEN
-        for user in range(users):
+        for user in range(int(users)):
             offer = Offer(user=-1 - user, phi=place.phi, tags=place.tags, now=now)
-            policy.learn(offer, int(chosen[user]), 1 / arms, float(luck[user] < place.logs[user, chosen[user]]))
+            policy.learn(offer, int(chosen[user]), 1 / arms, float(luck[user] < place.logs[user, int(chosen[user])]))
         policy.settle()
 
 
