@@ -46,6 +46,9 @@ from streams.topics import changelog
 from tests.kafka import kafka
 
 PARTITIONS = 4
+# Users and reactions.
+FULL = (50_000, 500_000)
+QUICK = (1_500, 6_000)
 REQUESTS = 2
 TEXTS = (
     "A dentist walks into a bar and asks for a filling drink; the barman says that he has had it up to the back teeth.",
@@ -182,24 +185,27 @@ def cpu_seconds(pid: int) -> float:
 
 
 @asynccontextmanager
-async def role(settings: Settings) -> AsyncIterator[tuple[RoleProcess, float]]:
-    """The recommend role on one core, and the seconds until it was ready."""
+async def role(settings: Settings) -> AsyncIterator[RoleProcess]:
+    """The recommend role, starting, on one core."""
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
         async with Supervisor(settings, logs=Path(logs)) as supervisor:
-            begun = time.perf_counter()
             worker = supervisor.start("recommend")
             os.sched_setaffinity(worker.process.pid, _one_core())
-            await until_ready(worker, 300)
-            yield worker, time.perf_counter() - begun
+            yield worker
 
 
 async def by_role(settings: Settings, events: int) -> list[Sample]:
     """What the role does with the events: it is watched from before it is ready."""
-    with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
-        async with Supervisor(settings, logs=Path(logs)) as supervisor:
-            worker = supervisor.start("recommend")
-            os.sched_setaffinity(worker.process.pid, _one_core())
-            return await samples(worker.process.pid, settings, "recommend", events)
+    async with role(settings) as worker:
+        return await samples(worker.process.pid, settings, "recommend", events)
+
+
+async def recovery(settings: Settings) -> float:
+    """Seconds until a new process of the role is ready, its tables recovered."""
+    begun = time.perf_counter()
+    async with role(settings) as worker:
+        await until_ready(worker, 600)
+        return time.perf_counter() - begun
 
 
 async def by_raw(settings: Settings, events: int) -> list[Sample]:
@@ -248,9 +254,8 @@ def slope(taken: list[Sample]) -> float:
     return float(np.polyfit([each.records / 1e5 for each in half], [each.rss for each in half], 1)[0])
 
 
-async def measure(settings: Settings, *, quick: bool) -> dict[str, float | None]:
-    """All figures on one Kafka."""
-    users, events = (4_000, 16_000) if quick else (50_000, 500_000)
+async def measure(settings: Settings, users: int, events: int, *, quick: bool) -> dict[str, float | None]:
+    """All figures on one Kafka; `quick` leaves out memory and recovery."""
     await seed(settings, users, events)
     raw = rates("raw_", await by_raw(settings, events))
     taken = await by_role(settings, events)
@@ -261,10 +266,8 @@ async def measure(settings: Settings, *, quick: bool) -> dict[str, float | None]
         "rss_slope_mb_per_100k": None if quick else slope(taken),
     }  # fmt: skip
     for store in ("rocksdb", "memory"):
-        figures[f"recovery_s_{store}"] = None
-        if not quick:
-            async with role(replace(settings, store=f"{store}://")) as (_, seconds):
-                figures[f"recovery_s_{store}"] = seconds
+        there = replace(settings, store=f"{store}://")
+        figures[f"recovery_s_{store}"] = None if quick else await recovery(there)
     return figures
 
 
@@ -280,7 +283,7 @@ async def main() -> None:
             brokers=address, prefix=f"b{uuid.uuid4().hex[:8]}.", partitions=PARTITIONS, session_timeout=6.0,
             heartbeat=1.0, state=Path(folder) / "state",
         )  # fmt: skip
-        show(await measure(settings, quick=given.quick), json=given.json)
+        show(await measure(settings, *(QUICK if given.quick else FULL), quick=given.quick), json=given.json)
 
 
 if __name__ == "__main__":
