@@ -46,6 +46,6 @@ format: .venv ## Format the code
 	@$(BIN)/ruff check --fix .
 
 bench: .venv ## Run the benchmarks of this version
-	@for name in latency startup; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
+	@for name in latency startup stream; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
 
 .PHONY: help install run up test check format bench

@@ -1,6 +1,6 @@
 """The peer of the recommend role in `benchmarks.stream`: its learner over dictionaries, on plain aiokafka.
 
-`python -m benchmarks.raw_learner` reads the seeded changelogs, says `ready`, and learns the feedback topic for ever. It
+`python -m benchmarks.raw_learner` reads the seeded changelogs and learns the feedback topic for ever. It
 writes one changelog record a reaction, as the role does, flushes and commits a batch, and keeps the same population.
 """
 
@@ -90,7 +90,6 @@ async def main() -> None:
         ) as consumer,
         AIOKafkaProducer(bootstrap_servers=settings.brokers, acks="all") as producer,
     ):  # fmt: skip
-        print("ready", flush=True)
         while True:
             for place, records in (await consumer.getmany(timeout_ms=500, max_records=_BATCH)).items():
                 for record in records:

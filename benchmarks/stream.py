@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +27,7 @@ from aiokafka.admin import NewTopic
 from aiokafka.partitioner import murmur2
 
 from agents.decision_row import DecisionRow
-from agents.supervisor import RoleProcess, Supervisor, stop, until_ready
+from agents.supervisor import RoleProcess, Supervisor, until_ready
 from benchmarks.report import arguments, show
 from genre_models.preferences.features import FEATURES_VERSION, Arm, candidate_features
 from genre_models.preferences.row import UserRow
@@ -161,7 +160,7 @@ async def publish(settings: Settings, topic: str, rows: Iterable[Row]) -> None:
 
 
 def _partition(row: Row) -> int:
-    return (murmur2(row[0].partition(b"/")[0]) & 0x7FFFFFFF) % PARTITIONS
+    return int(murmur2(row[0].partition(b"/")[0]) & 0x7FFFFFFF) % PARTITIONS
 
 
 async def samples(pid: int, settings: Settings, role: str, events: int) -> list[Sample]:
@@ -210,16 +209,15 @@ async def recovery(settings: Settings) -> float:
 
 async def by_raw(settings: Settings, events: int) -> list[Sample]:
     """What the plain process does with them."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.raw_learner"],
-        env=os.environ | settings.environment(),
-        stdout=subprocess.DEVNULL,
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "benchmarks.raw_learner", env=os.environ | settings.environment()
     )
     os.sched_setaffinity(process.pid, _one_core())
     try:
         return await samples(process.pid, settings, "raw", events)
     finally:
-        await stop([process])
+        process.terminate()
+        await process.wait()
 
 
 def _one_core() -> set[int]:

@@ -15,14 +15,14 @@ async def test_publishing_rests_nine_times_as_long_as_it_computes(desk: Desk, mo
     rests: list[float] = []
     published: list[Any] = []
     clock = iter([10.0, 10.5, 20.0, 20.25])
-    monkeypatch.setattr(profiles.time, "thread_time", lambda: next(clock))
+    monkeypatch.setattr("agents.profiles.time.thread_time", lambda: next(clock))
 
     async def sleep(seconds: float) -> None:
         rests.append(seconds)
         if len(rests) == 4:
             raise asyncio.CancelledError
 
-    monkeypatch.setattr(profiles.asyncio, "sleep", sleep)
+    monkeypatch.setattr("agents.profiles.asyncio.sleep", sleep)
 
     class Outbox:
         """Takes what is published."""
