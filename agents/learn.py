@@ -50,7 +50,7 @@ class Learner:
                 marked = self._learned(marked, delivery)
         finally:
             # Also for a repeat: a row that was saved before a kill may be missing in the changelog.
-            self.ledger.keep(key, marked)
+            self.ledger.keep(key, marked, old=row)
         self.profiles.note(delivery.event.user_id, delivery.event.tenant)
         return self._correction(delivery) if allowed and delivery.event.kind == "genre_correction" else None
 

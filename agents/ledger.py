@@ -57,10 +57,10 @@ class Ledger:
             self.users[f"\x00corrupt/{key}".encode()] = packed
             return UserRow()
 
-    def keep(self, key: str, row: UserRow) -> None:
-        """Write a user's row."""
+    def keep(self, key: str, row: UserRow, *, old: UserRow | None = None) -> None:
+        """Write a user's row; `old` is the row that it replaces, where it has just been read."""
         if self.exchange is not None:
-            self.exchange(key, self.user(key), row)
+            self.exchange(key, self.user(key) if old is None else old, row)
         if is_outdated(self.users.get(key.encode(), b"")):
             self.counts["outdated_row"] += 1
         self.users[key.encode()] = row.pack()
