@@ -33,7 +33,7 @@ from streams.topics import BY_EVENT
 
 E = TypeVar("E")
 
-COLUMNS = ("name", "state", "family", "perplexity", "parent", "tenant", "erased", "since")
+COLUMNS = ("name", "state", "perplexity", "parent", "tenant", "erased", "since")
 
 cli = typer.Typer(help="Look at the registry of adapters and change it.", no_args_is_help=True)
 
@@ -245,15 +245,13 @@ def _report(event: AdapterEvent, json: bool) -> None:
 def _row(event: AdapterEvent) -> tuple[str, ...]:
     before, after = event.metrics.get("ppl_base"), event.metrics.get("ppl_adapter")
     perplexity = f"{before:.1f} to {after:.1f}" if before and after else ""
-    state = event.kind if event.kind == "published" else f"withdrawn: {event.reason or 'no reason given'}"
     erased = f"[red]{event.erased}[/red]" if event.erased else "0"
     return (
         event.name,
-        state,
-        event.family,
+        event.kind,
         perplexity,
         event.lineage.parent or "",
         event.tenant or "",
         erased,
-        f"{event.time:%Y-%m-%d %H:%M}",
+        f"{event.time:%m-%d %H:%M}",
     )
