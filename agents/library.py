@@ -33,7 +33,7 @@ class Library:
 
     def fetch_soon(self, event: AdapterEvent | None) -> None:
         """Begin to fetch an adapter that was announced with a location and is not here."""
-        if event is None or event.kind != "published" or event.location is None or self._holds(event.name):
+        if event is None or event.kind != "published" or event.location is None or self.holds(event.name):
             return
         running = self._fetching.get(event.name)
         if running is None or running.done():
@@ -44,14 +44,15 @@ class Library:
         left = (deadline - datetime.now(UTC)).total_seconds()
         until = asyncio.get_running_loop().time() + min(WAIT, max(left, 0.0))
         for name in names:
-            while not self._holds(name) and asyncio.get_running_loop().time() < until:
+            while not self.holds(name) and asyncio.get_running_loop().time() < until:
                 event = self.registry.published(name)
                 if event is not None and event.location is None:
                     break  # it lies in the store of another worker alone
                 self.fetch_soon(event)
                 await asyncio.sleep(_POLL)
 
-    def _holds(self, name: str) -> bool:
+    def holds(self, name: str) -> bool:
+        """Whether an adapter lies in the worker's own store."""
         return (self._store.root / str(AdapterName.parse(name))).is_dir()
 
     def _fetch(self, event: AdapterEvent) -> None:

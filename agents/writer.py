@@ -99,7 +99,7 @@ class EngineWriter:
     async def room(self, task: GenerationTask) -> None:
         """Reserve rows for a task, waiting until there is room (for more than the limit: an empty engine)."""
         wanted = len(task.arms)
-        self._engine.prefetch([name for arm in task.arms for name in _adapters(arm)])
+        self._engine.prefetch([name for name in adapters_of(task) if self.library.holds(name)])
         async with self._freed:
             await self._freed.wait_for(lambda: self._rows == 0 or self._rows + wanted <= self._limit)
             self._rows += wanted
@@ -237,10 +237,6 @@ def adapters_of(task: GenerationTask) -> frozenset[str]:
     return frozenset(
         name for arm in task.arms for name in (arm.adapter, *(part.adapter for part in arm.blend)) if name is not None
     )
-
-
-def _adapters(arm: ArmTask) -> tuple[str, ...]:
-    return (arm.adapter,) if arm.adapter else tuple(part.adapter for part in arm.blend)
 
 
 def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Progress:

@@ -158,13 +158,12 @@ def perplexities(settings: Settings, store: AdapterStore, *, tokens: int = HELD_
 
     tokenizer = AutoTokenizer.from_pretrained(settings.models / "base", local_files_only=True)
     texts: list[tuple[str, list[int]]] = []
-    for genre in HELD_OUT:
-        left = tokens // len(HELD_OUT) + 1
-        for text in load_corpus(genre, Path("~/.cache/genre/corpora")).held_out:
-            if left > 0:
-                ids = tokenizer(text.text).input_ids[:257]
-                texts.append((str(store.newest(genre)), ids))
-                left -= len(ids) - 1
+    corpora = {genre: list(load_corpus(genre, Path("~/.cache/genre/corpora")).held_out) for genre in HELD_OUT}
+    while tokens > 0 and any(corpora.values()):  # genres in turn: some have few held-out texts
+        for genre, left in corpora.items():
+            if left:
+                texts.append((str(store.newest(genre)), tokenizer(left.pop(0).text).input_ids[:257]))
+                tokens -= len(texts[-1][1]) - 1
     nats = {fast: _nats(settings, store, texts, fast=fast) for fast in (False, True)}
     counted = sum(len(ids) - 1 for _, ids in texts)
     return {
