@@ -49,6 +49,6 @@ data: .venv ## Fetch the corpora of every genre into the cache and say what they
 	@$(BIN)/genre data fetch
 
 bench: .venv ## Run the benchmarks of this version
-	@for name in latency startup; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
+	@for name in latency startup stream; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
 
 .PHONY: help install run up test check format data bench

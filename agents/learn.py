@@ -13,7 +13,7 @@ from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
 from agents.registry import Registry
 from genre_models.preferences.features import DIMENSION, Arm, arm_features, candidate_features, described_features
-from genre_models.preferences.learner import Shown, decision_of, retract
+from genre_models.preferences.learner import CLOCK_TOLERANCE, Shown, decision_of, retract
 from genre_models.preferences.learner import learn as apply
 from genre_models.preferences.rights import may_learn
 from genre_models.preferences.row import UserRow
@@ -50,7 +50,7 @@ class Learner:
                 marked = self._learned(marked, delivery)
         finally:
             # Also for a repeat: a row that was saved before a kill may be missing in the changelog.
-            self.ledger.keep(key, marked)
+            self.ledger.keep(key, marked, old=row)
         self.profiles.note(delivery.event.user_id, delivery.event.tenant)
         return self._correction(delivery) if allowed and delivery.event.kind == "genre_correction" else None
 
@@ -70,7 +70,15 @@ class Learner:
             weight=weight,
             target=target,
         )
-        return apply(row, signal, shown, now).row
+        self._note_oddities(signal, now)
+        learned = apply(row, signal, shown, now)
+        if learned.alarm is not None:
+            self.ledger.counts["taste_changed"] += 1
+        return learned.row
+
+    def _note_oddities(self, signal: Signal, now: float) -> None:
+        if signal.time > now + CLOCK_TOLERANCE:
+            self.ledger.counts["clock_ahead"] += 1  # it counts as of now
 
     def _retracted(self, row: UserRow, reaction: Feedback, now: float) -> UserRow:
         signal = digest(reaction.retracts or "")
@@ -124,7 +132,8 @@ class Learner:
         opted_in = reaction.kind in ("accept", "edit") and self.trains_from(reaction.tenant)
         if not opted_in or not may_learn(self.ledger.user(key), self.opt_in):
             return None
-        answer = self._known(reaction).answer
+        decision = self.ledger.decision(key, reaction.request_id or "")
+        answer = decision.answer if decision else None
         shown = {each.candidate_id: each for each in answer.candidates} if answer else {}
         candidate = shown.get(reaction.candidate_id or "")
         text = reaction.text if reaction.kind == "edit" else candidate.text if candidate else None

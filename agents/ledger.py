@@ -6,12 +6,13 @@ Reading, changing and writing a row happens without an `await` in between, so ag
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from agents.decision_row import DecisionRow, is_open
-from genre_models.preferences.row import DECISIONS, UserRow
+from genre_models.preferences.row import DECISIONS, UserRow, is_outdated
 from genre_models.preferences.signals import digest
 from schemas.errors import ModelError, Rejected
 from schemas.fields import user_key
@@ -38,7 +39,8 @@ class Ledger:
     flush: Callable[[], Awaitable[None]] = _nothing_to_flush
     exchange: Callable[[str, UserRow, UserRow], None] | None = None
     """Told of every row that is replaced: the population follows."""
-    corrupt_rows: int = 0
+    counts: Counter[str] = field(default_factory=Counter)
+    """What was odd, by name: the health page shows it."""
     waiting: dict[bytes, tuple[datetime, str]] = field(default_factory=dict)
     """Deadline and user of every open decision."""
 
@@ -50,15 +52,17 @@ class Ledger:
         try:
             return UserRow.unpack(packed)
         except ModelError as error:
-            self.corrupt_rows += 1
+            self.counts["corrupt_row"] += 1
             log.critical("row of %r: %s", key, error)
             self.users[f"\x00corrupt/{key}".encode()] = packed
             return UserRow()
 
-    def keep(self, key: str, row: UserRow) -> None:
-        """Write a user's row."""
+    def keep(self, key: str, row: UserRow, *, old: UserRow | None = None) -> None:
+        """Write a user's row; `old` is the row that it replaces, where it has just been read."""
         if self.exchange is not None:
-            self.exchange(key, self.user(key), row)
+            self.exchange(key, self.user(key) if old is None else old, row)
+        if is_outdated(self.users.get(key.encode(), b"")):
+            self.counts["outdated_row"] += 1
         self.users[key.encode()] = row.pack()
 
     def decision(self, key: str, request_id: str) -> DecisionRow | None:
@@ -106,7 +110,7 @@ class Ledger:
         try:
             return DecisionRow.unpack(packed)
         except ModelError as error:
-            self.corrupt_rows += 1
+            self.counts["corrupt_decision"] += 1
             log.critical("decision %r: %s", place, error)
             return None
 

@@ -7,8 +7,9 @@ import sys
 
 import typer
 
-from agents.commands import adapters, data, dlq, events, topics
+from agents.commands import adapters, data, dlq, events, feedback, topics, user
 from agents.commands.ask import ask
+from agents.commands.evaluate import evaluate
 from agents.commands.generate import generate
 from agents.commands.genres import genres
 from agents.commands.prepare import prepare
@@ -35,13 +36,16 @@ cli.command()(rate)
 cli.command()(profile)
 cli.command()(tail)
 cli.command()(genres)
-cli.command()(generate)
 cli.add_typer(data.cli, name="data")
 cli.command()(train)
+cli.command()(generate)
 cli.add_typer(topics.cli, name="topics")
 cli.add_typer(adapters.cli, name="adapters")
 cli.add_typer(dlq.cli, name="dlq")
 cli.add_typer(events.cli, name="events")
+cli.add_typer(user.cli, name="user")
+cli.add_typer(feedback.cli, name="feedback")
+cli.command()(evaluate)
 
 
 def main() -> None:

@@ -13,8 +13,8 @@ from agents.decision_row import DecisionRow
 from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
 from genre_models.preferences.features import FEATURES_VERSION, Arm
+from genre_models.ranker import IGW_SHARE, Ranked, Ranking
 from genre_models.ranker import Candidate as Rankable
-from genre_models.ranker import Ranked, Ranking
 from genre_models.ranker import rank as ranked
 from schemas.candidates import Candidate, CandidateSet
 from schemas.decisions import DecidedCandidate, Decision
@@ -34,11 +34,13 @@ _STATUS: dict[str, Status] = {"expired": "expired", "declined": "declined"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranker:
-    """Answers open requests in the ledger; `exploration` False is the kill switch."""
+    """Answers open requests in the ledger; `exploration` False is the kill switch, `evaluated` the share
+    of decisions that are drawn for evaluation."""
 
     ledger: Ledger
     profiles: Profiles
     exploration: bool = True
+    evaluated: float = IGW_SHARE
 
     def answered(self, delivery: Delivery[CandidateSet]) -> DecisionRow | None:
         """The row with its answer: made now from the first set of a request, or as it was stored for every later one.
@@ -86,6 +88,7 @@ class Ranker:
             self.profiles.posterior(row, written.tenant),
             decision.seed,
             explore=self.exploration and not row.opted_out,
+            evaluated=self.evaluated,
             context=decision.context,
         )
         if not ranking.ranked:

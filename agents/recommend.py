@@ -25,19 +25,29 @@ def attach(app: RoleApp) -> None:
     """Declare the tables and bind the agents and timers."""
     settings, registry = app.genre_settings, Registry()
     users, decisions = (table(app, name, settings.partitions) for name in ("preferences", "decisions"))
-    populations = Populations(users=users, partition_of=lambda key: _partition(app, key), owned=lambda: _owned(app))
+    populations = Populations(
+        users=users,
+        partition_of=lambda key: _partition(app, key),
+        owned=lambda: _owned(app),
+        partitions=settings.partitions,
+        counts=app.counts,
+    )
     ledger = Ledger(
         users=users,
         decisions=decisions,
         incarnation=0,
         flush=app.flush,
         exchange=populations.exchange,
+        counts=app.counts,
     )
     profiles = Profiles(ledger=ledger, registry=registry, prior=populations.prior)
     deadlines = Deadlines(ledger=ledger, owns=lambda key: _owns(app, key))
     planner = Planner(ledger=ledger, profiles=profiles, registry=registry, exploration=settings.exploration)
     plan.attach(app, planner)
-    rank.attach(app, Ranker(ledger=ledger, profiles=profiles, exploration=settings.exploration))
+    ranker = Ranker(
+        ledger=ledger, profiles=profiles, exploration=settings.exploration, evaluated=settings.evaluation_share
+    )
+    rank.attach(app, ranker)
     learner = Learner(
         ledger=ledger,
         profiles=profiles,

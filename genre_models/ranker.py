@@ -75,11 +75,13 @@ def rank(
     posterior: Posterior,
     seed: int,
     explore: bool = True,
+    evaluated: float = IGW_SHARE,
     context: Mapping[str, str] | None = None,
 ) -> Ranking:
-    """Rank what is safe and not a repetition. `explore` False (kill switch, opt-out) is greedy and certain."""
+    """Rank what is safe and not a repetition. `explore` False (kill switch, opt-out) is greedy and certain; the share
+    `evaluated` in [0, 1] of the decisions is drawn by inverse gap weighting."""
     random = np.random.default_rng(seed)
-    policy = _policy(explore, random)
+    policy = choose_policy(explore, random, evaluated)
     kept, dropped = _eligible(candidates)
     if not kept:
         return Ranking(ranked=(), dropped=dropped, policy=policy)
@@ -88,7 +90,7 @@ def rank(
     scores = features @ posterior.mean + QUALITY_WEIGHT * qualities
     unique = _unique(kept, scores, dropped)
     kept, features, qualities, scores = [kept[k] for k in unique], features[unique], qualities[unique], scores[unique]
-    order, propensities = _ordered(policy, features, scores, qualities, posterior, random)
+    order, propensities = ordered(policy, features, scores, qualities, posterior, random)
     ranked = tuple(
         _ranked(kept[k], float(scores[k]), float(qualities[k]), float(propensities[k]), features[k], posterior)
         for k in order
@@ -96,11 +98,12 @@ def rank(
     return Ranking(ranked=ranked, dropped=dropped, policy=policy)
 
 
-def _policy(explore: bool, random: np.random.Generator) -> Policy:
+def choose_policy(explore: bool, random: np.random.Generator, evaluated: float = IGW_SHARE) -> Policy:
+    """Which policy decides: 'igw' for the share `evaluated` of the decisions; without `explore` always 'greedy'."""
     slice_of_decisions = random.random()
     if not explore:
         return "greedy"
-    return "igw" if slice_of_decisions < IGW_SHARE else "thompson"
+    return "igw" if slice_of_decisions < evaluated else "thompson"
 
 
 def _eligible(candidates: Sequence[Candidate]) -> tuple[list[Candidate], dict[int, str]]:
@@ -124,7 +127,7 @@ def _unique(kept: Sequence[Candidate], scores: Floats, dropped: dict[int, str]) 
     return sorted(chosen)
 
 
-def _ordered(
+def ordered(
     policy: Policy,
     features: Floats,
     scores: Floats,
@@ -216,4 +219,5 @@ def _why(candidate: Candidate, predicted: float, deviation: float, quality: floa
         if candidate.text_probability is None
         else f", reads as {arm.genre or 'asked'} {candidate.text_probability:.0%}"
     )
-    return f"expected liking {predicted:.2f} ± {deviation:.2f}: {'; '.join(known)}; quality {quality:.2f}{reads}"
+    expected = min(max(predicted, 0.0), 1.0)  # a linear model may expect more than everything
+    return f"expected liking {expected:.2f} ± {deviation:.2f}: {'; '.join(known)}; quality {quality:.2f}{reads}"

@@ -29,5 +29,6 @@ class PreferenceProfile:
     likes: tuple[Leaning, ...] = ()
     dislikes: tuple[Leaning, ...] = ()
     summary: Line = ""
+    taste_changed: Annotated[Moment | None, Meta(description="When a change of taste was last found.")] = None
     row: Annotated[bytes, Meta(max_length=256 * 1024, description="The packed row; base64.")]
     time: Moment

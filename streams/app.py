@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -38,6 +39,7 @@ class RoleApp(faust.App):
         self.fetch_wait = settings.fetch_wait
         self.preparations: list[Callable[[], Awaitable[None]]] = []
         self.followers: list[Any] = []
+        self.counts: Counter[str] = Counter()
         self.inboxes: dict[str, Inbox[Any]] = {}
         super().__init__(settings.topic(role), **_options(role, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)
@@ -57,7 +59,10 @@ class RoleApp(faust.App):
         """The health page runs as long as the app."""
         settings = self.genre_settings
         page = HealthPage(self.state, bind=settings.health_bind, port=settings.health_port, loop=self.loop)
-        return [*super().on_init_dependencies(), page]
+        services = [*super().on_init_dependencies(), page]
+        # Faust's monitor counts and times every step of every event, and nobody reads it.
+        self.sensors.remove(self.monitor)
+        return services
 
     async def flush(self) -> None:
         """Wait until every row that was written so far stands in its changelog."""
@@ -70,6 +75,7 @@ class RoleApp(faust.App):
             "role": self.role,
             "ready": self.ready,
             "in_flight": {topic: inbox.in_flight for topic, inbox in self.inboxes.items()},
+            "counts": dict(self.counts),
             "unacknowledged": {name: each.unacknowledged for name, each in self.tables.items()},
         }
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import socket
 import subprocess
 import tempfile
@@ -66,10 +67,18 @@ async def embedded_broker(settings: Settings, *, workers: int = 1) -> AsyncItera
 
 
 def free_port() -> int:
-    """A loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port on which nothing listens now.
+
+    Below the ports that Linux gives to outgoing connections: one of those could take it before it is listened on.
+    """
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with socket.socket() as listener:
+            try:
+                listener.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def _start(address: str, folder: Path) -> subprocess.Popen[bytes]:

@@ -98,14 +98,12 @@ class Inbox(Generic[E]):
                 await self._flush()
                 for waiting, count in ready:
                     for _ in range(count):
-                        await self._settle(*waiting.popleft())
+                        message, delivery = waiting.popleft()
+                        if delivery.failure is not None:
+                            await self._bury(delivery)
+                        message.ack(self._consumer())
         except Exception:
             self._give_up()
-
-    async def _settle(self, message: Any, delivery: Delivery[Any]) -> None:
-        if delivery.failure is not None:
-            await self._bury(delivery)
-        message.ack(self._consumer())
 
     def _give_up(self) -> NoReturn:
         log.critical("%s: cannot go on; nothing was committed past the failure", self._topic.name, exc_info=True)

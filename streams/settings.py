@@ -93,6 +93,8 @@ class Settings:
     health_bind: str = "127.0.0.1"
     exploration: bool = True
     """False is the kill switch: every decision is greedy."""
+    evaluation_share: float = 0.1
+    """Share of decisions, 0 to 1, whose top is drawn with exact propensities so that other policies can be judged."""
     learning_opt_in: bool = False
     """True: a user is learned from only after their consent; False: unless they refused."""
     log_level: str = "WARNING"
@@ -123,6 +125,8 @@ class Settings:
         for name, allowed in _ALLOWED.items():
             if getattr(self, name) not in allowed:
                 raise _unfit(name, f"one of {', '.join(allowed)}", getattr(self, name))
+        if not 0 <= self.evaluation_share <= 1:
+            raise _unfit("evaluation_share", "from 0 to 1", self.evaluation_share)
         if not _TOPIC_PREFIX.fullmatch(self.prefix):
             raise _unfit("prefix", "at most 100 letters, digits, '.', '_' and '-'", self.prefix)
 

@@ -1,12 +1,13 @@
-"""`genre adapters list|show|publish|withdraw|rollback`: the registry, read and written."""
+"""`genre adapters list|show|publish|withdraw|rollback|compare`: the registry, read and written."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 import typer
@@ -17,15 +18,22 @@ from agents.commands.setup import print_json, settings
 from agents.registry import Registry, announcement
 from agents.workshop import own_store
 from genre_models.adapters import AdapterName
+from genre_models.adapters.contest import Record, losers
 from genre_models.adapters.depot import upload
 from genre_models.taxonomy import Taxonomy
 from schemas.adapters import AdapterEvent
 from schemas.errors import InvalidEvent, Rejected
+from schemas.feedback import Feedback
+from schemas.fields import user_key
+from schemas.recommendations import Recommendation
 from streams.client import Client, read
 from streams.codecs import decode
 from streams.settings import Settings
+from streams.topics import BY_EVENT
 
-COLUMNS = ("name", "state", "family", "perplexity", "parent", "tenant", "erased", "since")
+E = TypeVar("E")
+
+COLUMNS = ("name", "state", "perplexity", "parent", "tenant", "erased", "since")
 
 cli = typer.Typer(help="Look at the registry of adapters and change it.", no_args_is_help=True)
 
@@ -98,6 +106,70 @@ def rollback(
 
     for event in asyncio.run(do()):
         _report(event, json)
+
+
+@cli.command()
+def compare(
+    genre: Annotated[str, typer.Argument(help="The genre whose versions compete.")],
+    withdraw_losers: Annotated[bool, typer.Option("--withdraw", help="Withdraw the versions that lose.")] = False,
+    json: Json = False,
+) -> None:
+    """What people said of each version's texts; a version loses that is worse than the best with 95 % probability.
+
+    Counts one verdict a user and text, from what stands in `recommendations` and `feedback`; both versions need 30.
+    """
+    asyncio.run(_compare(genre, withdraw_losers, json))
+
+
+async def _compare(genre: str, withdrawing: bool, json: bool) -> None:
+    registry, records = await _registry(), await _records()
+    names = registry.of_genre(genre)
+    known = {name: records.get(name, Record()) for name in names}
+    lost = losers(known)
+    for name, record in known.items():
+        numbers = {"liked": record.liked, "disliked": record.disliked, "worse": round(lost.get(name, 0.0), 4)}
+        if json:
+            print_json({"name": name, "loses": name in lost} | numbers)
+        else:
+            end = f"loses ({lost[name]:.1%} sure)" if name in lost else "stays"
+            typer.echo(f"{name}: liked {record.liked}, disliked {record.disliked}: {end}")
+    for name in lost if withdrawing else ():
+        _report(await _send(_withdrawn(_known(registry, name), f"worse than its rivals with {lost[name]:.1%}")), json)
+
+
+async def _records() -> dict[str, Record]:
+    """Likes and dislikes of each adapter."""
+    given = settings()
+    written = {
+        (user_key(answer.user_id, answer.tenant), each.candidate_id): each.adapter
+        async for answer in _events(given, Recommendation)
+        for each in answer.candidates
+        if each.adapter is not None
+    }
+    verdicts = {}
+    async for reaction in _events(given, Feedback):
+        place = (user_key(reaction.user_id, reaction.tenant), reaction.candidate_id or "")
+        if place in written and (liked := _verdict(reaction)) is not None:
+            verdicts[place] = liked
+    records: dict[str, Record] = {}
+    for place, liked in verdicts.items():
+        records[written[place]] = records.get(written[place], Record()).counting(liked)
+    return records
+
+
+async def _events(given: Settings, kind: type[E]) -> AsyncIterator[E]:
+    async for record in read(given, given.topic(BY_EVENT[kind].name)):
+        try:
+            yield decode(record.value, kind)
+        except InvalidEvent:
+            continue
+
+
+def _verdict(reaction: Feedback) -> bool | None:
+    """Whether a reaction speaks for or against a text, if it does either."""
+    if reaction.kind == "rating" and reaction.value is not None:
+        return None if reaction.value == 3 else reaction.value > 3
+    return {"like": True, "accept": True, "copy": True, "choose": True, "dislike": False}.get(reaction.kind)
 
 
 async def _registry() -> Registry:
@@ -173,15 +245,13 @@ def _report(event: AdapterEvent, json: bool) -> None:
 def _row(event: AdapterEvent) -> tuple[str, ...]:
     before, after = event.metrics.get("ppl_base"), event.metrics.get("ppl_adapter")
     perplexity = f"{before:.1f} to {after:.1f}" if before and after else ""
-    state = event.kind if event.kind == "published" else f"withdrawn: {event.reason or 'no reason given'}"
     erased = f"[red]{event.erased}[/red]" if event.erased else "0"
     return (
         event.name,
-        state,
-        event.family,
+        event.kind,
         perplexity,
         event.lineage.parent or "",
         event.tenant or "",
         erased,
-        f"{event.time:%Y-%m-%d %H:%M}",
+        f"{event.time:%m-%d %H:%M}",
     )

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers.utils.logging import disable_progress_bar
 
 from genre_models.adapters import AdapterStore
 from genre_models.corpora import Corpus
@@ -28,6 +29,7 @@ class Session:
     """One adapter of one corpus. `train` first, then `measure`."""
 
     def __init__(self, order: Order, corpus: Corpus, store: AdapterStore) -> None:
+        disable_progress_bar()
         torch.set_num_threads(order.threads)
         self._order, self._corpus, self._store = order, corpus, store
         self._base = Path(order.models) / "base"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from schemas.corrections import Correction
 from schemas.feedback import Feedback
 from schemas.generations import GenerationTask
 from schemas.recommendations import Recommendation
+from schemas.training import TrainingEvent
 from schemas.users import UserCommand
 from streams.delivery import Delivery, Tombstone
 from tests.agents.conftest import Desk, classified, written
@@ -146,7 +148,7 @@ async def test_who_refused_is_not_learned_from_and_who_erased_is_forgotten(desk:
 def test_a_corrupt_row_is_set_aside_and_begun_anew() -> None:
     ledger = Ledger(users={b"ada": b"garbage"}, decisions={}, incarnation=1)
     assert ledger.user("ada").reactions == 0
-    assert ledger.corrupt_rows == 1
+    assert ledger.counts["corrupt_row"] == 1
     assert ledger.users[b"\x00corrupt/ada"] == b"garbage"
 
 
@@ -168,3 +170,28 @@ async def test_a_request_that_is_open_when_its_user_is_erased_is_still_answered_
     decision = desk.ledger.decision("ada", "r1")
     assert decision is not None
     assert (decision.embedding, decision.arms, decision.genres) == (None, (), ())
+
+
+async def accepted(desk: Desk, *reactions: Delivery[Feedback]) -> list[TrainingEvent]:
+    learner = replace(desk.learner, trains_from=lambda tenant: tenant is None)
+    found = await events(learn(stream(reactions), learner))
+    return [event for event in found if isinstance(event, TrainingEvent)]
+
+
+async def test_what_a_user_accepts_or_edits_is_trained_on_where_the_tenant_has_opted_in(desk: Desk) -> None:
+    await shown(desk)
+    decision = desk.ledger.decision("ada", "r1")
+    assert decision is not None and decision.answer is not None
+    first = next(each for each in decision.answer.candidates if each.candidate_id == "r1/0")
+    edit = reaction("edit", text="A better text, by hand.", offset=1)
+    taken, written_anew = await accepted(desk, reaction("accept"), edit, reaction("like", offset=2))
+    assert (taken.kind, taken.genre, taken.family, taken.text) == ("text", first.genre, first.family, first.text)
+    assert (taken.user_id, written_anew.text, written_anew.document) == ("ada", "A better text, by hand.", "r1")
+    assert [each for each in await events(learn(stream([edit]), desk.learner)) if isinstance(each, TrainingEvent)] == []
+
+
+async def test_nothing_is_trained_on_without_the_users_consent(desk: Desk) -> None:
+    await shown(desk)
+    refusal = delivered(UserCommand(user_id="ada", kind="consent", allowed=False))
+    await events(rights(stream([refusal]), desk.ledger, desk.profiles, desk.registry))
+    assert await accepted(desk, reaction("accept", offset=1)) == []

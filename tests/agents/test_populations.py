@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -8,11 +9,14 @@ from agents.learn import learn
 from agents.plan import plan
 from agents.populations import Populations
 from agents.rank import rank
+from agents.rights import rights
+from genre_models.preferences.empirical_bayes import Differences, packed
 from genre_models.preferences.features import FEATURES_VERSION
 from genre_models.preferences.population import Population
 from genre_models.preferences.posterior import base_prior
 from schemas.feedback import Feedback
 from schemas.population import PopulationSums
+from schemas.users import UserCommand
 from tests.agents.conftest import Desk, classified, written
 from tests.agents.deliveries import delivered, events, stream
 
@@ -20,7 +24,10 @@ from tests.agents.deliveries import delivered, events, stream
 def populations(desk: Desk, owned: frozenset[int] = frozenset({0, 1})) -> Populations:
     """Users whose name begins with 'a' live on partition 0, the others on partition 1."""
     return Populations(
-        users=desk.ledger.users, partition_of=lambda key: 0 if key.startswith("a") else 1, owned=lambda: owned
+        users=desk.ledger.users,
+        partition_of=lambda key: 0 if key.startswith("a") else 1,
+        owned=lambda: owned,
+        partitions=2,
     )
 
 
@@ -61,8 +68,54 @@ async def test_tenants_do_not_teach_each_other(desk: Desk) -> None:
 def test_sums_of_another_recipe_and_corrupt_sums_are_left_out(desk: Desk) -> None:
     known = populations(desk)
     good = PopulationSums(
-        partition=0, users=1, features_version=FEATURES_VERSION, sums=Population().pack(), time=datetime.now(UTC)
+        partition=0,
+        users=1,
+        features_version=FEATURES_VERSION,
+        sums=packed(Population(), Differences()),
+        time=datetime.now(UTC),
     )
-    for sums, version in ((good.sums, FEATURES_VERSION + 1), (b"garbage", FEATURES_VERSION)):
-        known.apply("", PopulationSums(partition=0, users=9, features_version=version, sums=sums, time=good.time))
+    dead = replace(good, partition=2)
+    for bad in (replace(good, features_version=FEATURES_VERSION + 1), replace(good, sums=b"garbage"), dead):
+        known.apply("", bad)
+    assert known.counts["population_left_out"] == 3
     assert np.array_equal(known.prior(None).mean, base_prior().mean)
+
+
+async def crowd(desk: Desk, count: int) -> None:
+    """Users on both partitions who like joke and dislike poetry, or the reverse."""
+    for number in range(count):
+        for place, genre in enumerate(("joke", "poetry")):
+            liking = float(place == number % 3 > 0)
+            user = f"{'ab'[number % 2]}{number}"
+            past = Feedback(user_id=user, kind="history", genre=genre, value=liking, feedback_id=f"{number}-{place}")
+            await events(learn(stream([delivered(past, 2 * number + place)]), desk.learner))
+
+
+async def test_every_worker_takes_the_same_step_and_only_from_fifty_users_on(desk: Desk) -> None:
+    await crowd(desk, 48)
+    first, second = populations(desk, frozenset({0})), populations(desk, frozenset({1}))
+    for expected in (False, True):
+        for each in (first, second):
+            each.recount()
+            await each.estimate()
+        first.apply("", second._sums((None, 1)))
+        second.apply("", first._sums((None, 0)))
+        one, other = first.prior(None), second.prior(None)
+        assert np.allclose(one.spread, other.spread) and np.allclose(one.mean, other.mean)
+        assert (not np.array_equal(one.spread, base_prior().spread)) is expected
+        await crowd(desk, 60)
+
+
+async def test_an_erased_user_leaves_the_population_as_if_never_there(desk: Desk) -> None:
+    await crowd(desk, 60)
+    never = populations(desk)
+    never.recount()
+    await never.estimate()
+    await liked(desk, "ada")
+    await events(rights(stream([delivered(UserCommand(user_id="ada", kind="erase"))]), desk.ledger, desk.profiles,
+                        desk.profiles.registry))  # fmt: skip
+    after = populations(desk)
+    after.recount()
+    await after.estimate()
+    for place in ((None, 0), (None, 1)):
+        assert after._sums(place).sums == never._sums(place).sums

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 from importlib.metadata import version
 from typing import Any
 
+import faust
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
+from faust.sensors.base import SensorDelegate
 from faust.tables import Table
 from faust.topics import Topic
+from faust.transport import conductor, consumer
 from faust.transport.drivers import aiokafka as driver
+from faust.transport.producer import ProducerBuffer
 from faust.types.tuples import ConsumerMessage, FutureMessage, Message
 
-from streams.transport import Consumer, ConsumerThread, Transport
+from streams.transport import Consumer, ConsumerThread, Producer, Transport
 
 
 def test_the_versions_are_those_that_were_read() -> None:
@@ -84,3 +89,39 @@ def test_a_message_is_acknowledged_when_its_last_reference_goes() -> None:
 
 def test_aiokafka_reads_batches_through_the_name_that_we_set() -> None:
     assert "records = MemoryRecords(part_data[-1])" in inspect.getsource(fetcher.Fetcher)
+
+
+def test_the_drain_loop_waits_for_every_message_in_the_call_that_we_override() -> None:
+    source = inspect.getsource(consumer)
+    assert source.count("wait_first(") == 1
+    drain = "".join(inspect.getsource(consumer.Consumer._drain_messages).split())
+    assert "awaitself.wait_first(callback(message),self.suspend_flow.wait())" in drain
+
+
+def test_a_delivery_waits_only_where_we_look() -> None:
+    # The compiled handler does the same; its source comes along.
+    handler = inspect.getsource(conductor.ConductorCompiler.build)
+    awaited = {line.split("await ")[1].split("(")[0] for line in handler.splitlines() if "await " in line}
+    assert awaited == {
+        "acquire_flow_control",
+        "wait_until_producer_ebb",
+        "chan.decode",
+        "asyncio.wait",
+        "channel.on_key_decode_error",
+        "channel.on_value_decode_error",
+    }
+    assert "async with self._tp_to_callback_lock" in inspect.getsource(conductor.Conductor._compile_message_handler)
+    assert "if self.size > self.max_messages" in inspect.getsource(ProducerBuffer.wait_until_ebb)
+
+
+def test_a_commit_flushes_the_producer_that_we_override() -> None:
+    assert Transport.Producer is Producer and issubclass(Producer, driver.Producer)
+    assert "await self.app.producer.flush()" in inspect.getsource(consumer.Consumer._commit_offsets)
+    assert "self.buffer.flush()" in inspect.getsource(driver.Producer.flush)
+    assert "self.pending.put_nowait(fut)" in inspect.getsource(ProducerBuffer.put)
+    assert hasattr(asyncio.Queue(), "_queue")
+
+
+def test_the_monitor_becomes_a_sensor_before_we_remove_it() -> None:
+    assert "self.sensors.add(self.monitor)" in inspect.getsource(faust.App.on_init_dependencies)
+    assert {"add", "remove"} <= set(vars(SensorDelegate))

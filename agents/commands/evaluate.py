@@ -1,0 +1,106 @@
+"""`genre evaluate`: what another policy would have earned, or which of two that ran side by side earned more."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from agents.commands.setup import print_json, settings
+from genre_models.preferences.decision_log import Judged, by_user, judged
+from genre_models.preferences.off_policy import POLICIES, Estimate, Evaluation, compare
+from genre_models.preferences.off_policy import evaluate as evaluated
+from schemas.decisions import Decision
+from schemas.errors import InvalidEvent, Rejected
+from schemas.feedback import Feedback
+from schemas.fields import user_key
+from schemas.users import UserCommand
+from streams.client import read
+from streams.codecs import decode
+from streams.kafka import reach
+from streams.settings import Settings
+from streams.topics import BY_EVENT
+
+E = TypeVar("E")
+
+
+def evaluate(
+    policy: Annotated[str, typer.Option(help=f"What should have decided: {', '.join(POLICIES)}.")] = "greedy",
+    against: Annotated[
+        str | None,
+        typer.Option(
+            help="'A:B': compare by user what those earned whom A or B served, for instance thompson,igw:greedy."
+        ),
+    ] = None,
+    decisions: Annotated[Path | None, typer.Option(help="Decisions as JSON lines, instead of the topic.")] = None,
+    feedback: Annotated[Path | None, typer.Option(help="Feedback as JSON lines, instead of the topic.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")] = False,
+) -> None:
+    """Judge a policy by logged decisions and the reactions to them; refuses (exit code 2) where they cannot tell."""
+    if policy not in POLICIES:
+        raise Rejected("unknown_policy", f"Expected one of {', '.join(POLICIES)}, got {policy!r}.")
+    log = asyncio.run(_log(settings(), decisions, feedback))
+    if against is not None:
+        difference = compared(log, against)
+        print_json(asdict(difference)) if json else typer.echo(f"{against} difference {_interval(difference)}")
+        return
+    found = evaluated([one.logged for one in log], POLICIES[policy])
+    print_json({"policy": policy} | asdict(found)) if json else Console().print(table(policy, found))
+
+
+def compared(log: Sequence[Judged], against: str) -> Estimate:
+    """The A/B difference in reward, by user; users whom both served are left out."""
+    left, _, right = against.partition(":")
+    one, other = left.split(","), right.split(",")
+    if not left or not right or set(one) & set(other):
+        raise Rejected("bad_comparison", f"Expected two different groups of policies as 'A:B', got {against!r}.")
+    return compare(by_user(log, one, other), by_user(log, other, one))
+
+
+def table(policy: str, found: Evaluation) -> Table:
+    """The estimates with their 95 % intervals."""
+    title = f"{policy}: {found.decisions} decisions of {found.users} users, worth {found.effective:.0f} of its own"
+    shown = Table("estimator", "mean reward", title=title, title_justify="left")
+    for name in ("ips", "snips", "dr"):
+        shown.add_row(name.upper(), _interval(getattr(found, name)))
+    return shown
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.mean:.3f} [{estimate.low:.3f}, {estimate.high:.3f}]"
+
+
+async def _log(given: Settings, decisions: Path | None, feedback: Path | None) -> list[Judged]:
+    if decisions is not None and feedback is not None:
+        return judged(_lines(decisions, Decision), _lines(feedback, Feedback))
+    await reach(given)
+    commands = await _events(given, UserCommand)
+    erased = {
+        user_key(each.user_id, each.tenant): each.time.timestamp() if each.time else moment
+        for each, moment in commands
+        if each.kind == "erase"
+    }
+    made = _lines(decisions, Decision) if decisions else [each for each, _ in await _events(given, Decision)]
+    said = _lines(feedback, Feedback) if feedback else [each for each, _ in await _events(given, Feedback)]
+    return judged(made, said, erased)
+
+
+def _lines(file: Path, kind: type[E]) -> list[E]:
+    return [decode(line, kind) for line in file.read_bytes().splitlines() if line.strip()]
+
+
+async def _events(given: Settings, kind: type[E]) -> list[tuple[E, float]]:
+    """Every readable event of a topic with its record's time; the roles have buried the others."""
+    found = []
+    async for record in read(given, given.topic(BY_EVENT[kind].name)):
+        try:
+            found.append((decode(record.value, kind), record.timestamp))
+        except InvalidEvent:
+            continue
+    return found

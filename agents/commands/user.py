@@ -1,0 +1,99 @@
+"""`genre user export | erase | consent | opt-out USER`: what people may demand about their own data."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Annotated
+
+import msgspec
+import typer
+
+from agents.commands.profile import newest
+from agents.commands.setup import print_json, settings
+from genre_models.preferences.row import UserRow
+from genre_models.preferences.signals import Kind
+from schemas.fields import user_key
+from schemas.preferences import PreferenceProfile
+from schemas.users import UserCommand
+from streams.client import Client
+from streams.kafka import reach
+
+cli = typer.Typer(help="Export or erase what was learned about a user; consent and exploration.", no_args_is_help=True)
+
+User = Annotated[str, typer.Argument(help="The user's id.")]
+Tenant = Annotated[str | None, typer.Option(help="The user's tenant.")]
+
+
+@cli.command()
+def export(user: User, tenant: Tenant = None) -> None:
+    """Print everything that is remembered of a user as one line of JSON. Exit code 1 when there is nothing."""
+    found = asyncio.run(_newest(user_key(user, tenant)))
+    print_json(None if found is None else exported(found))
+    raise typer.Exit(0 if found else 1)
+
+
+@cli.command()
+def erase(user: User, tenant: Tenant = None) -> None:
+    """Forget a user: what was learned, their decisions and their corrections."""
+    _send(UserCommand(user_id=user, tenant=tenant, kind="erase"), "will be forgotten")
+
+
+@cli.command()
+def consent(
+    user: User,
+    tenant: Tenant = None,
+    withdraw: Annotated[bool, typer.Option("--withdraw", help="Take consent back.")] = False,
+) -> None:
+    """Allow learning from a user, or `--withdraw`; what was learned stays until it is erased."""
+    command = UserCommand(user_id=user, tenant=tenant, kind="consent", allowed=not withdraw)
+    _send(command, "is not learned from any more" if withdraw else "is learned from")
+
+
+@cli.command("opt-out")
+def opt_out(
+    user: User,
+    tenant: Tenant = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Allow exploration again.")] = False,
+) -> None:
+    """Never explore for a user: every decision is what is believed to be best. `--undo` allows it again."""
+    command = UserCommand(user_id=user, tenant=tenant, kind="explore", allowed=undo)
+    _send(command, "may be explored for again" if undo else "is not explored for any more")
+
+
+def exported(found: PreferenceProfile) -> dict[str, object]:
+    """The profile in words and numbers, the row's settings, and every remembered reaction."""
+    row = UserRow.unpack(found.row)
+    profile = msgspec.to_builtins(replace(found, row=b""))
+    profile.pop("row")
+    return profile | {
+        "consent": row.consent,
+        "explored_for": not row.opted_out,
+        "taste_changed_at": list(row.alarms),
+        "weight_of_reactions": round(float(row.moments(row.last)[-1]), 3),
+        "signals": [
+            {
+                "kind": Kind(int(entry["kind"])).name.lower(),
+                "time": int(entry["time"]),
+                "candidate": int(entry["candidate"]),
+                "weight": round(float(entry["weight"]), 4),
+                "target": round(float(entry["target"]), 4),
+            }
+            for entry in row.ring
+        ],
+    }
+
+
+async def _newest(key: str) -> PreferenceProfile | None:
+    given = settings()
+    await reach(given)
+    return await newest(given, key)
+
+
+def _send(command: UserCommand, words: str) -> None:
+    async def publish() -> None:
+        async with Client(settings()) as client:
+            await client.publish(command)
+
+    asyncio.run(publish())
+    typer.echo(f"{user_key(command.user_id, command.tenant)} {words}")

@@ -1,0 +1,1 @@
+"""What the learner is worth: `python -m benchmarks.preferences`."""

@@ -1,0 +1,108 @@
+"""The peer of the recommend role in `benchmarks.stream`: its learner over dictionaries, on plain aiokafka.
+
+`python -m benchmarks.raw_learner` reads the seeded changelogs and learns the feedback topic for ever. It
+writes one changelog record a reaction, as the role does, flushes and commits a batch, and keeps the same population.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import murmur2
+
+from agents.learn import Learner
+from agents.ledger import Ledger
+from agents.populations import Populations
+from agents.profiles import Profiles
+from agents.registry import Registry
+from agents.roles import share_cores
+from schemas.feedback import Feedback
+from streams.codecs import decode
+from streams.delivery import Delivery, Source
+from streams.settings import Settings
+from streams.topics import changelog
+
+_BATCH = 500
+
+
+class Changes(dict[bytes, bytes]):
+    """A table that notes what a batch changed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[tuple[bytes, bytes]] = []
+
+    def __setitem__(self, key: bytes, row: bytes) -> None:
+        super().__setitem__(key, row)
+        self.noted.append((key, row))
+
+
+def learner_over(users: Changes, decisions: dict[bytes, bytes], partitions: int) -> Learner:
+    """The product's learner with the product's population."""
+    every = frozenset(range(partitions))
+    populations = Populations(
+        users=users,
+        partition_of=lambda key: (murmur2(key.encode()) & 0x7FFFFFFF) % partitions,
+        owned=lambda: every,
+        partitions=partitions,
+    )
+    ledger = Ledger(users=users, decisions=decisions, incarnation=1, exchange=populations.exchange)
+    registry = Registry()
+    profiles = Profiles(ledger=ledger, registry=registry, prior=populations.prior)
+    return Learner(ledger=ledger, profiles=profiles, registry=registry)
+
+
+async def recovered(settings: Settings, table: str) -> dict[bytes, bytes]:
+    """The rows of a changelog of the role."""
+    topic = changelog(settings.prefix, "recommend", table)
+    places = [TopicPartition(topic, number) for number in range(settings.partitions)]
+    rows: dict[bytes, bytes] = {}
+    async with AIOKafkaConsumer(bootstrap_servers=settings.brokers) as consumer:
+        consumer.assign(places)
+        await consumer.seek_to_beginning()
+        missing = sum((await consumer.end_offsets(places)).values())
+        while missing:
+            for records in (await consumer.getmany(timeout_ms=1000)).values():
+                rows.update((record.key, record.value) for record in records)
+                missing -= len(records)
+    return rows
+
+
+def _delivery(record: Any) -> Delivery[Feedback]:
+    source = Source(
+        topic=record.topic, partition=record.partition, offset=record.offset, timestamp=record.timestamp / 1000,
+        key=record.key, value=record.value,
+    )  # fmt: skip
+    return Delivery(event=decode(record.value, Feedback), source=source, id=str(source))
+
+
+async def main() -> None:
+    """Learn until killed."""
+    share_cores()
+    settings = Settings.from_environment()
+    users = Changes()
+    users.update(await recovered(settings, "preferences"))
+    learner = learner_over(users, await recovered(settings, "decisions"), settings.partitions)
+    target = changelog(settings.prefix, "raw", "preferences")
+    async with (
+        AIOKafkaConsumer(
+            settings.topic("feedback"), bootstrap_servers=settings.brokers, group_id=settings.topic("raw"),
+            auto_offset_reset="earliest", enable_auto_commit=False,
+        ) as consumer,
+        AIOKafkaProducer(bootstrap_servers=settings.brokers, acks="all") as producer,
+    ):  # fmt: skip
+        while True:
+            for place, records in (await consumer.getmany(timeout_ms=500, max_records=_BATCH)).items():
+                for record in records:
+                    learner.learn_one(_delivery(record))
+                noted, users.noted = users.noted, []
+                for key, row in noted:
+                    await producer.send(target, row, key, partition=place.partition)
+            await producer.flush()
+            await consumer.commit()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
