@@ -1,7 +1,7 @@
 """The base model's matrices: exact in fp32, or fast in int8.
 
-Fast: weights in 8 bits a channel, activations scaled by each row's own maximum, so that a row's numbers do not depend on
-its neighbours. Processors without VNNI add products of 8-bit weights and 8-bit activations up in 16 bits, which
+Fast: weights in 8 bits a channel, activations scaled by each row's own maximum, so that a row's numbers do not depend
+on its neighbours. Processors without VNNI add products of 8-bit weights and 8-bit activations up in 16 bits, which
 overflow: there an activation is written in two 7-bit digits, x = high + low / 126, and a row is multiplied as two rows.
 With VNNI one 8-bit digit is enough for query, key, value, gate and up; what attention and the gate of an MLP give, and
 the last hidden state, keep two: in one digit they cost 2 % of perplexity.
