@@ -66,9 +66,9 @@ def _array(key: str, entry: dict[str, Any], body: memoryview, shape: tuple[int, 
         got = f"{entry.get('dtype')} {entry.get('shape')}"
         raise ModelError("adapter_wrong_shape", f"expected {key} as F16 or F32 of shape {list(shape)}, got {got[:100]}")
     array: Array = np.frombuffer(body[start:end], dtype=dtype).reshape(shape).astype(np.float32)
-    norm = float(np.linalg.norm(array))
-    if not np.isfinite(norm):
+    if not np.isfinite(array).all():
         raise ModelError("adapter_not_finite", f"expected finite numbers in {key}")
+    norm = float(np.linalg.norm(array.astype(np.float64)))
     if norm > NORM_CAP:
         raise ModelError("adapter_norm", f"expected {key} with a norm of at most {NORM_CAP:g}, got {norm:g}")
     return array
