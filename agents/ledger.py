@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -17,16 +17,12 @@ from genre_models.preferences.signals import digest
 from schemas.errors import ModelError, Rejected
 from schemas.fields import user_key
 from schemas.parts import Failure
-from streams.tables import Rows
+from streams.tables import Flush, Rows, nothing_to_flush
 
 log = logging.getLogger(__name__)
 
 # The input topics whose offsets a user's row remembers; their places in the row are for ever.
 MARKS = {"classified": 0, "candidates": 1, "feedback": 2, "users": 3}
-
-
-async def _nothing_to_flush() -> None:
-    return None
 
 
 @dataclass(slots=True)
@@ -36,19 +32,23 @@ class Ledger:
     users: Rows
     decisions: Rows
     incarnation: int
-    flush: Callable[[], Awaitable[None]] = _nothing_to_flush
+    flush: Flush = nothing_to_flush
     exchange: Callable[[str, UserRow, UserRow], None] | None = None
     """Told of every row that is replaced: the population follows."""
     counts: Counter[str] = field(default_factory=Counter)
     """What was odd, by name: the health page shows it."""
     waiting: dict[bytes, tuple[datetime, str]] = field(default_factory=dict)
     """Deadline and user of every open decision."""
+    _outdated: set[str] = field(default_factory=set)
+    """Users whose stored row, when it was last read, came from another feature recipe."""
 
     def user(self, key: str) -> UserRow:
         """The user's row; a new one for somebody unknown. A corrupt row is set aside, counted, and begun anew."""
         packed = self.users.get(key.encode())
         if packed is None:
             return UserRow()
+        if is_outdated(packed):
+            self._outdated.add(key)
         try:
             return UserRow.unpack(packed)
         except ModelError as error:
@@ -61,7 +61,8 @@ class Ledger:
         """Write a user's row; `old` is the row that it replaces, where it has just been read."""
         if self.exchange is not None:
             self.exchange(key, self.user(key) if old is None else old, row)
-        if is_outdated(self.users.get(key.encode(), b"")):
+        if key in self._outdated:
+            self._outdated.remove(key)
             self.counts["outdated_row"] += 1
         self.users[key.encode()] = row.pack()
 

@@ -29,7 +29,7 @@ from benchmarks.report import arguments
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.adapters.files import TENSORS
 from genre_models.corpora import EXTRACTORS, load_corpus
-from genre_models.corpora.__main__ import DEFAULT_CACHE
+from genre_models.corpora.packages import DEFAULT_CACHE
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
 from genre_models.engine.local_engine import LocalEngine

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from itertools import takewhile
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -23,16 +23,13 @@ from streams.dead_letters import dead_letter
 from streams.delivery import Delivery, Outputs, Source
 from streams.headers import REKEYED, text
 from streams.outbox import Outbox
+from streams.tables import Flush, nothing_to_flush
 from streams.topics import Topic
 
 E = TypeVar("E")
 Agent = Callable[[AsyncIterator[Delivery[E]]], Outputs]
 
 log = logging.getLogger(__name__)
-
-
-async def _nothing_to_flush() -> None:
-    return None
 
 
 class Inbox(Generic[E]):
@@ -46,7 +43,7 @@ class Inbox(Generic[E]):
         group: str,
         partitions: int,
         consumer: Callable[[], Any],
-        flush: Callable[[], Awaitable[None]] = _nothing_to_flush,
+        flush: Flush = nothing_to_flush,
     ) -> None:
         self._topic = topic
         self._outbox = outbox

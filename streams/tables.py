@@ -26,6 +26,11 @@ _ROCKSDB = {
 Rows = MutableMapping[bytes, bytes]
 Flush = Callable[[], Awaitable[None]]
 
+
+async def nothing_to_flush() -> None:
+    """The flush of rows that have no changelog."""
+
+
 log = logging.getLogger(__name__)
 
 

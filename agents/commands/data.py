@@ -13,7 +13,7 @@ from rich.table import Table
 
 from agents.commands.setup import print_json
 from genre_models.corpora import EXTRACTORS, is_fetched, load_corpus, load_prepared
-from genre_models.corpora.__main__ import DEFAULT_CACHE
+from genre_models.corpora.packages import DEFAULT_CACHE
 from schemas.errors import ModelError
 
 cli = typer.Typer(help="Texts by genre, to train adapters on.", no_args_is_help=True)

@@ -14,6 +14,8 @@ from typing import Literal
 
 from schemas.errors import ModelError
 
+DEFAULT_CACHE = Path("~/.cache/genre/corpora")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genre_models.adapters import BaseSpec
 from genre_models.corpora import load_corpus
-from genre_models.corpora.__main__ import DEFAULT_CACHE as CORPORA
+from genre_models.corpora.packages import DEFAULT_CACHE as CORPORA
 from genre_models.taxonomy.taxonomy import Taxonomy
 from genre_models.training.examples import make_examples
 from genre_models.training.publishing import publish

@@ -1,4 +1,4 @@
-"""The real sentence encoder, and the classifier that it makes, once a session."""
+"""The real sentence encoder and its classifier, once a session; a tiny base model with adapters, once a module."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classifier import Classifier
 from genre_models.encoder import SentenceEncoder
 from genre_models.taxonomy import Taxonomy
 from genre_models.weights import DEFAULT_CACHE, prepare_encoder
+from tests.genre_models.tiny import make_adapter, make_base
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,21 @@ def encoder() -> SentenceEncoder:
 def classifier(encoder: SentenceEncoder) -> Classifier:
     """The classifier of the taxonomy that comes with GENRE."""
     return Classifier.fit(Taxonomy.load(), encoder)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny base model with random weights."""
+    folder: Path = tmp_path_factory.mktemp("base")
+    make_base(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(base: Path, tmp_path_factory: pytest.TempPathFactory) -> AdapterStore:
+    """Random adapters of that model, one a genre."""
+    spec, folder = BaseSpec.load(base), tmp_path_factory.mktemp("adapters")
+    store = AdapterStore(folder / "store", spec)
+    for seed, genre in enumerate(("joke", "poetry", "quote"), 1):
+        store.add(make_adapter(folder / genre, spec, genre, seed))
+    return store

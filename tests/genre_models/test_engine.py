@@ -18,28 +18,10 @@ from genre_models.engine import Finished, Generation, Piece, chat_prompt
 from genre_models.engine.local_engine import LocalEngine
 from genre_models.engine.prompt import encode
 from genre_models.engine.sampling import Sampling, choose
-from tests.genre_models.tiny import make_adapter, make_base, make_tokenizer
+from tests.genre_models.tiny import make_tokenizer
 
 PROMPT = chat_prompt(instruction="Write.", request="About cats.")
 OTHER = chat_prompt(instruction="Write, please, at some length.", request="About the sea in winter.")
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder: Path = tmp_path_factory.mktemp("base")
-    make_base(folder)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def store(base: Path, tmp_path_factory: pytest.TempPathFactory) -> AdapterStore:
-    from genre_models.adapters import BaseSpec
-
-    spec, folder = BaseSpec.load(base), tmp_path_factory.mktemp("adapters")
-    store = AdapterStore(folder / "store", spec)
-    for seed, genre in enumerate(("joke", "poetry", "quote"), 1):
-        store.add(make_adapter(folder / genre, spec, genre, seed))
-    return store
 
 
 @pytest.fixture
