@@ -42,4 +42,5 @@ class Tensors:
     def get(self, name: str) -> torch.Tensor | None:
         """None where there is none."""
         file = self._files.get(name)
-        return None if file is None else file.get_tensor(name).float()
+        # A copy: one tensor that still lies in the mapped file would keep all of the file in memory.
+        return None if file is None else file.get_tensor(name).to(torch.float32, copy=True)
