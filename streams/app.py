@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from hashlib import sha256
@@ -18,6 +19,7 @@ from streams.kafka import MAX_REQUEST_BYTES, ReplyTopics, ssl_context
 from streams.outbox import Outbox
 from streams.records import accept_any_header_name
 from streams.settings import Settings
+from streams.tables import DeclaredTables
 from streams.topics import BY_NAME
 from streams.transport import Transport
 
@@ -88,8 +90,7 @@ class RoleApp(faust.App):
         """Prepare, and catch up with the topics that this role follows, before it joins its group."""
         for prepare in self.preparations:
             await prepare()
-        for follower in self.followers:
-            await follower.start()
+        await asyncio.gather(*(follower.start() for follower in self.followers))
         await super().on_start()
 
     async def on_stop(self) -> None:
@@ -143,6 +144,7 @@ def _options(role: str, settings: Settings) -> dict[str, Any]:
         "producer_request_timeout": 60.0,
         "store": settings.store,
         "datadir": _datadir(role, settings),
+        "TableManager": DeclaredTables,
         "table_standby_replicas": 0,
         "topic_partitions": settings.partitions,
         "topic_replication_factor": settings.replication,

@@ -10,6 +10,7 @@ from typing import Any
 
 import faust
 from faust.tables import Table
+from faust.tables.manager import TableManager
 
 from schemas.errors import Rejected
 
@@ -75,6 +76,15 @@ class LoggedTable(Table):
         """Wait until every row written so far stands in the changelog."""
         if self._unacknowledged:
             await asyncio.wait(set(self._unacknowledged))
+
+
+class DeclaredTables(TableManager):
+    """Faust waits a second at every start for tables that are declared late; ours are declared with the app."""
+
+    async def on_start(self) -> None:
+        """Subscribe to the changelogs, then recover from them."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 def table(app: faust.App, name: str, partitions: int) -> LoggedTable:

@@ -13,12 +13,14 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
 from faust.sensors.base import SensorDelegate
 from faust.tables import Table
+from faust.tables.manager import TableManager
 from faust.topics import Topic
 from faust.transport import conductor, consumer
 from faust.transport.drivers import aiokafka as driver
 from faust.transport.producer import ProducerBuffer
 from faust.types.tuples import ConsumerMessage, FutureMessage, Message
 
+from streams.tables import DeclaredTables
 from streams.transport import Consumer, ConsumerThread, Producer, Transport
 
 
@@ -125,3 +127,10 @@ def test_a_commit_flushes_the_producer_that_we_override() -> None:
 def test_the_monitor_becomes_a_sensor_before_we_remove_it() -> None:
     assert "self.sensors.add(self.monitor)" in inspect.getsource(faust.App.on_init_dependencies)
     assert {"add", "remove"} <= set(vars(SensorDelegate))
+
+
+def test_faust_starts_its_tables_with_a_second_of_waiting_and_the_calls_that_we_keep() -> None:
+    def awaited(method: object) -> list[str]:
+        return [line.strip() for line in inspect.getsource(method).splitlines() if "await " in line]  # type: ignore[arg-type]
+
+    assert awaited(TableManager.on_start) == ["await self.sleep(1.0)", *awaited(DeclaredTables.on_start)]
