@@ -6,6 +6,7 @@ import logging
 import sys
 
 import typer
+from aiokafka.errors import KafkaError
 
 from agents.commands import adapters, data, dlq, events, feedback, topics, user
 from agents.commands.ask import ask
@@ -57,6 +58,9 @@ def main() -> None:
     except GenreError as error:
         print(f"genre: {error.message}", file=sys.stderr)
         sys.exit(3 if isinstance(error, NotReady) else 2)
+    except KafkaError as error:
+        print(f"genre: the broker answered {type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(3)
     except TimeoutError:
         print("genre: no answer in time; is every role running? `genre up` says so.", file=sys.stderr)
         sys.exit(1)

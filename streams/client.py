@@ -59,7 +59,11 @@ class Client:
     async def __aenter__(self) -> Client:
         await reach(self._settings)
         self._producer = producer(self._settings)
-        await self._producer.start()
+        try:
+            await self._producer.start()
+        except BaseException:
+            await self._producer.stop()
+            raise
         return self
 
     async def __aexit__(

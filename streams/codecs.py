@@ -103,7 +103,7 @@ def _words(declared: inspect.Type) -> str:
         return next(filter(None, map(_words, declared.types)), "")
     if isinstance(declared, inspect.Metadata):
         described = (declared.extra_json_schema or {}).get("description", "").rstrip(".")
-        return _words(declared.type) or (described and f"another format ({described})")
+        return _words(declared.type) or (described and f"this format: {described}")
     return ""
 
 

@@ -35,8 +35,10 @@ def announced(settings: Settings) -> Iterator[None]:
 
 
 def found(settings: Settings) -> Settings:
-    """The settings of a running `genre up`, unless these name brokers of their own."""
-    note = _read(_path(settings)) if settings.brokers == Settings().brokers else {}
+    """The settings of a running `genre up`, unless these name another broker."""
+    note = _read(_path(settings))
+    if settings.brokers not in (Settings().brokers, note.get("brokers")):
+        return settings
     if not note or not Path(f"/proc/{note.pop('pid')}").exists():
         return settings
     return replace(settings, **note)  # type: ignore[arg-type]

@@ -66,14 +66,17 @@ def table(answer: Recommendation, *, title: str | None = None) -> Table:
         note = Table(title=title, show_header=False)
         note.add_row(f"[red]{answer.status}[/red]", answer.code or "", answer.message or "")
         return note
-    shown = Table(title=title, show_lines=True, title_justify="left")
-    for name, ratio in (("", None), ("text", 5), ("genre", None), ("why", 3), ("candidate", None)):
-        shown.add_column(name, ratio=ratio, overflow="fold")
+    shown = Table(title=title, show_lines=True, title_justify="left", expand=True)
+    shown.add_column(width=1)
+    shown.add_column("text, and the candidate to rate", ratio=7)  # at 80 columns an id fits on a line
+    shown.add_column("genre", width=17, overflow="fold")
+    shown.add_column("why", ratio=3)
     for place, candidate in enumerate(answer.candidates, 1):
         adapter = f"\n[dim]{candidate.adapter or 'base model'}[/dim]"
         style = f"\n[dim]{candidate.style}[/dim]" if candidate.style else ""
         genre = (candidate.genre or "-") + adapter + style
-        shown.add_row(str(place), _plain(candidate.text), genre, _plain(candidate.why), candidate.candidate_id)
+        text = f"{_plain(candidate.text)}\n[dim]{candidate.candidate_id}[/dim]"
+        shown.add_row(str(place), text, genre, _plain(candidate.why))
     return shown
 
 
