@@ -241,4 +241,5 @@ def _deleted(days: float) -> dict[str, str]:
 
 
 def _compacted() -> dict[str, str]:
-    return {"cleanup.policy": "compact"}
+    # A table is recovered from all that compaction has not removed yet: at most a fifth, and the newest segment.
+    return {"cleanup.policy": "compact", "segment.bytes": str(16 * 2**20), "min.cleanable.dirty.ratio": "0.2"}

@@ -69,7 +69,7 @@ def test_every_topic_has_its_dead_letters_and_every_table_its_changelog() -> Non
     assert {f"genre.{topic.name}.dlq" for topic in TOPICS} <= set(DECLARED)
     for role, tables in TABLES.items():
         for table in tables:
-            assert DECLARED[changelog("genre.", role, table)] == {"cleanup.policy": "compact"}
+            assert DECLARED[changelog("genre.", role, table)]["cleanup.policy"] == "compact"
     assert len(DECLARED) == 2 * len(TOPICS) + sum(map(len, TABLES.values()))
 
 
