@@ -81,7 +81,7 @@ class Ledger:
             if forgotten is None:
                 message = f"Expected at most {DECISIONS} unanswered requests of one user, got more."
                 raise Rejected("too_many_open", message)
-            self.decisions.pop(_decision_key(key, forgotten), None)
+            self.decisions.pop(decision_key(key, forgotten), None)
         self.store(key, decision)
 
     def remember(self, key: str, request_id: str, mark: tuple[int, int, int]) -> None:
@@ -96,7 +96,7 @@ class Ledger:
 
     def store(self, key: str, decision: DecisionRow) -> None:
         """Write a decision that is open already, or its answer."""
-        place = _decision_key(key, digest(decision.request_id))
+        place = decision_key(key, digest(decision.request_id))
         self.decisions[place] = decision.pack()
         if decision.is_open:
             self.waiting[place] = (decision.deadline, key)
@@ -132,18 +132,18 @@ class Ledger:
                 self.store(key, decision.emptied(Failure(code="erased", message="The user was erased meanwhile.")))
                 kept.append(number)
             else:
-                self.decisions.pop(_decision_key(key, number), None)
+                self.decisions.pop(decision_key(key, number), None)
         return tuple(kept)
 
     def _stored_of(self, key: str, row: UserRow) -> tuple[int, ...]:
-        return tuple(number for number in row.decisions if _decision_key(key, number) in self.decisions)
+        return tuple(number for number in row.decisions if decision_key(key, number) in self.decisions)
 
     def _is_open(self, key: str, number: int) -> bool:
-        packed = self.decisions.get(_decision_key(key, number))
+        packed = self.decisions.get(decision_key(key, number))
         return packed is not None and is_open(packed)
 
     def _decision(self, key: str, number: int) -> DecisionRow | None:
-        return self.stored(_decision_key(key, number))
+        return self.stored(decision_key(key, number))
 
 
 def key_of(event: object) -> str:
@@ -151,5 +151,6 @@ def key_of(event: object) -> str:
     return user_key(event.user_id, event.tenant)  # type: ignore[attr-defined]
 
 
-def _decision_key(key: str, number: int) -> bytes:
+def decision_key(key: str, number: int) -> bytes:
+    """Where the `decisions` table holds a decision of a user."""
     return f"{key}/{number:016x}".encode()

@@ -16,6 +16,7 @@ from agents.commands.genres import genres
 from agents.commands.prepare import prepare
 from agents.commands.profile import profile
 from agents.commands.rate import rate
+from agents.commands.rebuild import rebuild
 from agents.commands.tail import tail
 from agents.commands.train import train
 from agents.commands.up import up
@@ -47,6 +48,7 @@ cli.add_typer(events.cli, name="events")
 cli.add_typer(user.cli, name="user")
 cli.add_typer(feedback.cli, name="feedback")
 cli.command()(evaluate)
+cli.command()(rebuild)
 
 
 def main() -> None:

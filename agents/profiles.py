@@ -65,6 +65,7 @@ class Profiles:
             dislikes=tuple(_leaning(taste) for taste in tastes.dislikes),
             summary=str(tastes)[:2000],
             taste_changed=datetime.fromtimestamp(max(row.alarms), UTC) if row.alarms else None,
+            changes=tuple(datetime.fromtimestamp(alarm, UTC) for alarm in sorted(row.alarms)),
             row=row.pack(),
             time=datetime.now(UTC),
         )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from aiokafka.partitioner import murmur2
-
 from agents import learn, plan, rank, rights
 from agents.deadlines import Deadlines
 from agents.learn import Learner
@@ -16,7 +14,9 @@ from agents.registry import Registry
 from genre_models.preferences.signals import digest
 from streams.app import RoleApp
 from streams.follower import Follower
+from streams.inbox import home_of
 from streams.kafka import cluster_id
+from streams.settings import Settings
 from streams.tables import table
 from streams.topics import BY_NAME
 
@@ -59,7 +59,7 @@ def attach(app: RoleApp) -> None:
     rights.attach(app, ledger, profiles, registry)
 
     async def know_the_cluster() -> None:
-        ledger.incarnation = digest(settings.incarnation or f"{await cluster_id(settings)}/{settings.prefix}")
+        ledger.incarnation = await incarnation_of(settings)
 
     async def recount() -> None:
         ledger.recount()
@@ -83,8 +83,13 @@ def attach(app: RoleApp) -> None:
         await profiles.run(lambda: app.outbox)
 
 
+async def incarnation_of(settings: Settings) -> int:
+    """What the offsets in a row belong to: this cluster and prefix, or this run of the embedded broker."""
+    return digest(settings.incarnation or f"{await cluster_id(settings)}/{settings.prefix}")
+
+
 def _partition(app: RoleApp, key: str) -> int:
-    return int((murmur2(key.encode()) & 0x7FFFFFFF) % app.genre_settings.partitions)
+    return home_of(key, app.genre_settings.partitions)
 
 
 def _owned(app: RoleApp) -> frozenset[int]:

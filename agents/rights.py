@@ -10,6 +10,7 @@ from agents.ledger import MARKS, Ledger, key_of
 from agents.profiles import Profiles
 from agents.registry import Registry
 from genre_models.preferences.rights import erased, with_consent, with_exploration
+from genre_models.preferences.row import UserRow
 from genre_models.taxonomy import Taxonomy
 from schemas.users import UserCommand
 from streams.app import RoleApp, bind
@@ -32,20 +33,23 @@ async def rights(
 
 
 def obey(ledger: Ledger, delivery: Delivery[UserCommand]) -> None:
-    """Change the user's row as the command says."""
-    command, offset = delivery.event, delivery.source.offset
-    key = key_of(command)
-    row = ledger.user(key).marked(MARKS["users"], offset, ledger.incarnation)
+    """Change the user's row as the command says. An erase that is delivered again takes nothing learned since."""
+    key, mark = key_of(delivery.event), (MARKS["users"], delivery.source.offset, ledger.incarnation)
+    row = ledger.user(key)
+    ledger.keep(key, row if row.is_applied(*mark) else _obedient(ledger, key, row.marked(*mark), delivery), old=row)
+
+
+def _obedient(ledger: Ledger, key: str, row: UserRow, delivery: Delivery[UserCommand]) -> UserRow:
+    command = delivery.event
     match command.kind:
         case "erase":
             unanswered = ledger.forget(key, row)
             moment = command.time.timestamp() if command.time else delivery.source.timestamp
-            row = replace(erased(row, int(min(moment, delivery.source.timestamp))), decisions=unanswered)
+            return replace(erased(row, int(min(moment, delivery.source.timestamp))), decisions=unanswered)
         case "consent":
-            row = with_consent(row, bool(command.allowed))
+            return with_consent(row, bool(command.allowed))
         case "explore":
-            row = with_exploration(row, bool(command.allowed))
-    ledger.keep(key, row)
+            return with_exploration(row, bool(command.allowed))
 
 
 def traces(key: str, taxonomy: Taxonomy) -> Iterator[Tombstone]:

@@ -30,5 +30,9 @@ class PreferenceProfile:
     dislikes: tuple[Leaning, ...] = ()
     summary: Line = ""
     taste_changed: Annotated[Moment | None, Meta(description="When a change of taste was last found.")] = None
+    changes: Annotated[
+        tuple[Moment, ...],
+        Meta(description="When a change of taste was found: the newest eight, oldest first. A time names its change."),
+    ] = ()
     row: Annotated[bytes, Meta(max_length=256 * 1024, description="The packed row; base64.")]
     time: Moment

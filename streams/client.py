@@ -20,6 +20,7 @@ from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from schemas.users import UserCommand
 from streams.codecs import decode, encode
+from streams.delivery import Source
 from streams.headers import cloud_event, event_id
 from streams.kafka import consumer, producer, reach
 from streams.settings import Settings
@@ -41,6 +42,19 @@ class Record:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
+
+    @property
+    def source(self) -> Source:
+        """The record as an agent gets it."""
+        return Source(
+            topic=self.topic,
+            partition=self.partition,
+            offset=self.offset,
+            timestamp=self.timestamp,
+            key=self.key,
+            value=self.value,
+            headers=self.headers,
+        )
 
 
 class Client:
@@ -169,6 +183,17 @@ async def read(
             for records in (await reader.getmany(timeout_ms=200)).values():
                 for record in records:
                     yield _record(record)
+    finally:
+        await reader.stop()
+
+
+async def first_offsets(settings: Settings, topic: str) -> dict[int, int]:
+    """Where each partition begins: above 0, retention has cut it. Raises NotReady (no_topic)."""
+    reader = consumer(settings)
+    await reader.start()
+    try:
+        starts = await reader.beginning_offsets(await _partitions(reader, topic))
+        return {partition.partition: offset for partition, offset in starts.items()}
     finally:
         await reader.stop()
 

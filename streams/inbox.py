@@ -108,22 +108,13 @@ class Inbox(Generic[E]):
         os._exit(70)
 
     async def _open(self, message: Any) -> Delivery[E]:
-        source = _source(message)
-        ce_id = text(source.headers, "ce_id") or f"{source.topic}-{source.partition}-{source.offset}"
-        try:
-            event = decode(source.value, self._topic.event)
-        except InvalidEvent as error:
-            return Delivery(event=None, source=source, id=ce_id, finished=True, failure=error)  # type: ignore[arg-type]
-        delivery = Delivery[E](event=event, source=source, id=ce_id, on_finished=self._finished.set)
-        if self._topic.keyed_by_user and self._is_misplaced(delivery):
+        delivery: Delivery[E] = opened(_source(message), self._topic)
+        if delivery.finished:
+            return delivery
+        delivery.on_finished = self._finished.set
+        if is_misplaced(delivery, self._topic, self._partitions):
             await self._put_right(delivery)
         return delivery
-
-    def _is_misplaced(self, delivery: Delivery[E]) -> bool:
-        source = delivery.source
-        key = self._topic.key(delivery.event).encode()
-        home = (murmur2(key) & 0x7FFFFFFF) % self._partitions
-        return (source.key, source.partition) != (key, home) and text(source.headers, REKEYED) is None
 
     async def _put_right(self, delivery: Delivery[E]) -> None:
         """Publish a record again under its user's key, once, under the id that it had here."""
@@ -140,6 +131,29 @@ class Inbox(Generic[E]):
         log.warning("%s: to the dead letters: %s", delivery.source, delivery.failure)
         letter = dead_letter(delivery.source, delivery.failure, group=self._group, stage=self._topic.name)
         await self._outbox.bury(letter)
+
+
+def opened(source: Source, topic: Topic) -> Delivery[Any]:
+    """The delivery of a record; one that cannot be decoded is finished and has failed."""
+    ce_id = text(source.headers, "ce_id") or f"{source.topic}-{source.partition}-{source.offset}"
+    try:
+        return Delivery(event=decode(source.value, topic.event), source=source, id=ce_id)
+    except InvalidEvent as error:
+        return Delivery(event=None, source=source, id=ce_id, finished=True, failure=error)
+
+
+def is_misplaced(delivery: Delivery[Any], topic: Topic, partitions: int) -> bool:
+    """Whether a record has another key or partition than its user's, and was not put right already."""
+    if not topic.keyed_by_user:
+        return False
+    source, key = delivery.source, topic.key(delivery.event)
+    home = key.encode(), home_of(key, partitions)
+    return (source.key, source.partition) != home and text(source.headers, REKEYED) is None
+
+
+def home_of(key: str, partitions: int) -> int:
+    """The partition of a key, as Kafka's own clients choose it."""
+    return int((murmur2(key.encode()) & 0x7FFFFFFF) % partitions)
 
 
 def _finished(waiting: deque[tuple[Any, Delivery[Any]]]) -> int:

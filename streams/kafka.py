@@ -6,7 +6,7 @@ import asyncio
 import ssl
 from typing import Any
 
-from aiokafka import AIOKafkaClient, AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka import AIOKafkaClient, AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
@@ -91,6 +91,30 @@ async def cluster_id(settings: Settings) -> str:
     await client.start()
     try:
         return str((await client.describe_cluster())["cluster_id"])
+    finally:
+        await client.close()
+
+
+async def committed(settings: Settings, group: str, *topics: str) -> dict[tuple[str, int], int]:
+    """The next offset that a consumer group will read of these topics, by topic and partition."""
+    client = admin(settings)
+    await client.start()
+    try:
+        # The embedded broker cannot answer for all partitions without being told which.
+        places = [TopicPartition(topic, number) for topic in topics for number in range(settings.partitions)]
+        offsets = await client.list_consumer_group_offsets(group, partitions=places)
+        return {(place.topic, place.partition): at.offset for place, at in offsets.items()}
+    finally:
+        await client.close()
+
+
+async def members(settings: Settings, group: str) -> int:
+    """How many workers a consumer group has now."""
+    client = admin(settings)
+    await client.start()
+    try:
+        (answer,) = await client.describe_consumer_groups([group])
+        return sum(len(found[5]) for found in answer.groups)  # DescribeGroups: the sixth field of a group
     finally:
         await client.close()
 
