@@ -90,7 +90,7 @@ def rank(
     scores = features @ posterior.mean + QUALITY_WEIGHT * qualities
     unique = _unique(kept, scores, dropped)
     kept, features, qualities, scores = [kept[k] for k in unique], features[unique], qualities[unique], scores[unique]
-    order, propensities = ordered(policy, features, scores, qualities, posterior, random)
+    order, propensities = ordered(policy, features, scores, qualities, posterior, random, evaluated)
     ranked = tuple(
         _ranked(kept[k], float(scores[k]), float(qualities[k]), float(propensities[k]), features[k], posterior)
         for k in order
@@ -134,19 +134,22 @@ def ordered(
     qualities: Floats,
     posterior: Posterior,
     random: np.random.Generator,
+    evaluated: float = IGW_SHARE,
 ) -> tuple[list[int], Floats]:
-    """The order, and for every candidate the probability that this policy puts it on top."""
+    """The order, and for every candidate the probability that it is on top, whichever of the two policies decides.
+
+    Of both together (balanced weights, Agarwal et al. 2017): Thompson alone hardly ever shows what it thinks bad, and
+    how rarely cannot be counted from `DRAWS` draws; the slice by inverse gap weighting gives everything a known share.
+    """
     by_mean: list[int] = np.argsort(-scores, kind="stable").tolist()
     if policy == "greedy":
         return by_mean, np.eye(len(scores))[by_mean[0]]
-    if policy == "igw":
-        propensities = inverse_gap_weights(scores)
-        top = int(random.choice(len(scores), p=propensities))
-    else:
-        draws = posterior.draws(features, DRAWS, ALPHA, random) + QUALITY_WEIGHT * qualities
-        top = int(draws[0].argmax())
-        propensities = np.maximum(FLOOR, np.bincount(draws.argmax(axis=1), minlength=len(scores)) / DRAWS)
-        propensities /= propensities.sum()
+    by_gap = inverse_gap_weights(scores)
+    draws = posterior.draws(features, DRAWS, ALPHA, random) + QUALITY_WEIGHT * qualities
+    top = int(draws[0].argmax() if policy == "thompson" else random.choice(len(scores), p=by_gap))
+    by_draw = np.bincount(draws.argmax(axis=1), minlength=len(scores)) / DRAWS
+    propensities = np.maximum(0.0 if evaluated else FLOOR, evaluated * by_gap + (1 - evaluated) * by_draw)
+    propensities /= propensities.sum()
     order = [top, *(k for k in by_mean if k != top)]
     return _swapped(order, random), _after_swaps(propensities, by_mean)
 

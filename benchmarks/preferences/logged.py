@@ -43,7 +43,7 @@ def _logs(place: World, evaluated: float) -> tuple[list[Logged], list[Floats]]:
         posterior, likes = learner.posterior(offer), place.before[user, arms]
         scores = offer.phi @ posterior.mean
         policy = choose_policy(True, random, evaluated)
-        order, chances = ordered(policy, offer.phi, scores, np.zeros(OFFERED), posterior, random)
+        order, chances = ordered(policy, offer.phi, scores, np.zeros(OFFERED), posterior, random, evaluated)
         liked = float(random.random() < likes[order[0]])
         logs.append(Logged(user=str(user), features=offer.phi, scores=scores, propensities=chances, top=order[0],
                            reward=liked))  # fmt: skip

@@ -8,14 +8,14 @@ one in - which makes repeats, corrections, retractions and late arrivals the sam
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from genre_models.preferences.drift import FRESH, Detector
-from genre_models.preferences.moments import Floats, Integers, moments, quantised
+from genre_models.preferences.moments import Floats, moments, quantised, size
 from genre_models.preferences.row import ALARMS, ENTRY, EVERY_CANDIDATE, HALF_LIFE, RING, Ring, Sums, UserRow
 from genre_models.preferences.signals import (
     CANDIDATE_CAP,
@@ -36,6 +36,7 @@ _LIMIT = int(0.9 * 2**31)
 Outcome = Literal["learned", "duplicate", "retracted", "erased"]
 
 _ENTRY = struct.Struct("<QQIBBHff")
+_KINDS = tuple(Kind)  # by number: faster than asking the enumeration
 
 
 class Entry(NamedTuple):
@@ -63,7 +64,7 @@ class Shown:
 
     def present(self) -> list[int]:
         """The candidates that were shown: the features of the others are all zero, their bias too."""
-        return np.flatnonzero(self.features[:, 0]).tolist()
+        return [index for index, bias in enumerate(self.features[:, 0].tolist()) if bias]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,16 +145,18 @@ def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> tuple[Sums, Ring]:
     """The sums with the decision's contribution renewed, and the ring with `entry` in place of one with its id."""
     before = _of_decision(row, shown.decision)
     after = [other for other in before if other.id != entry.id] + [entry]
-    sums = row.sums + _contribution(row, after, shown) - _contribution(row, before, shown)
-    if max(sums.max(), -sums.min()) > _LIMIT:
+    sums = row.sums + _contribution(row, after, shown)
+    if before:
+        sums -= _contribution(row, before, shown)
+    if max(np.maximum.reduce(sums), -np.minimum.reduce(sums)) > _LIMIT:
         raise Rejected(
             "preference_saturated", "this user has reacted more often than a row can hold; wait for the past to fade"
         )
     return sums.astype(np.int32), _pushed(row.ring, entry)
 
 
-def _contribution(row: UserRow, entries: Iterable[Entry], shown: Shown) -> Integers | int:
-    """int64 [size(d)]: what a set of signals about one decision adds to the sums; 0 where there are none."""
+def _contribution(row: UserRow, entries: Sequence[Entry], shown: Shown) -> Floats:
+    """Whole numbers [size(d)]: what a set of signals about one decision adds to the sums."""
     directions, targets, weights = [], [], []
     for candidate, winners in _winners(entries, shown).items():
         cap = min(1.0, CANDIDATE_CAP / max(1e-9, sum(weight for _, weight in winners)))
@@ -162,25 +165,24 @@ def _contribution(row: UserRow, entries: Iterable[Entry], shown: Shown) -> Integ
             targets.append(entry.target)
             weights.append(weight * cap * _kappa(row, entry.time))
     if not directions:
-        return 0
-    flat = moments(np.asarray(directions, np.float64), np.asarray(targets), np.asarray(weights))
-    return quantised(flat)
+        return np.zeros(size(shown.features.shape[1]))
+    return quantised(moments(np.array(directions), np.array(targets), np.array(weights)))
 
 
-def _winners(entries: Iterable[Entry], shown: Shown) -> dict[int, list[tuple[Entry, float]]]:
+def _winners(entries: Sequence[Entry], shown: Shown) -> dict[int, list[tuple[Entry, float]]]:
     """For every candidate the signals in force with their weights, in one order whatever order they came in."""
     best: dict[tuple[int, str], tuple[tuple[int, int, int], int, Entry]] = {}
     for entry in entries:
         if entry.kind != Kind.VOID:
-            slot, rank, _ = RULES[Kind(entry.kind)]
+            slot, rank, _ = RULES[_KINDS[entry.kind]]
+            order = rank, entry.time, entry.id
             for candidate in shown.present() if entry.candidate == EVERY_CANDIDATE else (entry.candidate,):
                 # only one candidate of a decision can be the chosen one
-                subject = EVERY_CANDIDATE if entry.kind == Kind.CHOOSE else candidate
-                order = rank, entry.time, entry.id
-                if (subject, slot) not in best or best[subject, slot][0] < order:
-                    best[subject, slot] = order, candidate, entry
+                place = EVERY_CANDIDATE if entry.kind == Kind.CHOOSE else candidate, slot
+                if place not in best or best[place][0] < order:
+                    best[place] = order, candidate, entry
     winners: dict[int, list[tuple[Entry, float]]] = {}
-    for _, (_, candidate, entry) in sorted(best.items()):
+    for _, (_, candidate, entry) in sorted(best.items()) if len(best) > 1 else best.items():
         winners.setdefault(candidate, []).append((entry, _weight(entry, shown, candidate)))
     return winners
 
@@ -199,8 +201,8 @@ def _weight(entry: Entry, shown: Shown, candidate: int) -> float:
 
 def _direction(shown: Shown, candidate: int, kind: int) -> Floats:
     """[d]: the candidate's features; for a choice, how they differ from the mean of those it was chosen over."""
-    features, present = shown.features, shown.present()
-    if kind != Kind.CHOOSE or len(present) == 1:
+    features = shown.features
+    if kind != Kind.CHOOSE or len(present := shown.present()) == 1:
         return features[candidate]
     others = (features.sum(axis=0, dtype=np.float64) - features[candidate]) / (len(present) - 1)
     return features[candidate] - others
@@ -208,7 +210,7 @@ def _direction(shown: Shown, candidate: int, kind: int) -> Floats:
 
 def _kappa(row: UserRow, time: int) -> float:
     """Weight of a reaction at `time` in the sums of `row`: forward decay, and one damping for every later alarm."""
-    alarms = sum(time <= alarm for alarm in row.alarms)
+    alarms = sum(time <= alarm for alarm in row.alarms) if row.alarms else 0
     return 2.0 ** (time / HALF_LIFE - row.epoch - 1) * ALARM_DAMPING**alarms
 
 
@@ -240,16 +242,17 @@ def _void(signal_id: int, decision: int, time: int) -> Entry:
 
 
 def _find(row: UserRow, signal_id: int) -> Entry | None:
-    at = np.flatnonzero(row.ring["id"] == np.uint64(signal_id))
+    at = (row.ring["id"] == np.uint64(signal_id)).nonzero()[0]
     return Entry(*row.ring[at[0]].item()) if len(at) else None
 
 
 def _of_decision(row: UserRow, decision: int) -> list[Entry]:
-    return [Entry(*entry) for entry in row.ring[row.ring["decision"] == np.uint64(decision)].tolist()]
+    at = (row.ring["decision"] == np.uint64(decision)).nonzero()[0]
+    return [Entry(*entry) for entry in row.ring[at].tolist()] if len(at) else []
 
 
 def _pushed(ring: Ring, entry: Entry) -> Ring:
     """The ring with the entry last, in place of an older one with its id; the oldest leaves when it is full."""
-    others = ring["id"] != np.uint64(entry.id)
-    kept = ring if others.all() else ring[others]
+    same = (ring["id"] == np.uint64(entry.id)).nonzero()[0]
+    kept = np.delete(ring, same) if len(same) else ring
     return np.frombuffer(kept[-(RING - 1) :].tobytes() + _ENTRY.pack(*entry), ENTRY)

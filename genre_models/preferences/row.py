@@ -85,7 +85,8 @@ class UserRow:
 
     def pack(self) -> bytes:
         """At most 7.5 kB; about 0.2 kB for somebody who never reacted."""
-        sums = self.sums.tobytes() if self.sums.any() else b""
+        # The last of the sums is the weight of all reactions: where there is some, nothing else needs looking at.
+        sums = self.sums.tobytes() if self.sums[-1] or self.sums.any() else b""
         decisions = struct.pack(f"<{len(self.decisions)}Q", *self.decisions)
         body = b"".join((self._header(bool(sums)), sums, self.ring.tobytes(), decisions))
         return body + _CRC.pack(zlib.crc32(body))
