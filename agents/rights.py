@@ -11,7 +11,6 @@ from agents.profiles import Profiles
 from agents.registry import Registry
 from genre_models.preferences.rights import erased, with_consent, with_exploration
 from genre_models.preferences.row import UserRow
-from genre_models.taxonomy import Taxonomy
 from schemas.users import UserCommand
 from streams.app import RoleApp, bind
 from streams.delivery import Delivery, Outputs, Tombstone
@@ -26,7 +25,7 @@ async def rights(
             obey(ledger, delivery)
             if command.kind == "erase":
                 profiles.forget(key_of(command))
-                for tombstone in traces(key_of(command), registry.taxonomy(command.tenant)):
+                for tombstone in traces(key_of(command), registry, command.tenant):
                     yield delivery.output(tombstone)
             else:
                 profiles.note(command.user_id, command.tenant)
@@ -52,10 +51,10 @@ def _obedient(ledger: Ledger, key: str, row: UserRow, delivery: Delivery[UserCom
             return with_exploration(row, bool(command.allowed))
 
 
-def traces(key: str, taxonomy: Taxonomy) -> Iterator[Tombstone]:
-    """Tombstones for everything about a user on compacted topics."""
+def traces(key: str, registry: Registry, tenant: str | None) -> Iterator[Tombstone]:
+    """Tombstones for everything about a user on compacted topics: corrections also to genres that are gone by now."""
     yield Tombstone(topic="preferences", key=key)
-    for genre in taxonomy.genres:
+    for genre in sorted({*registry.taxonomy(tenant).genres, *(event.genre for event in registry.events())}):
         yield Tombstone(topic="corrections", key=f"{key}/{genre}")
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -28,6 +29,7 @@ from streams.settings import Settings
 from streams.topics import BY_EVENT
 
 E = TypeVar("E")
+Commands = Sequence[tuple[UserCommand, float]]
 
 
 def evaluate(
@@ -81,14 +83,28 @@ async def _log(given: Settings, decisions: Path | None, feedback: Path | None) -
         return judged(_lines(decisions, Decision), _lines(feedback, Feedback))
     await reach(given)
     commands = await _events(given, UserCommand)
-    erased = {
+    made = _lines(decisions, Decision) if decisions else [each for each, _ in await _events(given, Decision)]
+    said = _lines(feedback, Feedback) if feedback else [_timed(*each) for each in await _events(given, Feedback)]
+    allowed = _consenting(commands, given.learning_opt_in)
+    return judged([each for each in made if allowed(user_key(each.user_id, each.tenant))], said, _erased(commands))
+
+
+def _erased(commands: Commands) -> dict[str, float]:
+    return {
         user_key(each.user_id, each.tenant): each.time.timestamp() if each.time else moment
         for each, moment in commands
         if each.kind == "erase"
     }
-    made = _lines(decisions, Decision) if decisions else [each for each, _ in await _events(given, Decision)]
-    said = _lines(feedback, Feedback) if feedback else [each for each, _ in await _events(given, Feedback)]
-    return judged(made, said, erased)
+
+
+def _consenting(commands: Commands, opt_in: bool) -> Callable[[str], bool]:
+    """Who may be learned from, by their last word: nothing is concluded from the others either."""
+    said = {user_key(each.user_id, each.tenant): each.allowed for each, _ in commands if each.kind == "consent"}
+    return lambda key: bool(said.get(key, not opt_in))
+
+
+def _timed(reaction: Feedback, moment: float) -> Feedback:
+    return reaction if reaction.time else replace(reaction, time=datetime.fromtimestamp(moment, UTC))
 
 
 def _lines(file: Path, kind: type[E]) -> list[E]:

@@ -1,7 +1,8 @@
 """From the logged decisions and the reactions to them to what `off_policy` evaluates.
 
-The reward of a decision is the weighted mean of what was said of the candidate on top; a decision nobody said anything
-of is left out, and so is what a user did before they were erased.
+The reward of a decision is the weighted mean of what was said of the candidate on top, by the learner's rules: in every
+slot the strongest signal counts, of equals the latest. A decision nobody said anything of is left out, and so is what a
+user did before they were erased.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from genre_models.preferences.features import FEATURES_VERSION
 from genre_models.preferences.off_policy import Logged
-from genre_models.preferences.signals import KINDS, Kind, Scene, observe
+from genre_models.preferences.signals import KINDS, RULES, Scene, observe
 from schemas.decisions import Decision
 from schemas.errors import Rejected
 from schemas.feedback import Feedback
@@ -81,25 +82,35 @@ def _by_decision(feedback: Iterable[Feedback]) -> dict[Place, list[Feedback]]:
 
 def _reward(decision: Decision, reactions: Iterable[Feedback]) -> float | None:
     top = min(decision.candidates, key=lambda each: each.position, default=None)
-    weights, targets = [], []
-    for each in reactions if top is not None else ():
-        about_top = each.candidate_id in (None, f"{decision.request_id}/{top.index if top else 0}")
-        found = _heard(each, about_top)
-        if found is not None:
-            weights.append(found[0])
-            targets.append(found[1])
-    return float(np.average(targets, weights=weights)) if weights else None
+    if top is None:
+        return None
+    in_force = _in_force(reactions, f"{decision.request_id}/{top.index}")
+    found = [heard for each, about_top in in_force if (heard := _heard(each, about_top)) is not None]
+    return (
+        float(np.average([target for _, target in found], weights=[weight for weight, _ in found])) if found else None
+    )
+
+
+def _in_force(reactions: Iterable[Feedback], top: str) -> list[tuple[Feedback, bool]]:
+    """The reactions that speak of the candidate on top, one a slot, and whether they name it."""
+    best: dict[str, tuple[tuple[int, float, int], Feedback, bool]] = {}
+    for number, each in enumerate(reactions):
+        about_top = each.candidate_id in (None, top)
+        slot, rank, _ = RULES[KINDS[each.kind]]
+        order = rank, each.time.timestamp() if each.time else 0.0, number
+        if (about_top or each.kind == "choose") and (slot not in best or best[slot][0] < order):
+            best[slot] = order, each, about_top
+    return [(each, about_top) for _, each, about_top in best.values()]
 
 
 def _heard(reaction: Feedback, about_top: bool) -> tuple[float, float] | None:
-    """Weight and target of what a reaction says of the candidate on top; None where it says nothing."""
+    """Weight and target of a reaction in force; None where the log alone does not know them."""
     if reaction.kind == "choose":
         return 0.5, float(about_top)
-    if reaction.kind not in _TELLING or not about_top:
+    if reaction.kind not in _TELLING:
         return None
     try:
-        kind: Kind = KINDS[reaction.kind]
-        return observe(kind, reaction.value, Scene())
+        return observe(KINDS[reaction.kind], reaction.value, Scene())
     except Rejected:
         return None
 

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from agents.corrections import Corrections
 from agents.learn import learn
 from agents.ledger import Ledger
 from agents.plan import plan
@@ -18,9 +20,11 @@ from schemas.recommendations import Recommendation
 from schemas.training import TrainingEvent
 from schemas.users import UserCommand
 from streams.delivery import Delivery, Tombstone
+from streams.topics import BY_EVENT
 from tests.agents.conftest import Desk, classified, written
 from tests.agents.conftest import desk as new_desk
-from tests.agents.deliveries import delivered, events, stream
+from tests.agents.deliveries import NOW, delivered, events, stream
+from tests.agents.test_registry import HAIKU
 
 
 async def shown(desk: Desk, request_id: str = "r1") -> None:
@@ -143,6 +147,35 @@ async def test_who_refused_is_not_learned_from_and_who_erased_is_forgotten(desk:
     assert not desk.ledger.decisions
     late = reaction(offset=9)
     assert not (await learned(desk, late)).sums.any()
+
+
+async def test_an_erase_that_is_delivered_again_takes_nothing_that_was_learned_since(desk: Desk) -> None:
+    erase = delivered(UserCommand(user_id="ada", kind="erase"))
+    await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry))
+    past = Feedback(user_id="ada", kind="history", genre="joke", value=1.0, feedback_id="h")
+    row = await learned(desk, delivered(past, 1, time=NOW + 60))
+    await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry))
+    assert row.reactions == 1 and desk.ledger.user("ada").pack() == row.pack()
+
+
+async def test_the_corrections_of_an_erased_user_vanish_from_the_classifier_also_for_genres_that_are_gone(
+    desk: Desk,
+) -> None:
+    known = Corrections()
+    for user in ("ada", "bea"):
+        for genre in ("sonnet", HAIKU.genre):
+            said = Correction(user_id=user, genre=genre, embedding=bytes([1] * 384), time=datetime.now(UTC))
+            known.apply(BY_EVENT[Correction].key(said), said)
+    desk.registry.apply(HAIKU.name, HAIKU)
+    desk.registry.apply(HAIKU.name, replace(HAIKU, kind="withdrawn"))
+    erase = delivered(UserCommand(user_id="ada", kind="erase"))
+    for output in await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry)):
+        if isinstance(output, Tombstone) and output.topic == "corrections":
+            known.apply(output.key, None)
+    assert {genre: len(found) for genre, found in known.nudges(None, datetime.now(UTC)).items()} == {
+        "sonnet": 1,
+        HAIKU.genre: 1,
+    }
 
 
 def test_a_corrupt_row_is_set_aside_and_begun_anew() -> None:

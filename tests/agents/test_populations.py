@@ -4,21 +4,26 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
+import pytest
 
 from agents.learn import learn
 from agents.plan import plan
 from agents.populations import Populations
 from agents.rank import rank
 from agents.rights import rights
-from genre_models.preferences.empirical_bayes import Differences, packed
-from genre_models.preferences.features import FEATURES_VERSION
+from genre_models.preferences.empirical_bayes import Differences, differences, packed, prior_of, unpacked
+from genre_models.preferences.features import FEATURES_VERSION, Arm, arm_features
+from genre_models.preferences.learner import Shown
+from genre_models.preferences.learner import learn as apply
 from genre_models.preferences.population import Population
 from genre_models.preferences.posterior import base_prior
+from genre_models.preferences.row import UserRow
+from genre_models.preferences.signals import Kind, Signal
 from schemas.feedback import Feedback
 from schemas.population import PopulationSums
 from schemas.users import UserCommand
 from tests.agents.conftest import Desk, classified, written
-from tests.agents.deliveries import delivered, events, stream
+from tests.agents.deliveries import NOW, delivered, events, stream
 
 
 def populations(desk: Desk, owned: frozenset[int] = frozenset({0, 1})) -> Populations:
@@ -119,3 +124,57 @@ async def test_an_erased_user_leaves_the_population_as_if_never_there(desk: Desk
     await after.estimate()
     for place in ((None, 0), (None, 1)):
         assert after._sums(place).sums == never._sums(place).sums
+
+
+def many(desk: Desk, count: int) -> None:
+    """Users of partition 0 who like one genre in three and have said so twice, more or less."""
+    taught = [
+        reacted(Arm(genre=genre, family=None), liked) for genre in ("joke", "poetry", "sms") for liked in (0.0, 1.0)
+    ]
+    for number in range(count):
+        row = taught[number * 7 % 6]
+        desk.ledger.users[f"a{number}".encode()] = row.pack()
+
+
+def reacted(arm: Arm, liked: float) -> UserRow:
+    """The row of somebody who said twice how they like an arm."""
+    row = UserRow()
+    for number in (1, 2):
+        shown = Shown(decision=number, features=arm_features(arm)[None, :], positions=(0,), predicted=(0.5,))
+        said = Signal(
+            id=number, decision=number, candidate=0, kind=Kind.HISTORY, time=int(NOW), weight=1.0, target=liked
+        )
+        row = apply(row, said, shown, NOW).row
+    return row
+
+
+async def test_of_many_users_an_even_sample_is_asked_and_tells_the_same(desk: Desk) -> None:
+    many(desk, 2500)
+    crowded = populations(desk)
+    crowded.recount()
+    await crowded.estimate()
+    published = crowded._sums((None, 0))
+    population, differed = unpacked(published.sums)
+    assert population.users == published.users == 2500
+    assert 500 <= differed.users <= 1000 and len(published.sums) < 30_000
+    everybody = differences([UserRow.unpack(row) for row in desk.ledger.users.values()], base_prior())
+    whole, sampled = prior_of(population, everybody), crowded.prior(None)
+    for genre in ("joke", "poetry", "sms"):
+        phi = arm_features(Arm(genre=genre, family=None)).astype(np.float64)
+        assert phi @ sampled.mean == pytest.approx(phi @ whole.mean, abs=0.05)
+        assert phi @ sampled.spread @ phi == pytest.approx(phi @ whole.spread @ phi, rel=0.15)
+
+
+async def test_a_user_among_many_moves_the_prior_by_a_bounded_amount(desk: Desk) -> None:
+    many(desk, 400)
+    before = populations(desk)
+    before.recount()
+    await before.estimate()
+    loud = replace(reacted(Arm(genre="joke", family=None), 1.0), reactions=1)
+    desk.ledger.users[b"a-loud"] = replace(loud, sums=(loud.sums * 5000).astype(np.int32)).pack()
+    after = populations(desk)
+    after.recount()
+    await after.estimate()
+    phi = arm_features(Arm(genre="joke", family=None)).astype(np.float64)
+    moved = phi @ after.prior(None).mean - phi @ before.prior(None).mean
+    assert 0 < moved < 1 / 100

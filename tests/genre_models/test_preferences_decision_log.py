@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -14,6 +14,8 @@ from schemas.decisions import DecidedCandidate, Decision
 from schemas.feedback import Feedback
 
 TIME = datetime(2026, 11, 24, tzinfo=UTC)
+LATER = TIME + timedelta(seconds=5)
+RETRACTION = Feedback(user_id="ada", kind="retract", request_id="r", retracts="f")
 
 
 def decision(user: str, request: str = "r", policy: str = "igw", top: int = 1) -> Decision:
@@ -37,16 +39,22 @@ def said(user: str, kind: str, index: int = 1, **fields: object) -> Feedback:
     ("reactions", "reward"),
     [
         ([said("ada", "rating", value=4)], 0.75),
-        ([said("ada", "like"), said("ada", "dislike")], 0.5),
-        ([said("ada", "like", feedback_id="f"), said("ada", "like", feedback_id="f"), said("ada", "dislike")], 0.5),
+        ([said("ada", "like"), said("ada", "dislike")], 0.0),
+        ([said("ada", "dislike", time=LATER), said("ada", "like", time=TIME)], 0.0),
+        ([said("ada", "dislike", feedback_id="f"), said("ada", "like"), said("ada", "dislike", feedback_id="f")], 1.0),
+        ([said("ada", "like"), said("ada", "copy")], (1.0 * 1.0 + 0.8 * 0.9) / 1.8),
+        ([said("ada", "accept"), said("ada", "edit", text="Anew.")], None),
+        ([said("ada", "like"), said("ada", "dislike", feedback_id="f"), RETRACTION], 1.0),
         ([said("ada", "choose", 0)], 0.0),
         ([said("ada", "like", 0)], None),
-        ([said("ada", "like", feedback_id="f"),
-          Feedback(user_id="ada", kind="retract", request_id="r", retracts="f")], None),
+        ([said("ada", "like", feedback_id="f"), RETRACTION], None),
+        ([RETRACTION, said("ada", "like", feedback_id="f")], None),
     ],
 )  # fmt: skip
 def test_the_reward_is_what_was_said_of_the_top(reactions: list[Feedback], reward: float | None) -> None:
-    assert [one.logged.reward for one in judged([decision("ada")], reactions)] == ([] if reward is None else [reward])
+    assert [one.logged.reward for one in judged([decision("ada")], reactions)] == (
+        [] if reward is None else [pytest.approx(reward)]
+    )
 
 
 def test_what_an_erased_user_did_is_left_out() -> None:
