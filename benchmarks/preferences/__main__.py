@@ -7,24 +7,41 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from importlib.util import find_spec
 from statistics import fmean
+from types import MappingProxyType
 
 import numpy as np
 from threadpoolctl import threadpool_limits
 
 from benchmarks.preferences import cost, drifting, five, logged, progressive
-from benchmarks.preferences.drifting import Regret
-from benchmarks.preferences.policies import POLICIES, Disjoint, Maker
+from benchmarks.preferences.drifting import Regret, World
+from benchmarks.preferences.policies import POLICIES, Disjoint, Maker, Ours
 from benchmarks.preferences.ratings import Ratings, movielens_100k, movielens_small
 from benchmarks.report import show
 from genre_models.preferences.features import DIMENSION
-from genre_models.ranker import IGW_SHARE
+from genre_models.ranker import ALPHA, IGW_SHARE
 
 SEEDS = (7001, 7002, 7003)
 QUICK_USERS = 160
 
 Figures = dict[str, float | None]
+Pending = Callable[[], Figures]
+"""Figures of work that is under way."""
+
+RATINGS: Mapping[str, Callable[[], Ratings]] = MappingProxyType({"ml100k": movielens_100k, "mlsmall": movielens_small})
+FILM_POLICIES: Mapping[str, Maker] = MappingProxyType(
+    {
+        **POLICIES,
+        # A film is seen once: what the ranker does with texts, not what the planner does with arms.
+        "ours": lambda random, d: Ours(random, ALPHA),
+        "linucb": lambda random, d: Disjoint(random, is_shared=True),
+        "common_regression": POLICIES["common"],
+        "common": lambda random, d: five.MostLiked(),
+    }
+)
 
 
 def main() -> None:
@@ -44,69 +61,88 @@ def main() -> None:
 
 
 def measured(seeds: tuple[int, ...], *, quick: bool) -> Figures:
-    """Every figure, None for what `quick` leaves out."""
-    ratings, users = movielens_100k(), QUICK_USERS if quick else None
+    """Every figure, None for what `quick` leaves out. Costs are measured alone, the rest on every core."""
+    users = QUICK_USERS if quick else None
     seeds = seeds[:2] if quick else seeds
-    first = drifting.world(ratings, heterogeneity=2, warm=False, seed=seeds[0], users=users)
+    first = drifting.world(movielens_100k(), heterogeneity=2, warm=False, seed=seeds[0], users=users)
     figures: Figures = {"d": float(DIMENSION), "seeds": float(len(seeds)), **cost.figures(first)}
-    figures |= regrets("b1", ratings, seeds, heterogeneity=2, warm=False, users=users)
-    others = [(h, warm) for h in (1, 2) for warm in (False, True) if (h, warm) != (2, False)]
-    for heterogeneity, warm in others:
-        name = f"b1_hs{heterogeneity}_{'warm' if warm else 'cold'}"
-        figures |= regrets(name, ratings, () if quick else seeds[:1], heterogeneity=heterogeneity, warm=warm)
-    evaluated, mixed = logged.errors(first, 1.0), logged.errors(first, IGW_SHARE)
-    known = [error for error in evaluated.values() if error is not None]
-    figures |= {"b4_dr_error": max(known) if known else None}
-    figures |= {f"b4_dr_error_{policy}": error for policy, error in evaluated.items()}
-    figures |= {f"b4_dr_error_mixed_{policy}": error for policy, error in mixed.items()}
-    for name, load in (("ml100k", movielens_100k), ("mlsmall", movielens_small)):
-        figures |= like_rates(f"b2_{name}", None if quick else load(), seeds[:2])
-    for name, score in (("ours", progressive.ours), ("vw", progressive.vowpal_wabbit)):
-        scores = {} if quick else score(ratings)
-        figures |= {f"b3_{key}_{name}": scores.get(key) for key in ("auc", "log_loss", "within_auc")}
+    with ProcessPoolExecutor() as pool:
+        pending = [regrets(pool, "b1", seeds, heterogeneity=2, warm=False, users=users)]
+        pending += [evaluated(pool, first)]
+        for heterogeneity, warm in ((1, False), (1, True), (2, True)):
+            name = f"b1_hs{heterogeneity}_{'warm' if warm else 'cold'}"
+            pending += [regrets(pool, name, () if quick else seeds[:1], heterogeneity=heterogeneity, warm=warm)]
+        for name in RATINGS:
+            pending += [like_rates(pool, name, () if quick else seeds[:2])]
+        pending += [validated(pool, name, quick=quick) for name in ("ours", "vw")]
+        for part in pending:
+            figures |= part()
+            print(f"{len(figures)} figures", file=sys.stderr, flush=True)
     return figures
 
 
 def regrets(
-    name: str,
-    ratings: Ratings,
-    seeds: tuple[int, ...],
-    *,
-    heterogeneity: float,
-    warm: bool,
-    users: int | None = None,
-) -> Figures:
+    pool: Executor, name: str, seeds: Sequence[int], *, heterogeneity: float, warm: bool, users: int | None = None
+) -> Pending:
     """Means over the seeds by policy; None for all of them without seeds."""
+    ratings = movielens_100k()
     worlds = [drifting.world(ratings, heterogeneity=heterogeneity, warm=warm, seed=seed, users=users) for seed in seeds]
-    figures: Figures = {}
-    for policy, make in POLICIES.items():
-        lost = [drifting.regret(make(np.random.default_rng(place.seed), DIMENSION), place) for place in worlds]
-        learned = "common_learned" if policy == "common" else policy
-        figures |= _means(name, learned, lost)
-    return figures | _means(name, "common", [drifting.regret_of_common(place) for place in worlds])
+    lives = {policy: [pool.submit(_lived, policy, place) for place in worlds] for policy in POLICIES}
+
+    def means() -> Figures:
+        lost = {policy: [each.result() for each in of_seeds] for policy, of_seeds in lives.items()}
+        # "common" is the best arm for all, known from the start; what learns it has a name of its own.
+        lost["common_learned"] = lost["common"]
+        lost["common"] = [drifting.regret_of_common(place) for place in worlds]
+        return {
+            f"{name}_{what}_{policy}": fmean(getattr(each, field) for each in of_seeds) if of_seeds else None
+            for policy, of_seeds in lost.items()
+            for what, field in (("regret", "total"), ("after_drift", "after"))
+        }
+
+    return means
 
 
-def _means(name: str, policy: str, lost: list[Regret]) -> Figures:
-    return {
-        f"{name}_regret_{policy}": fmean(each.total for each in lost) if lost else None,
-        f"{name}_after_drift_{policy}": fmean(each.after for each in lost) if lost else None,
-    }
+def _lived(policy: str, place: World) -> Regret:
+    return drifting.regret(POLICIES[policy](np.random.default_rng(place.seed), DIMENSION), place)
 
 
-def like_rates(name: str, ratings: Ratings | None, seeds: tuple[int, ...]) -> Figures:
+def evaluated(pool: Executor, place: World) -> Pending:
+    """Errors of the estimate, of a log drawn wholly by inverse gap weighting and of one as the product writes it."""
+    whole, mixed = (pool.submit(logged.errors, place, share) for share in (1.0, IGW_SHARE))
+
+    def errors() -> Figures:
+        known = [error for error in whole.result().values() if error is not None]
+        figures: Figures = {"b4_dr_error": max(known) if known else None}
+        for name, found in (("b4_dr_error", whole.result()), ("b4_dr_error_mixed", mixed.result())):
+            figures |= {f"{name}_{policy}": error for policy, error in found.items()}
+        return figures
+
+    return errors
+
+
+def like_rates(pool: Executor, name: str, seeds: Sequence[int]) -> Pending:
     """Means over the seeds by policy; `common` shows the film that most like."""
-    makers: dict[str, Maker] = {
-        **POLICIES,
-        "linucb": lambda random, d: Disjoint(random, is_shared=True),
-        "common_regression": POLICIES["common"],
-        "common": lambda random, d: five.MostLiked(),
+    rates = {policy: [pool.submit(_like_rate, policy, name, seed) for seed in seeds] for policy in FILM_POLICIES}
+    return lambda: {
+        f"b2_{name}_{policy}": fmean(each.result() for each in of_seeds) if of_seeds else None
+        for policy, of_seeds in rates.items()
     }
-    return {
-        f"{name}_{policy}": None
-        if ratings is None
-        else fmean(five.like_rate(make(np.random.default_rng(seed), DIMENSION), ratings, seed) for seed in seeds)
-        for policy, make in makers.items()
-    }
+
+
+def _like_rate(policy: str, name: str, seed: int) -> float:
+    return five.like_rate(FILM_POLICIES[policy](np.random.default_rng(seed), DIMENSION), RATINGS[name](), seed)
+
+
+def validated(pool: Executor, name: str, *, quick: bool) -> Pending:
+    """AUC, log-loss and AUC within users of what is expected of every rating before it is learned."""
+    found = None if quick else pool.submit(_validated, name)
+    keys = ("auc", "log_loss", "within_auc")
+    return lambda: {f"b3_{key}_{name}": None if found is None else found.result()[key] for key in keys}
+
+
+def _validated(name: str) -> dict[str, float]:
+    return {"ours": progressive.ours, "vw": progressive.vowpal_wabbit}[name](movielens_100k())
 
 
 if __name__ == "__main__":

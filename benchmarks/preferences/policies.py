@@ -48,6 +48,7 @@ class Ours:
     """The product: rows, signals, population and prior as the recommend role has them, Thompson as the planner."""
 
     random: np.random.Generator
+    alpha: float = ALPHA
     rows: dict[int, UserRow] = field(default_factory=lambda: defaultdict(UserRow))
     population: Population = field(default_factory=Population)
     prior: Prior = field(default_factory=base_prior)
@@ -62,7 +63,7 @@ class Ours:
     def choose(self, offer: Offer) -> tuple[int, float]:
         posterior = self.posterior(offer)
         self._expected = offer, offer.phi @ posterior.mean
-        return int(posterior.draws(offer.phi, 1, ALPHA, self.random)[0].argmax()), 1.0
+        return int(posterior.draws(offer.phi, 1, self.alpha, self.random)[0].argmax()), 1.0
 
     def learn(self, offer: Offer, chosen: int, propensity: float, liked: float) -> None:
         old, phi = self.rows[offer.user], offer.phi[chosen : chosen + 1]

@@ -41,7 +41,7 @@ def vowpal_wabbit(ratings: Ratings, events: int = EVENTS) -> dict[str, float]:
     workspace = pyvw.Workspace("-q ug --loss_function logistic --link logistic --quiet -b 20")
 
     def line(offer: Offer) -> str:
-        return f"|u {offer.user} |g " + " ".join(f"{n}:{x:.4g}" for n, x in enumerate(offer.phi[0]) if x)
+        return f"|u user{offer.user} |g " + " ".join(f"{n}:{x:.4g}" for n, x in enumerate(offer.phi[0]) if x)
 
     def learn(offer: Offer, liked: float) -> None:
         workspace.learn(f"{1 if liked else -1} {line(offer)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ class Ratings:
         return np.split(order, np.flatnonzero(np.diff(self.users[order])) + 1)
 
 
+@lru_cache(maxsize=1)
 def movielens_100k() -> Ratings:
     """943 users, 100,000 ratings, 18 genres."""
     folder = fetch(RECBOLE, CACHE) / "recbole/dataset_example/ml-100k"
@@ -58,6 +60,7 @@ def movielens_100k() -> Ratings:
     return _ratings(rows, films)
 
 
+@lru_cache(maxsize=1)
 def movielens_small() -> Ratings:
     """671 users, 100,004 ratings. Needs the package rdata (`pip install '.[bench]'`)."""
     frame = _r_object(fetch(DSLABS, CACHE) / "usr/lib/R/site-library/dslabs/data/Rdata", "movielens")
