@@ -22,11 +22,13 @@ def show(figures: Mapping[str, float | None], *, json: bool) -> None:
     for name, value in figures.items():
         print(f"{name:32} {'not measured' if value is None else f'{value:.3f}'}", flush=True)
     if json:
-        print(
-            orjson.dumps(
-                {name: value if value is None else round(value, 4) for name, value in figures.items()}
-            ).decode()
-        )
+        show_json(figures)
+
+
+def show_json(figures: Mapping[str, float | None]) -> None:
+    """Print the figures as one JSON object: what a program reads from the last line."""
+    rounded = {name: value if value is None else round(value, 4) for name, value in figures.items()}
+    print(orjson.dumps(rounded).decode(), flush=True)
 
 
 def percentile(values: Sequence[float], share: float) -> float:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from importlib.util import find_spec
 from statistics import fmean
@@ -20,7 +20,7 @@ from benchmarks.preferences import cost, drifting, five, logged, progressive
 from benchmarks.preferences.drifting import Regret, World
 from benchmarks.preferences.policies import POLICIES, Disjoint, Maker, Ours
 from benchmarks.preferences.ratings import Ratings, movielens_100k, movielens_small
-from benchmarks.report import show
+from benchmarks.report import show, show_json
 from genre_models.preferences.features import DIMENSION
 from genre_models.ranker import ALPHA, IGW_SHARE
 
@@ -57,28 +57,33 @@ def main() -> None:
             f"benchmarks.preferences: {', '.join(missing)} not found; run pip install -c constraints.txt '.[bench]'"
         )
     with threadpool_limits(1, user_api="blas"):
-        show(measured(tuple(given.seeds), quick=given.quick), json=given.json)
+        figures: Figures = {}
+        for part in measured(tuple(given.seeds), quick=given.quick):
+            show(part, json=False)
+            figures |= part
+    if given.json:
+        show_json(figures)
 
 
-def measured(seeds: tuple[int, ...], *, quick: bool) -> Figures:
-    """Every figure, None for what `quick` leaves out. Costs are measured alone, the rest on every core."""
+def measured(seeds: tuple[int, ...], *, quick: bool) -> Iterator[Figures]:
+    """Every figure as soon as it is known, None for what `quick` leaves out.
+
+    Costs are measured alone, the rest on every core.
+    """
     users = QUICK_USERS if quick else None
     seeds = seeds[:2] if quick else seeds
     first = drifting.world(movielens_100k(), heterogeneity=2, warm=False, seed=seeds[0], users=users)
-    figures: Figures = {"d": float(DIMENSION), "seeds": float(len(seeds)), **cost.figures(first)}
+    yield {"d": float(DIMENSION), "seeds": float(len(seeds)), **cost.figures(first)}
     with ProcessPoolExecutor() as pool:
         pending = [regrets(pool, "b1", seeds, heterogeneity=2, warm=False, users=users)]
         pending += [evaluated(pool, first)]
-        for heterogeneity, warm in ((1, False), (1, True), (2, True)):
-            name = f"b1_hs{heterogeneity}_{'warm' if warm else 'cold'}"
-            pending += [regrets(pool, name, () if quick else seeds[:1], heterogeneity=heterogeneity, warm=warm)]
         for name in RATINGS:
             pending += [like_rates(pool, name, () if quick else seeds[:2])]
         pending += [validated(pool, name, quick=quick) for name in ("ours", "vw")]
-        for part in pending:
-            figures |= part()
-            print(f"{len(figures)} figures", file=sys.stderr, flush=True)
-    return figures
+        for heterogeneity, warm in ((1, False), (1, True), (2, True)):
+            name = f"b1_hs{heterogeneity}_{'warm' if warm else 'cold'}"
+            pending += [regrets(pool, name, () if quick else seeds[:1], heterogeneity=heterogeneity, warm=warm)]
+        yield from (part() for part in pending)
 
 
 def regrets(
