@@ -59,7 +59,8 @@ class Rebuild:
     counts: Counter[str] = field(default_factory=Counter)
     """`replayed`, and what was left out: `refused`, `behind` (not due), `text_gone` (needs a text that has left)."""
     _texts: dict[tuple[str, str], Recommendation] = field(default_factory=dict)
-    _made: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    _made: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
+    """When each request of a user was answered, in their order."""
 
     def replay(self, log: Log) -> None:
         """Apply everything."""
@@ -124,12 +125,12 @@ class Rebuild:
             decision=made,
         )
         self.ledger.store(key, row)
-        self._made[key].append(made.request_id)
+        self._made[key].setdefault(made.request_id, made.time.timestamp())
 
     def remembered(self) -> dict[str, UserRow]:
         """Every user's row with their newest decisions, as it was rebuilt."""
         rows = {raw.decode(): UserRow.unpack(packed) for raw, packed in self.ledger.users.items()}
-        return {key: replace(row, decisions=self._answered(key)) for key, row in rows.items()}
+        return {key: replace(row, decisions=self._answered(key, row)) for key, row in rows.items()}
 
     def tables(self) -> dict[str, dict[bytes, tuple[int, bytes]]]:
         """The rows of both tables with their partitions, as their changelogs hold them."""
@@ -140,9 +141,11 @@ class Rebuild:
             "preferences": {key.encode(): (self._home(key), row.pack()) for key, row in rows.items()},
         }
 
-    def _answered(self, key: str) -> tuple[int, ...]:
-        """The newest decisions whose texts are still there, oldest first."""
-        return tuple(digest(request) for request in self._made[key] if (key, request) in self._texts)[-DECISIONS:]
+    def _answered(self, key: str, row: UserRow) -> tuple[int, ...]:
+        """The newest decisions since an erasure whose texts are still there, oldest first."""
+        made = self._made[key].items()
+        known = [digest(request) for request, at in made if at > row.erased_at and (key, request) in self._texts]
+        return tuple(known[-DECISIONS:])
 
     def _home(self, key: str) -> int:
         return home_of(key, self.partitions)

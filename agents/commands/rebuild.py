@@ -61,11 +61,12 @@ async def rebuilt(given: Settings, *, check: bool = False, write: bool = False) 
     await require(given)
     if write and (running := await members(given, given.topic("recommend"))):
         raise Rejected("still_running", f"Expected every recommend worker to be stopped, got {running} running.")
+    is_cut = await _is_cut(given)
+    # What is read later may hold more: first the snapshots, then what is committed, then the table, then the log.
+    replayed = await _prepared(given, is_cut=is_cut)
     inputs = given.topic("feedback"), given.topic("users")
     done = await committed(given, given.topic("recommend"), *inputs) if check else {}
     table = await _running(given) if check else {}
-    is_cut = await _is_cut(given)
-    replayed = await _prepared(given, is_cut=is_cut)
     if check:
         replayed.is_due = lambda source, key: _is_done(source, table.get(key), done, replayed.ledger.incarnation)
     replayed.replay(await _log(given))

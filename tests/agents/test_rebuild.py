@@ -10,7 +10,9 @@ from itertools import count
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from agents.main import cli
 from agents.rebuild import Log, Rebuild, differing
 from agents.registry import Registry
 from agents.rights import obey
@@ -230,3 +232,26 @@ def test_the_tables_hold_what_feedback_needs_later(changed: System) -> None:
     partition, row = tables["preferences"][b"ada"]
     assert partition == home_of("ada", PARTITIONS)
     assert len(UserRow.unpack(row).decisions) == 32
+
+
+def test_what_an_erased_user_was_shown_does_not_come_back_and_a_repeated_decision_counts_once(changed: System) -> None:
+    changed.send(opened(changed.records[Decision][-1], BY_EVENT[Decision]).event)
+    changed.take(UserCommand(user_id="ada", kind="erase"))
+    again = rebuilding()
+    again.replay(changed.log())
+    tables = again.tables()
+    assert [place.decode().split("/")[0] for place in tables["decisions"]] == ["bea"]
+    assert UserRow.unpack(tables["preferences"][b"ada"][1]).decisions == ()
+
+
+@pytest.mark.parametrize(("differing_users", "code"), [([], 0), (["ada"], 1)])
+def test_the_exit_code_says_whether_users_differ(
+    differing_users: list[str], code: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def found(*_: object, **__: object) -> dict[str, object]:
+        return {"users": 2, "from": "beginning", "replayed": 9, "differing": differing_users, "changes": {"ada": [7]}}
+
+    monkeypatch.setattr("agents.commands.rebuild.rebuilt", found)
+    result = CliRunner().invoke(cli, ["rebuild", "--check"])
+    assert result.exit_code == code
+    assert result.stdout == f"users 2, from beginning, replayed 9, differing {differing_users}\n"
