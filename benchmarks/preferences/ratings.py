@@ -93,7 +93,7 @@ def _r_object(database: Path, name: str) -> Any:
     import rdata
 
     def read(data: bytes) -> Any:
-        return rdata.conversion.convert(rdata.parser.parse_data(data))
+        return rdata.conversion.convert(rdata.parser.parse_data(data, extension=".rds"))
 
     start, length = map(int, read(database.with_suffix(".rdx").read_bytes())["variables"][name])
     with database.with_suffix(".rdb").open("rb") as file:
