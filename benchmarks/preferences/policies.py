@@ -157,7 +157,7 @@ class VowpalWabbit:
 
 
 TUNED = "--squarecb --gamma_scale 300 -l 0.7 --power_t 0.25"
-"""The best of about a hundred configurations (exploration, learning rates, costs, features or names of the arms or both)
+"""The best of about a hundred configurations (exploration, learning rates, costs, features or names of arms or both)
 on seed 1000 and, of the best, on 1000 to 1005, where it loses 14.7 to 15.6; none of these seeds is reported."""
 
 # VW expects a cost of 0 of what it has not seen: with costs of -0.5 and 0.5 that is neither hope nor fear.
