@@ -10,15 +10,13 @@ from genre_models.engine.mixture import Blend
 from genre_models.engine.row import Row
 from genre_models.engine.slots import Slots
 
-MULTIPLE = 4  # rows; matmuls give a row the same bits beside 3, 7, 11 ... others, but not beside 0, 1 or 2
-
 
 class Batch:
-    """Running rows in the first slots; those between them and a multiple of 4 are computed and ignored."""
+    """Running rows in the first slots; those between them and a multiple of `multiple` are computed and ignored."""
 
-    def __init__(self, slots: Slots) -> None:
+    def __init__(self, slots: Slots, multiple: int) -> None:
         self.rows: list[Row] = []
-        self._slots = slots
+        self._slots, self._multiple = slots, multiple
 
     @property
     def blends(self) -> list[Blend]:
@@ -49,4 +47,4 @@ class Batch:
 
     @property
     def _missing(self) -> int:
-        return -len(self.rows) % MULTIPLE
+        return -len(self.rows) % self._multiple

@@ -23,6 +23,7 @@ from genre_models.engine.slots import Slots
 from genre_models.engine.tensors import Tensors
 
 ARCHITECTURES = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
+MULTIPLE = 4  # rows; torch's matmuls give a row the same bits beside 3, 7, 11 ... others, but not beside 0, 1 or 2
 STATIC_ROPES = {"default", "linear", "llama3"}
 TURNED = ("q_proj", "k_proj")  # what a rotary embedding turns
 
@@ -78,6 +79,8 @@ def supports(config: Any) -> bool:
 
 class Llama:
     """A `Model` over weights read from a prepared folder; `fast` is int8."""
+
+    multiple = MULTIPLE
 
     def __init__(self, base: Path, config: Any, *, slots: int, context: int, fast: bool) -> None:
         self._shape = shape = Shape.of(config)

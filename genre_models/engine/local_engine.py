@@ -17,8 +17,9 @@ import torch
 
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine.adapter_cache import AdapterCache
-from genre_models.engine.batch import MULTIPLE, Batch
+from genre_models.engine.batch import Batch
 from genre_models.engine.generation import Finished, Generation, Piece
+from genre_models.engine.llama import MULTIPLE
 from genre_models.engine.mixture import MOST, Weights, check_width, ranks_of
 from genre_models.engine.model import Model, load_model
 from genre_models.engine.prompt import encode
@@ -50,7 +51,7 @@ class LocalEngine:
         self._most_rows, self._context = rows, context
         self._ends = frozenset(tokenizer.all_special_ids)
         self._schedule = Schedule()
-        self._batch = Batch(model.slots)
+        self._batch = Batch(model.slots, model.multiple)
         self._joining: _Joining | None = None
         self._news: list[Piece | Finished] = []
 

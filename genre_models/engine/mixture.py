@@ -23,7 +23,7 @@ MOST = 128  # ranks of all adapters in a step: 16 of rank 8
 Pair = tuple[torch.Tensor, torch.Tensor]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Weights:
     """One adapter in memory: module path -> (A [rank, inputs], B [rank, outputs] times its scaling)."""
 

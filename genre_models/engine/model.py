@@ -15,10 +15,11 @@ from genre_models.engine.slots import Slots
 
 class Model(Protocol):
     """A causal language model, with adapters, on the CPU. Its numbers for a row do not depend on the other rows
-    as long as their number is a multiple of 4."""
+    as long as their number is a multiple of `multiple`."""
 
     slots: Slots
     context: int  # most positions of a row
+    multiple: int  # of rows, for which a row's numbers do not depend on the others
 
     def prepare(self, adapter: Adapter) -> Weights:
         """An adapter as this model wants it in memory."""
@@ -40,6 +41,8 @@ def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Mod
     from transformers import AutoConfig, AutoTokenizer
 
     from genre_models.engine.llama import Llama, supports
+    from genre_models.engine.native import load_kernel
+    from genre_models.engine.native_llama import NativeLlama, fits
     from genre_models.engine.transformers_model import TransformersModel
 
     config = AutoConfig.from_pretrained(base, local_files_only=True)
@@ -47,6 +50,9 @@ def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Mod
     # Within its window, sliding attention is plain attention.
     window = getattr(config, "sliding_window", None) or context
     context = min(context, config.max_position_embeddings, window)
+    kernel = load_kernel(base.parent / "kernel") if supports(config) and fits(config) else None
+    if kernel is not None:
+        return NativeLlama(kernel, base, config, slots=slots, context=context, fast=fast), tokenizer
     if supports(config):
         return Llama(base, config, slots=slots, context=context, fast=fast), tokenizer
     return TransformersModel(base, slots=slots, context=context), tokenizer

@@ -17,6 +17,7 @@ from transformers import AttentionInterface, AutoModelForCausalLM
 
 from genre_models.adapters import Adapter
 from genre_models.adapters.sites import LINEARS
+from genre_models.engine.llama import MULTIPLE
 from genre_models.engine.mixture import Blend, Hot, Mixture, Site, Uniform, Weights
 from genre_models.engine.slots import Slots
 
@@ -58,6 +59,8 @@ class Adapted(nn.Module):
 
 class TransformersModel:
     """A `Model` for every causal language model whose layers use Llama's names for their linears."""
+
+    multiple = MULTIPLE
 
     def __init__(self, base: Path, *, slots: int, context: int) -> None:
         from transformers.utils.logging import disable_progress_bar

@@ -1,0 +1,70 @@
+"""decode.c, compiled once a processor and compiler flags into the model cache, and loaded."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import logging
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import torch
+
+log = logging.getLogger(__name__)
+
+FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fopenmp", "-fPIC", "-shared")
+MOST_ROWS = 64  # that decode.c takes at a time
+
+Kernel = Any
+"""The loaded library: `forward`, `multiply`, `likeliest`."""
+
+
+@cache
+def load_kernel(folder: Path) -> Kernel | None:
+    """The kernel, compiled into `folder` on first use (5 s); None, said once in the log, where it cannot be."""
+    try:
+        library = ctypes.CDLL(str(_compiled(folder)))
+    except (OSError, subprocess.CalledProcessError) as error:
+        reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[0]
+        log.warning("the engine's native kernel is not used, torch is, at a third of its speed: %s", reason)
+        return None
+    library.likeliest.restype = None
+    return library
+
+
+def pointer(tensor: torch.Tensor | None) -> int | None:
+    """Its address, for a struct; the tensor must be contiguous and outlive it."""
+    if tensor is None:
+        return None
+    assert tensor.is_contiguous()
+    return tensor.data_ptr()
+
+
+def _compiled(folder: Path) -> Path:
+    source = files("genre_models.engine.native").joinpath("decode.c").read_bytes()
+    target = folder / f"decode-{_key(source)}.so"
+    if not target.exists():
+        compiler = shutil.which("gcc")
+        if compiler is None:
+            raise FileNotFoundError("expected gcc on the PATH, got none; install it and start again")
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            made = Path(scratch) / "decode.so"
+            command = [compiler, *FLAGS, "-x", "c", "-", "-o", str(made), "-lm"]
+            subprocess.run(command, input=source.decode(), text=True, capture_output=True, check=True)
+            made.rename(target)
+    return target
+
+
+def _key(source: bytes) -> str:
+    """What else the library depends on: `-march=native` is another machine's native on another processor."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else [platform.machine()]
+    cpu = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+    return hashlib.sha256(b"\0".join([source, *(text.encode() for text in (*FLAGS, *cpu))])).hexdigest()[:16]
