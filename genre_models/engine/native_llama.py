@@ -1,4 +1,4 @@
-"""`Llama` computed by the kernel in C: a step is one call, a row's numbers depend on no neighbour and on no number of rows."""
+"""`Llama` computed by the kernel in C: a step is one call, a row depends on no neighbour and no number of rows."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ class NativeLlama(Llama):
 
     multiple = 1
 
-    def __init__(
-        self, kernel: Kernel, base: Path, config: Any, *, slots: int, context: int, fast: bool
-    ) -> None:
+    def __init__(self, kernel: Kernel, base: Path, config: Any, *, slots: int, context: int, fast: bool) -> None:
         self._kernel = kernel
         super().__init__(base, config, slots=slots, context=context, fast=fast)
         self._head_matrix = _packed(self._head)

@@ -527,24 +527,3 @@ int multiply(const Matrix *m, int rows, int threads, const float *x, float *y) {
     free(memory);
     return 0;
 }
-
-/* The `most` likeliest (values, tokens) of each row in descending order, and log(sum(exp(logits))). */
-void likeliest(const float *logits, int rows, int vocab, int most, float *values, int64_t *tokens, float *totals) {
-    for (int row = 0; row < rows; row++) {
-        const float *x = logits + (size_t)row * vocab;
-        float *best = values + (size_t)row * most, greatest = -INFINITY, sum = 0.0f;
-        int64_t *chosen = tokens + (size_t)row * most;
-        int kept = 0;
-#pragma omp simd reduction(max : greatest)
-        for (int i = 0; i < vocab; i++) greatest = x[i] > greatest ? x[i] : greatest;
-#pragma omp simd reduction(+ : sum)
-        for (int i = 0; i < vocab; i++) sum += exponential(x[i] - greatest);
-        totals[row] = greatest + logf(sum);
-        for (int i = 0; i < vocab; i++) {
-            if (kept == most && !(x[i] > best[most - 1])) continue;
-            int at = kept < most ? kept++ : most - 1;
-            for (; at > 0 && x[i] > best[at - 1]; at--) best[at] = best[at - 1], chosen[at] = chosen[at - 1];
-            best[at] = x[i], chosen[at] = i;
-        }
-    }
-}

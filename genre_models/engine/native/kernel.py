@@ -22,20 +22,18 @@ FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fopenmp", "-
 MOST_ROWS = 64  # that decode.c takes at a time
 
 Kernel = Any
-"""The loaded library: `forward`, `multiply`, `likeliest`."""
+"""The loaded library: `forward` and `multiply`."""
 
 
 @cache
 def load_kernel(folder: Path) -> Kernel | None:
     """The kernel, compiled into `folder` on first use (5 s); None, said once in the log, where it cannot be."""
     try:
-        library = ctypes.CDLL(str(_compiled(folder)))
+        return ctypes.CDLL(str(_compiled(folder)))
     except (OSError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[0]
         log.warning("the engine's native kernel is not used, torch is, at a third of its speed: %s", reason)
         return None
-    library.likeliest.restype = None
-    return library
 
 
 def pointer(tensor: torch.Tensor | None) -> int | None:
