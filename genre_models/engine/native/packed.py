@@ -6,6 +6,8 @@ Q4_0 or Q4_1, like the packaged one), 4 bits hold it without loss; else 8 bits a
 
 from __future__ import annotations
 
+import ctypes
+
 import torch
 from torch.nn import functional
 
@@ -39,14 +41,12 @@ class Packed:
         x, y = x.contiguous(), torch.empty(len(x), self.outputs)
         for start in range(0, len(x), MOST_ROWS):
             some, to = x[start : start + MOST_ROWS], y[start:]
-            self._kernel.multiply(
-                structs.ctypes.byref(self.struct), len(some), torch.get_num_threads(), _at(some), _at(to)
-            )
+            self._kernel.multiply(ctypes.byref(self.struct), len(some), torch.get_num_threads(), _at(some), _at(to))
         return y
 
 
-def _at(tensor: torch.Tensor) -> structs.POINTER:
-    return structs.POINTER(tensor.data_ptr())
+def _at(tensor: torch.Tensor) -> ctypes.c_void_p:
+    return ctypes.c_void_p(tensor.data_ptr())
 
 
 def _integers(weight: torch.Tensor) -> tuple[int, torch.Tensor, torch.Tensor]:
