@@ -212,8 +212,8 @@ class Llama:
 
     def _paired(self, tensor: torch.Tensor) -> torch.Tensor:
         """Rows [heads * width, ...] with the two halves of each head interleaved."""
-        heads = tensor.reshape(-1, self._shape.width, *tensor.shape[1:])
-        return torch.stack([_interleaved(head) for head in heads]).flatten(0, 1)
+        halves = tensor.view(-1, 2, self._shape.width // 2, *tensor.shape[1:])
+        return halves.transpose(1, 2).reshape(tensor.shape)
 
 
 def _apply(linear: tuple[Linear, Site], x: torch.Tensor, mixture: Mixture) -> torch.Tensor:

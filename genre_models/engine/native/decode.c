@@ -321,33 +321,60 @@ static void place(const Model *m, const Layer *l, const Step *s, int row, float 
     }
 }
 
-/* The query heads of one key head, over the row's own positions only. `scores` has room for them. */
+/* y[4] = the dot products of a query with four keys, each of w floats. */
+static void four_dots(const float *query, const float *const *keys, int w, float *y) {
+    int i = 0;
+#if defined(__AVX512F__) && defined(__AVX512DQ__)
+    __m512 sums[4] = {_mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps(), _mm512_setzero_ps()};
+    for (; i + LANES <= w; i += LANES)
+        for (int n = 0; n < 4; n++) sums[n] = _mm512_fmadd_ps(_mm512_loadu_ps(query + i), _mm512_loadu_ps(keys[n] + i), sums[n]);
+    __m512 ab = _mm512_add_ps(_mm512_unpacklo_ps(sums[0], sums[1]), _mm512_unpackhi_ps(sums[0], sums[1]));
+    __m512 cd = _mm512_add_ps(_mm512_unpacklo_ps(sums[2], sums[3]), _mm512_unpackhi_ps(sums[2], sums[3]));
+    __m512d low = _mm512_unpacklo_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+    __m512d high = _mm512_unpackhi_pd(_mm512_castps_pd(ab), _mm512_castps_pd(cd));
+    __m512 all = _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
+    __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
+    _mm_storeu_ps(y, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+#else
+    memset(y, 0, 4 * sizeof *y);
+#endif
+    for (int n = 0; i < w && n < 4; n++) y[n] += dot(query + i, keys[n] + i, w - i);
+}
+
+/* y[0 ... size) = the sum over t < end of p[t] * values[t * w ...), up to four times LANES at once. */
+static inline __attribute__((always_inline)) void weighted(
+    const float *values, int w, const float *p, int end, const int chunks, float *y) {
+    Lanes sums[4] = {{0}};
+    for (int t = 0; t < end; t++)
+        for (int c = 0; c < chunks; c++) sums[c] += *(const Lanes *)(values + (size_t)t * w + c * LANES) * p[t];
+    memcpy(y, sums, sizeof *sums * chunks);
+}
+
+/* The query heads of one key head, over the row's own positions only. `scores` has room for one and LANES more. */
 static void attend(const Model *m, const Layer *l, const Step *s, int row, int key_head, const float *queries,
                    float *scores, float *y) {
     int w = m->width, end = s->positions[row] + 1, each = m->heads / m->key_heads;
     size_t at = ((size_t)s->slots[row] * m->key_heads + key_head) * m->capacity * w;
     const float *keys = l->keys + at, *values = l->values + at;
     float factor = 1.0f / sqrtf((float)w);
-    for (int t = 0; t < end; t++)
-        for (int q = 0; q < each; q++) scores[q * end + t] = dot(queries + q * w, keys + (size_t)t * w, w) * factor;
     for (int q = 0; q < each; q++) {
-        float *p = scores + q * end, most = p[0], sum = 0.0f, *out = y + q * w;
-        for (int t = 1; t < end; t++) most = p[t] > most ? p[t] : most;
-#pragma omp simd reduction(+ : sum)
-        for (int t = 0; t < end; t++) p[t] = exponential(p[t] - most), sum += p[t];
-        memset(out, 0, sizeof(float) * w);
-        for (int i = 0; i < w; i += LANES) {
-            int size = w - i < LANES ? w - i : LANES;
-            float part[LANES] = {0};
-            if (size == LANES) {
-                Lanes all = {0};
-                for (int t = 0; t < end; t++) all += *(const Lanes *)(values + (size_t)t * w + i) * p[t];
-                memcpy(part, &all, sizeof all);
-            } else
-                for (int t = 0; t < end; t++)
-                    for (int o = 0; o < size; o++) part[o] += values[(size_t)t * w + i + o] * p[t];
-            for (int o = 0; o < size; o++) out[i + o] = part[o] / sum;
+        float most = -INFINITY, sum = 0.0f, *out = y + q * w;
+        for (int t = 0; t < end; t += 4) {
+            const float *four[4];
+            for (int n = 0; n < 4; n++) four[n] = keys + (size_t)(t + n < end ? t + n : t) * w;
+            four_dots(queries + q * w, four, w, scores + t);
         }
+        for (int t = 0; t < end; t++) scores[t] *= factor, most = scores[t] > most ? scores[t] : most;
+#pragma omp simd reduction(+ : sum)
+        for (int t = 0; t < end; t++) scores[t] = exponential(scores[t] - most), sum += scores[t];
+        int i = 0;
+        for (; i + 4 * LANES <= w; i += 4 * LANES) weighted(values + i, w, scores, end, 4, out + i);
+        for (; i + LANES <= w; i += LANES) weighted(values + i, w, scores, end, 1, out + i);
+        for (; i < w; i++) {
+            out[i] = 0.0f;
+            for (int t = 0; t < end; t++) out[i] += values[(size_t)t * w + i] * scores[t];
+        }
+        for (i = 0; i < w; i++) out[i] /= sum;
     }
 }
 
@@ -483,7 +510,7 @@ int forward(const Model *m, const Step *s, int first, int threads, float *logits
     int widest = m->hidden > m->inner ? m->hidden : m->inner, longest = 0;
     widest = (widest > query ? widest : query) + GROUP;
     for (int row = 0; row < rows; row++) longest = s->positions[row] > longest ? s->positions[row] : longest;
-    size_t scores = (size_t)(m->heads / m->key_heads) * (longest + 1) + LANES;
+    size_t scores = (size_t)longest + 1 + LANES;
     size_t sizes[] = {(size_t)rows * m->hidden, (size_t)rows * m->hidden, (size_t)rows * both, (size_t)rows * query, (size_t)rows * m->inner,
                       (size_t)rows * 3 * MOST_RANKS, (size_t)rows * widest / 4, (size_t)rows * widest / GROUP, (size_t)rows * widest / GROUP, scores * threads};
     size_t total = 0, number = sizeof sizes / sizeof *sizes, phases = 10 * (size_t)m->layers + 2;
@@ -526,4 +553,78 @@ int multiply(const Matrix *m, int rows, int threads, const float *x, float *y) {
     }
     free(memory);
     return 0;
+}
+
+/* y[row] = log(sum(exp(logits))); not finite where a logit is not. */
+void totals(const float *logits, int rows, int stride, int vocab, double *y) {
+    for (int row = 0; row < rows; row++) {
+        const float *x = logits + (size_t)row * stride;
+        float most = x[0], check = 0.0f, sum = 0.0f;
+#pragma omp simd reduction(max : most) reduction(+ : check)
+        for (int i = 0; i < vocab; i++) most = x[i] > most ? x[i] : most, check += x[i] * 0.0f;
+#pragma omp simd reduction(+ : sum)
+        for (int i = 0; i < vocab; i++) sum += exponential(x[i] - most);
+        y[row] = (double)most + log((double)sum) + (double)check;
+    }
+}
+
+/* The `count` largest logits of each row and their tokens, descending; of equal ones the first token comes first. */
+void likeliest(const float *logits, int rows, int stride, int vocab, int count, float *values, int64_t *tokens) {
+    for (int row = 0; row < rows; row++, values += count, tokens += count) {
+        const float *x = logits + (size_t)row * stride;
+        for (int n = 0; n < count; n++) values[n] = -INFINITY, tokens[n] = 0;
+        for (int i = 0; i < vocab; i += LANES) {
+            int end = vocab - i < LANES ? vocab : i + LANES, any = 0;
+            for (int j = i; j < end; j++) any |= x[j] > values[count - 1];
+            for (int j = i; any && j < end; j++) {
+                if (!(x[j] > values[count - 1])) continue;
+                int n = count - 1;
+                for (; n > 0 && x[j] > values[n - 1]; n--) values[n] = values[n - 1], tokens[n] = tokens[n - 1];
+                values[n] = x[j], tokens[n] = j;
+            }
+        }
+    }
+}
+
+/* One group of an output's weights, zeros where it has none: weight = scale * q + least. Returns the worst error. */
+static float pack_group(const float *weights, int size, int bits, uint8_t *q, float *scale, float *least) {
+    float padded[GROUP] = {0}, low, high, worst = 0.0f;
+    memcpy(padded, weights, sizeof(float) * size);
+    low = high = padded[0];
+#pragma omp simd reduction(min : low) reduction(max : high)
+    for (int i = 0; i < GROUP; i++) low = padded[i] < low ? padded[i] : low, high = padded[i] > high ? padded[i] : high;
+    float step = (high - low) / (float)((1 << bits) - 1);
+    step = step > 1e-30f ? step : 1e-30f;
+#pragma omp simd reduction(max : worst)
+    for (int i = 0; i < GROUP; i++) {
+        float whole = __builtin_rintf((padded[i] - low) / step), error = fabsf(whole * step + low - padded[i]);
+        q[i] = (uint8_t)(int32_t)whole;
+        worst = error > worst ? error : worst;
+    }
+    *scale = step, *least = low;
+    return worst;
+}
+
+/* Pack [outputs][inputs] floats as Matrix says. Returns 1, and leaves off, where an error exceeds `tolerance`. */
+int pack(const float *weights, int outputs, int inputs, int bits, float tolerance, int threads, uint8_t *to, float *scales) {
+    const int groups = (inputs + GROUP - 1) / GROUP, bytes = GROUP * LANES * bits / 8, half = GROUP / 8;
+    atomic_int failed = 0;
+#pragma omp parallel for num_threads(threads) schedule(dynamic)
+    for (int block = 0; block < (outputs + LANES - 1) / LANES; block++)
+        for (int g = 0; g < groups && !failed; g++) {
+            uint8_t *here = to + ((size_t)block * groups + g) * bytes, q[GROUP];
+            float *scale = scales + ((size_t)block * groups + g) * 2 * LANES;
+            for (int lane = 0; lane < LANES; lane++) {
+                int output = block * LANES + lane, size = inputs - g * GROUP < GROUP ? inputs - g * GROUP : GROUP;
+                const float *from = weights + (size_t)output * inputs + g * GROUP;
+                if (pack_group(from, output < outputs ? size : 0, bits, q, scale + lane, scale + LANES + lane) > tolerance) failed = 1;
+                for (int k = 0; k < GROUP / 4; k++)
+                    for (int i = 0; i < 4; i++) {
+                        uint8_t *byte = here + (bits == 4 ? k % half : k) * 4 * LANES + 4 * lane + i;
+                        if (bits == 8 || k < half) *byte = q[4 * k + i];
+                        else *byte |= (uint8_t)(q[4 * k + i] << 4);
+                    }
+            }
+        }
+    return failed;
 }
