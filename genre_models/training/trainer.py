@@ -94,7 +94,7 @@ def fit(
         base_loss=base_loss,
         loss=loss,
         epochs=epochs,
-        target_tokens=sum(len(item.targets) - item.start + 1 for item in training),
+        target_tokens=sum(len(item.targets) for item in training),
         seconds=time.monotonic() - began,
         curve=tuple(curve),
     )
@@ -153,7 +153,7 @@ def _rate(step: int, total: int, warm_up: float) -> float:
 
 def _shuffled(lowered: Sequence[Lowered], recipe: Recipe) -> Iterator[list[Lowered]]:
     chance = random.Random(recipe.seed)
-    lengths = [len(item.targets) for item in lowered]
+    lengths = [len(item.hidden) for item in lowered]
     for _ in range(recipe.epochs):
         order = chance.sample(range(len(lowered)), len(lowered))
         buckets = list(batches(order, lengths, recipe.batch))
