@@ -80,7 +80,7 @@ def fit(
     for step, latest, tokens in _updates(half, training, recipe):
         if told is not None:
             told(pace.check(step, latest, tokens, curve[-1][1]))
-        if step % math.ceil(steps / CHECKS_AN_EPOCH) and step % steps:
+        if CHECKS_AN_EPOCH * step // steps == CHECKS_AN_EPOCH * (step - 1) // steps:
             continue
         now = half.loss(held_out, recipe.batch)
         curve.append((step / steps, now))
