@@ -14,8 +14,34 @@ from genre_models.corpora.pinned import DEVIL, JOKES, RIDDLES
 from genre_models.corpora.readers import dictionary, fortunes, paragraphs
 
 # Tags of what nobody asked for as a joke: abuse, and sayings, wishes and pick-up lines that are no jokes.
-UNCLEAN = set(["racist", "sex", "dirty", "insults", "gay", "fat", "black", "rude", "blonde", "ugly", "flirty", "women", "men", "hate", "stupid"])
-NO_JOKES = set(["attitude", "motivational", "love", "Valentines", "beauty", "happiness", "success", "friendship", "birthday"])
+UNCLEAN = {
+    "racist",
+    "sex",
+    "dirty",
+    "insults",
+    "gay",
+    "fat",
+    "black",
+    "rude",
+    "blonde",
+    "ugly",
+    "flirty",
+    "women",
+    "men",
+    "hate",
+    "stupid",
+}
+NO_JOKES = {
+    "attitude",
+    "motivational",
+    "love",
+    "Valentines",
+    "beauty",
+    "happiness",
+    "success",
+    "friendship",
+    "birthday",
+}
 
 
 def jokes(cache: Path) -> Iterator[Cut]:
