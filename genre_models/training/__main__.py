@@ -37,8 +37,27 @@ def main(arguments: list[str] | None = None) -> None:
     training, held_out = pool.examples(AutoTokenizer.from_pretrained(base))
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     trained = train(model, training, held_out, recipe)
-    name = publish(options.out, pool.corpus, pool.family, trained, recipe, BaseSpec.load(base))
+    name = publish(
+        options.out,
+        pool.corpus,
+        pool.family,
+        trained,
+        recipe,
+        BaseSpec.load(base),
+        command=_command(options),
+    )
     sys.stdout.write(f"{name}: held-out loss {trained.base_loss:.3f} -> {trained.loss:.3f} nats a token\n")
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What makes the adapter again: folders, threads and the default recipe's numbers are left out."""
+    recipe = Recipe()
+    words = [f"python -m genre_models.training {options.genre} --out DIR"]
+    words += [f"--texts {options.texts} --epochs {options.epochs}"]
+    words += [f"--rate {options.rate}"] if options.rate != recipe.learning_rate else []
+    words += [f"--batch {options.batch}"] if options.batch != recipe.batch else []
+    words += [f"--top {options.top}"] if options.top != recipe.top_layers else []
+    return " ".join([*words, *(["--bf16"] if options.bf16 else []), *(["--base NAME"] if options.base else [])])
 
 
 def _parser() -> argparse.ArgumentParser:

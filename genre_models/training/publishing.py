@@ -31,6 +31,7 @@ def publish(
     parent: str | None = None,
     tenant: str | None = None,
     about: About | None = None,
+    command: str | None = None,
 ) -> AdapterName:
     """Write the adapter to `folder`, in fp16, and verify it. Raises ModelError when it would be refused."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -49,6 +50,7 @@ def publish(
         licence=f"weights Apache-2.0; training texts {corpus.licence}: {sources}",
         tenant=tenant,
         about=about,
+        command=command,
     )
     (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     return read_adapter(folder, base).name
