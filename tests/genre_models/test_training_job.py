@@ -75,7 +75,7 @@ def test_texts_become_a_gated_adapter_with_its_report_and_a_repeat_makes_no_othe
     (folder,) = (tmp_path / "store" / "reports").iterdir()
     report = json.loads((folder / "report.json").read_bytes())
     assert report["ppl_adapter"] < report["ppl_base"]
-    assert len(report["samples"]) == 20 and len(report["curve"]) == 5
+    assert len(report["samples"]) == 20 and len(report["curve"]) == 3
     assert list(report["controls"]) == [str(other)]
     assert report["missing"] == ["parent", "pooled"]
     page = (folder / "report.html").read_text()
