@@ -2,7 +2,7 @@
 
 Base and adapter write for the same held-out requests with the same prompt and sampling. The judge is TF-IDF and a
 linear SVM, trained on the corpora, that knows nothing of our models. `ppl_wrong` is that of the other starter that is
-the nearest on sixteen texts; the pooled adapter has the recipe and the number of texts of one genre, in equal shares
+the nearest on eight texts; the pooled adapter has the recipe and the number of texts of one genre, in equal shares
 from all. Corpora that are not in the cache are fetched first. `--quick` takes two genres, ten texts each, fewer genres
 to judge between, and leaves out the time from publishing to the first answer.
 """
@@ -37,7 +37,7 @@ from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
 from genre_models.engine.local_engine import LocalEngine
 from genre_models.taxonomy import Taxonomy
-from genre_models.training.controls import GLANCE, POOLED
+from genre_models.training.controls import POOLED
 from genre_models.training.examples import Example, make_examples
 from genre_models.training.recipe import Recipe
 from genre_models.training.requests import write_requests
@@ -48,6 +48,7 @@ from genre_models.weights import DEFAULT_CACHE as MODELS
 from genre_models.weights import prepare_base, prepare_encoder
 
 THREADS, SEED = 2, 11
+GLANCE = 8  # held-out texts by which the nearest wrong genre is found
 JUDGED = 1000  # texts a genre that the judge learns from
 QUICK = ("joke", "scripture")
 Figures = dict[str, Any]
