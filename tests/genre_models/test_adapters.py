@@ -18,8 +18,10 @@ from peft import LoraConfig
 from safetensors.numpy import load_file, save_file
 
 from genre_models.adapters import AdapterCard, AdapterName, AdapterStore, BaseSpec, add_starters, read_adapter
+from genre_models.adapters.card import read_card
 from genre_models.adapters.files import CARD, CONFIG, TENSORS
 from genre_models.adapters.store import STARTER
+from genre_models.taxonomy import Taxonomy
 from schemas.errors import ModelError
 from tests.genre_models.tiny import make_adapter
 
@@ -245,6 +247,8 @@ def _command(card: AdapterCard) -> str:
 def test_ten_genres_and_the_pooled_control_come_with_genre() -> None:
     genres = {path.name for path in STARTER.iterdir() if path.is_dir()}
     assert len(genres - {"pooled"}) >= 10 and "pooled" in genres
+    # What neither ships with the taxonomy nor brings its own description is announced to nobody.
+    assert "pooled" not in Taxonomy.load() and read_card((STARTER / "pooled" / CARD).read_bytes()).about is None
 
 
 def test_starters_of_another_base_are_left_out_with_the_command_that_trains_them_again(
