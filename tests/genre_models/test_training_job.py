@@ -53,6 +53,7 @@ def order(models: Path, folder: Path, texts: list[str], users: int = 0) -> Order
         models=str(models),
         store=str(folder / "store"),
         instruction="Write.",
+        threads=1,  # tensors this small only wait for each other
         recipe=Recipe(epochs=2, learning_rate=1e-2),
     )
 
