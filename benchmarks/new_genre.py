@@ -57,9 +57,8 @@ async def _asked(client: Client, genre: str | None) -> Recommendation:
     return await client.ask(request, within=60)
 
 
-async def main() -> None:
-    """Measure and print."""
-    given = arguments(__doc__ or "")
+async def measure() -> dict[str, float]:
+    """Seconds to the first answer to a request that does not name the genre, and to one that does."""
     async with (
         embedded_broker(Settings(partitions=1)) as broker,
         pipeline(broker.settings, module="benchmarks.stand_ins") as client,
@@ -67,8 +66,14 @@ async def main() -> None:
         await _asked(client, None)
         await client.publish(replace(NEW, time=datetime.now(UTC)))
         by_name, classified = await asyncio.gather(until_answered(client, NEW.genre), until_answered(client, None))
-    show({"publish_to_answer_s": classified, "publish_to_answer_by_name_s": by_name}, json=given.json)
+    return {"publish_to_answer_s": classified, "publish_to_answer_by_name_s": by_name}
+
+
+def main() -> None:
+    """Measure and print."""
+    given = arguments(__doc__ or "")
+    show(asyncio.run(measure()), json=given.json)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    main()

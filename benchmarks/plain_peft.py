@@ -45,7 +45,7 @@ def train_plainly(model: Any, training: Sequence[Example], held_out: Sequence[Ex
             optimiser.step()
             schedule.step()
             optimiser.zero_grad()
-            if step % math.ceil(steps / CHECKS_AN_EPOCH) == 0 or step % steps == 0:
+            if CHECKS_AN_EPOCH * step // steps > CHECKS_AN_EPOCH * (step - 1) // steps:
                 best = min(best, _loss(peft, held_out, recipe.batch))
     return best
 

@@ -36,7 +36,7 @@ class About:
 class AdapterCard:
     """The contents of `genre.json`; `base` is the fingerprint of the model that the adapter was trained on.
 
-    `tenant` is whose requests may use it, None: everybody's.
+    `tenant` is whose requests may use it, None: everybody's; `command` is what makes it again, where one command does.
     """
 
     genre: GenreId
@@ -47,6 +47,7 @@ class AdapterCard:
     licence: str
     tenant: Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9-]{1,63}$")] | None = None
     about: About | None = None
+    command: str | None = None
 
 
 def read_card(data: bytes) -> AdapterCard:

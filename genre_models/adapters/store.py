@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
 import tempfile
 from pathlib import Path
@@ -11,6 +12,8 @@ from genre_models.adapters.name import PATTERN, AdapterName
 from genre_models.adapters.sites import BaseSpec
 from genre_models.adapters.verification import Adapter, check_adapter, read_adapter
 from schemas.errors import ModelError
+
+log = logging.getLogger(__name__)
 
 STARTER = Path(__file__).parent / "starter"
 
@@ -71,5 +74,14 @@ class AdapterStore:
 
 
 def add_starters(store: AdapterStore) -> list[AdapterName]:
-    """Put the adapters that come with GENRE into `store`."""
-    return [store.add(folder) for folder in sorted(STARTER.iterdir()) if folder.is_dir()]
+    """Put the adapters that come with GENRE into `store`, but for those of another base model: the log says how each
+    is made again."""
+    added = []
+    for folder in sorted(path for path in STARTER.iterdir() if path.is_dir()):
+        try:
+            added.append(store.add(folder))
+        except ModelError as error:
+            if error.code != "adapter_wrong_base":
+                raise
+            log.warning("the starter adapter %s is left out: %s", folder.name, error.message)
+    return added

@@ -48,7 +48,7 @@ def check_adapter(files: Mapping[str, bytes], base: BaseSpec, expected: str | No
         raise ModelError(
             "adapter_wrong_base",
             f"expected an adapter for base {base.fingerprint[:12]}, got one for {card.base[:12]}: "
-            f"train it again with `genre train {card.genre}`",
+            f"train it again with `{card.command or f'genre train {card.genre}'}`",
         )
     rank, alpha = config["r"], config["lora_alpha"]
     return Adapter(

@@ -55,13 +55,6 @@ JOKES = Package(
     licence="MIT",
     sha256="c4b63bbd223c4acfb9f68b0190d9a8f6ffcf82c2813e9f616364c1f1090f3ea4",
 )
-QUOTES = Package(
-    client="npm",
-    name="inspirational-quotes",
-    version="2.0.1",
-    licence="MIT",
-    sha256="c7beda673e9d1a85b98e177241894926f9d69ec169a88570c359fa1a9f4ebdb6",
-)
 LICENCES = Package(
     client="npm",
     name="spdx-license-list",

@@ -11,10 +11,8 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genre_models.adapters import BaseSpec
-from genre_models.corpora import load_corpus
 from genre_models.corpora.packages import DEFAULT_CACHE as CORPORA
-from genre_models.taxonomy.taxonomy import Taxonomy
-from genre_models.training.examples import make_examples
+from genre_models.training.pool import Pool
 from genre_models.training.publishing import publish
 from genre_models.training.recipe import Recipe
 from genre_models.training.trainer import train
@@ -26,26 +24,51 @@ def main(arguments: list[str] | None = None) -> None:
     """Train one adapter; about ten minutes on two cores."""
     options = _parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
-    recipe = Recipe(texts=options.texts, epochs=options.epochs, learning_rate=options.rate, bf16=options.bf16)
+    recipe = Recipe(
+        texts=options.texts,
+        epochs=options.epochs,
+        learning_rate=options.rate,
+        batch=options.batch,
+        top_layers=options.top,
+        bf16=options.bf16,
+    )
     base = prepare_base(options.base, options.models)
-    genre = Taxonomy.load().genres[options.genre]
-    corpus = load_corpus(options.genre, options.corpora).sample(recipe.texts, recipe.held_out)
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    training = make_examples(tokenizer, genre.instruction, corpus.training, recipe.seed)
-    held_out = make_examples(tokenizer, genre.instruction, corpus.held_out, recipe.seed)
+    pool = Pool.load(options.genre, recipe, options.corpora)
+    training, held_out = pool.examples(AutoTokenizer.from_pretrained(base))
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     trained = train(model, training, held_out, recipe)
-    name = publish(options.out, corpus, genre.family, trained, recipe, BaseSpec.load(base))
+    name = publish(
+        options.out,
+        pool.corpus,
+        pool.family,
+        trained,
+        recipe,
+        BaseSpec.load(base),
+        command=_command(options),
+    )
     sys.stdout.write(f"{name}: held-out loss {trained.base_loss:.3f} -> {trained.loss:.3f} nats a token\n")
+
+
+def _command(options: argparse.Namespace) -> str:
+    """What makes the adapter again: folders, threads and the default recipe's numbers are left out."""
+    recipe = Recipe()
+    words = [f"python -m genre_models.training {options.genre} --out DIR"]
+    words += [f"--texts {options.texts} --epochs {options.epochs}"]
+    words += [f"--rate {options.rate}"] if options.rate != recipe.learning_rate else []
+    words += [f"--batch {options.batch}"] if options.batch != recipe.batch else []
+    words += [f"--top {options.top}"] if options.top != recipe.top_layers else []
+    return " ".join([*words, *(["--bf16"] if options.bf16 else []), *(["--base NAME"] if options.base else [])])
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m genre_models.training", description=__doc__)
-    parser.add_argument("genre")
+    parser.add_argument("genre", help="a genre with a corpus, or `pooled`: equal shares of all")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--texts", type=int, default=Recipe().texts, help="training texts at most")
     parser.add_argument("--epochs", type=int, default=Recipe().epochs)
     parser.add_argument("--rate", type=float, default=Recipe().learning_rate, help="learning rate")
+    parser.add_argument("--batch", type=int, default=Recipe().batch, help="texts an update")
+    parser.add_argument("--top", type=float, default=Recipe().top_layers, help="share of the layers that get weights")
     parser.add_argument("--bf16", action="store_true", help="mixed precision, for CPUs with bf16 instructions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--base", help="a GGUF file, a folder or a Hugging Face id instead of the default model")

@@ -20,9 +20,10 @@ from typing import Any
 
 import msgspec
 
-from genre_models.adapters import AdapterName, AdapterStore, BaseSpec
+from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
 from genre_models.corpora import Corpus, Prepared
 from genre_models.training.material import about, gather
+from genre_models.training.mixture import LOOKED_AT, Mixture, mixture
 from genre_models.training.order import Order, Told
 from schemas.errors import GenreError
 
@@ -38,12 +39,27 @@ def run(order: Order, told: Told) -> None:
     """
     told(order.progress("preparing"))
     corpus, prepared = gather(order)
+    mixed = _mixture(order, corpus)
     store = AdapterStore(Path(order.store), BaseSpec.load(Path(order.models) / "base"))
+    add_starters(store)  # the gate's controls, where no role has put them there yet
     known = trained_before(store, order, corpus)
     if known is not None:
         return told(order.progress("published", adapter=str(known), message="The same texts were trained before."))
     with tempfile.TemporaryDirectory(prefix="genre-training-") as scratch:
-        return _train_and_judge(order, corpus, prepared, store, Path(scratch), told)
+        return _train_and_judge(order, corpus, prepared, mixed, store, Path(scratch), told)
+
+
+def _mixture(order: Order, corpus: Corpus) -> Mixture | None:
+    """Whether the texts look like two classes; None where there is no encoder. Raises Rejected `two_classes`."""
+    folder = Path(order.models) / "encoder"
+    if not folder.is_dir():
+        return None
+    from genre_models.encoder import SentenceEncoder
+
+    texts = [text.text for text in (*corpus.training, *corpus.held_out)[:LOOKED_AT]]
+    found = mixture(texts, SentenceEncoder.load(folder, threads=order.threads).encode(texts))
+    found.check()
+    return found
 
 
 def trained_before(store: AdapterStore, order: Order, corpus: Corpus) -> AdapterName | None:
@@ -64,7 +80,13 @@ def _card(store: AdapterStore, name: AdapterName) -> Any:
 
 
 def _train_and_judge(
-    order: Order, corpus: Corpus, prepared: Prepared, store: AdapterStore, scratch: Path, told: Told
+    order: Order,
+    corpus: Corpus,
+    prepared: Prepared,
+    mixed: Mixture | None,
+    store: AdapterStore,
+    scratch: Path,
+    told: Told,
 ) -> None:
     from genre_models.training.gate import judge
     from genre_models.training.publishing import publish
@@ -87,7 +109,8 @@ def _train_and_judge(
     told(order.progress("checking"))
     measured = session.measure(trained, scratch / "adapter", scratch / "store")
     verdict = judge(order.genre, measured)
-    page = write_report(store.root / "reports" / made.digest, str(made), corpus, prepared, trained, measured, verdict)
+    folder = store.root / "reports" / made.digest
+    page = write_report(folder, str(made), corpus, prepared, mixed, trained, measured, verdict)
     perplexity = math.exp(measured.loss)
     if not verdict.passed:
         message = f"{verdict.reasons}. The report: {page}"[:2000]

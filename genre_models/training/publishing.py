@@ -31,6 +31,7 @@ def publish(
     parent: str | None = None,
     tenant: str | None = None,
     about: About | None = None,
+    command: str | None = None,
 ) -> AdapterName:
     """Write the adapter to `folder`, in fp16, and verify it. Raises ModelError when it would be refused."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -39,15 +40,17 @@ def publish(
         {name: weight.to(torch.float16).contiguous() for name, weight in trained.tensors.items()}, folder / TENSORS
     )
     (folder / CONFIG).write_text(json.dumps(_config(trained, recipe), indent=2) + "\n")
+    sources = "; ".join(dict.fromkeys(text.source for text in corpus.training))
     card = AdapterCard(
         genre=corpus.genre,
         family=family,
         base=base.fingerprint,
         lineage=Lineage(data=corpus.digest, recipe=asdict(recipe), parent=parent),
         metrics=_metrics(corpus, trained),
-        licence=f"weights Apache-2.0; training texts {corpus.licence}: {corpus.training[0].source}",
+        licence=f"weights Apache-2.0; training texts {corpus.licence}: {sources}",
         tenant=tenant,
         about=about,
+        command=command,
     )
     (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
     return read_adapter(folder, base).name

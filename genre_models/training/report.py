@@ -10,6 +10,7 @@ from pathlib import Path
 
 from genre_models.corpora import Corpus, Prepared
 from genre_models.training.gate import Measured, Verdict
+from genre_models.training.mixture import Mixture
 from genre_models.training.texts import write_json
 from genre_models.training.trainer import Trained
 
@@ -23,7 +24,14 @@ STYLE = (
 
 
 def write_report(
-    folder: Path, name: str, corpus: Corpus, prepared: Prepared, trained: Trained, measured: Measured, verdict: Verdict
+    folder: Path,
+    name: str,
+    corpus: Corpus,
+    prepared: Prepared,
+    mixed: Mixture | None,
+    trained: Trained,
+    measured: Measured,
+    verdict: Verdict,
 ) -> Path:
     """Write `report.json` and `report.html` to `folder`; the page's path."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -32,6 +40,7 @@ def write_report(
         "passed": verdict.passed,
         "findings": [asdict(each) for each in verdict.findings],
         "missing": verdict.missing,
+        "two_classes": mixed and asdict(mixed),
         "ppl_base": math.exp(measured.base_loss),
         "ppl_adapter": math.exp(measured.loss),
         "controls": {each.name: math.exp(each.loss) for each in measured.controls},
@@ -42,11 +51,19 @@ def write_report(
     }
     write_json(folder / "report.json", numbers)
     page = folder / "report.html"
-    page.write_text(_page(name, corpus, prepared, trained, measured, verdict), "utf-8")
+    page.write_text(_page(name, corpus, prepared, mixed, trained, measured, verdict), "utf-8")
     return page
 
 
-def _page(name: str, corpus: Corpus, prepared: Prepared, trained: Trained, measured: Measured, verdict: Verdict) -> str:
+def _page(
+    name: str,
+    corpus: Corpus,
+    prepared: Prepared,
+    mixed: Mixture | None,
+    trained: Trained,
+    measured: Measured,
+    verdict: Verdict,
+) -> str:
     left_out = ", ".join(f"{count} {rule}" for rule, count in prepared.removed.items()) or "none"
     outcome = '<b class="yes">passed</b>' if verdict.passed else '<b class="no">rejected</b>'
     return "\n".join(
@@ -57,6 +74,7 @@ def _page(name: str, corpus: Corpus, prepared: Prepared, trained: Trained, measu
             f"epochs and {trained.seconds:.0f} s.</p>",
             f"<p>{len(corpus.training)} training texts, {len(corpus.held_out)} held out; left out: {escape(left_out)}."
             f" No control for: {escape(', '.join(verdict.missing)) or 'nothing'}.</p>",
+            _two_classes(mixed),
             _findings(verdict),
             "<h2>Held-out perplexity</h2>",
             _curve(trained.curve, measured),
@@ -65,6 +83,13 @@ def _page(name: str, corpus: Corpus, prepared: Prepared, trained: Trained, measu
             "</html>\n",
         ]
     )
+
+
+def _two_classes(mixed: Mixture | None) -> str:
+    if mixed is None or not mixed.suspect:
+        return ""
+    texts = " and ".join(f"<blockquote>{escape(text)}</blockquote>" for text in (mixed.one, mixed.other))
+    return f'<p class="no">These may be two genres under one name ({mixed.score:.2f}), such as</p>{texts}'
 
 
 def _findings(verdict: Verdict) -> str:

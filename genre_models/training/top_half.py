@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
 from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from genre_models.adapters.sites import LINEARS
 from genre_models.training.examples import Example
 from genre_models.training.recipe import Recipe
 
+BATCH = 16  # texts that the frozen layers are run for at a time
+
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """An example below the cut: hidden states [tokens - 1, hidden] and the tokens that follow each."""
+    """An example and its hidden states below the cut, [tokens - 1, hidden]: nothing follows the last token."""
 
+    example: Example
     hidden: torch.Tensor
-    targets: torch.Tensor
-    start: int
+
+    @property
+    def targets(self) -> torch.Tensor:
+        """The tokens that the loss counts."""
+        return torch.tensor(self.example.ids[self.example.start :])
+
+
+class _Prefix:
+    """What transformers takes for a cache: one layer's keys and values of the tokens that all rows begin with."""
+
+    def __init__(self) -> None:
+        self._kept: tuple[torch.Tensor, ...] = ()
+
+    def update(self, keys: torch.Tensor, values: torch.Tensor, _layer: int) -> tuple[torch.Tensor, ...]:
+        """The first call keeps, [1, heads, prefix, width]; the second puts what was kept before every row's own."""
+        if not self._kept:
+            self._kept = keys, values
+            return self._kept
+        return tuple(
+            torch.cat([kept.expand(len(own), -1, -1, -1), own], 2)
+            for kept, own in zip(self._kept, (keys, values), strict=True)
+        )
 
 
 class TopHalf:
@@ -45,7 +69,12 @@ class TopHalf:
     @torch.no_grad()
     def lower(self, examples: Sequence[Example]) -> list[Lowered]:
         """Run the frozen layers."""
-        return [self._lower(example) for example in examples]
+        order = sorted(range(len(examples)), key=lambda index: len(examples[index].ids))
+        lowered: dict[int, Lowered] = {}
+        for at in range(0, len(order), BATCH):
+            indices = order[at : at + BATCH]
+            lowered |= zip(indices, self._lower([examples[index] for index in indices]), strict=True)
+        return [lowered[index] for index in range(len(examples))]
 
     def weights(self) -> dict[str, torch.Tensor]:
         """A copy of the adapter by peft's names."""
@@ -57,13 +86,13 @@ class TopHalf:
 
     def losses(self, batch: Sequence[Lowered]) -> torch.Tensor:
         """Negative log-likelihood in nats of every target token of the batch, [tokens]."""
-        targets = [item.targets[item.start - 1 :] for item in batch]
-        return functional.cross_entropy(self.scores(batch), torch.cat(targets), reduction="none")
+        targets = torch.cat([item.targets for item in batch])
+        return functional.cross_entropy(self.scores(batch), targets, reduction="none")
 
     @torch.no_grad()
     def loss(self, checked: Sequence[Lowered], batch: int) -> float:
         """Mean over all target tokens, in nats."""
-        order = sorted(range(len(checked)), key=lambda index: len(checked[index].targets))
+        order = sorted(range(len(checked)), key=lambda index: len(checked[index].hidden))
         parts = [
             self.losses([checked[index] for index in order[at : at + batch]]) for at in range(0, len(order), batch)
         ]
@@ -71,22 +100,41 @@ class TopHalf:
 
     def scores(self, batch: Sequence[Lowered]) -> torch.Tensor:
         """Logits before every target token of the batch, [tokens, vocabulary]."""
-        width = max(len(item.hidden) for item in batch)
-        hidden = torch.stack([functional.pad(item.hidden, (0, 0, 0, width - len(item.hidden))) for item in batch])
-        hidden = self._decoder.norm(self._run(hidden, self.cut, None))
-        answers = [hidden[row, item.start - 1 : len(item.hidden)] for row, item in enumerate(batch)]
+        shared = _shared([item.example for item in batch])
+        own = pad_sequence([item.hidden[shared:] for item in batch], batch_first=True)
+        _, own = self._run(batch[0].hidden[None, :shared], own, self.cut, None)
+        own = self._decoder.norm(own)
+        answers = [own[row, item.example.start - 1 - shared :][: len(item.targets)] for row, item in enumerate(batch)]
         logits: torch.Tensor = self._head(torch.cat(answers)).float()
         return logits
 
-    def _lower(self, example: Example) -> Lowered:
-        ids = torch.tensor(example.ids)
-        hidden = self._run(self._decoder.embed_tokens(ids[None, :-1]), 0, self.cut)
-        return Lowered(hidden[0].clone(), ids[1:], example.start)
+    def _lower(self, examples: Sequence[Example]) -> Iterator[Lowered]:
+        shared = _shared(examples)
+        ids = pad_sequence([torch.tensor(example.ids[:-1]) for example in examples], batch_first=True)
+        embedded = self._decoder.embed_tokens(ids)
+        prefix, own = self._run(embedded[:1, :shared], embedded[:, shared:], 0, self.cut)
+        for example, states in zip(examples, own, strict=True):
+            yield Lowered(example, torch.cat([prefix[0], states[: len(example.ids) - 1 - shared]]))
 
-    def _run(self, hidden: torch.Tensor, first: int, last: int | None) -> torch.Tensor:
-        """Rows are padded on the right, so that plain causal attention needs no mask."""
-        positions = torch.arange(hidden.shape[1])[None]
-        rotation = self._decoder.rotary_emb(hidden, position_ids=positions)
+    def _run(
+        self, prefix: torch.Tensor, own: torch.Tensor, first: int, last: int | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Layers `first` to `last` over the tokens that all rows begin with, [1, prefix, hidden], and over each row's
+        own, [rows, tokens, hidden], which are padded on the right: a causal mask is all they need."""
+        begin, end = prefix.shape[1], prefix.shape[1] + own.shape[1]
+        turns = self._decoder.rotary_emb(own, position_ids=torch.arange(end)[None])
+        early, late = (tuple(turn[:, part] for turn in turns) for part in (slice(begin), slice(begin, end)))
+        mask = torch.ones(end - begin, end, dtype=torch.bool).tril(begin)[None, None]
         for layer in self._decoder.layers[first:last]:
-            hidden = layer(hidden, attention_mask=None, position_ids=positions, position_embeddings=rotation)
-        return hidden
+            kept = _Prefix() if begin else None
+            if kept:
+                prefix = layer(prefix, position_embeddings=early, past_key_values=kept)
+            own = layer(own, attention_mask=mask, position_embeddings=late, past_key_values=kept)
+        return prefix, own
+
+
+def _shared(examples: Sequence[Example]) -> int:
+    """How many tokens the prompts have in common at their beginning; each keeps its last, which predicts the text."""
+    prompts = [example.ids[: example.start - 1] for example in examples]
+    least, most = min(prompts), max(prompts)
+    return next((at for at, pair in enumerate(zip(least, most, strict=False)) if pair[0] != pair[1]), len(least))

@@ -17,9 +17,11 @@ from hypothesis import strategies as st
 from peft import LoraConfig
 from safetensors.numpy import load_file, save_file
 
-from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, read_adapter
+from genre_models.adapters import AdapterCard, AdapterName, AdapterStore, BaseSpec, add_starters, read_adapter
+from genre_models.adapters.card import read_card
 from genre_models.adapters.files import CARD, CONFIG, TENSORS
 from genre_models.adapters.store import STARTER
+from genre_models.taxonomy import Taxonomy
 from schemas.errors import ModelError
 from tests.genre_models.tiny import make_adapter
 
@@ -228,4 +230,29 @@ def test_starter_adapters_are_valid_small_and_better_than_base(folder: Path) -> 
     adapter = read_adapter(folder, smollm2)
     assert adapter.card.genre == folder.name
     assert (folder / TENSORS).stat().st_size <= 5 << 20
+    assert adapter.card.command == _command(adapter.card)
+    assert "weights Apache-2.0; training texts" in adapter.card.licence
     assert adapter.card.metrics["ppl_adapter"] < adapter.card.metrics["ppl_base"]
+
+
+def _command(card: AdapterCard) -> str:
+    recipe = card.lineage.recipe
+    assert recipe["texts"] <= 600 and recipe["bf16"]
+    return (
+        f"python -m genre_models.training {card.genre} --out DIR "
+        f"--texts {recipe['texts']} --epochs {recipe['epochs']} --bf16"
+    )
+
+
+def test_ten_genres_and_the_pooled_control_come_with_genre() -> None:
+    genres = {path.name for path in STARTER.iterdir() if path.is_dir()}
+    assert len(genres - {"pooled"}) >= 10 and "pooled" in genres
+    # What neither ships with the taxonomy nor brings its own description is announced to nobody.
+    assert "pooled" not in Taxonomy.load() and read_card((STARTER / "pooled" / CARD).read_bytes()).about is None
+
+
+def test_starters_of_another_base_are_left_out_with_the_command_that_trains_them_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert add_starters(AdapterStore(tmp_path, BASE)) == []
+    assert "`python -m genre_models.training joke --out DIR" in caplog.text

