@@ -23,6 +23,9 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
 
 FROM python:3.11-slim
 
+# The engine's kernel is compiled for the processor it runs on, at the first start.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+
 # Workers write to these folders only; they must belong to them also when a volume is mounted there.
 RUN useradd --uid 10001 --create-home genre \
     && install --directory --owner genre --group genre /var/lib/genre/adapters /var/lib/genre/sent \

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from agents.roles import share_cores
+from benchmarks.agent import overhead
 from benchmarks.registered import registered
 from benchmarks.report import arguments, show
 from genre_models.adapters import AdapterStore, BaseSpec
@@ -271,7 +272,7 @@ def measure(settings: Settings, folder: Path, *, quick: bool) -> Figures:
     figures["busy_over_idle"] = busy_over_idle(engines["fast"], rows(16, names[:8]))
     figures["zipf_1000_over_8"] = None if quick else zipf_over_8(engines["fast"], names)
     figures["rss_mb"] = None if quick else rss_mb()
-    figures["agent_overhead"] = None  # the embedded broker's flow around the engine is not measured here yet
+    figures["agent_overhead"] = overhead(settings)
     figures |= perplexities(settings, store)
     return figures | ratios(figures)
 

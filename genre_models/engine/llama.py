@@ -19,6 +19,7 @@ from torch.nn import functional
 from genre_models.adapters import Adapter
 from genre_models.engine.linear import Exact, Fast, Linear
 from genre_models.engine.mixture import Blend, Hot, Mixture, Site, Uniform, Weights
+from genre_models.engine.sampling import Reader, TorchReader
 from genre_models.engine.slots import Slots
 from genre_models.engine.tensors import Tensors
 
@@ -81,6 +82,7 @@ class Llama:
     """A `Model` over weights read from a prepared folder; `fast` is int8."""
 
     multiple = MULTIPLE
+    reader: Reader = TorchReader()
 
     def __init__(self, base: Path, config: Any, *, slots: int, context: int, fast: bool) -> None:
         self._shape = shape = Shape.of(config)

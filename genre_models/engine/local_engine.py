@@ -196,7 +196,7 @@ class LocalEngine:
             yield from self._take(rows, self._model.decode(*self._batch.inputs())[: len(rows)])
 
     def _take(self, rows: Sequence[Row], logits: torch.Tensor) -> Iterator[Piece | Finished]:
-        for row, choice in zip(rows, choose(logits, [row.sampling for row in rows]), strict=True):
+        for row, choice in zip(rows, choose(logits, [row.sampling for row in rows], self._model.reader), strict=True):
             self._schedule.charge(row, WRITTEN)
             for event in row.take(choice, self._ends):
                 yield self._end(row, event) if isinstance(event, Finished) else event

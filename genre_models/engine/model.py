@@ -10,6 +10,7 @@ import torch
 
 from genre_models.adapters import Adapter
 from genre_models.engine.mixture import Blend, Weights
+from genre_models.engine.sampling import Reader
 from genre_models.engine.slots import Slots
 
 
@@ -19,6 +20,7 @@ class Model(Protocol):
 
     slots: Slots
     context: int  # most positions of a row
+    reader: Reader  # of its logits
     multiple: int  # of rows, for which a row's numbers do not depend on the others
 
     def prepare(self, adapter: Adapter) -> Weights:
@@ -50,7 +52,7 @@ def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Mod
     # Within its window, sliding attention is plain attention.
     window = getattr(config, "sliding_window", None) or context
     context = min(context, config.max_position_embeddings, window)
-    kernel = load_kernel(base.parent / "kernel") if supports(config) and fits(config) else None
+    kernel = load_kernel() if supports(config) and fits(config) else None
     if kernel is not None:
         return NativeLlama(kernel, base, config, slots=slots, context=context, fast=fast), tokenizer
     if supports(config):

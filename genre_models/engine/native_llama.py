@@ -12,10 +12,11 @@ import torch
 
 from genre_models.engine.linear import Linear
 from genre_models.engine.llama import Layer, Llama, Shape
-from genre_models.engine.mixture import Blend, Weights
+from genre_models.engine.mixture import Blend, Weights, check_width
 from genre_models.engine.native import Kernel, structs
 from genre_models.engine.native.kernel import MOST_ROWS, pointer
 from genre_models.engine.native.packed import LANES, Packed
+from genre_models.engine.native.reader import NativeReader
 
 
 def fits(config: Any) -> bool:
@@ -31,7 +32,7 @@ class NativeLlama(Llama):
     multiple = 1
 
     def __init__(self, kernel: Kernel, base: Path, config: Any, *, slots: int, context: int, fast: bool) -> None:
-        self._kernel = kernel
+        self._kernel, self.reader = kernel, NativeReader(kernel)
         super().__init__(base, config, slots=slots, context=context, fast=fast)
         self._head_matrix = _packed(self._head)
         tied = config.tie_word_embeddings
@@ -86,7 +87,9 @@ class NativeLlama(Llama):
         first: int,
         logits: torch.Tensor,
     ) -> None:
-        """One call; `logits` takes those of the rows from `first` on."""
+        """One call; `logits` takes those of the rows from `first` on. Raises ModelError for too wide a blend."""
+        for blend in blends:
+            check_width(blend)
         numbers = [tensor.to(torch.int32).contiguous() for tensor in (tokens, positions, slots)]
         distinct = {weights: index for index, weights in enumerate({w: None for blend in blends for w, _ in blend})}
         ends = torch.tensor([0, *(len(blend) for blend in blends)]).cumsum(0).to(torch.int32)

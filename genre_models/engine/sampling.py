@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,10 +33,36 @@ class Sampling:
     written: frozenset[int] = frozenset()
 
 
-def choose(logits: torch.Tensor, rows: list[Sampling]) -> list[Choice | None]:
+Likeliest = tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]
+
+
+class Reader(Protocol):
+    """What reads logits [rows, vocab], each row on its own."""
+
+    def totals(self, logits: torch.Tensor) -> list[float]:
+        """Log-sum-exp of each row; not finite where a logit is not."""
+
+    def likeliest(self, logits: torch.Tensor, count: int) -> Likeliest:
+        """The `count` largest (values, tokens) of each row, descending."""
+
+
+class TorchReader:
+    """A `Reader`."""
+
+    def totals(self, logits: torch.Tensor) -> list[float]:
+        """See Reader."""
+        return [float(torch.logsumexp(row, dim=0)) for row in logits]  # one by one: a joint sum is split by rows
+
+    def likeliest(self, logits: torch.Tensor, count: int) -> Likeliest:
+        """See Reader."""
+        best = logits.topk(count)
+        return best.values.numpy(), best.indices.numpy()
+
+
+def choose(logits: torch.Tensor, rows: list[Sampling], reader: Reader) -> list[Choice | None]:
     """One choice for each row of `logits` [rows, vocab]."""
-    total = [float(torch.logsumexp(row, dim=0)) for row in logits]  # one by one: a joint sum is split by rows
-    values, tokens = _likeliest(logits, rows)
+    total = reader.totals(logits)
+    values, tokens = _penalised(logits, rows, reader)
     choices: list[Choice | None] = []
     for row, sampling in enumerate(rows):
         if not np.isfinite(total[row]) or not np.isfinite(values[row, 0]):
@@ -46,7 +73,7 @@ def choose(logits: torch.Tensor, rows: list[Sampling]) -> list[Choice | None]:
     return choices
 
 
-def _likeliest(logits: torch.Tensor, rows: list[Sampling]) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.int64]]:
+def _penalised(logits: torch.Tensor, rows: list[Sampling], reader: Reader) -> Likeliest:
     """The largest 64 (values, tokens), descending, after dividing logits of written tokens by the penalty and
     multiplying negative ones: CTRL (Keskar et al. 2019)."""
     places = [(row, token) for row, sampling in enumerate(rows) for token in sampling.written]
@@ -54,9 +81,9 @@ def _likeliest(logits: torch.Tensor, rows: list[Sampling]) -> tuple[npt.NDArray[
     penalty = torch.tensor([rows[row].repetition_penalty for row, _ in places])
     before = logits[where]
     logits[where] = torch.where(before > 0, before / penalty, before * penalty)
-    best = logits.topk(min(TOP_K, logits.shape[-1]))
+    best = reader.likeliest(logits, min(TOP_K, logits.shape[-1]))
     logits[where] = before  # a copy would cost more: 3 MB for 16 rows
-    return best.values.numpy(), best.indices.numpy()
+    return best
 
 
 def _rank(values: npt.NDArray[np.float64], sampling: Sampling) -> int:

@@ -19,6 +19,7 @@ from genre_models.adapters import Adapter
 from genre_models.adapters.sites import LINEARS
 from genre_models.engine.llama import MULTIPLE
 from genre_models.engine.mixture import Blend, Hot, Mixture, Site, Uniform, Weights
+from genre_models.engine.sampling import Reader, TorchReader
 from genre_models.engine.slots import Slots
 
 NAME = "genre_slots"
@@ -61,6 +62,7 @@ class TransformersModel:
     """A `Model` for every causal language model whose layers use Llama's names for their linears."""
 
     multiple = MULTIPLE
+    reader: Reader = TorchReader()
 
     def __init__(self, base: Path, *, slots: int, context: int) -> None:
         from transformers.utils.logging import disable_progress_bar

@@ -10,6 +10,7 @@ import pytest
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classifier import Classifier
 from genre_models.encoder import SentenceEncoder
+from genre_models.engine.native import Kernel, load_kernel
 from genre_models.taxonomy import Taxonomy
 from genre_models.weights import DEFAULT_CACHE, prepare_encoder
 from tests.genre_models.tiny import make_adapter, make_base
@@ -20,6 +21,12 @@ def encoder() -> SentenceEncoder:
     """all-MiniLM-L6-v2 from the model cache."""
     cache = Path(os.environ.get("GENRE_MODELS", DEFAULT_CACHE))
     return SentenceEncoder.load(prepare_encoder(cache), threads=1)
+
+
+@pytest.fixture(scope="session")
+def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
+    """The engine's kernel, compiled once."""
+    return load_kernel(tmp_path_factory.getbasetemp() / "kernel") or pytest.skip("gcc is not installed")
 
 
 @pytest.fixture(scope="session")

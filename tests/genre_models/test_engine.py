@@ -17,7 +17,7 @@ from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine import Finished, Generation, Piece, chat_prompt
 from genre_models.engine.local_engine import LocalEngine
 from genre_models.engine.prompt import encode
-from genre_models.engine.sampling import Sampling, choose
+from genre_models.engine.sampling import Sampling, TorchReader, choose
 from tests.genre_models.tiny import make_tokenizer
 
 PROMPT = chat_prompt(instruction="Write.", request="About cats.")
@@ -71,7 +71,7 @@ def reference(
             written=frozenset(ids[start:]),
         )
         with torch.no_grad():
-            (choice,) = choose(model(torch.tensor([ids])).logits[:, -1], [sampling])
+            (choice,) = choose(model(torch.tensor([ids])).logits[:, -1], [sampling], TorchReader())
         assert choice
         ids.append(choice.token)
     return ids[start:]

@@ -19,11 +19,6 @@ from genre_models.engine.native_llama import NativeLlama
 TOKENS = torch.randint(3, 259, (80,), generator=torch.Generator().manual_seed(0))
 
 
-@pytest.fixture(scope="module")
-def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
-    return load_kernel(tmp_path_factory.getbasetemp() / "kernel") or pytest.skip("gcc is not installed")
-
-
 @pytest.fixture(autouse=True)
 def _inference() -> Iterator[None]:
     torch.set_num_threads(2)
@@ -91,5 +86,5 @@ def test_without_a_compiler_torch_computes_and_the_log_says_so(
 ) -> None:
     monkeypatch.setenv("PATH", "")
     assert load_kernel(tmp_path) is None and "expected gcc" in caplog.text
-    monkeypatch.setattr("genre_models.engine.native.load_kernel", lambda folder: None)
+    monkeypatch.setattr("genre_models.engine.native.load_kernel", lambda: None)
     assert type(load_model(base, slots=5, context=128, fast=False)[0]) is Llama

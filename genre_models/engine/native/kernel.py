@@ -19,6 +19,7 @@ import torch
 log = logging.getLogger(__name__)
 
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fopenmp", "-fPIC", "-shared")
+FOLDER = Path("~/.cache/genre/kernel")
 MOST_ROWS = 64  # that decode.c takes at a time
 
 Kernel = Any
@@ -26,10 +27,10 @@ Kernel = Any
 
 
 @cache
-def load_kernel(folder: Path) -> Kernel | None:
+def load_kernel(folder: Path = FOLDER) -> Kernel | None:
     """The kernel, compiled into `folder` on first use (5 s); None, said once in the log, where it cannot be."""
     try:
-        return ctypes.CDLL(str(_compiled(folder)))
+        return ctypes.CDLL(str(_compiled(folder.expanduser())))
     except (OSError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[0]
         log.warning("the engine's native kernel is not used, torch is, at a third of its speed: %s", reason)
@@ -45,12 +46,12 @@ def pointer(tensor: torch.Tensor | None) -> int | None:
 
 
 def _compiled(folder: Path) -> Path:
+    compiler = shutil.which("gcc")
+    if compiler is None:
+        raise FileNotFoundError("expected gcc on the PATH, got none; install it and start again")
     source = files("genre_models.engine.native").joinpath("decode.c").read_bytes()
-    target = folder / f"decode-{_key(source)}.so"
+    target = folder / f"decode-{_key(source, compiler)}.so"
     if not target.exists():
-        compiler = shutil.which("gcc")
-        if compiler is None:
-            raise FileNotFoundError("expected gcc on the PATH, got none; install it and start again")
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             made = Path(scratch) / "decode.so"
@@ -60,9 +61,10 @@ def _compiled(folder: Path) -> Path:
     return target
 
 
-def _key(source: bytes) -> str:
-    """What else the library depends on: `-march=native` is another machine's native on another processor."""
+def _key(source: bytes, compiler: str) -> str:
+    """What else the library depends on: another compiler adds in another order, another processor is another native."""
+    version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, check=True).stdout
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else [platform.machine()]
     cpu = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
-    return hashlib.sha256(b"\0".join([source, *(text.encode() for text in (*FLAGS, *cpu))])).hexdigest()[:16]
+    return hashlib.sha256(b"\0".join([source, version, *(text.encode() for text in (*FLAGS, *cpu))])).hexdigest()[:16]

@@ -1,0 +1,136 @@
+"""What Kafka, scheduling and streaming around the engine cost: the generate role against its engine alone.
+
+The same tasks, one text each, 16 in flight, streamed, on the embedded broker; the engine alone gets them all at once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+
+from agents.supervisor import Supervisor
+from genre_models.adapters import AdapterStore, BaseSpec, add_starters
+from genre_models.engine import Finished, Generation, chat_prompt
+from genre_models.taxonomy import Taxonomy
+from schemas.candidates import CandidateSet
+from schemas.generations import ArmTask, GenerationTask
+from streams.codecs import decode, encode
+from streams.embedded_broker import embedded_broker
+from streams.kafka import consumer, producer
+from streams.settings import Settings
+from streams.topic_admin import create
+
+if TYPE_CHECKING:
+    from genre_models.engine.local_engine import LocalEngine
+
+IN_FLIGHT, TASKS, NEW = 16, 96, 64
+
+
+def overhead(settings: Settings) -> float:
+    """The share of the engine's tokens a second that is lost around it, fast mode."""
+    fast = replace(settings, engine="fast", rows=IN_FLIGHT)
+    with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:
+        store = AdapterStore(Path(folder) / "store", BaseSpec.load(settings.models / "base"))
+        tasks = made([str(name) for name in add_starters(store) if name.genre in Taxonomy.load()])
+        alone = by_engine(fast, store, tasks)
+        through = asyncio.run(by_role(replace(fast, adapters=store.root), tasks))
+    return 1 - through / alone
+
+
+def made(adapters: Sequence[str]) -> list[GenerationTask]:
+    """Tasks of as many users, over all adapters in turn."""
+    return [
+        GenerationTask(
+            request_id=f"r{number}",
+            user_id=f"u{number}",
+            prompt=f"Something about the sea, number {number}.",
+            arms=(ArmTask(index=0, genre=name.partition("@")[0], adapter=name, seed=number),),
+            max_tokens=NEW,
+            temperature=0.8,
+            top_p=0.95,
+            stream=True,
+            deadline=datetime.now(UTC) + timedelta(minutes=9),
+        )
+        for number, name in ((number, adapters[number % len(adapters)]) for number in range(TASKS))
+    ]
+
+
+def by_engine(settings: Settings, store: AdapterStore, tasks: Sequence[GenerationTask]) -> float:
+    """Tokens a second, the first in-flight rows of tasks as a warm-up."""
+    from genre_models.engine.local_engine import LocalEngine
+
+    base = settings.models / "base"
+    engine = LocalEngine.load(base, store, fast=True, threads=settings.model_threads, rows=IN_FLIGHT)
+    _written(engine, tasks[:IN_FLIGHT])
+    begun = time.perf_counter()
+    return _written(engine, tasks) / (time.perf_counter() - begun)
+
+
+def _written(engine: LocalEngine, tasks: Sequence[GenerationTask]) -> int:
+    genres, tokens = Taxonomy.load().genres, 0
+    engine.submit(
+        [
+            Generation(
+                id=task.request_id,
+                prompt=chat_prompt(instruction=genres[arm.genre or ""].instruction, request=task.prompt),
+                adapter=arm.adapter,
+                max_tokens=task.max_tokens,
+                seed=arm.seed,
+                user=task.user_id,
+            )
+            for task in tasks
+            for arm in task.arms
+        ]
+    )
+    while not engine.idle:
+        tokens += sum(event.tokens_out for event in engine.step() if isinstance(event, Finished))
+    return tokens
+
+
+async def by_role(settings: Settings, tasks: Sequence[GenerationTask]) -> float:
+    """Tokens a second of the role's candidates, the first of them as a warm-up."""
+    async with embedded_broker(replace(settings, partitions=1)) as broker:
+        given = broker.settings
+        await create(given)
+        with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
+            async with (
+                Supervisor(given, logs=Path(logs)) as supervisor,
+                consumer(given, given.topic("candidates")) as reader,
+                producer(given) as sender,
+            ):
+                supervisor.start("generate")
+                await supervisor.ready(within=120)
+                warm = [replace(task, request_id=f"warm-{task.request_id}") for task in tasks[:IN_FLIGHT]]
+                await _kept_in_flight(given, sender, reader, warm)
+                begun = time.perf_counter()
+                tokens = await _kept_in_flight(given, sender, reader, tasks)
+                return tokens / (time.perf_counter() - begun)
+
+
+async def _kept_in_flight(
+    given: Settings, sender: AIOKafkaProducer, reader: AIOKafkaConsumer, tasks: Sequence[GenerationTask]
+) -> int:
+    async def publish(task: GenerationTask) -> None:
+        await sender.send(given.topic("generations"), encode(task), key=f"{task.user_id}/{task.request_id}".encode())
+
+    waiting, tokens, missing = list(tasks[IN_FLIGHT:]), 0, len(tasks)
+    for task in tasks[:IN_FLIGHT]:
+        await publish(task)
+    async for record in reader:
+        answer = decode(record.value, CandidateSet)
+        if answer.failure is not None:
+            raise RuntimeError(f"expected texts, got {answer.failure.code}: {answer.failure.message}")
+        tokens, missing = tokens + answer.usage.tokens_out, missing - 1
+        if waiting:
+            await publish(waiting.pop(0))
+        if not missing:
+            break
+    return tokens
