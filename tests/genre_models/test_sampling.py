@@ -78,6 +78,7 @@ def test_random_numbers_are_uniform() -> None:
 def test_the_kernel_reads_what_torch_reads(kernel: Kernel) -> None:
     logits = torch.randn(3, 1000, generator=torch.Generator().manual_seed(3))[:, :997] * 5
     native, plain = NativeReader(kernel), TorchReader()
+    assert all(type(total) is float for total in native.totals(logits))
     assert native.totals(logits) == pytest.approx(plain.totals(logits), abs=1e-5)
     (values, tokens), (same, expected) = native.likeliest(logits, 64), plain.likeliest(logits, 64)
     assert np.array_equal(values, same) and np.array_equal(tokens, expected)

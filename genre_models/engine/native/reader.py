@@ -21,7 +21,7 @@ class NativeReader:
         """See Reader."""
         found = np.empty(len(logits))
         self._kernel.totals(*_rows(logits), ctypes.c_void_p(found.ctypes.data))
-        return list(found)
+        return [float(total) for total in found]
 
     def likeliest(self, logits: torch.Tensor, count: int) -> Likeliest:
         """See Reader."""
