@@ -18,7 +18,7 @@ from agents.roles import share_cores
 from benchmarks.agent import overhead
 from benchmarks.registered import registered
 from benchmarks.report import arguments, show
-from genre_models.adapters import AdapterStore, BaseSpec
+from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.engine import Finished, Generation, chat_prompt
 from streams.settings import Settings
 
@@ -151,8 +151,10 @@ def _fastest(work: Callable[[], object], repeats: int) -> float:
     return min(once() for _ in range(repeats + 1))
 
 
-def perplexities(settings: Settings, store: AdapterStore, *, tokens: int = HELD_OUT_TOKENS) -> Figures:
+def perplexities(settings: Settings, folder: Path, *, tokens: int = HELD_OUT_TOKENS) -> Figures:
     """Held-out texts of six genres, each under its own adapter, exact and fast; a token of a text counts once."""
+    store = AdapterStore(folder / "starters", BaseSpec.load(settings.models / "base"))
+    add_starters(store)
     from transformers import AutoTokenizer
 
     from genre_models.corpora.corpus import load_corpus
@@ -273,7 +275,7 @@ def measure(settings: Settings, folder: Path, *, quick: bool) -> Figures:
     figures["zipf_1000_over_8"] = None if quick else zipf_over_8(engines["fast"], names)
     figures["rss_mb"] = None if quick else rss_mb()
     figures["agent_overhead"] = overhead(settings)
-    figures |= perplexities(settings, store)
+    figures |= perplexities(settings, folder)
     return figures | ratios(figures)
 
 

@@ -8,12 +8,13 @@ from pathlib import Path
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, digest_of
 from genre_models.adapters.files import CARD, CONFIG, TENSORS
 from genre_models.adapters.store import STARTER
+from genre_models.training.controls import POOLED
 
 
 def registered(root: Path, base: BaseSpec, number: int) -> tuple[AdapterStore, list[str]]:
     """(store below `root`, names of its `number` adapters), 2.5 MB each; copies differ in their card alone."""
     store, names = AdapterStore(root / "store", base), []
-    starters = [folder for folder in sorted(STARTER.iterdir()) if folder.is_dir()]
+    starters = [folder for folder in sorted(STARTER.iterdir()) if folder.is_dir() and folder.name != POOLED]
     for index in range(number):
         names.append(_register(store, starters[index % len(starters)], index))
     return store, names
