@@ -23,7 +23,8 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
 
 FROM python:3.11-slim
 
-# The engine's kernel is compiled for the processor it runs on, at the first start.
+# The engine's kernel is compiled for the processor it runs on, at the first start. Debian keeps one version only.
+# hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 
 # Workers write to these folders only; they must belong to them also when a volume is mounted there.
