@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+import ctypes
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import torch
 
@@ -13,22 +12,27 @@ from schemas.errors import ModelError
 
 
 class Tensors:
-    """Name -> fp32 tensor, over all safetensors files of a folder; a context manager."""
+    """Name -> fp32 tensor, over all safetensors files of a folder; a context manager.
+
+    A file is mapped for one tensor at a time, and memory that was used on the way is given back at the end: else a
+    worker would hold the model several times.
+    """
 
     def __init__(self, base: Path) -> None:
         from safetensors import safe_open
 
-        self._open = ExitStack()
-        self._files: dict[str, Any] = {}
+        self._files: dict[str, Path] = {}
         for file in sorted(base.glob("*.safetensors")):
-            handle = self._open.enter_context(safe_open(file, framework="pt"))
-            self._files.update(dict.fromkeys(handle.keys(), handle))
+            with safe_open(file, framework="pt") as opened:
+                self._files.update(dict.fromkeys(opened.keys(), file))
 
     def __enter__(self) -> Tensors:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._open.close()
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
+        if trim is not None:
+            trim(0)
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """Raises ModelError `base_unavailable`."""
@@ -41,6 +45,10 @@ class Tensors:
 
     def get(self, name: str) -> torch.Tensor | None:
         """None where there is none."""
-        file = self._files.get(name)
-        # A copy: one tensor that still lies in the mapped file would keep all of the file in memory.
-        return None if file is None else file.get_tensor(name).to(torch.float32, copy=True)
+        from safetensors import safe_open
+
+        if name not in self._files:
+            return None
+        with safe_open(self._files[name], framework="pt") as opened:
+            # A copy: a tensor that still lies in the mapped file would keep it mapped.
+            return opened.get_tensor(name).to(torch.float32, copy=True)
