@@ -6,7 +6,9 @@ not depend on them.
 
 from __future__ import annotations
 
-import numpy as np
+import mmap
+from math import prod
+
 import torch
 
 ROUND = 64  # positions that a step reads are rounded up: few shapes, and zeros that are masked cost little
@@ -22,7 +24,7 @@ class Slots:
         self.count, self.heads, self.width = slots, heads, width
         self.capacity = -(-capacity // ROUND) * ROUND
         shape = (2, slots * heads, self.capacity, width)
-        self.layers = [torch.from_numpy(np.zeros(shape, np.float32)) for _ in range(layers)]
+        self.layers = [_reserved(shape) for _ in range(layers)]
 
     def visible(self, end: int) -> int:
         """Positions to read so that all below `end` are seen."""
@@ -55,3 +57,11 @@ class Slots:
 
     def _rows(self, slot: int) -> slice:
         return slice(slot * self.heads, (slot + 1) * self.heads)
+
+
+def _reserved(shape: tuple[int, ...]) -> torch.Tensor:
+    """Zeros. Huge pages would take all of a slot with its first position."""
+    area = mmap.mmap(-1, prod(shape) * torch.float32.itemsize)
+    if hasattr(mmap, "MADV_NOHUGEPAGE"):
+        area.madvise(mmap.MADV_NOHUGEPAGE)
+    return torch.frombuffer(area, dtype=torch.float32).view(shape)

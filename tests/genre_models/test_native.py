@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from genre_models.adapters import AdapterStore
 from genre_models.engine.llama import Llama
 from genre_models.engine.model import load_model
 from genre_models.engine.native import Kernel, load_kernel
+from genre_models.engine.native import kernel as kernel_module
 from genre_models.engine.native.packed import Packed
 from genre_models.engine.native_llama import NativeLlama
 
@@ -37,13 +39,23 @@ def weights(bits: int) -> torch.Tensor:
     return q * 0.125 - 1.0
 
 
+@pytest.fixture(scope="module", params=["native", "haswell", "x86-64"])
+def any_kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Kernel:
+    """The kernel with AVX-512, with AVX2 and in plain C, as far as this processor goes."""
+    if request.param != "native" and platform.machine() != "x86_64":
+        pytest.skip("other instructions")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kernel_module, "FLAGS", tuple(f.replace("native", request.param) for f in kernel_module.FLAGS))
+        return load_kernel(tmp_path_factory.getbasetemp() / f"kernel-{request.param}") or pytest.skip("no gcc")
+
+
 @pytest.mark.parametrize(("bits", "error"), [(32, 1e-6), (8, 0.01), (4, 0.008)])
 def test_products_are_close_and_a_row_has_the_same_bits_in_any_number_of_rows(
-    kernel: Kernel, bits: int, error: float
+    any_kernel: Kernel, bits: int, error: float
 ) -> None:
     matrix, bias = weights(bits), torch.randn(48)
     x = torch.randn(70, 80, generator=torch.Generator().manual_seed(1))
-    packed, expected = Packed(kernel, matrix, bias, exact=bits == 32), torch.nn.functional.linear(x, matrix, bias)
+    packed, expected = Packed(any_kernel, matrix, bias, exact=bits == 32), torch.nn.functional.linear(x, matrix, bias)
     y = packed(x)
     assert packed.struct.bits == bits
     assert torch.linalg.vector_norm(y - expected) < error * torch.linalg.vector_norm(expected)
