@@ -10,7 +10,6 @@ import asyncio
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.partitioner import murmur2
 
 from agents.learn import Learner
 from agents.ledger import Ledger
@@ -21,6 +20,7 @@ from agents.roles import share_cores
 from schemas.feedback import Feedback
 from streams.codecs import decode
 from streams.delivery import Delivery, Source
+from streams.inbox import home_of
 from streams.settings import Settings
 from streams.topics import changelog
 
@@ -44,7 +44,7 @@ def learner_over(users: Changes, decisions: dict[bytes, bytes], partitions: int)
     every = frozenset(range(partitions))
     populations = Populations(
         users=users,
-        partition_of=lambda key: (murmur2(key.encode()) & 0x7FFFFFFF) % partitions,
+        partition_of=lambda key: home_of(key, partitions),
         owned=lambda: every,
         partitions=partitions,
     )

@@ -24,7 +24,6 @@ from pathlib import Path
 import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
-from aiokafka.partitioner import murmur2
 
 from agents.decision_row import DecisionRow
 from agents.supervisor import RoleProcess, Supervisor, until_ready
@@ -38,6 +37,7 @@ from schemas.parts import GenreProbability
 from schemas.recommendations import RankedCandidate, Recommendation
 from streams.codecs import encode
 from streams.health import resident_megabytes
+from streams.inbox import home_of
 from streams.kafka import admin
 from streams.settings import Settings
 from streams.topic_admin import create
@@ -160,7 +160,7 @@ async def publish(settings: Settings, topic: str, rows: Iterable[Row]) -> None:
 
 
 def _partition(row: Row) -> int:
-    return int(murmur2(row[0].partition(b"/")[0]) & 0x7FFFFFFF) % PARTITIONS
+    return home_of(row[0].partition(b"/")[0].decode(), PARTITIONS)
 
 
 async def samples(pid: int, settings: Settings, role: str, events: int) -> list[Sample]:

@@ -88,7 +88,7 @@ class NativeLlama(Llama):
         logits: torch.Tensor,
     ) -> None:
         """One call; `logits` takes those of the rows from `first` on. Raises ModelError for too wide a blend."""
-        for blend in blends:
+        for blend in set(blends):
             check_width(blend)
         numbers = [tensor.to(torch.int32).contiguous() for tensor in (tokens, positions, slots)]
         distinct = {weights: index for index, weights in enumerate({w: None for blend in blends for w, _ in blend})}

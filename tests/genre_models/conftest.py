@@ -10,9 +10,10 @@ import pytest
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classifier import Classifier
 from genre_models.encoder import SentenceEncoder
-from genre_models.engine.native import Kernel, load_kernel
+from genre_models.engine.native import Kernel
 from genre_models.taxonomy import Taxonomy
 from genre_models.weights import DEFAULT_CACHE, prepare_encoder
+from tests.genre_models.compiling import compiled
 from tests.genre_models.tiny import make_adapter, make_base
 
 
@@ -26,7 +27,7 @@ def encoder() -> SentenceEncoder:
 @pytest.fixture(scope="session")
 def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
     """The engine's kernel, compiled once."""
-    return load_kernel(tmp_path_factory.getbasetemp() / "kernel") or pytest.skip("gcc is not installed")
+    return compiled(tmp_path_factory.getbasetemp() / "kernel")
 
 
 @pytest.fixture(scope="session")

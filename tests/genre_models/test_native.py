@@ -17,6 +17,7 @@ from genre_models.engine.native import Kernel, load_kernel
 from genre_models.engine.native import kernel as kernel_module
 from genre_models.engine.native.packed import Packed
 from genre_models.engine.native_llama import NativeLlama
+from tests.genre_models.compiling import compiled
 
 TOKENS = torch.randint(3, 259, (80,), generator=torch.Generator().manual_seed(0))
 
@@ -46,7 +47,7 @@ def any_kernel(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
         pytest.skip("other instructions")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(kernel_module, "FLAGS", tuple(f.replace("native", request.param) for f in kernel_module.FLAGS))
-        return load_kernel(tmp_path_factory.getbasetemp() / f"kernel-{request.param}") or pytest.skip("no gcc")
+        return compiled(tmp_path_factory.getbasetemp() / f"kernel-{request.param}")
 
 
 @pytest.mark.parametrize(("bits", "error"), [(32, 1e-6), (8, 0.01), (4, 0.008)])

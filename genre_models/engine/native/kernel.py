@@ -1,4 +1,4 @@
-"""decode.c, compiled once a processor and compiler flags into the model cache, and loaded."""
+"""decode.c, compiled once for a processor and a compiler into a cache of its own, and loaded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def load_kernel(folder: Path = FOLDER) -> Kernel | None:
         return ctypes.CDLL(str(_compiled(folder.expanduser())))
     except (OSError, subprocess.CalledProcessError) as error:
         reason = (getattr(error, "stderr", None) or str(error)).strip().splitlines()[0]
-        log.warning("the engine's native kernel is not used, torch is, at a third of its speed: %s", reason)
+        log.warning("the engine's native kernel is not used, torch is, which is slower: %s", reason)
         return None
 
 
