@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 import torch
 
-from genre_models.engine.linear import NARROW, WIDE, Exact, Fast
+from genre_models.engine.linear import NARROW, WIDE, Exact, Fast, activation_levels
 
 
 @pytest.mark.parametrize(("levels", "digits", "error"), [(WIDE, 1, 0.02), (WIDE, 2, 0.01), (NARROW, 1, 0.01)])
 def test_fast_products_are_close_and_rows_independent(levels: int, digits: int, error: float) -> None:
+    if levels > activation_levels():
+        pytest.skip("products of eight bits overflow on this processor")
     torch.manual_seed(0)
     weight, bias, x = torch.randn(96, 64), torch.randn(96), torch.randn(8, 64)
     x[3], x[4] = 0.0, x[4] * 1000

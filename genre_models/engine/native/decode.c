@@ -5,7 +5,8 @@
  * that a thread whose core another process has taken holds up one task and not the step.
  *
  * Matrices lie in blocks of 16 outputs. Integer ones hold groups of 32 inputs: weight = scale * q + least, with q of 4
- * or 8 bits; inputs are rounded to 8 bits, scaled by the greatest of each group. The dot product of a group is exact.
+ * bits, or of 7 in a byte: the sum of two products of bytes then fits the 16 bits of AVX2. Inputs are rounded to 8 bits,
+ * scaled by the greatest of each group. The dot product of a group is exact.
  */
 #include <math.h>
 #include <sched.h>
@@ -17,7 +18,16 @@
 #include <immintrin.h>
 #endif
 
-enum { LANES = 16, GROUP = 32, TILE = 8, MOST_ROWS = 64, MOST_RANKS = 128, SITES = 7, EXACT = 32 };
+#if defined(__AVX512F__)
+enum { WIDTH = 16, TILE = 8 };
+#elif defined(__AVX__)
+enum { WIDTH = 8, TILE = 4 };
+#else
+enum { WIDTH = 4, TILE = 2 };
+#endif
+enum { LANES = 16, PARTS = LANES / WIDTH, MOST_TILE = 8, GROUP = 32, MOST_ROWS = 64, MOST_RANKS = 128, SITES = 7, EXACT = 32 };
+
+typedef float Vector __attribute__((vector_size(4 * WIDTH), aligned(4))); /* what the processor adds at once */
 
 typedef struct {
     int bits, inputs, outputs; /* 4, 8 or 32; outputs are padded to LANES */
@@ -121,20 +131,20 @@ static void quantise(const Input *in, int row) {
 #if defined(__AVX512F__) && defined(__AVX512VNNI__)
 /* y[row][16] of `count` rows from `row` on; `count` is known where this is inlined. */
 static inline __attribute__((always_inline)) void integer_tile(
-    const Matrix *m, int block, const Input *in, int row, const int count, float *y) {
+    const Matrix *m, int block, const Input *in, int row, const int count, const int bits, float *y) {
     const __m512i nibble = _mm512_set1_epi8(15);
-    const int bytes = GROUP * LANES * m->bits / 8;
-    __m512 sums[TILE];
+    const int bytes = GROUP * LANES * bits / 8;
+    __m512 sums[MOST_TILE];
     for (int r = 0; r < count; r++) sums[r] = _mm512_setzero_ps();
     for (int g = 0; g < in->groups; g++) {
         size_t at = (size_t)block * in->groups + g;
         const uint8_t *w = (const uint8_t *)m->weights + at * bytes;
-        __m512i products[TILE];
+        __m512i products[MOST_TILE];
         for (int r = 0; r < count; r++) products[r] = _mm512_setzero_si512();
         for (int k = 0; k < GROUP / 8; k++) {
             __m512i low, high;
             _mm_prefetch((const char *)(w + k * 64 + 2048), _MM_HINT_T0);
-            if (m->bits == 4) {
+            if (bits == 4) {
                 __m512i both = _mm512_loadu_si512(w + k * 64);
                 low = _mm512_and_si512(both, nibble);
                 high = _mm512_and_si512(_mm512_srli_epi16(both, 4), nibble);
@@ -163,45 +173,82 @@ static inline __attribute__((always_inline)) void integer_tile(
     }
     for (int r = 0; r < count; r++) _mm512_storeu_ps(y + r * LANES, sums[r]);
 }
-#else
-/* acc[16] += four inputs of a group: q of 16 outputs, 4 bytes each. */
-static void four_inputs(const uint8_t *q, const int8_t *digits, int32_t *acc) {
-#if defined(__AVX2__)
-    /* Products are added up in 16 bits: bytes of 8 bits would overflow, halves of 4 bits cannot. */
-    int32_t four;
-    memcpy(&four, digits, 4);
-    const __m256i nibble = _mm256_set1_epi8(15), x = _mm256_set1_epi32(four);
-    for (int half = 0; half < 2; half++) {
-        __m256i w = _mm256_loadu_si256((const __m256i *)(q + 32 * half));
-        __m256i low = _mm256_maddubs_epi16(_mm256_and_si256(w, nibble), x);
-        __m256i high = _mm256_maddubs_epi16(_mm256_and_si256(_mm256_srli_epi16(w, 4), nibble), x);
-        __m256i sum = _mm256_add_epi32(_mm256_madd_epi16(low, _mm256_set1_epi16(1)), _mm256_madd_epi16(high, _mm256_set1_epi16(16)));
-        __m256i *place = (__m256i *)(acc + 8 * half);
-        _mm256_storeu_si256(place, _mm256_add_epi32(_mm256_loadu_si256(place), sum));
-    }
-#else
-    for (int o = 0; o < LANES; o++)
-        for (int i = 0; i < 4; i++) acc[o] += (int32_t)q[4 * o + i] * digits[i];
-#endif
+#elif defined(__AVX2__)
+/* Products are added up in 16 bits, eight of a group's halves (at most 8 * 2 * 15 * 127) or one pair of bytes (at most
+ * 2 * 127 * 127) before they would overflow. */
+static inline __attribute__((always_inline)) __m256i add_products(
+    __m256i sum, __m256i low, __m256i high, const int8_t *digits, const int bits) {
+    int32_t first, second;
+    memcpy(&first, digits, 4);
+    memcpy(&second, digits + GROUP / 2, 4);
+    __m256i a = _mm256_maddubs_epi16(low, _mm256_set1_epi32(first)), b = _mm256_maddubs_epi16(high, _mm256_set1_epi32(second));
+    if (bits == 4) return _mm256_add_epi16(_mm256_add_epi16(sum, a), b);
+    const __m256i ones = _mm256_set1_epi16(1);
+    return _mm256_add_epi32(_mm256_add_epi32(sum, _mm256_madd_epi16(a, ones)), _mm256_madd_epi16(b, ones));
 }
 
 static inline __attribute__((always_inline)) void integer_tile(
-    const Matrix *m, int block, const Input *in, int row, const int count, float *y) {
-    const int bytes = GROUP * LANES * m->bits / 8;
+    const Matrix *m, int block, const Input *in, int row, const int count, const int bits, float *y) {
+    const __m256i nibble = _mm256_set1_epi8(15);
+    const int bytes = GROUP * LANES * bits / 8;
+    __m256 sums[MOST_TILE][2];
+    for (int r = 0; r < count; r++) sums[r][0] = sums[r][1] = _mm256_setzero_ps();
+    for (int g = 0; g < in->groups; g++) {
+        size_t at = (size_t)block * in->groups + g;
+        const uint8_t *w = (const uint8_t *)m->weights + at * bytes;
+        __m256i products[MOST_TILE][2];
+        for (int r = 0; r < count; r++) products[r][0] = products[r][1] = _mm256_setzero_si256();
+#pragma GCC unroll 1
+        for (int k = 0; k < GROUP / 8; k++) {
+            __m256i low[2], high[2];
+            _mm_prefetch((const char *)(w + k * 64 + 2048), _MM_HINT_T0);
+            for (int half = 0; half < 2; half++) {
+                low[half] = _mm256_loadu_si256((const __m256i *)(w + k * 64 + 32 * half));
+                if (bits == 4) {
+                    high[half] = _mm256_and_si256(_mm256_srli_epi16(low[half], 4), nibble);
+                    low[half] = _mm256_and_si256(low[half], nibble);
+                } else high[half] = _mm256_loadu_si256((const __m256i *)(w + (k + GROUP / 8) * 64 + 32 * half));
+            }
+            for (int r = 0; r < count; r++) {
+                const int8_t *digits = in->digits + ((size_t)(row + r) * in->groups + g) * GROUP + 4 * k;
+                for (int half = 0; half < 2; half++)
+                    products[r][half] = add_products(products[r][half], low[half], high[half], digits, bits);
+            }
+        }
+        for (int half = 0; half < 2; half++) {
+            __m256 scale = _mm256_loadu_ps(m->scales + at * 2 * LANES + 8 * half);
+            __m256 least = _mm256_loadu_ps(m->scales + at * 2 * LANES + LANES + 8 * half);
+            for (int r = 0; r < count; r++) {
+                int place = (row + r) * in->groups + g;
+                __m256i whole = bits == 4 ? _mm256_madd_epi16(products[r][half], _mm256_set1_epi16(1)) : products[r][half];
+                __m256 product = _mm256_mul_ps(_mm256_cvtepi32_ps(whole), scale);
+                sums[r][half] = _mm256_fmadd_ps(product, _mm256_set1_ps(in->scale[place]), sums[r][half]);
+                sums[r][half] = _mm256_fmadd_ps(least, _mm256_set1_ps(in->sum[place]), sums[r][half]);
+            }
+        }
+    }
+    for (int r = 0; r < count; r++)
+        for (int half = 0; half < 2; half++) _mm256_storeu_ps(y + r * LANES + 8 * half, sums[r][half]);
+}
+#else
+static inline __attribute__((always_inline)) void integer_tile(
+    const Matrix *m, int block, const Input *in, int row, const int count, const int bits, float *y) {
+    const int bytes = GROUP * LANES * bits / 8;
     memset(y, 0, sizeof(float) * count * LANES);
     for (int g = 0; g < in->groups; g++) {
         size_t at = (size_t)block * in->groups + g;
         const uint8_t *w = (const uint8_t *)m->weights + at * bytes;
         uint8_t whole[GROUP * LANES];
-        if (m->bits == 8) memcpy(whole, w, sizeof whole);
+        if (bits == 8) memcpy(whole, w, sizeof whole);
         else
             for (int i = 0; i < bytes; i++) whole[i] = w[i] & 15, whole[bytes + i] = w[i] >> 4;
         const float *scale = m->scales + at * 2 * LANES, *least = scale + LANES;
         for (int r = 0; r < count; r++) {
             int place = (row + r) * in->groups + g;
+            const int8_t *digits = in->digits + (size_t)place * GROUP;
             int32_t acc[LANES] = {0};
-            for (int k = 0; k < GROUP / 4; k++)
-                four_inputs(whole + 64 * k, in->digits + (size_t)place * GROUP + 4 * k, acc);
+            for (int i = 0; i < GROUP; i++)
+                for (int o = 0; o < LANES; o++) acc[o] += (int32_t)whole[i / 4 * 64 + 4 * o + i % 4] * digits[i];
             for (int o = 0; o < LANES; o++)
                 y[r * LANES + o] += (float)acc[o] * scale[o] * in->scale[place] + least[o] * in->sum[place];
         }
@@ -209,24 +256,24 @@ static inline __attribute__((always_inline)) void integer_tile(
 }
 #endif
 
-typedef float Lanes __attribute__((vector_size(64), aligned(4)));
-
 static inline __attribute__((always_inline)) void float_tile(
     const Matrix *m, int block, const Input *in, int row, const int count, float *y) {
-    const Lanes *w = (const Lanes *)m->weights + (size_t)block * in->inputs;
+    const float *w = (const float *)m->weights + (size_t)block * in->inputs * LANES;
     const float *x = in->x + (size_t)row * in->inputs;
-    Lanes sums[TILE] = {{0}};
-    for (int i = 0; i < in->inputs; i++) {
-        __builtin_prefetch(w + i + 32);
-        for (int r = 0; r < count; r++) sums[r] += w[i] * x[r * in->inputs + i];
+    Vector sums[MOST_TILE][PARTS] = {{{0}}};
+    for (int i = 0; i < in->inputs; i++, w += LANES) {
+        __builtin_prefetch(w + 32 * LANES);
+        for (int r = 0; r < count; r++)
+            for (int p = 0; p < PARTS; p++) sums[r][p] += *(const Vector *)(w + p * WIDTH) * x[r * in->inputs + i];
     }
-    for (int r = 0; r < count; r++) memcpy(y + r * LANES, &sums[r], sizeof sums[r]);
+    for (int r = 0; r < count; r++) memcpy(y + r * LANES, sums[r], sizeof sums[r]);
 }
 
 static inline __attribute__((always_inline)) void tile(
     const Matrix *m, int block, const Input *in, int row, const int count, float *y) {
     if (m->bits == EXACT) float_tile(m, block, in, row, count, y);
-    else integer_tile(m, block, in, row, count, y);
+    else if (m->bits == 4) integer_tile(m, block, in, row, count, 4, y);
+    else integer_tile(m, block, in, row, count, 8, y);
 }
 
 /* y[row][16] = one block of the matrix times every row. */
@@ -283,16 +330,16 @@ static void lower(const Step *s, int layer, int site, int parts, const Input *in
 static void lift(const Step *s, int layer, int site, int part, int from, int outputs, const float *ranks, float *y) {
     for (int row = 0; row < s->rows; row++) {
         const float *z = ranks + ((size_t)row * 3 + part) * MOST_RANKS;
-        Lanes sum;
-        memcpy(&sum, y + row * LANES, sizeof sum);
+        Vector sums[PARTS];
+        memcpy(sums, y + row * LANES, sizeof sums);
         for (int e = s->first[row]; e < s->first[row + 1]; e++) {
             const Adapter *adapter = s->adapters + s->adapter[e];
             const float *high = adapter->low_high[(layer * SITES + site + part) * 2 + 1];
             for (int r = 0; high && r < adapter->rank; r++)
-                sum += *(const Lanes *)(high + (size_t)r * outputs + from) * z[r];
+                for (int p = 0; p < PARTS; p++) sums[p] += *(const Vector *)(high + (size_t)r * outputs + from + p * WIDTH) * z[r];
             z += adapter->rank;
         }
-        memcpy(y + row * LANES, &sum, sizeof sum);
+        memcpy(y + row * LANES, sums, sizeof sums);
     }
 }
 
@@ -335,18 +382,24 @@ static void four_dots(const float *query, const float *const *keys, int w, float
     __m512 all = _mm512_add_ps(_mm512_castpd_ps(low), _mm512_castpd_ps(high));
     __m256 half = _mm256_add_ps(_mm512_castps512_ps256(all), _mm512_extractf32x8_ps(all, 1));
     _mm_storeu_ps(y, _mm_add_ps(_mm256_castps256_ps128(half), _mm256_extractf128_ps(half, 1)));
+#elif defined(__AVX2__)
+    __m256 sums[4] = {_mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps(), _mm256_setzero_ps()};
+    for (; i + 8 <= w; i += 8)
+        for (int n = 0; n < 4; n++) sums[n] = _mm256_fmadd_ps(_mm256_loadu_ps(query + i), _mm256_loadu_ps(keys[n] + i), sums[n]);
+    __m256 all = _mm256_hadd_ps(_mm256_hadd_ps(sums[0], sums[1]), _mm256_hadd_ps(sums[2], sums[3]));
+    _mm_storeu_ps(y, _mm_add_ps(_mm256_castps256_ps128(all), _mm256_extractf128_ps(all, 1)));
 #else
     memset(y, 0, 4 * sizeof *y);
 #endif
     for (int n = 0; i < w && n < 4; n++) y[n] += dot(query + i, keys[n] + i, w - i);
 }
 
-/* y[0 ... size) = the sum over t < end of p[t] * values[t * w ...), up to four times LANES at once. */
+/* y[0 ... chunks * WIDTH) = the sum over t < end of p[t] * values[t * w ...). */
 static inline __attribute__((always_inline)) void weighted(
     const float *values, int w, const float *p, int end, const int chunks, float *y) {
-    Lanes sums[4] = {{0}};
+    Vector sums[8] = {{0}};
     for (int t = 0; t < end; t++)
-        for (int c = 0; c < chunks; c++) sums[c] += *(const Lanes *)(values + (size_t)t * w + c * LANES) * p[t];
+        for (int c = 0; c < chunks; c++) sums[c] += *(const Vector *)(values + (size_t)t * w + c * WIDTH) * p[t];
     memcpy(y, sums, sizeof *sums * chunks);
 }
 
@@ -368,8 +421,9 @@ static void attend(const Model *m, const Layer *l, const Step *s, int row, int k
 #pragma omp simd reduction(+ : sum)
         for (int t = 0; t < end; t++) scores[t] = exponential(scores[t] - most), sum += scores[t];
         int i = 0;
-        for (; i + 4 * LANES <= w; i += 4 * LANES) weighted(values + i, w, scores, end, 4, out + i);
-        for (; i + LANES <= w; i += LANES) weighted(values + i, w, scores, end, 1, out + i);
+        for (; i + 8 * WIDTH <= w; i += 8 * WIDTH) weighted(values + i, w, scores, end, 8, out + i);
+        for (; i + 4 * WIDTH <= w; i += 4 * WIDTH) weighted(values + i, w, scores, end, 4, out + i);
+        for (; i + WIDTH <= w; i += WIDTH) weighted(values + i, w, scores, end, 1, out + i);
         for (; i < w; i++) {
             out[i] = 0.0f;
             for (int t = 0; t < end; t++) out[i] += values[(size_t)t * w + i] * scores[t];
@@ -593,7 +647,7 @@ static float pack_group(const float *weights, int size, int bits, uint8_t *q, fl
     low = high = padded[0];
 #pragma omp simd reduction(min : low) reduction(max : high)
     for (int i = 0; i < GROUP; i++) low = padded[i] < low ? padded[i] : low, high = padded[i] > high ? padded[i] : high;
-    float step = (high - low) / (float)((1 << bits) - 1);
+    float step = (high - low) / (float)(bits == 4 ? 15 : 127);
     step = step > 1e-30f ? step : 1e-30f;
 #pragma omp simd reduction(max : worst)
     for (int i = 0; i < GROUP; i++) {

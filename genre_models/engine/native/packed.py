@@ -1,7 +1,7 @@
 """A matrix in the order in which decode.c reads it: blocks of 16 outputs, integers in groups of 32 inputs.
 
 A group is least + scale * q. Where every group holds at most 16 evenly spaced values (a model that was quantised as
-Q4_0 or Q4_1, like the packaged one), 4 bits hold it without loss; else 8 bits are taken.
+Q4_0 or Q4_1, like the packaged one), 4 bits hold it without loss; else a byte of 7 bits is taken.
 """
 
 from __future__ import annotations
