@@ -6,7 +6,8 @@ import asyncio
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from genre_models.engine import Engine, Finished, Generation, Piece
@@ -22,7 +23,7 @@ class EngineThread:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
-        self._listeners: dict[str, Callable[[Piece | Finished], None]] = {}
+        self._listeners: dict[str, tuple[asyncio.AbstractEventLoop, Events]] = {}
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -31,11 +32,8 @@ class EngineThread:
         loop = asyncio.get_running_loop()
         events: Events = asyncio.Queue()
 
-        def listen(event: Piece | Finished) -> None:
-            loop.call_soon_threadsafe(events.put_nowait, event)
-
         def begin() -> None:
-            self._listeners.update({row.id: listen for row in rows})
+            self._listeners.update({row.id: (loop, events) for row in rows})
             self._engine.submit(rows)
 
         self._commands.put(begin)
@@ -66,8 +64,7 @@ class EngineThread:
                 # The engine answers for bad rows itself; what gets here is a defect, and no row may wait for ever.
                 log.exception("the engine failed; its rows fail")
                 events = self._fail_all()
-            for event in events:
-                self._tell(event)
+            self._tell(events)
 
     def _obey(self) -> bool:
         """Take all commands that wait; when there is nothing to do, wait for the next one."""
@@ -79,8 +76,7 @@ class EngineThread:
                 command()
             except Exception:
                 log.exception("the engine refused a command; its rows fail")
-                for event in self._fail_all():
-                    self._tell(event)
+                self._tell(self._fail_all())
         return True
 
     def _fail_all(self) -> list[Piece | Finished]:
@@ -90,12 +86,20 @@ class EngineThread:
             failed.append(_failed(each))
         return failed
 
-    def _tell(self, event: Piece | Finished) -> None:
-        listen = self._listeners.get(event.id)
-        if isinstance(event, Finished):
-            self._listeners.pop(event.id, None)
-        if listen is not None:
-            listen(event)
+    def _tell(self, events: Sequence[Piece | Finished]) -> None:
+        """Hand a step's events over at once: a loop that is woken for each sends each alone."""
+        heard: defaultdict[asyncio.AbstractEventLoop, list[tuple[Events, Piece | Finished]]] = defaultdict(list)
+        for event in events:
+            take = self._listeners.pop if isinstance(event, Finished) else self._listeners.get
+            if listener := take(event.id, None):
+                heard[listener[0]].append((listener[1], event))
+        for loop, news in heard.items():
+            loop.call_soon_threadsafe(_hear, news)
+
+
+def _hear(news: Iterable[tuple[Events, Piece | Finished]]) -> None:
+    for events, event in news:
+        events.put_nowait(event)
 
 
 def _failed(row_id: str) -> Finished:

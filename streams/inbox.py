@@ -93,6 +93,7 @@ class Inbox(Generic[E]):
                 ready = [(waiting, _finished(waiting)) for waiting in self._waiting.values()]
                 # What these events changed in tables stands in the changelogs before they are committed.
                 await self._flush()
+                await self._outbox.settled()
                 for waiting, count in ready:
                     for _ in range(count):
                         message, delivery = waiting.popleft()

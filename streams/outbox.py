@@ -1,10 +1,14 @@
-"""Publishing: every output under its topic's key and a derived id, and acknowledged by the broker before we go on."""
+"""Publishing: every output under its topic's key and a derived id, and acknowledged by the broker before we go on.
+
+Pieces of texts are many and small: they go out together, and are waited for before what caused them is committed.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from asyncio import Future
+from collections import deque
 from typing import Any, Protocol
 
 from schemas.parts import ReplyTo
@@ -17,6 +21,7 @@ from streams.topics import BY_EVENT
 log = logging.getLogger(__name__)
 
 _REPLY_SECONDS = 10.0
+_MOST_UNSETTLED = 1_000
 
 
 class Producer(Protocol):
@@ -30,7 +35,7 @@ class Producer(Protocol):
         partition: int | None,
         timestamp: float | None,
         headers: Any,
-    ) -> Awaitable[Any]: ...
+    ) -> Future[Any]: ...
 
 
 class ReplyTopics(Protocol):
@@ -47,6 +52,7 @@ class Outbox:
         self._prefix = prefix
         self._source = source
         self._replies = replies
+        self._unsettled: deque[Future[Any]] = deque()
 
     async def publish(self, output: Output) -> None:
         """Publish on the event's own topic and, where asked, on the client's reply topic."""
@@ -59,8 +65,27 @@ class Outbox:
         pending = await self._producer.send(self._prefix + topic.name, key, value, None, None, headers)
         if output.reply is not None:
             await self._reply(output.reply, key, value, headers)
-        await pending
+        if topic.awaited:
+            await pending
+        else:
+            await self._settle_later(pending)
         return None
+
+    async def settled(self) -> None:
+        """Wait until the broker has acknowledged all that was published so far. Raises as `publish`."""
+        for pending in tuple(self._unsettled):
+            await pending
+        self._forget_settled()
+
+    async def _settle_later(self, pending: Future[Any]) -> None:
+        self._unsettled.append(pending)
+        self._forget_settled()
+        if len(self._unsettled) > _MOST_UNSETTLED:
+            await self._unsettled[0]
+
+    def _forget_settled(self) -> None:
+        while self._unsettled and self._unsettled[0].done():
+            self._unsettled.popleft().result()
 
     async def bury(self, letter: DeadLetter) -> None:
         """Write a dead letter."""

@@ -42,6 +42,8 @@ class Topic:
     retention_days: float = 7
     written_by_clients: bool = False
     keyed_by_user: bool = False
+    awaited: bool = True
+    """Whether the broker acknowledges an event before the next one is sent. Before its cause is committed, always."""
 
     @property
     def ce_type(self) -> str:
@@ -111,6 +113,7 @@ TOPICS: tuple[Topic, ...] = (
             f"/{event.job}/{event.state}"
         ),
         retention_days=0.125,
+        awaited=False,
     ),
     Topic(
         name="cancellations",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -98,7 +98,7 @@ class Producer:
         partition: int | None,
         timestamp: float | None,
         headers: Any,
-    ) -> Awaitable[Any]:
+    ) -> asyncio.Future[Any]:
         """Take one record; the returned future is its delivery report."""
         assert all(isinstance(name, str) and isinstance(content, bytes) for name, content in headers)
         self.sent.append(Sent(topic=topic, key=key, value=value, partition=partition, headers=tuple(headers)))

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.errors import Rejected
+from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import Cancel, GenerationRequest
 from streams.codecs import encode
@@ -93,6 +94,29 @@ async def answer(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outp
             yield delivery.output(
                 Recommendation(request_id=event.request_id or "", user_id=event.user_id, status="expired")
             )
+
+
+async def test_an_event_is_not_acknowledged_before_its_pieces_are() -> None:
+    class Silent(Producer):
+        async def send(self, *record: Any) -> asyncio.Future[Any]:
+            await super().send(*record)
+            return report
+
+    async def agent(deliveries: AsyncIterator[Delivery[Cancel]]) -> Outputs:
+        async for delivery in deliveries:
+            with delivery as event:
+                yield delivery.output(
+                    Progress(kind="piece", request_id=event.request_id, user_id="ada", index=0, sequence=0, text="a")
+                )
+
+    bench, report = Bench([cancel(0, 0)], "cancellations"), asyncio.get_running_loop().create_future()
+    bench.outbox._producer = Silent()
+    await bench.run(agent)
+    assert bench.consumer.acknowledged == []
+
+    bench = Bench([cancel(0, 0)], "cancellations")
+    await bench.run(agent)
+    assert bench.consumer.acknowledged == [(0, 0)]
 
 
 @settings(max_examples=60, deadline=None)

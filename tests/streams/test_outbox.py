@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.parts import ReplyTo
+from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import Cancel
 from streams.dead_letters import DeadLetter
@@ -102,6 +103,36 @@ async def test_a_letter_is_written_as_it_is() -> None:
 async def test_what_the_broker_refuses_is_raised() -> None:
     with pytest.raises(ConnectionError):
         await outbox(Producer(refuse=ConnectionError())).publish(Output(event=Cancel(request_id="r", user_id="ada")))
+
+
+def piece(sequence: int) -> Output:
+    return Output(event=Progress(kind="piece", request_id="r", user_id="ada", index=0, sequence=sequence, text="a"))
+
+
+async def test_pieces_are_sent_without_waiting_and_waited_for_before_a_commit() -> None:
+    producer = Producer()
+    box = outbox(producer)
+    for sequence in range(3):
+        await box.publish(piece(sequence))
+    assert (len(producer.sent), producer.reported) == (3, 0)
+    await box.settled()
+    assert producer.reported == 3
+
+
+async def test_a_piece_that_the_broker_refuses_is_raised_before_a_commit() -> None:
+    box = outbox(Producer(refuse=ConnectionError()))
+    await box.publish(piece(0))
+    with pytest.raises(ConnectionError):
+        await box.settled()
+
+
+async def test_only_so_many_pieces_are_on_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streams.outbox._MOST_UNSETTLED", 2)
+    producer = Producer()
+    box = outbox(producer)
+    for sequence in range(10):
+        await box.publish(piece(sequence))
+        assert len(producer.sent) - producer.reported <= 2
 
 
 async def test_a_reply_topic_that_refuses_the_answer_is_the_clients_loss_alone() -> None:
