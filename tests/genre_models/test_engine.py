@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
@@ -125,6 +128,15 @@ def test_text_depends_on_the_row_alone(engine: LocalEngine, store: AdapterStore)
             staggered.update({event.id: event for event in engine.step() if isinstance(event, Finished)})
     staggered.update(finish(engine, []))
     assert together == alone == staggered
+
+
+@pytest.mark.parametrize("fast", [False, True])
+def test_another_process_writes_the_same_text_beside_other_rows(base: Path, store: AdapterStore, fast: bool) -> None:
+    row = Generation(id="row", prompt=PROMPT, adapter=names(store)[0], max_tokens=24, seed=7)
+    here = finish(LocalEngine.load(base, store, fast=fast, threads=2, rows=16, context=512), [row])["row"]
+    command = [sys.executable, "-m", "tests.genre_models.another_process", str(base), str(store.root), str(fast)]
+    there = subprocess.run(command, capture_output=True, check=True, text=True).stdout
+    assert here.tokens_out == 24 and json.loads(there) == [here.text, here.logprob]
 
 
 def test_seeds_differ_and_temperature_zero_ignores_them(engine: LocalEngine) -> None:
