@@ -88,7 +88,10 @@ class Llama:
         self._shape = shape = Shape.of(config)
         self._fast, self.context = fast, context
         with Tensors(base) as tensors:
-            self._layers = [self._layer(tensors, index) for index in range(shape.layers)]
+            self._layers: list[Layer] = []
+            for index in range(shape.layers):
+                self._layers.append(self._layer(tensors, index))
+                tensors.give_back()
             self._embedding = tensors["model.embed_tokens.weight"]
             tied = config.tie_word_embeddings
             self._head = self._linear(self._embedding if tied else tensors["lm_head.weight"], None, digits=2)

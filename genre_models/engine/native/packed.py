@@ -60,7 +60,7 @@ def _integers(kernel: Kernel, weight: torch.Tensor) -> tuple[int, torch.Tensor, 
     outputs, inputs = weight.shape
     shape = -(-outputs // LANES), -(-inputs // GROUP)
     scales = torch.empty(*shape, 2, LANES)
-    lossless = LOSS * float(weight.abs().amax())
+    lossless = LOSS * max(abs(float(end)) for end in weight.aminmax())
     for bits, tolerance in ((4, lossless), (8, float("inf"))):
         packed = torch.empty(*shape, LANES * GROUP * bits // 8, dtype=torch.uint8)
         numbers = outputs, inputs, bits, ctypes.c_float(tolerance), torch.get_num_threads()
