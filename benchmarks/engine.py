@@ -1,6 +1,7 @@
 """Tokens a second of the engine beside transformers + peft on the same machine: 64 new tokens a row, prompts included.
 
-(a) peft one request at a time, (b) peft's mixed batch, (c) exact, (d) fast, (e) the matrices alone. All sample alike.
+(a) peft one request at a time, (b) peft's mixed batch, (c) exact, (d) fast, (e) the matrices alone, (f) vLLM where
+`GENRE_VLLM` names a Python that has it. All sample alike; vLLM alone ends a text where the model does.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from agents.roles import share_cores
 from benchmarks.agent import overhead
 from benchmarks.registered import registered
 from benchmarks.report import arguments, show
+from benchmarks.vllm_server import vllm_tok_s
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.engine import Finished, Generation, chat_prompt
 from streams.settings import Settings
@@ -271,6 +273,7 @@ def measure(settings: Settings, folder: Path, *, quick: bool) -> Figures:
             figures[f"{name}_roofline_tok_s_r{number}"] = (
                 roofline_tok_s(settings, number, fast=fast) if measured else None
             )
+    figures["vllm_tok_s_r16_a8"] = vllm_tok_s(settings.models / "base", store, rows(16, names[:8]))
     figures["busy_over_idle"] = busy_over_idle(engines["fast"], rows(16, names[:8]))
     figures["zipf_1000_over_8"] = None if quick else zipf_over_8(engines["fast"], names)
     figures["rss_mb"] = None if quick else rss_mb()
@@ -290,6 +293,8 @@ def ratios(figures: Figures) -> Figures:
     return {
         "exact_over_mixed": over(f"exact_{key}", f"peft_mixed_{key}"),
         "fast_over_mixed": over(f"fast_{key}", f"peft_mixed_{key}"),
+        "fast_over_vllm": over(f"fast_{key}", f"vllm_{key}"),
+        "exact_over_vllm": over(f"exact_{key}", f"vllm_{key}"),
         "fast_over_one": over(f"fast_{key}", "peft_one_tok_s"),
         "fast_one_row_over_one": over("fast_tok_s_r1_a1", "peft_one_tok_s"),
         "fast_over_roofline": over(f"fast_{key}", "int8_roofline_tok_s_r16"),
