@@ -121,6 +121,8 @@ def test_lookalikes_pass(text: str) -> None:
         ("Muslims are vermin, the defendant had posted.", "news_lead", True),
         ("The tea was cold, and so was Aunt Maud.", "short_story", True),
         ("Police found explosives and arrested two men.", "news_lead", True),
+        ("He ejaculated on her face.", "short_story", False),
+        ('"Ah!" said Mr. Ives. The ejaculation was not lost on Emma.', "regency_fiction", True),
         ("RAPE, n. A form of courtship.", "satirical_definition", False),
         ("The man was convicted of rape.", None, True),
         ("A charity for survivors of rape opens its doors.", "email", True),
