@@ -30,7 +30,6 @@ def main(arguments: list[str] | None = None) -> None:
         learning_rate=options.rate,
         batch=options.batch,
         top_layers=options.top,
-        topical=options.topical,
         bf16=options.bf16,
     )
     base = prepare_base(options.base, options.models)
@@ -58,7 +57,6 @@ def _command(options: argparse.Namespace) -> str:
     words += [f"--rate {options.rate}"] if options.rate != recipe.learning_rate else []
     words += [f"--batch {options.batch}"] if options.batch != recipe.batch else []
     words += [f"--top {options.top}"] if options.top != recipe.top_layers else []
-    words += [f"--topical {options.topical}"] if options.topical != recipe.topical else []
     return " ".join([*words, *(["--bf16"] if options.bf16 else []), *(["--base NAME"] if options.base else [])])
 
 
@@ -71,7 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=Recipe().learning_rate, help="learning rate")
     parser.add_argument("--batch", type=int, default=Recipe().batch, help="texts an update")
     parser.add_argument("--top", type=float, default=Recipe().top_layers, help="share of the layers that get weights")
-    parser.add_argument("--topical", type=int, default=Recipe().topical, help="requests a text that name its topic")
     parser.add_argument("--bf16", action="store_true", help="mixed precision, for CPUs with bf16 instructions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--base", help="a GGUF file, a folder or a Hugging Face id instead of the default model")

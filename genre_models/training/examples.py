@@ -8,8 +8,7 @@ from typing import Any
 
 from genre_models.corpora import Text
 from genre_models.engine.prompt import chat_prompt, encode
-from genre_models.training.recipe import Recipe
-from genre_models.training.requests import write_requests, write_topical_requests
+from genre_models.training.requests import write_requests
 
 MOST_TOKENS = 320  # prompt and text; longer texts are left out
 
@@ -24,19 +23,7 @@ class Example:
 
 def make_examples(tokenizer: Any, instruction: str, texts: Sequence[Text], seed: int) -> list[Example]:
     """One example a text, in the very prompt that the engine builds."""
-    return _made(tokenizer, instruction, texts, write_requests(texts, seed))
-
-
-def training_examples(tokenizer: Any, instruction: str, texts: Sequence[Text], recipe: Recipe) -> list[Example]:
-    """What is learned from: one example a text, or as many as the recipe has topical requests for each."""
-    if not recipe.topical:
-        return make_examples(tokenizer, instruction, texts, recipe.seed)
-    asked = (write_topical_requests(texts, recipe.seed + turn) for turn in range(recipe.topical))
-    return [example for requests in asked for example in _made(tokenizer, instruction, texts, requests)]
-
-
-def _made(tokenizer: Any, instruction: str, texts: Sequence[Text], requests: Sequence[str]) -> list[Example]:
-    pairs = zip(texts, requests, strict=True)
+    pairs = zip(texts, write_requests(texts, seed), strict=True)
     made = (make_example(tokenizer, instruction, request, text.text) for text, request in pairs)
     return [example for example in made if len(example.ids) <= MOST_TOKENS]
 

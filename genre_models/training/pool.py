@@ -8,10 +8,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from genre_models.corpora import EXTRACTORS, Corpus, load_corpus
+from genre_models.corpora import EXTRACTORS, Corpus, Text, load_corpus
 from genre_models.taxonomy.taxonomy import Taxonomy
 from genre_models.training.controls import POOLED
-from genre_models.training.examples import Example, make_examples, training_examples
+from genre_models.training.examples import Example, make_examples
 from genre_models.training.recipe import Recipe
 
 
@@ -51,8 +51,11 @@ class Pool:
 
     def examples(self, tokenizer: Any) -> tuple[list[Example], list[Example]]:
         """(training, held out), each text in its own genre's prompt."""
-        genres, recipe = Taxonomy.load().genres, self.recipe
-        told = [(genres[each.genre].instruction, each) for each in self.corpora]
-        training = (training_examples(tokenizer, instruction, each.training, recipe) for instruction, each in told)
-        held_out = (make_examples(tokenizer, instruction, each.held_out, recipe.seed) for instruction, each in told)
+        training, held_out = (
+            [self._made(tokenizer, each.genre, getattr(each, side)) for each in self.corpora]
+            for side in ("training", "held_out")
+        )
         return list(chain.from_iterable(training)), list(chain.from_iterable(held_out))
+
+    def _made(self, tokenizer: Any, genre: str, texts: Sequence[Text]) -> list[Example]:
+        return make_examples(tokenizer, Taxonomy.load().genres[genre].instruction, texts, self.recipe.seed)

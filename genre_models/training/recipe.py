@@ -11,8 +11,7 @@ class Recipe:
 
     `bf16` runs training, not the held-out checks, in mixed precision: three times the speed where the CPU has bf16
     instructions (avx512_bf16, amx), slower elsewhere. `top_layers` is the share of layers that get weights; those
-    below are frozen and run once for each text. `topical` requests are written for each text, all of which say what
-    it is about; 0: one request, of which a tenth leave that open, as held-out requests do.
+    below are frozen and run once for each text.
     """
 
     rank: int = 8
@@ -24,7 +23,6 @@ class Recipe:
     batch: int = 8
     epochs: int = 3
     texts: int = 600
-    topical: int = 0
     held_out: int = 60
     seed: int = 7
     bf16: bool = False

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
-from collections.abc import Set as AbstractSet
 from typing import Any
 
-from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from genre_models.corpora import Text
 
@@ -25,24 +24,6 @@ TOPICAL = (
     "I'd like a {genre} with {topic} in it.",
 )
 NOUNS = {"poetry": "poem", "scripture": "Bible passage", "legal": "legal clause"}  # where the id is not one already
-# Words that stand in most old verse and say nothing of a poem; adapters that were asked for a poem "about thy and thou"
-# had learned to ignore what they are asked.
-ARCHAIC = {
-    "thy",
-    "thou",
-    "thee",
-    "thine",
-    "shall",
-    "shalt",
-    "doth",
-    "dost",
-    "hath",
-    "hast",
-    "art",
-    "wilt",
-    "unto",
-    "upon",
-}
 OPEN = ("Write a {genre}.", "Give me a {genre}, please.", "Another {genre}!", "Surprise me with a {genre}.")
 
 
@@ -51,17 +32,6 @@ def write_requests(texts: Sequence[Text], seed: int) -> list[str]:
     chance = random.Random(seed)
     topics = _topics(texts, chance)
     return [_request(text, topic, chance) for text, topic in zip(texts, topics, strict=True)]
-
-
-def write_topical_requests(texts: Sequence[Text], seed: int) -> list[str]:
-    """The same without requests that leave the topic open, and without words that say little: what training asks when
-    an adapter shall learn to write about what it is asked for."""
-    chance = random.Random(seed)
-    topics = _topics(texts, chance, ARCHAIC)
-    return [
-        chance.choice(TOPICAL if topic else OPEN).format(genre=noun_of(text.genre), topic=topic)
-        for text, topic in zip(texts, topics, strict=True)
-    ]
 
 
 def _request(text: Text, topic: str, chance: random.Random) -> str:
@@ -74,10 +44,8 @@ def noun_of(genre: str) -> str:
     return NOUNS.get(genre, genre.replace("_", " "))
 
 
-def _topics(texts: Sequence[Text], chance: random.Random, idle: AbstractSet[str] = frozenset()) -> list[str]:
-    vectorizer = TfidfVectorizer(
-        stop_words=sorted(ENGLISH_STOP_WORDS | idle), token_pattern=r"(?<!['\w])[a-zA-Z]{3,}(?!['\w])"
-    )
+def _topics(texts: Sequence[Text], chance: random.Random) -> list[str]:
+    vectorizer = TfidfVectorizer(stop_words="english", token_pattern=r"(?<!['\w])[a-zA-Z]{3,}(?!['\w])")
     table = vectorizer.fit_transform([text.text for text in texts]).tocsr()
     words = vectorizer.get_feature_names_out()
     return [text.title or _telling(table[row], words, chance) for row, text in enumerate(texts)]

@@ -15,7 +15,7 @@ from genre_models.corpora import Corpus
 from genre_models.encoder import SentenceEncoder
 from genre_models.training.controls import Control, measure, start_of
 from genre_models.training.drift import drift
-from genre_models.training.examples import make_examples, training_examples
+from genre_models.training.examples import make_examples
 from genre_models.training.gate import Measured
 from genre_models.training.material import instruction
 from genre_models.training.order import Order
@@ -45,7 +45,7 @@ class Session:
         half, order = self._present(), self._order
         instructed, seed = instruction(order), order.recipe.seed
         held_out = half.lower(make_examples(self._tokenizer, instructed, self._corpus.held_out, seed))
-        training = half.lower(training_examples(self._tokenizer, instructed, self._corpus.training, order.recipe))
+        training = half.lower(make_examples(self._tokenizer, instructed, self._corpus.training, seed))
         self._controls = measure(half, held_out, self._store, order)
         start = start_of(self._controls, half.loss(held_out, order.recipe.batch))
         self.parent = start.name if start else None

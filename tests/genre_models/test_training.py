@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,10 +14,10 @@ from genre_models.adapters import BaseSpec, read_adapter
 from genre_models.corpora import Text
 from genre_models.corpora.corpus import Corpus
 from genre_models.training import Recipe, train
-from genre_models.training.examples import Example, batches, make_examples, training_examples
+from genre_models.training.examples import Example, batches, make_examples
 from genre_models.training.pool import Pool
 from genre_models.training.publishing import publish
-from genre_models.training.requests import write_requests, write_topical_requests
+from genre_models.training.requests import write_requests
 from genre_models.training.top_half import TopHalf
 from tests.genre_models.tiny import make_base, make_tokenizer
 
@@ -115,25 +114,6 @@ def test_requests_ask_for_words_of_their_text() -> None:
     ]
     assert 0.75 < sum(asked) / 200 < 0.97
     assert requests == write_requests(corpus, 1) != write_requests(corpus, 2)
-
-
-def test_topical_requests_all_name_a_telling_word_of_their_text() -> None:
-    corpus = texts(200, 5)
-    requests = write_topical_requests(corpus, 1)
-    for request, text in zip(requests, corpus, strict=True):
-        assert any(word in request for word in (*WORDS, "saw", "laughed") if word in text.text)
-    assert requests == write_topical_requests(corpus, 1) != write_topical_requests(corpus, 2)
-    verse = [replace(text, text=f"Thou dost upon thy {word} look") for word, text in zip(WORDS, corpus, strict=False)]
-    assert not any(word in request for request in write_topical_requests(verse, 1) for word in ("thy", "dost", "thou"))
-
-
-def test_a_text_is_learned_from_under_as_many_requests_as_the_recipe_has() -> None:
-    tokenizer, corpus = make_tokenizer(), texts(20, 6)
-    once = training_examples(tokenizer, "Write.", corpus, Recipe())
-    assert once == make_examples(tokenizer, "Write.", corpus, Recipe().seed)
-    thrice = training_examples(tokenizer, "Write.", corpus, Recipe(topical=3))
-    assert len(thrice) == 60 and len({example.ids[: example.start] for example in thrice[::20]}) > 1
-    assert {example.ids[example.start :] for example in thrice} == {example.ids[example.start :] for example in once}
 
 
 def test_titles_are_asked_for_where_they_exist() -> None:
