@@ -121,6 +121,16 @@ def test_lookalikes_pass(text: str) -> None:
         ("Muslims are vermin, the defendant had posted.", "news_lead", True),
         ("The tea was cold, and so was Aunt Maud.", "short_story", True),
         ("Police found explosives and arrested two men.", "news_lead", True),
+        ("He ejaculated on her face.", "short_story", False),
+        ('"Ah!" said Mr. Ives. The ejaculation was not lost on Emma.', "regency_fiction", True),
+        ("RAPE, n. A form of courtship.", "satirical_definition", False),
+        ("The man was convicted of rape.", None, True),
+        ("A charity for survivors of rape opens its doors.", "email", True),
+        ("Two men are accused of rape.", "headline", True),
+        ("Why did the rapist cross the road?", "joke", False),
+        ("GRAPE, n. A rapeseed that has risen in the world.", "satirical_definition", True),
+        ("The drapes, the scrape, the rapid rapier, and fields of rape in flower.", "poetry", True),
+        ("Pope wrote The Rape of the Lock.", "trivia", True),
     ],
 )
 def test_texts_are_judged_by_their_genre(text: str, genre: str | None, allowed: bool) -> None:
