@@ -13,7 +13,7 @@ import asyncio
 import math
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -153,12 +153,11 @@ def judge_of(bench: Bench) -> Any:
     return judge.fit(*zip(*pairs, strict=True))
 
 
-def texts_written(bench: Bench) -> dict[str, Figures]:
-    """What the judge, the encoder and the training texts say of the texts that base and adapter write."""
+def texts_written(bench: Bench) -> Iterator[tuple[str, Figures]]:
+    """By genre, what the judge, the encoder and the training texts say of the texts that base and adapter write."""
     engine = LocalEngine.load(bench.base, bench.store, threads=THREADS, context=512)
     encoder = SentenceEncoder.load(prepare_encoder(MODELS), threads=THREADS)
     judge = judge_of(bench)
-    found = {}
     for genre, name in bench.names.items():
         corpus, count = bench.corpora[genre], bench.size.texts
         requests = write_requests(corpus.held_out, SEED)[:count]
@@ -166,17 +165,19 @@ def texts_written(bench: Bench) -> dict[str, Figures]:
         by_adapter = write(bench, engine, genre, requests, str(name))
         known = [text.text for text in corpus.training]
         real = [text.text for text in corpus.held_out[:200]]
-        found[genre] = {
-            "share_base": _share(judge, by_base, genre),
-            "share_adapter": _share(judge, by_adapter, genre),
-            "judge_recall": _share(judge, real, genre),
-            "topic_hit_base": topic_hit(_samples(requests, by_base), encoder),
-            "topic_hit_adapter": topic_hit(_samples(requests, by_adapter), encoder),
-            "copied_8grams": copied(by_adapter, known),
-            "copied_8grams_held_out": copied(real, known),
-            "texts": by_adapter,
-        }
-    return found
+        yield (
+            genre,
+            {
+                "share_base": _share(judge, by_base, genre),
+                "share_adapter": _share(judge, by_adapter, genre),
+                "judge_recall": _share(judge, real, genre),
+                "topic_hit_base": topic_hit(_samples(requests, by_base), encoder),
+                "topic_hit_adapter": topic_hit(_samples(requests, by_adapter), encoder),
+                "copied_8grams": copied(by_adapter, known),
+                "copied_8grams_held_out": copied(real, known),
+                "texts": by_adapter,
+            },
+        )
 
 
 def _share(judge: Any, texts: Sequence[str], genre: str) -> float:
@@ -208,11 +209,11 @@ def main() -> None:
     """Measure and print."""
     given = arguments(__doc__ or "")
     bench = Bench(FAST if given.quick else FULL, QUICK if given.quick else None)
-    ppl, written = perplexities(bench), texts_written(bench)
+    ppl = perplexities(bench)
     genres: list[Figures] = []
-    for genre in bench.names:
-        texts = written[genre].pop("texts")
-        genres.append({"genre": genre} | ppl[genre] | written[genre])
+    for genre, written in texts_written(bench):
+        texts = written.pop("texts")
+        genres.append({"genre": genre} | ppl[genre] | written)
         print(f"{genre:22}" + "  ".join(f"{key} {_short(value)}" for key, value in list(genres[-1].items())[1:]))
         for text in texts[:3]:
             print("    | " + text.replace("\n", " / ")[:160], flush=True)

@@ -1,6 +1,7 @@
 """What Kafka, scheduling and streaming around the engine cost: the generate role against its engine alone.
 
-The same tasks, one text each, 16 in flight on both sides; the role streams on the embedded broker, and judges texts.
+The same tasks, one text each, 16 in flight: by the engine alone, by the engine with every text judged beside it as the
+role does (genre, projection, safety), and by the role, which streams on the embedded broker.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,9 +18,14 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from agents.judge import load_classifiers
+from agents.registry import Registry
 from agents.supervisor import Supervisor
+from agents.writer import TextJudge
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
+from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
+from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Taxonomy
 from schemas.candidates import CandidateSet
 from schemas.generations import ArmTask, GenerationTask
@@ -36,15 +43,23 @@ RUNS = 2  # the faster counts: single runs differ by a tenth
 FETCH_WAIT_MS = 25  # as the role: a client that asks oftener takes the engine's cores
 
 
-def overhead(settings: Settings) -> float:
-    """The share of the engine's tokens a second that is lost around it, fast mode."""
+def overhead(settings: Settings) -> dict[str, float | None]:
+    """Shares of the engine's tokens a second in fast mode: lost around it, and of that, to judging texts and to Kafka,
+    scheduling and streaming."""
     fast = replace(settings, engine="fast", rows=IN_FLIGHT)
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:
         store = AdapterStore(Path(folder) / "store", BaseSpec.load(settings.models / "base"))
         tasks = made([str(name) for name in add_starters(store) if name.genre in Taxonomy.load()])
-        alone = max(by_engine(fast, store, tasks) for _ in range(RUNS))
+        engine, judge = loaded(fast, store)
+        alone = max(_tok_s(engine, tasks) for _ in range(RUNS))
+        judged = max(_tok_s(engine, tasks, judge) for _ in range(RUNS))
+        del engine, judge
         through = max(asyncio.run(by_role(replace(fast, adapters=store.root), tasks)) for _ in range(RUNS))
-    return 1 - through / alone
+    return {
+        "agent_overhead": 1 - through / alone,
+        "judging_overhead": 1 - judged / alone,
+        "kafka_overhead": (judged - through) / alone,
+    }
 
 
 def made(adapters: Sequence[str]) -> list[GenerationTask]:
@@ -65,19 +80,30 @@ def made(adapters: Sequence[str]) -> list[GenerationTask]:
     ]
 
 
-def by_engine(settings: Settings, store: AdapterStore, tasks: Sequence[GenerationTask]) -> float:
-    """Tokens a second, the first in-flight rows of tasks as a warm-up."""
+def loaded(settings: Settings, store: AdapterStore) -> tuple[LocalEngine, TextJudge]:
+    """What the role loads."""
     from genre_models.engine.local_engine import LocalEngine
 
-    base = settings.models / "base"
+    base, encoder = settings.models / "base", SentenceEncoder.load(settings.models / "encoder")
     engine = LocalEngine.load(base, store, fast=True, threads=settings.model_threads, rows=IN_FLIGHT)
-    _written(engine, tasks[:IN_FLIGHT])
-    begun = time.perf_counter()
-    return _written(engine, tasks) / (time.perf_counter() - begun)
+    return engine, TextJudge(
+        encoder=encoder, classifiers=load_classifiers(settings, encoder, Registry()), gate=SafetyGate()
+    )
 
 
-def _written(engine: LocalEngine, tasks: Sequence[GenerationTask]) -> int:
-    genres, tokens = Taxonomy.load().genres, 0
+def _tok_s(engine: LocalEngine, tasks: Sequence[GenerationTask], judge: TextJudge | None = None) -> float:
+    """The first in-flight rows of tasks are a warm-up."""
+    with ThreadPoolExecutor(1) as judging:
+        _written(engine, tasks[:IN_FLIGHT], judge, judging)
+        begun = time.perf_counter()
+        tokens = _written(engine, tasks, judge, judging)
+    return tokens / (time.perf_counter() - begun)
+
+
+def _written(
+    engine: LocalEngine, tasks: Sequence[GenerationTask], judge: TextJudge | None, judging: ThreadPoolExecutor
+) -> int:
+    genres, by_id, tokens = Taxonomy.load().genres, {task.request_id: task for task in tasks}, 0
     waiting = [
         Generation(
             id=task.request_id,
@@ -94,7 +120,10 @@ def _written(engine: LocalEngine, tasks: Sequence[GenerationTask]) -> int:
     del waiting[:IN_FLIGHT]
     while not engine.idle:
         ends = [event for event in engine.step() if isinstance(event, Finished)]
-        tokens += sum(end.tokens_out for end in ends)
+        for end in ends:
+            tokens += end.tokens_out
+            if judge is not None:
+                judging.submit(judge.candidates, by_id[end.id], {0: end})
         engine.submit(waiting[: len(ends)])
         del waiting[: len(ends)]
     return tokens

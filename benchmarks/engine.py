@@ -277,7 +277,8 @@ def measure(settings: Settings, folder: Path, *, quick: bool) -> Figures:
     figures["busy_over_idle"] = busy_over_idle(engines["fast"], rows(16, names[:8]))
     figures["zipf_1000_over_8"] = None if quick else zipf_over_8(engines["fast"], names)
     figures["rss_mb"] = None if quick else rss_mb()
-    figures["agent_overhead"] = overhead(settings)
+    for name, share in overhead(settings).items():
+        figures[name] = share
     figures |= perplexities(settings, folder)
     return figures | ratios(figures)
 
