@@ -18,6 +18,7 @@ from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine.concatenation import concatenated
 from genre_models.engine.generation import Finished, Generation, Piece
 from genre_models.engine.remote_server import Kind, RemoteServer, Use
+from genre_models.safety import neutralise
 from schemas.errors import GenreError, ModelError, Transient
 
 log = logging.getLogger(__name__)
@@ -113,7 +114,10 @@ def servers(urls: Sequence[str], kind: str, model: str, timeout: float) -> list[
 
 def _body(row: Generation) -> dict[str, Any]:
     return {
-        "messages": [{"role": "system", "content": row.prompt.system}, {"role": "user", "content": row.prompt.user}],
+        "messages": [  # servers read markers of the template in a content as markup
+            {"role": "system", "content": neutralise(row.prompt.system)},
+            {"role": "user", "content": neutralise(row.prompt.user)},
+        ],
         "max_tokens": row.max_tokens,
         "temperature": row.temperature,
         "top_p": row.top_p,

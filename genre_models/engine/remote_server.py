@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import threading
 import time
@@ -60,10 +61,15 @@ class RemoteServer:
         return blake2b(f"{self.url}\0{key}".encode(), digest_size=8).digest()
 
     def complete(self, body: Mapping[str, Any], use: Use) -> dict[str, Any]:
-        """The answer of /v1/chat/completions. Raises Transient for what another server may do better."""
+        """The answer of /v1/chat/completions. Raises Transient for what another server may do better.
+
+        An adapter that it cannot load (`server_adapter`) says nothing against it: rows without that adapter go on.
+        """
         try:
             answer = self._complete(body, use)
-        except Transient:
+        except Transient as error:
+            if error.code == "server_adapter":
+                raise
             self._failures += 1
             if self._failures >= TRIES:
                 self._rests_until = self._clock() + REST
@@ -106,6 +112,8 @@ class RemoteServer:
             return
         for name, _ in use.blend:
             with self._loading:
+                if self.open:  # it failed while this row waited for its turn
+                    raise Transient("server_unavailable", f"{self.url} rests: it has failed {TRIES} times")
                 if name not in self._loaded:
                     self._load_one(name, use.folders[name])
                     self._loaded.add(name)
@@ -115,7 +123,11 @@ class RemoteServer:
             self._post("/load_lora_adapter", {"lora_name": name, "lora_path": str(folder)})
             return
         if name not in self._models():
-            self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(folder)})
+            try:
+                self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(folder)})
+            except Transient as error:  # another process may have loaded it just before
+                if error.code != "server_adapter" or name not in self._models():
+                    raise
         for _ in range(POLLS):
             if name in self._models():
                 return
@@ -140,10 +152,14 @@ class RemoteServer:
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refusal(error.code, path) from error
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise Transient("server_unavailable", f"{self.url}{path} does not answer as it should: {error}") from error
 
     def _refusal(self, status: int, path: str) -> Exception:
+        if path.endswith("/load_lora_adapter"):
+            return Transient(
+                "server_adapter", f"{self.url} cannot load an adapter ({status}): is its folder seen there?"
+            )
         if status == 404:
             return _Unknown()
         if status == 400 and path.startswith("/v1/chat"):
