@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 IN_FLIGHT, TASKS, NEW = 16, 96, 64
 RUNS = 2  # the faster counts: single runs differ by a tenth
-FETCH_WAIT_MS = 25  # as the role: a client that asks oftener takes the engine's cores
+FETCH_WAIT_MS = 15  # as the role: a client that asks oftener takes the engine's cores
 
 
 def overhead(settings: Settings) -> dict[str, float | None]:
