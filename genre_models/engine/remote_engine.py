@@ -73,6 +73,9 @@ class RemoteEngine:
     def _run(self, row: Generation) -> None:
         try:
             end = self._answer(row) if row.id in self._open else _end(row.id, reason="cancelled")
+        except Transient as error:
+            log.warning("row %s: %s", row.id, error)  # it names the server, which is nothing to the client
+            end = _end(row.id, code=error.code, message="No server could write this text.")
         except GenreError as error:
             log.warning("row %s: %s", row.id, error)
             end = _end(row.id, code=error.code, message=error.message)
