@@ -24,10 +24,6 @@ from streams.topics import BY_NAME
 
 log = logging.getLogger(__name__)
 
-FETCH_WAIT = 0.015
-"""Seconds. On the embedded broker, where an empty fetch comes back only then, asking oftener took a tenth of a core;
-a text takes seconds."""
-
 
 class Writer(Protocol):
     """Writes candidates; many requests at a time share its engine."""
@@ -84,7 +80,6 @@ async def _write(delivery: Delivery[GenerationTask], writer: Writer, written: as
 
 def attach(app: RoleApp, writer: Writer) -> None:
     """Bind the agent to `generations`, and its writer to the cancellations and the adapters."""
-    app.fetch_wait = max(app.fetch_wait, FETCH_WAIT)
     bind(app, "generations", partial(generate, writer=writer), name="generate")
     app.followers.append(Follower(app.genre_settings, BY_NAME["cancellations"], writer.cancel))
     app.followers.append(Follower(app.genre_settings, BY_NAME["adapters"], writer.follow))

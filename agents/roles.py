@@ -41,6 +41,11 @@ def _recommend(settings: Settings) -> RoleApp:
     return app
 
 
+# Seconds. Of consequence on the embedded broker only, where an empty fetch comes back no sooner: asking oftener took a
+# tenth of a core from the model, whose texts take longer than this by far.
+MODEL_FETCH_WAIT = 0.015
+
+
 def _generate(settings: Settings) -> RoleApp:
     from agents import generate
     from agents.writer import load_writer
@@ -51,6 +56,7 @@ def _generate(settings: Settings) -> RoleApp:
     store = AdapterStore(settings.adapters, base)
     add_starters(store)
     writer = load_writer(settings, base, store)
+    app.fetch_wait = max(app.fetch_wait, MODEL_FETCH_WAIT)
     generate.attach(app, writer)
     generate.announce(app, store, writer.library.registry)
     return app
