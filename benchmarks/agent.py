@@ -10,7 +10,7 @@ import asyncio
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +20,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from agents.judge import load_classifiers
 from agents.registry import Registry
+from agents.roles import MODEL_FETCH_WAIT
 from agents.supervisor import Supervisor
 from agents.writer import TextJudge
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
 
 IN_FLIGHT, TASKS, NEW = 16, 96, 64
 RUNS = 2  # the faster counts: single runs differ by a tenth
-FETCH_WAIT_MS = 15  # as the role: a client that asks oftener takes the engine's cores
 
 
 def overhead(settings: Settings) -> dict[str, float | None]:
@@ -116,6 +116,7 @@ def _written(
         for task in tasks
         for arm in task.arms
     ]
+    verdicts: list[Future[object]] = []
     engine.submit(waiting[:IN_FLIGHT])
     del waiting[:IN_FLIGHT]
     while not engine.idle:
@@ -123,9 +124,11 @@ def _written(
         for end in ends:
             tokens += end.tokens_out
             if judge is not None:
-                judging.submit(judge.candidates, by_id[end.id], {0: end})
+                verdicts.append(judging.submit(judge.candidates, by_id[end.id], {0: end}))
         engine.submit(waiting[: len(ends)])
         del waiting[: len(ends)]
+    for verdict in verdicts:
+        verdict.result()
     return tokens
 
 
@@ -137,7 +140,7 @@ async def by_role(settings: Settings, tasks: Sequence[GenerationTask]) -> float:
         with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
             async with (
                 Supervisor(given, logs=Path(logs)) as supervisor,
-                consumer(given, given.topic("candidates"), fetch_max_wait_ms=FETCH_WAIT_MS) as reader,
+                consumer(given, given.topic("candidates"), fetch_max_wait_ms=int(MODEL_FETCH_WAIT * 1000)) as reader,
                 producer(given) as sender,
             ):
                 supervisor.start("generate")
