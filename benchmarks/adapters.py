@@ -40,7 +40,7 @@ from genre_models.taxonomy import Taxonomy
 from genre_models.training.controls import POOLED
 from genre_models.training.examples import Example, make_examples
 from genre_models.training.recipe import Recipe
-from genre_models.training.requests import write_requests
+from genre_models.training.requests import Request, write_requests
 from genre_models.training.samples import Sample, copied, topic_hit
 from genre_models.training.top_half import Lowered, TopHalf
 from genre_models.training.trainer import train
@@ -121,13 +121,13 @@ def perplexities(bench: Bench) -> dict[str, Figures]:
     return found
 
 
-def write(bench: Bench, engine: LocalEngine, genre: str, requests: Sequence[str], adapter: str | None) -> list[str]:
+def write(bench: Bench, engine: LocalEngine, genre: str, requests: Sequence[Request], adapter: str | None) -> list[str]:
     """One text a request, from the project's own batched engine."""
     engine.submit(
         [
             Generation(
                 id=str(number),
-                prompt=chat_prompt(instruction=instruction(genre), request=request),
+                prompt=chat_prompt(instruction=instruction(genre), request=request.text),
                 adapter=adapter,
                 max_tokens=bench.size.tokens,
                 seed=SEED + number,
@@ -184,8 +184,9 @@ def _share(judge: Any, texts: Sequence[str], genre: str) -> float:
     return sum(str(each) == genre for each in judge.predict(texts)) / len(texts)
 
 
-def _samples(requests: Sequence[str], texts: Sequence[str]) -> list[Sample]:
-    return [Sample(request=request, text=text) for request, text in zip(requests, texts, strict=True)]
+def _samples(requests: Sequence[Request], texts: Sequence[str]) -> list[Sample]:
+    pairs = zip(requests, texts, strict=True)
+    return [Sample(request=request.text, topic=request.topic, text=text) for request, text in pairs]
 
 
 def training_speed(bench: Bench) -> Figures:

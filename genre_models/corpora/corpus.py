@@ -19,7 +19,7 @@ from genre_models.taxonomy.taxonomy import Taxonomy
 from schemas.errors import ModelError
 
 HELD_OUT_SHARE, HELD_OUT_LEAST = 0.1, 50
-EDITION = 3  # of the prepared texts: raise it when an extractor or a rule changes, so that no cache keeps old ones
+EDITION = 4  # of the prepared texts: raise it when an extractor or a rule changes, so that no cache keeps old ones
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,10 +26,12 @@ def main(arguments: list[str] | None = None) -> None:
     torch.set_num_threads(options.threads)
     recipe = Recipe(
         texts=options.texts,
+        requests=options.requests,
         epochs=options.epochs,
         learning_rate=options.rate,
         batch=options.batch,
         top_layers=options.top,
+        named=options.named,
         bf16=options.bf16,
     )
     base = prepare_base(options.base, options.models)
@@ -54,9 +56,11 @@ def _command(options: argparse.Namespace) -> str:
     recipe = Recipe()
     words = [f"python -m genre_models.training {options.genre} --out DIR"]
     words += [f"--texts {options.texts} --epochs {options.epochs}"]
+    words += [f"--requests {options.requests}"] if options.requests != recipe.requests else []
     words += [f"--rate {options.rate}"] if options.rate != recipe.learning_rate else []
     words += [f"--batch {options.batch}"] if options.batch != recipe.batch else []
     words += [f"--top {options.top}"] if options.top != recipe.top_layers else []
+    words += [f"--named {options.named}"] if options.named != recipe.named else []
     return " ".join([*words, *(["--bf16"] if options.bf16 else []), *(["--base NAME"] if options.base else [])])
 
 
@@ -65,10 +69,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("genre", help="a genre with a corpus, or `pooled`: equal shares of all")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--texts", type=int, default=Recipe().texts, help="training texts at most")
+    parser.add_argument("--requests", type=int, default=Recipe().requests, help="requests written for each text")
     parser.add_argument("--epochs", type=int, default=Recipe().epochs)
     parser.add_argument("--rate", type=float, default=Recipe().learning_rate, help="learning rate")
     parser.add_argument("--batch", type=int, default=Recipe().batch, help="texts an update")
     parser.add_argument("--top", type=float, default=Recipe().top_layers, help="share of the layers that get weights")
+    parser.add_argument("--named", type=float, default=Recipe().named, help="how often a word counts that is asked for")
     parser.add_argument("--bf16", action="store_true", help="mixed precision, for CPUs with bf16 instructions")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--base", help="a GGUF file, a folder or a Hugging Face id instead of the default model")

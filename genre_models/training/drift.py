@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from genre_models.training.examples import make_example
+from genre_models.training.requests import Request
 from genre_models.training.top_half import TopHalf
 
 INSTRUCTION = "Write what is asked for, and nothing else."
@@ -29,7 +30,7 @@ ORDINARY = (
 @torch.no_grad()
 def drift(half: TopHalf, tokenizer: Any) -> float:
     """Mean Kullback-Leibler divergence KL(base || adapter) over the answers' tokens, in nats a token."""
-    examples = [make_example(tokenizer, INSTRUCTION, request, answer) for request, answer in ORDINARY]
+    examples = [make_example(tokenizer, INSTRUCTION, Request(request, ""), answer) for request, answer in ORDINARY]
     lowered = half.lower(examples)
     adapted = half.scores(lowered).log_softmax(-1)
     with half.peft.disable_adapter():

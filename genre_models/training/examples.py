@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from genre_models.corpora import Text
 from genre_models.engine.prompt import chat_prompt, encode
-from genre_models.training.requests import write_requests
+from genre_models.training.requests import Request, write_requests
 
 MOST_TOKENS = 320  # prompt and text; longer texts are left out
 
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """`ids` = prompt, text and end of text; the loss counts from `start` on, where the text begins."""
+    """`ids` = prompt, text and end of text; the loss counts from `start` on, where the text begins.
+
+    `named` says of each token from there on whether it belongs to a word that the request names.
+    """
 
     ids: tuple[int, ...]
     start: int
+    named: tuple[bool, ...]
 
 
 def make_examples(tokenizer: Any, instruction: str, texts: Sequence[Text], seed: int) -> list[Example]:
@@ -28,11 +33,13 @@ def make_examples(tokenizer: Any, instruction: str, texts: Sequence[Text], seed:
     return [example for example in made if len(example.ids) <= MOST_TOKENS]
 
 
-def make_example(tokenizer: Any, instruction: str, request: str, text: str) -> Example:
+def make_example(tokenizer: Any, instruction: str, request: Request, text: str) -> Example:
     """A text as the answer to a request."""
-    prompt, _ = encode(tokenizer, chat_prompt(instruction=instruction, request=request), MOST_TOKENS)
-    answer = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
-    return Example((*prompt, *answer, tokenizer.eos_token_id), len(prompt))
+    prompt, _ = encode(tokenizer, chat_prompt(instruction=instruction, request=request.text), MOST_TOKENS)
+    answer = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
+    spans = [match.span() for match in re.finditer(r"\w+", text) if match[0].casefold() in request.words]
+    named = (any(begin < last and first < end for first, last in spans) for begin, end in answer.offset_mapping)
+    return Example((*prompt, *answer.input_ids, tokenizer.eos_token_id), len(prompt), (*named, False))
 
 
 def batches(order: Sequence[int], lengths: Sequence[int], size: int, window: int = 16) -> Iterator[list[int]]:

@@ -90,7 +90,7 @@ def _train_and_judge(
 ) -> None:
     from genre_models.training.gate import judge
     from genre_models.training.publishing import publish
-    from genre_models.training.report import write_report
+    from genre_models.training.report import Report
     from genre_models.training.session import Session
 
     session = Session(order, corpus, store)
@@ -110,7 +110,15 @@ def _train_and_judge(
     measured = session.measure(trained, scratch / "adapter", scratch / "store")
     verdict = judge(order.genre, measured)
     folder = store.root / "reports" / made.digest
-    page = write_report(folder, str(made), corpus, prepared, mixed, trained, measured, verdict)
+    page = Report(
+        name=str(made),
+        corpus=corpus,
+        prepared=prepared,
+        mixed=mixed,
+        trained=trained,
+        measured=measured,
+        verdict=verdict,
+    ).write(folder)
     perplexity = math.exp(measured.loss)
     if not verdict.passed:
         message = f"{verdict.reasons}. The report: {page}"[:2000]

@@ -45,7 +45,7 @@ def about(order: Order, corpus: Corpus) -> About:
     written = write_requests(free, order.recipe.seed) if len(free) >= SHOWN else []
     noun = noun_of(order.genre)
     asked = [template.format(genre=noun) for template in OPEN]
-    named = [request for request in written if noun in request]  # the bare topic teaches a classifier nothing
+    named = [request.text for request in written if noun in request.text]  # the bare topic teaches a classifier nothing
     requests = dict.fromkeys(text[:LONGEST] for text in (order.requests or (*asked, *named)) if text.strip())
     return About(
         description=order.description or f"{noun.capitalize()}: {len(corpus.training)} texts of this kind were sent.",

@@ -51,10 +51,9 @@ class Pool:
 
     def examples(self, tokenizer: Any) -> tuple[list[Example], list[Example]]:
         """(training, held out), each text in its own genre's prompt."""
-        training, held_out = (
-            [self._made(tokenizer, each.genre, getattr(each, side)) for each in self.corpora]
-            for side in ("training", "held_out")
-        )
+        asked = self.recipe.requests
+        training = [self._made(tokenizer, each.genre, each.training * asked) for each in self.corpora]
+        held_out = [self._made(tokenizer, each.genre, each.held_out) for each in self.corpora]
         return list(chain.from_iterable(training)), list(chain.from_iterable(held_out))
 
     def _made(self, tokenizer: Any, genre: str, texts: Sequence[Text]) -> list[Example]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from html import escape
 from pathlib import Path
 
@@ -23,66 +23,66 @@ STYLE = (
 )
 
 
-def write_report(
-    folder: Path,
-    name: str,
-    corpus: Corpus,
-    prepared: Prepared,
-    mixed: Mixture | None,
-    trained: Trained,
-    measured: Measured,
-    verdict: Verdict,
-) -> Path:
-    """Write `report.json` and `report.html` to `folder`; the page's path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    numbers = {
-        "name": name,
-        "passed": verdict.passed,
-        "findings": [asdict(each) for each in verdict.findings],
-        "missing": verdict.missing,
-        "two_classes": mixed and asdict(mixed),
-        "ppl_base": math.exp(measured.base_loss),
-        "ppl_adapter": math.exp(measured.loss),
-        "controls": {each.name: math.exp(each.loss) for each in measured.controls},
-        "curve": trained.curve,
-        "texts": {"training": len(corpus.training), "held_out": len(corpus.held_out), "left_out": prepared.removed},
-        "seconds": trained.seconds,
-        "samples": [asdict(each) for each in measured.samples],
-    }
-    write_json(folder / "report.json", numbers)
-    page = folder / "report.html"
-    page.write_text(_page(name, corpus, prepared, mixed, trained, measured, verdict), "utf-8")
-    return page
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All that is said of one adapter; `mixed` None: nothing could tell whether its texts are two classes."""
 
+    name: str
+    corpus: Corpus
+    prepared: Prepared
+    mixed: Mixture | None
+    trained: Trained
+    measured: Measured
+    verdict: Verdict
 
-def _page(
-    name: str,
-    corpus: Corpus,
-    prepared: Prepared,
-    mixed: Mixture | None,
-    trained: Trained,
-    measured: Measured,
-    verdict: Verdict,
-) -> str:
-    left_out = ", ".join(f"{count} {rule}" for rule, count in prepared.removed.items()) or "none"
-    outcome = '<b class="yes">passed</b>' if verdict.passed else '<b class="no">rejected</b>'
-    return "\n".join(
-        [
-            f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(name)}</title><style>{STYLE}</style>',
-            f"<h1>{escape(name)}</h1><p>Gate: {outcome}. Perplexity of held-out texts "
-            f"{math.exp(measured.base_loss):.1f} &rarr; {math.exp(measured.loss):.1f}, after {trained.epochs:.1f} "
-            f"epochs and {trained.seconds:.0f} s.</p>",
-            f"<p>{len(corpus.training)} training texts, {len(corpus.held_out)} held out; left out: {escape(left_out)}."
-            f" No control for: {escape(', '.join(verdict.missing)) or 'nothing'}.</p>",
-            _two_classes(mixed),
-            _findings(verdict),
-            "<h2>Held-out perplexity</h2>",
-            _curve(trained.curve, measured),
-            "<h2>Samples</h2>",
-            _samples(measured),
-            "</html>\n",
-        ]
-    )
+    def write(self, folder: Path) -> Path:
+        """Write `report.json` and `report.html` to `folder`; the page's path."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "report.json", self._numbers())
+        page = folder / "report.html"
+        page.write_text(self._page(), "utf-8")
+        return page
+
+    def _numbers(self) -> dict[str, object]:
+        corpus, measured = self.corpus, self.measured
+        left_out = self.prepared.removed
+        return {
+            "name": self.name,
+            "passed": self.verdict.passed,
+            "findings": [asdict(each) for each in self.verdict.findings],
+            "missing": self.verdict.missing,
+            "two_classes": self.mixed and asdict(self.mixed),
+            "ppl_base": math.exp(measured.base_loss),
+            "ppl_adapter": math.exp(measured.loss),
+            "controls": {each.name: math.exp(each.loss) for each in measured.controls},
+            "curve": self.trained.curve,
+            "texts": {"training": len(corpus.training), "held_out": len(corpus.held_out), "left_out": left_out},
+            "seconds": self.trained.seconds,
+            "samples": [asdict(each) for each in measured.samples],
+        }
+
+    def _page(self) -> str:
+        corpus, trained, measured, verdict = self.corpus, self.trained, self.measured, self.verdict
+        name = escape(self.name)
+        left_out = ", ".join(f"{count} {rule}" for rule, count in self.prepared.removed.items()) or "none"
+        outcome = '<b class="yes">passed</b>' if verdict.passed else '<b class="no">rejected</b>'
+        return "\n".join(
+            [
+                f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{name}</title><style>{STYLE}</style>',
+                f"<h1>{name}</h1><p>Gate: {outcome}. Perplexity of held-out texts "
+                f"{math.exp(measured.base_loss):.1f} &rarr; {math.exp(measured.loss):.1f}, after {trained.epochs:.1f} "
+                f"epochs and {trained.seconds:.0f} s.</p>",
+                f"<p>{len(corpus.training)} training texts, {len(corpus.held_out)} held out; left out: "
+                f"{escape(left_out)}. No control for: {escape(', '.join(verdict.missing)) or 'nothing'}.</p>",
+                _two_classes(self.mixed),
+                _findings(verdict),
+                "<h2>Held-out perplexity</h2>",
+                _curve(trained.curve, measured),
+                "<h2>Samples</h2>",
+                _samples(measured),
+                "</html>\n",
+            ]
+        )
 
 
 def _two_classes(mixed: Mixture | None) -> str:

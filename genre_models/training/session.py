@@ -44,8 +44,9 @@ class Session:
         """Measure the controls, then train on from the nearest of them."""
         half, order = self._present(), self._order
         instructed, seed = instruction(order), order.recipe.seed
+        asked = self._corpus.training * order.recipe.requests
         held_out = half.lower(make_examples(self._tokenizer, instructed, self._corpus.held_out, seed))
-        training = half.lower(make_examples(self._tokenizer, instructed, self._corpus.training, seed))
+        training = half.lower(make_examples(self._tokenizer, instructed, asked, seed))
         self._controls = measure(half, held_out, self._store, order)
         start = start_of(self._controls, half.loss(held_out, order.recipe.batch))
         self.parent = start.name if start else None

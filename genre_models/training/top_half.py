@@ -30,6 +30,11 @@ class Lowered:
         """The tokens that the loss counts."""
         return torch.tensor(self.example.ids[self.example.start :])
 
+    @property
+    def named(self) -> torch.Tensor:
+        """Which of them belong to a word that the request names."""
+        return torch.tensor(self.example.named)
+
 
 class _Prefix:
     """What transformers takes for a cache: one layer's keys and values of the tokens that all rows begin with."""

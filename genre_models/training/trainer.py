@@ -132,13 +132,14 @@ def _updates(half: TopHalf, lowered: Sequence[Lowered], recipe: Recipe) -> Itera
     for step, batch in enumerate(_shuffled(lowered, recipe), 1):
         with _precision(recipe):
             losses = half.losses(batch)
-            loss = losses.mean()
+            counted = torch.where(torch.cat([item.named for item in batch]), recipe.named, 1.0)
+            loss = (losses * counted).sum() / counted.sum()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, recipe.clip)
         optimiser.step()
         schedule.step()
         optimiser.zero_grad()
-        yield step, float(loss.detach()), len(losses)
+        yield step, float(losses.detach().mean()), len(losses)
 
 
 def _precision(recipe: Recipe) -> torch.autocast:

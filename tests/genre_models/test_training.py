@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,12 @@ from genre_models.adapters import BaseSpec, read_adapter
 from genre_models.corpora import Text
 from genre_models.corpora.corpus import Corpus
 from genre_models.training import Recipe, train
-from genre_models.training.examples import Example, batches, make_examples
+from genre_models.training.examples import Example, batches, make_example, make_examples
 from genre_models.training.pool import Pool
 from genre_models.training.publishing import publish
-from genre_models.training.requests import write_requests
+from genre_models.training.requests import Request, write_requests
 from genre_models.training.top_half import TopHalf
+from genre_models.training.trainer import fit
 from tests.genre_models.tiny import make_base, make_tokenizer
 
 WORDS = ("cat", "dog", "sea", "tree", "moon", "road")
@@ -93,6 +95,8 @@ def test_a_pool_takes_equal_shares_and_each_text_has_its_own_prompt() -> None:
     tokenizer = make_tokenizer()
     training, held_out = pool.examples(tokenizer)
     assert (len(training), len(held_out), len(pool.corpus.training)) == (12, 4, 12)
+    twice, same = replace(pool, recipe=replace(recipe, requests=2)).examples(tokenizer)
+    assert (len(twice), same) == (24, held_out) and len(set(twice)) > 12  # asked for in other words
     assert "joke" in tokenizer.decode(training[0].ids) and "sonnet" in tokenizer.decode(training[-1].ids)
     assert Pool(corpora[:1], recipe).corpus is corpora[0] and Pool(corpora[:1], recipe).family == "humour"
 
@@ -105,22 +109,53 @@ def test_the_loss_counts_the_text_and_its_end_only(base: Path) -> None:
     assert len(half.losses(half.lower([example]))) == len(example.ids) - example.start
 
 
-def test_requests_ask_for_words_of_their_text() -> None:
-    corpus = texts(200, 5)
-    requests = write_requests(corpus, 1)
-    asked = [
-        any(word in request for word in WORDS if word in text.text)
-        for request, text in zip(requests, corpus, strict=True)
+def test_requests_ask_for_words_that_few_texts_of_the_genre_have() -> None:
+    names = [first + second for first in ("bal", "cor", "dun", "fir") for second in ("ana", "ebo", "ilu", "oge", "ust")]
+    corpus = [
+        replace(text, text=f"{text.text} {name.title()}!") for text, name in zip(texts(20, 5), names, strict=True)
     ]
-    assert 0.75 < sum(asked) / 200 < 0.97
-    assert requests == write_requests(corpus, 1) != write_requests(corpus, 2)
+    requests = write_requests(corpus * 10, 1)
+    asked = [request.topic == name for request, name in zip(requests, names * 10, strict=True)]
+    assert 0.8 < sum(asked) / 200 < 0.97
+    assert all(request.topic in request.text and request.topic in {*names, ""} for request in requests)
+    assert requests == write_requests(corpus * 10, 1) != write_requests(corpus * 10, 2)
+
+
+@pytest.mark.parametrize("said", ["The sea laughed.", "1 2 3"])
+def test_texts_that_no_word_tells_apart_are_asked_for_without_a_topic(said: str) -> None:
+    alike = [Text(text=said, genre="g", family="f", source="s", document=str(number)) for number in range(40)]
+    assert {request.topic for request in write_requests(alike, 1)} == {""}
+
+
+def test_the_loss_counts_words_that_the_request_names_more_often(base: Path) -> None:
+    tokenizer = make_tokenizer()
+    request = Request("a joke about dog and the Road", "dog and the Road")
+    example = make_example(tokenizer, "Write.", request, "The Dog saw a dogma, the road and...")
+    answer = example.ids[example.start :]
+    assert len(answer) == len(example.named)
+    named = [id for id, counts in zip(answer, example.named, strict=True) if counts]
+    assert tokenizer.decode(named) == "Dogroad"
+    pairs = [(Request("", text.text.split()[1]), text.text) for text in texts(48, 1)]
+    examples = [make_example(tokenizer, "Write.", *pair) for pair in pairs]
+    losses = {}
+    for times in (1.0, 8.0):
+        recipe = replace(RECIPE, named=times)
+        half = TopHalf(LlamaForCausalLM.from_pretrained(base), recipe)
+        lowered = half.lower(examples)
+        half.load(fit(half, lowered[:32], lowered[32:], recipe).tensors)
+        with torch.no_grad():
+            losses[times] = half.losses(lowered[32:])
+    named_tokens = torch.cat([item.named for item in lowered[32:]])
+    means = {times: (float(each[named_tokens].mean()), float(each.mean())) for times, each in losses.items()}
+    assert means[8.0][0] < means[1.0][0]  # the words that are named
+    assert means[8.0][1] > means[1.0][1]  # at the cost of all others
 
 
 def test_titles_are_asked_for_where_they_exist() -> None:
     titled = [
         Text(text=f"a tale {i}", genre="g", family="f", source="s", document="d", title=f"title {i}") for i in range(50)
     ]
-    assert sum(text.title in request for text, request in zip(titled, write_requests(titled, 1), strict=True)) > 38
+    assert sum(text.title in request.text for text, request in zip(titled, write_requests(titled, 1), strict=True)) > 38
 
 
 def test_batches_hold_every_index_once_and_similar_lengths() -> None:

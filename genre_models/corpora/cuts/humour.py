@@ -60,7 +60,8 @@ def riddles(cache: Path) -> Iterator[Cut]:
 
 
 def definitions(cache: Path) -> Iterator[Cut]:
-    """`HEADWORD, n.  text`, without the verses that illustrate some of them."""
+    """`Headword, n.  text`, without the verses that illustrate some of them. Capitals alone are other tokens, which a
+    small model cannot spell from what it was asked for."""
     for part in paragraphs(dictionary(DEVIL, cache, "devil", "latin-1")):
         if head := re.match(r"([A-Z][A-Z' -]+), (n|v\.t|v\.i|adj|adv|n\.pl|p\.p|pp)\.", part):
-            yield Cut(head[1], part, head[1].lower())
+            yield Cut(head[1], head[1].capitalize() + part[head.end(1) :], head[1].lower())
