@@ -22,18 +22,9 @@ from genre_models.weights import prepare_base
 
 def main(arguments: list[str] | None = None) -> None:
     """Train one adapter; about ten minutes on two cores."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     torch.set_num_threads(options.threads)
-    recipe = Recipe(
-        texts=options.texts,
-        requests=options.requests,
-        epochs=options.epochs,
-        learning_rate=options.rate,
-        batch=options.batch,
-        top_layers=options.top,
-        named=options.named,
-        bf16=options.bf16,
-    )
+    recipe = recipe_of(options)
     base = prepare_base(options.base, options.models)
     pool = Pool.load(options.genre, recipe, options.corpora)
     training, held_out = pool.examples(AutoTokenizer.from_pretrained(base))
@@ -51,6 +42,20 @@ def main(arguments: list[str] | None = None) -> None:
     sys.stdout.write(f"{name}: held-out loss {trained.base_loss:.3f} -> {trained.loss:.3f} nats a token\n")
 
 
+def recipe_of(options: argparse.Namespace) -> Recipe:
+    """The recipe that the options ask for."""
+    return Recipe(
+        texts=options.texts,
+        requests=options.requests,
+        epochs=options.epochs,
+        learning_rate=options.rate,
+        batch=options.batch,
+        top_layers=options.top,
+        named=options.named,
+        bf16=options.bf16,
+    )
+
+
 def _command(options: argparse.Namespace) -> str:
     """What makes the adapter again: folders, threads and the default recipe's numbers are left out."""
     recipe = Recipe()
@@ -64,23 +69,24 @@ def _command(options: argparse.Namespace) -> str:
     return " ".join([*words, *(["--bf16"] if options.bf16 else []), *(["--base NAME"] if options.base else [])])
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m genre_models.training", description=__doc__)
-    parser.add_argument("genre", help="a genre with a corpus, or `pooled`: equal shares of all")
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--texts", type=int, default=Recipe().texts, help="training texts at most")
-    parser.add_argument("--requests", type=int, default=Recipe().requests, help="requests written for each text")
-    parser.add_argument("--epochs", type=int, default=Recipe().epochs)
-    parser.add_argument("--rate", type=float, default=Recipe().learning_rate, help="learning rate")
-    parser.add_argument("--batch", type=int, default=Recipe().batch, help="texts an update")
-    parser.add_argument("--top", type=float, default=Recipe().top_layers, help="share of the layers that get weights")
-    parser.add_argument("--named", type=float, default=Recipe().named, help="how often a word counts that is asked for")
-    parser.add_argument("--bf16", action="store_true", help="mixed precision, for CPUs with bf16 instructions")
-    parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--base", help="a GGUF file, a folder or a Hugging Face id instead of the default model")
-    parser.add_argument("--models", type=Path, default=MODELS)
-    parser.add_argument("--corpora", type=Path, default=CORPORA)
-    return parser
+def parser() -> argparse.ArgumentParser:
+    """What the command takes."""
+    taken = argparse.ArgumentParser(prog="python -m genre_models.training", description=__doc__)
+    taken.add_argument("genre", help="a genre with a corpus, or `pooled`: equal shares of all")
+    taken.add_argument("--out", type=Path, required=True)
+    taken.add_argument("--texts", type=int, default=Recipe().texts, help="training texts at most")
+    taken.add_argument("--requests", type=int, default=Recipe().requests, help="requests written for each text")
+    taken.add_argument("--epochs", type=int, default=Recipe().epochs)
+    taken.add_argument("--rate", type=float, default=Recipe().learning_rate, help="learning rate")
+    taken.add_argument("--batch", type=int, default=Recipe().batch, help="texts an update")
+    taken.add_argument("--top", type=float, default=Recipe().top_layers, help="share of the layers that get weights")
+    taken.add_argument("--named", type=float, default=Recipe().named, help="how often a word counts that is asked for")
+    taken.add_argument("--bf16", action="store_true", help="mixed precision, for CPUs with bf16 instructions")
+    taken.add_argument("--threads", type=int, default=2)
+    taken.add_argument("--base", help="a GGUF file, a folder or a Hugging Face id instead of the default model")
+    taken.add_argument("--models", type=Path, default=MODELS)
+    taken.add_argument("--corpora", type=Path, default=CORPORA)
+    return taken
 
 
 if __name__ == "__main__":
