@@ -37,7 +37,8 @@ def make_example(tokenizer: Any, instruction: str, request: Request, text: str) 
     """A text as the answer to a request."""
     prompt, _ = encode(tokenizer, chat_prompt(instruction=instruction, request=request.text), MOST_TOKENS)
     answer = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
-    spans = [match.span() for match in re.finditer(r"\w+", text) if match[0].casefold() in request.words]
+    words = request.words
+    spans = [match.span() for match in re.finditer(r"\w+", text) if match[0].casefold() in words]
     named = (any(begin < last and first < end for first, last in spans) for begin, end in answer.offset_mapping)
     return Example((*prompt, *answer.input_ids, tokenizer.eos_token_id), len(prompt), (*named, False))
 
