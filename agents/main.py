@@ -1,4 +1,5 @@
-"""The command line: `genre <command>`. Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 not ready."""
+"""The command line: `genre <command>`. Exit codes: 0 done, 1 the answer is no, 2 wrong usage or
+input, 3 not ready."""
 
 from __future__ import annotations
 
@@ -64,7 +65,9 @@ def main() -> None:
         print(f"genre: the broker answered {type(error).__name__}: {error}", file=sys.stderr)
         sys.exit(3)
     except TimeoutError:
-        print("genre: no answer in time; is every role running? `genre up` says so.", file=sys.stderr)
+        print(
+            "genre: no answer in time; is every role running? `genre up` says so.", file=sys.stderr
+        )
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

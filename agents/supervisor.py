@@ -1,4 +1,5 @@
-"""One process a role, watched: started, waited for, started again when it dies, stopped without leftovers."""
+"""One process a role, watched: started, waited for, started again when it dies, stopped without
+leftovers."""
 
 from __future__ import annotations
 
@@ -16,12 +17,13 @@ import aiohttp
 import orjson
 
 from schemas.errors import NotReady
-from streams.embedded_broker import free_port
+from streams.clients.embedded_broker import free_port
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# A worker gets this long to finish what it writes before it is killed; killing is safe, only slower to recover from.
+# A worker gets this long to finish what it writes before it is killed; killing is safe, only slower
+# to recover from.
 _GRACE = 15.0
 _RESTART_DELAY = 1.0
 
@@ -42,7 +44,8 @@ class RoleProcess:
 
 
 class Supervisor:
-    """Runs workers of one set of settings. Use as an asynchronous context manager: all are stopped on exit."""
+    """Runs workers of one set of settings. Use as an asynchronous context manager: all are stopped
+    on exit."""
 
     def __init__(self, settings: Settings, *, logs: Path, module: str = "agents.main") -> None:
         self._settings = settings
@@ -69,12 +72,15 @@ class Supervisor:
             brokers=self._settings.brokers,
         )
         path = self._logs / f"{role}-{number}.log"
-        worker = RoleProcess(role=role, settings=settings, log=path, process=self._spawn(role, settings, path))
+        worker = RoleProcess(
+            role=role, settings=settings, log=path, process=self._spawn(role, settings, path)
+        )
         self.workers.append(worker)
         return worker
 
     async def ready(self, within: float = 60.0) -> None:
-        """Return when every worker is ready. Raises NotReady (worker_failed) with the last line of its log."""
+        """Return when every worker is ready. Raises NotReady (worker_failed) with the last line of
+        its log."""
         await asyncio.gather(*(until_ready(worker, within) for worker in self.workers))
 
     def watch(self) -> None:
@@ -85,7 +91,10 @@ class Supervisor:
         while True:
             if worker.process.poll() is not None:
                 log.warning(
-                    "%s ended with %s; starting it again, see %s", worker.role, worker.process.returncode, worker.log
+                    "%s ended with %s; starting it again, see %s",
+                    worker.role,
+                    worker.process.returncode,
+                    worker.log,
                 )
                 await asyncio.sleep(_RESTART_DELAY)
                 worker.process = self._spawn(worker.role, worker.settings, worker.log)
@@ -94,7 +103,8 @@ class Supervisor:
     def _spawn(self, role: str, settings: Settings, path: Path) -> subprocess.Popen[bytes]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as output:
-            # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which then stops the workers.
+            # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which then
+            # stops the workers.
             return subprocess.Popen(
                 [sys.executable, "-m", self._module, "worker", role],
                 env=os.environ | settings.environment(),
@@ -106,7 +116,8 @@ class Supervisor:
 
 
 async def until_ready(worker: RoleProcess, within: float) -> dict[str, Any]:
-    """Wait for one worker's health page to say ready; what it says. Raises NotReady (worker_failed)."""
+    """Wait for one worker's health page to say ready; what it says. Raises NotReady
+    (worker_failed)."""
     try:
         async with asyncio.timeout(within), aiohttp.ClientSession() as session:
             while worker.process.poll() is None:
@@ -118,7 +129,9 @@ async def until_ready(worker: RoleProcess, within: float) -> dict[str, Any]:
         pass
     last = worker.log.read_text(errors="replace").strip().splitlines()[-1:]
     raise NotReady(
-        "worker_failed", f"The {worker.role} worker is not ready; {' '.join(last) or 'it said nothing'} ({worker.log})"
+        "worker_failed",
+        f"The {worker.role} worker is not ready; "
+        f"{' '.join(last) or 'it said nothing'} ({worker.log})",
     )
 
 

@@ -1,11 +1,12 @@
-"""Whether each starter adapter writes its genre: perplexity against controls, a text judge, copying.
+"""Whether each starter adapter writes its genre: perplexity against controls, a text judge,
+copying.
 
-Base and adapter write for the same held-out requests with the same prompt and sampling. The judge is TF-IDF and a
-linear SVM, trained on the corpora, that knows nothing of our models. `ppl_wrong` is that of the other starter that is
-the nearest on eight texts; the pooled adapter has the recipe and the number of texts of one genre, in equal shares
-from all. Corpora that are not in the cache are fetched first. `--quick` takes two genres, ten texts each, fewer genres
-to judge between, and leaves out the time from publishing to the first answer.
-"""
+Base and adapter write for the same held-out requests with the same prompt and sampling. The judge
+is TF-IDF and a linear SVM, trained on the corpora, that knows nothing of our models. `ppl_wrong` is
+that of the other starter that is the nearest on eight texts; the pooled adapter has the recipe and
+the number of texts of one genre, in equal shares from all. Corpora that are not in the cache are
+fetched first. `--quick` takes two genres, ten texts each, fewer genres to judge between, and leaves
+out the time from publishing to the first answer."""
 
 from __future__ import annotations
 
@@ -32,16 +33,16 @@ from benchmarks.report import arguments
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.adapters.files import TENSORS
 from genre_models.corpora import EXTRACTORS, load_corpus
-from genre_models.corpora.packages import DEFAULT_CACHE
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
 from genre_models.engine.local_engine import LocalEngine
+from genre_models.packages import DEFAULT_CACHE
 from genre_models.taxonomy import Taxonomy
-from genre_models.training.controls import POOLED
-from genre_models.training.examples import Example, make_examples
+from genre_models.training.gate.controls import POOLED
+from genre_models.training.gate.samples import Sample, copied, topic_hit
 from genre_models.training.recipe import Recipe
-from genre_models.training.requests import Request, write_requests
-from genre_models.training.samples import Sample, copied, topic_hit
+from genre_models.training.texts.examples import Example, make_examples
+from genre_models.training.texts.requests import Request, write_requests
 from genre_models.training.top_half import Lowered, TopHalf
 from genre_models.training.trainer import train
 from genre_models.weights import DEFAULT_CACHE as MODELS
@@ -77,16 +78,24 @@ class Bench:
         torch.set_num_threads(THREADS)
         self.size, self.recipe = size, replace(Recipe(), epochs=1)
         self.base = prepare_base(None, MODELS)
-        self.store = AdapterStore(Path(tempfile.mkdtemp(prefix="genre-bench-")), BaseSpec.load(self.base))
+        self.store = AdapterStore(
+            Path(tempfile.mkdtemp(prefix="genre-bench-")), BaseSpec.load(self.base)
+        )
         self.starters = {name.genre: name for name in add_starters(self.store)}
         self.pooled = self.starters.pop(POOLED)
-        self.names = {genre: name for genre, name in self.starters.items() if genres is None or genre in genres}
+        self.names = {
+            genre: name
+            for genre, name in self.starters.items()
+            if genres is None or genre in genres
+        }
         self.corpora = {genre: load_corpus(genre, DEFAULT_CACHE) for genre in self.names}
         self.tokenizer: Any = AutoTokenizer.from_pretrained(self.base, local_files_only=True)
 
     def model(self) -> Any:
         """The base model, fresh."""
-        return AutoModelForCausalLM.from_pretrained(self.base, dtype=torch.float32, local_files_only=True)
+        return AutoModelForCausalLM.from_pretrained(
+            self.base, dtype=torch.float32, local_files_only=True
+        )
 
     def examples(self, genre: str, texts: Sequence[Any]) -> list[Example]:
         """Texts in the genre's prompt."""
@@ -117,12 +126,19 @@ def perplexities(bench: Bench) -> dict[str, Figures]:
     for genre, held_out in lowered.items():
         others = [other for other in bench.starters if other != genre]
         nearest = min(others, key=lambda other: perplexity(other, held_out[:GLANCE]))
-        compared = {"ppl_adapter": genre, "ppl_wrong": nearest, "ppl_base": "ppl_base", "ppl_pooled": "ppl_pooled"}
+        compared = {
+            "ppl_adapter": genre,
+            "ppl_wrong": nearest,
+            "ppl_base": "ppl_base",
+            "ppl_pooled": "ppl_pooled",
+        }
         found[genre] = {key: perplexity(adapter, held_out) for key, adapter in compared.items()}
     return found
 
 
-def write(bench: Bench, engine: LocalEngine, genre: str, requests: Sequence[Request], adapter: str | None) -> list[str]:
+def write(
+    bench: Bench, engine: LocalEngine, genre: str, requests: Sequence[Request], adapter: str | None
+) -> list[str]:
     """One text a request, from the project's own batched engine."""
     engine.submit(
         [
@@ -138,24 +154,37 @@ def write(bench: Bench, engine: LocalEngine, genre: str, requests: Sequence[Requ
     )
     texts: dict[int, str] = {}
     while not engine.idle:
-        texts |= {int(event.id): event.text for event in engine.step() if isinstance(event, Finished)}
+        texts |= {
+            int(event.id): event.text for event in engine.step() if isinstance(event, Finished)
+        }
     return [texts[number].strip() for number in range(len(requests))]
 
 
 def judge_of(bench: Bench) -> Any:
     """A text classifier over the genres that have a corpus."""
-    genres = EXTRACTORS if bench.size.whole else [genre for genre in EXTRACTORS if EXTRACTORS[genre].free]
-    corpora = {genre: bench.corpora.get(genre) or load_corpus(genre, DEFAULT_CACHE) for genre in genres}
-    pairs = [(text.text, genre) for genre, corpus in corpora.items() for text in corpus.training[:JUDGED]]
+    genres = (
+        EXTRACTORS
+        if bench.size.whole
+        else [genre for genre in EXTRACTORS if EXTRACTORS[genre].free]
+    )
+    corpora = {
+        genre: bench.corpora.get(genre) or load_corpus(genre, DEFAULT_CACHE) for genre in genres
+    }
+    pairs = [
+        (text.text, genre) for genre, corpus in corpora.items() for text in corpus.training[:JUDGED]
+    ]
     judge = make_pipeline(
-        TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=2, token_pattern=r"\w+|[^\w\s]|\n"),
+        TfidfVectorizer(
+            sublinear_tf=True, ngram_range=(1, 2), min_df=2, token_pattern=r"\w+|[^\w\s]|\n"
+        ),
         LinearSVC(class_weight="balanced"),
     )
     return judge.fit(*zip(*pairs, strict=True))
 
 
 def texts_written(bench: Bench) -> Iterator[tuple[str, Figures]]:
-    """By genre, what the judge, the encoder and the training texts say of the texts that base and adapter write."""
+    """By genre, what the judge, the encoder and the training texts say of the texts that base and
+    adapter write."""
     engine = LocalEngine.load(bench.base, bench.store, threads=THREADS, context=512)
     encoder = SentenceEncoder.load(prepare_encoder(MODELS), threads=THREADS)
     judge = judge_of(bench)
@@ -191,13 +220,17 @@ def _samples(requests: Sequence[Request], texts: Sequence[str]) -> list[Sample]:
 
 
 def training_speed(bench: Bench) -> Figures:
-    """Seconds of a plain peft loop over ours, same texts, loss, precision, batches and threads; and the losses' ratio.
+    """Seconds of a plain peft loop over ours, same texts, loss, precision, batches and threads; and
+    the losses' ratio.
 
     Each has the better of the rates 2e-3 and 4e-3.
     """
     genre = next(iter(bench.corpora))
     corpus = bench.corpora[genre].sample(bench.size.speed, bench.size.held_out)
-    training, held_out = bench.examples(genre, corpus.training), bench.examples(genre, corpus.held_out)
+    training, held_out = (
+        bench.examples(genre, corpus.training),
+        bench.examples(genre, corpus.held_out),
+    )
     plain, ours = bench.model(), bench.model()
     recipe = replace(bench.recipe, named=1.0)  # the plain loop counts all tokens alike
     begun = time.perf_counter()
@@ -220,14 +253,20 @@ def main() -> None:
     for genre, written in texts_written(bench):
         texts = written.pop("texts")
         genres.append({"genre": genre} | ppl[genre] | written)
-        print(f"{genre:22}" + "  ".join(f"{key} {_short(value)}" for key, value in list(genres[-1].items())[1:]))
+        print(
+            f"{genre:22}"
+            + "  ".join(f"{key} {_short(value)}" for key, value in list(genres[-1].items())[1:])
+        )
         for text in texts[:3]:
             print("    | " + text.replace("\n", " / ")[:160], flush=True)
     figures: Figures = {
         "genres": genres,
-        "mean_ppl_ratio": sum(each["ppl_adapter"] / each["ppl_base"] for each in genres) / len(genres),
+        "mean_ppl_ratio": sum(each["ppl_adapter"] / each["ppl_base"] for each in genres)
+        / len(genres),
         **training_speed(bench),
-        "publish_to_answer_s": asyncio.run(measure())["publish_to_answer_s"] if bench.size.whole else None,
+        "publish_to_answer_s": asyncio.run(measure())["publish_to_answer_s"]
+        if bench.size.whole
+        else None,
     }
     for key, value in list(figures.items())[1:]:
         print(f"{key:32} {_short(value)}")

@@ -1,8 +1,9 @@
-"""What Kafka, scheduling and streaming around the engine cost: the generate role against its engine alone.
+"""What Kafka, scheduling and streaming around the engine cost: the generate role against its engine
+alone.
 
-The same tasks, one text each, 16 in flight: by the engine alone, by the engine with every text judged beside it as the
-role does (genre, projection, safety), and by the role, which streams on the embedded broker.
-"""
+The same tasks, one text each, 16 in flight: by the engine alone, by the engine with every text
+judged beside it as the role does (genre, projection, safety), and by the role, which streams on the
+embedded broker."""
 
 from __future__ import annotations
 
@@ -18,11 +19,11 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from agents.judge import load_classifiers
-from agents.registry import Registry
-from agents.roles import MODEL_FETCH_WAIT
+from agents.generate.role import MODEL_FETCH_WAIT
+from agents.generate.text_judge import TextJudge
+from agents.genres.classifiers import load_classifiers
+from agents.genres.registry import Registry
 from agents.supervisor import Supervisor
-from agents.writer import TextJudge
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
@@ -30,11 +31,11 @@ from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Taxonomy
 from schemas.candidates import CandidateSet
 from schemas.generations import ArmTask, GenerationTask
-from streams.codecs import decode, encode
-from streams.embedded_broker import embedded_broker
-from streams.kafka import consumer, producer
+from streams.clients.embedded_broker import embedded_broker
+from streams.clients.kafka import consumer, producer
+from streams.clients.topic_admin import create
 from streams.settings import Settings
-from streams.topic_admin import create
+from streams.wire.codecs import decode, encode
 
 if TYPE_CHECKING:
     from genre_models.engine.local_engine import LocalEngine
@@ -44,8 +45,8 @@ RUNS = 2  # the faster counts: single runs differ by a tenth
 
 
 def overhead(settings: Settings) -> dict[str, float | None]:
-    """Shares of the engine's tokens a second in fast mode: lost around it, and of that, to judging texts and to Kafka,
-    scheduling and streaming."""
+    """Shares of the engine's tokens a second in fast mode: lost around it, and of that, to judging
+    texts and to Kafka, scheduling and streaming."""
     fast = replace(settings, engine="fast", rows=IN_FLIGHT)
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:
         store = AdapterStore(Path(folder) / "store", BaseSpec.load(settings.models / "base"))
@@ -54,7 +55,9 @@ def overhead(settings: Settings) -> dict[str, float | None]:
         alone = max(_tok_s(engine, tasks) for _ in range(RUNS))
         judged = max(_tok_s(engine, tasks, judge) for _ in range(RUNS))
         del engine, judge
-        through = max(asyncio.run(by_role(replace(fast, adapters=store.root), tasks)) for _ in range(RUNS))
+        through = max(
+            asyncio.run(by_role(replace(fast, adapters=store.root), tasks)) for _ in range(RUNS)
+        )
     return {
         "agent_overhead": 1 - through / alone,
         "judging_overhead": 1 - judged / alone,
@@ -85,13 +88,19 @@ def loaded(settings: Settings, store: AdapterStore) -> tuple[LocalEngine, TextJu
     from genre_models.engine.local_engine import LocalEngine
 
     base, encoder = settings.models / "base", SentenceEncoder.load(settings.models / "encoder")
-    engine = LocalEngine.load(base, store, fast=True, threads=settings.model_threads, rows=IN_FLIGHT)
+    engine = LocalEngine.load(
+        base, store, fast=True, threads=settings.model_threads, rows=IN_FLIGHT
+    )
     return engine, TextJudge(
-        encoder=encoder, classifiers=load_classifiers(settings, encoder, Registry()), gate=SafetyGate()
+        encoder=encoder,
+        classifiers=load_classifiers(settings, encoder, Registry()),
+        gate=SafetyGate(),
     )
 
 
-def _tok_s(engine: LocalEngine, tasks: Sequence[GenerationTask], judge: TextJudge | None = None) -> float:
+def _tok_s(
+    engine: LocalEngine, tasks: Sequence[GenerationTask], judge: TextJudge | None = None
+) -> float:
     """The first in-flight rows of tasks are a warm-up."""
     with ThreadPoolExecutor(1) as judging:
         _written(engine, tasks[:IN_FLIGHT], judge, judging)
@@ -101,13 +110,18 @@ def _tok_s(engine: LocalEngine, tasks: Sequence[GenerationTask], judge: TextJudg
 
 
 def _written(
-    engine: LocalEngine, tasks: Sequence[GenerationTask], judge: TextJudge | None, judging: ThreadPoolExecutor
+    engine: LocalEngine,
+    tasks: Sequence[GenerationTask],
+    judge: TextJudge | None,
+    judging: ThreadPoolExecutor,
 ) -> int:
     genres, by_id, tokens = Taxonomy.load().genres, {task.request_id: task for task in tasks}, 0
     waiting = [
         Generation(
             id=task.request_id,
-            prompt=chat_prompt(instruction=genres[arm.genre or ""].instruction, request=task.prompt),
+            prompt=chat_prompt(
+                instruction=genres[arm.genre or ""].instruction, request=task.prompt
+            ),
             adapter=arm.adapter,
             max_tokens=task.max_tokens,
             seed=arm.seed,
@@ -140,12 +154,17 @@ async def by_role(settings: Settings, tasks: Sequence[GenerationTask]) -> float:
         with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
             async with (
                 Supervisor(given, logs=Path(logs)) as supervisor,
-                consumer(given, given.topic("candidates"), fetch_max_wait_ms=int(MODEL_FETCH_WAIT * 1000)) as reader,
+                consumer(
+                    given, given.topic("candidates"), fetch_max_wait_ms=int(MODEL_FETCH_WAIT * 1000)
+                ) as reader,
                 producer(given) as sender,
             ):
                 supervisor.start("generate")
                 await supervisor.ready(within=120)
-                warm = [replace(task, request_id=f"warm-{task.request_id}") for task in tasks[:IN_FLIGHT]]
+                warm = [
+                    replace(task, request_id=f"warm-{task.request_id}")
+                    for task in tasks[:IN_FLIGHT]
+                ]
                 await _kept_in_flight(given, sender, reader, warm)
                 begun = time.perf_counter()
                 tokens = await _kept_in_flight(given, sender, reader, tasks)
@@ -153,10 +172,17 @@ async def by_role(settings: Settings, tasks: Sequence[GenerationTask]) -> float:
 
 
 async def _kept_in_flight(
-    given: Settings, sender: AIOKafkaProducer, reader: AIOKafkaConsumer, tasks: Sequence[GenerationTask]
+    given: Settings,
+    sender: AIOKafkaProducer,
+    reader: AIOKafkaConsumer,
+    tasks: Sequence[GenerationTask],
 ) -> int:
     async def publish(task: GenerationTask) -> None:
-        await sender.send(given.topic("generations"), encode(task), key=f"{task.user_id}/{task.request_id}".encode())
+        await sender.send(
+            given.topic("generations"),
+            encode(task),
+            key=f"{task.user_id}/{task.request_id}".encode(),
+        )
 
     waiting, tokens, missing = list(tasks[IN_FLIGHT:]), 0, len(tasks)
     for task in tasks[:IN_FLIGHT]:
@@ -164,7 +190,9 @@ async def _kept_in_flight(
     async for record in reader:
         answer = decode(record.value, CandidateSet)
         if answer.failure is not None:
-            raise RuntimeError(f"expected texts, got {answer.failure.code}: {answer.failure.message}")
+            raise RuntimeError(
+                f"expected texts, got {answer.failure.code}: {answer.failure.message}"
+            )
         tokens, missing = tokens + answer.usage.tokens_out, missing - 1
         if waiting:
             await publish(waiting.pop(0))

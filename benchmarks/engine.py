@@ -1,8 +1,9 @@
-"""Tokens a second of the engine beside transformers + peft on the same machine: 64 new tokens a row, prompts included.
+"""Tokens a second of the engine beside transformers + peft on the same machine: 64 new tokens a
+row, prompts included.
 
-(a) peft one request at a time, (b) peft's mixed batch, (c) exact, (d) fast, (e) the matrices alone, (f) vLLM where
-`GENRE_VLLM` names a Python that has it. All sample alike; vLLM alone ends a text where the model does.
-"""
+(a) peft one request at a time, (b) peft's mixed batch, (c) exact, (d) fast, (e) the matrices alone,
+(f) vLLM where `GENRE_VLLM` names a Python that has it. All sample alike; vLLM alone ends a text
+where the model does."""
 
 from __future__ import annotations
 
@@ -26,7 +27,16 @@ from streams.settings import Settings
 
 NEW = 64
 ROWS, ADAPTERS = (1, 8, 16, 32), (1, 4, 8)
-SUBJECTS = ("fog", "a lighthouse", "two dentists", "autumn", "a lazy cat", "trains", "the moon", "an old shoe")
+SUBJECTS = (
+    "fog",
+    "a lighthouse",
+    "two dentists",
+    "autumn",
+    "a lazy cat",
+    "trains",
+    "the moon",
+    "an old shoe",
+)
 HELD_OUT = ("joke", "poetry", "quote", "satirical_definition", "political_speech", "scripture")
 HELD_OUT_TOKENS = 20_000
 
@@ -54,24 +64,40 @@ def rows(number: int, adapters: Sequence[str], first: int = 0) -> list[Generatio
 class Ours:
     """The engine, exact or fast."""
 
-    def __init__(self, settings: Settings, store: AdapterStore, *, fast: bool, most: int = 32) -> None:
+    def __init__(
+        self, settings: Settings, store: AdapterStore, *, fast: bool, most: int = 32
+    ) -> None:
         from genre_models.engine.local_engine import LocalEngine
 
         self.engine = LocalEngine.load(
-            settings.models / "base", store, fast=fast, threads=settings.model_threads, rows=most, context=512
+            settings.models / "base",
+            store,
+            fast=fast,
+            threads=settings.model_threads,
+            rows=most,
+            context=512,
         )
-        self.engine._ends = frozenset()  # every row writes all of its tokens, as its peers are made to
+        self.engine._ends = (
+            frozenset()
+        )  # every row writes all of its tokens, as its peers are made to
 
     def tok_s(self, wanted: Sequence[Generation], repeats: int = 1) -> float:
         """Tokens a second, adapters in memory."""
-        self._write([Generation(id="warm", prompt=row.prompt, adapter=row.adapter, max_tokens=1) for row in wanted[:8]])
+        self._write(
+            [
+                Generation(id="warm", prompt=row.prompt, adapter=row.adapter, max_tokens=1)
+                for row in wanted[:8]
+            ]
+        )
         return max(self._write(wanted) for _ in range(repeats))
 
     def _write(self, wanted: Sequence[Generation]) -> float:
         begun, tokens = time.perf_counter(), 0
         self.engine.submit(wanted)
         while not self.engine.idle:
-            tokens += sum(event.tokens_out for event in self.engine.step() if isinstance(event, Finished))
+            tokens += sum(
+                event.tokens_out for event in self.engine.step() if isinstance(event, Finished)
+            )
         return tokens / (time.perf_counter() - begun)
 
 
@@ -83,7 +109,9 @@ class Peft:
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         base = settings.models / "base"
-        self._tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True, padding_side="left")
+        self._tokenizer = AutoTokenizer.from_pretrained(
+            base, local_files_only=True, padding_side="left"
+        )
         model = AutoModelForCausalLM.from_pretrained(base, local_files_only=True)
         self._called = {name: f"a{index}" for index, name in enumerate(names)}
         folders = [str(store.root / name) for name in names]
@@ -135,12 +163,19 @@ def roofline_tok_s(settings: Settings, number: int, *, fast: bool) -> float:
 
     spec = BaseSpec.load(settings.models / "base")
     h, m = spec.hidden, spec.intermediate
-    shapes = [(h, spec.query + 2 * spec.key_value), (spec.query, h), (h, 2 * m), (m, h)] * spec.layers + [(h, 49_152)]
+    shapes = [
+        (h, spec.query + 2 * spec.key_value),
+        (spec.query, h),
+        (h, 2 * m),
+        (m, h),
+    ] * spec.layers + [(h, 49_152)]
     with torch.inference_mode():
         made: list[tuple[Linear, torch.Tensor]] = []
         for inputs, outputs in shapes:
             weight = torch.randn(outputs, inputs)
-            made.append((Fast(weight).product if fast else Exact(weight), torch.rand(number, inputs)))
+            made.append(
+                (Fast(weight).product if fast else Exact(weight), torch.rand(number, inputs))
+            )
         return number / _fastest(lambda: [matrix(x) for matrix, x in made], 8)
 
 
@@ -154,7 +189,8 @@ def _fastest(work: Callable[[], object], repeats: int) -> float:
 
 
 def perplexities(settings: Settings, folder: Path, *, tokens: int = HELD_OUT_TOKENS) -> Figures:
-    """Held-out texts of six genres, each under its own adapter, exact and fast; a token of a text counts once."""
+    """Held-out texts of six genres, each under its own adapter, exact and fast; a token of a text
+    counts once."""
     store = AdapterStore(folder / "starters", BaseSpec.load(settings.models / "base"))
     add_starters(store)
     from transformers import AutoTokenizer
@@ -163,11 +199,16 @@ def perplexities(settings: Settings, folder: Path, *, tokens: int = HELD_OUT_TOK
 
     tokenizer = AutoTokenizer.from_pretrained(settings.models / "base", local_files_only=True)
     texts: list[tuple[str, list[int]]] = []
-    corpora = {genre: list(load_corpus(genre, Path("~/.cache/genre/corpora")).held_out) for genre in HELD_OUT}
+    corpora = {
+        genre: list(load_corpus(genre, Path("~/.cache/genre/corpora")).held_out)
+        for genre in HELD_OUT
+    }
     while tokens > 0 and any(corpora.values()):  # genres in turn: some have few held-out texts
         for genre, left in corpora.items():
             if left:
-                texts.append((str(store.newest(genre)), tokenizer(left.pop(0).text).input_ids[:257]))
+                texts.append(
+                    (str(store.newest(genre)), tokenizer(left.pop(0).text).input_ids[:257])
+                )
                 tokens -= len(texts[-1][1]) - 1
     nats = {fast: _nats(settings, store, texts, fast=fast) for fast in (False, True)}
     counted = sum(len(ids) - 1 for _, ids in texts)
@@ -178,7 +219,9 @@ def perplexities(settings: Settings, folder: Path, *, tokens: int = HELD_OUT_TOK
     }
 
 
-def _nats(settings: Settings, store: AdapterStore, texts: Sequence[tuple[str, list[int]]], *, fast: bool) -> float:
+def _nats(
+    settings: Settings, store: AdapterStore, texts: Sequence[tuple[str, list[int]]], *, fast: bool
+) -> float:
     import torch
 
     from genre_models.adapters import AdapterName
@@ -193,7 +236,9 @@ def _nats(settings: Settings, store: AdapterStore, texts: Sequence[tuple[str, li
             tokens = torch.tensor(ids)
             if len(ids) > 1:
                 logits = model.prefill(tokens[:-1], 0, 0, ((adapters[name], 1.0),), every=True)
-                total += float(torch.nn.functional.cross_entropy(logits, tokens[1:], reduction="sum"))
+                total += float(
+                    torch.nn.functional.cross_entropy(logits, tokens[1:], reduction="sum")
+                )
     return total
 
 
@@ -206,7 +251,14 @@ def zipf_over_8(ours: Ours, thousand: Sequence[str]) -> float:
     return (
         ours.tok_s(
             [
-                Generation(id=row.id, prompt=row.prompt, adapter=name, max_tokens=NEW, seed=row.seed, user=row.user)
+                Generation(
+                    id=row.id,
+                    prompt=row.prompt,
+                    adapter=name,
+                    max_tokens=NEW,
+                    seed=row.seed,
+                    user=row.user,
+                )
                 for row, name in zip(rows(96, thousand[:1], 1000), drawn, strict=True)
             ]
         )
@@ -215,7 +267,8 @@ def zipf_over_8(ours: Ours, thousand: Sequence[str]) -> float:
 
 
 def busy_over_idle(ours: Ours, wanted: Sequence[Generation]) -> float:
-    """Tokens a second beside a process that keeps one core busy, in parts of the figure without it."""
+    """Tokens a second beside a process that keeps one core busy, in parts of the figure without
+    it."""
     idle = ours.tok_s(wanted)
     neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
@@ -226,8 +279,11 @@ def busy_over_idle(ours: Ours, wanted: Sequence[Generation]) -> float:
 
 
 def rss_mb() -> float:
-    """Most memory of a process that does what the generate role does, fast, 16 rows with 8 adapters."""
-    done = subprocess.run([sys.executable, "-m", "benchmarks.generate_memory"], capture_output=True, check=True)
+    """Most memory of a process that does what the generate role does, fast, 16 rows with 8
+    adapters."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.generate_memory"], capture_output=True, check=True
+    )
     return float(done.stdout.split()[-1])
 
 
@@ -261,7 +317,9 @@ def measure(settings: Settings, folder: Path, *, quick: bool) -> Figures:
     figures["peft_one_tok_s"] = peft.one_tok_s(rows(2 if quick else 4, names))
     for number in ROWS:
         for adapters in ADAPTERS:
-            wanted = rows(number, names[:adapters]) if (number, adapters) == (16, 8) or not quick else []
+            wanted = (
+                rows(number, names[:adapters]) if (number, adapters) == (16, 8) or not quick else []
+            )
             key = f"tok_s_r{number}_a{adapters}"
             figures[f"peft_mixed_{key}"] = peft.mixed_tok_s(wanted) if wanted else None
             one = rows(number, names[:adapters]) if (number, adapters) == (1, 1) else wanted

@@ -1,4 +1,5 @@
-"""Megabytes that a generate role's models come to hold: encoder, classifier, fast engine, 16 rows with 8 adapters."""
+"""Megabytes that a generate role's models come to hold: encoder, classifier, fast engine, 16 rows
+with 8 adapters."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from agents.roles import share_cores
 def main() -> None:
     """Load what the role loads, write, print the peak."""
     share_cores()
-    from agents.judge import load_judge
+    from agents.classify.judge import load_judge
     from benchmarks.engine import Ours, rows
     from benchmarks.registered import registered
     from genre_models.adapters import BaseSpec

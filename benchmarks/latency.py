@@ -1,9 +1,9 @@
 """How long a request takes from the client's send to the client's receipt of its recommendation.
 
-With instant stand-ins for encoder and engine, at 20 requests a second: on the embedded broker (one partition, one
-worker a role) and on Apache Kafka (one broker, four partitions, one worker a role); then with the real encoder; then
-with the real models, one request of four candidates of 64 tokens at a time.
-"""
+With instant stand-ins for encoder and engine, at 20 requests a second: on the embedded broker (one
+partition, one worker a role) and on Apache Kafka (one broker, four partitions, one worker a role);
+then with the real encoder; then with the real models, one request of four candidates of 64 tokens
+at a time."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from pathlib import Path
 from agents.supervisor import Supervisor
 from benchmarks.report import arguments, percentile, show
 from schemas.requests import GenerationRequest
-from streams.client import Client
-from streams.embedded_broker import embedded_broker
+from streams.clients.client import Client
+from streams.clients.embedded_broker import embedded_broker
+from streams.clients.topic_admin import create
 from streams.settings import Settings
-from streams.topic_admin import create
 from tests.kafka import is_found, kafka
 
 RATE = 20
@@ -42,7 +42,10 @@ async def pipeline(settings: Settings, *, module: str) -> AsyncIterator[Client]:
     """Every role, ready, and a client."""
     await create(settings)
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
-        async with Supervisor(settings, logs=Path(logs), module=module) as supervisor, Client(settings) as client:
+        async with (
+            Supervisor(settings, logs=Path(logs), module=module) as supervisor,
+            Client(settings) as client,
+        ):
             for role in ROLES:
                 supervisor.start(role)
             await supervisor.ready(within=120)
@@ -50,7 +53,8 @@ async def pipeline(settings: Settings, *, module: str) -> AsyncIterator[Client]:
 
 
 async def offered(client: Client, requests: int) -> list[float]:
-    """Milliseconds of each of so many requests, sent at the rate whether or not earlier ones are answered."""
+    """Milliseconds of each of so many requests, sent at the rate whether or not earlier ones are
+    answered."""
     begun = time.perf_counter()
     tasks = []
     for number in range(WARM_UP + requests):
@@ -87,10 +91,13 @@ async def on_kafka(requests: int) -> list[float] | None:
     """The pipeline on Apache Kafka; None where none is found."""
     if not is_found():
         return None
-    with tempfile.TemporaryDirectory(prefix="genre-kafka-") as folder, kafka(Path(folder) / "data") as address:
+    with (
+        tempfile.TemporaryDirectory(prefix="genre-kafka-") as folder,
+        kafka(Path(folder) / "data") as address,
+    ):
         settings = Settings(
-            brokers=address, prefix=f"b{uuid.uuid4().hex[:8]}.", partitions=4, session_timeout=6.0, heartbeat=1.0,
-            state=Path(folder) / "state", store="memory://",
+            brokers=address, prefix=f"b{uuid.uuid4().hex[:8]}.", partitions=4, session_timeout=6.0,
+            heartbeat=1.0, state=Path(folder) / "state", store="memory://",
         )  # fmt: skip
         async with pipeline(settings, module="benchmarks.stand_ins") as client:
             return await offered(client, requests)
@@ -113,7 +120,11 @@ async def main() -> None:
     figures: dict[str, float | None] = _figures("pipeline", await on_embedded(requests))
     figures |= _figures("kafka_pipeline", await on_kafka(requests))
     if given.quick:
-        figures |= {"encoder_pipeline_p50_ms": None, "encoder_pipeline_p99_ms": None, "real_p50_s": None}
+        figures |= {
+            "encoder_pipeline_p50_ms": None,
+            "encoder_pipeline_p99_ms": None,
+            "real_p50_s": None,
+        }
     else:
         os.environ["GENRE_STAND_IN_ENCODER"] = "real"
         figures |= _figures("encoder_pipeline", await on_embedded(requests))
@@ -125,7 +136,10 @@ async def main() -> None:
 def _figures(name: str, milliseconds: list[float] | None) -> dict[str, float | None]:
     if milliseconds is None:
         return {f"{name}_p50_ms": None, f"{name}_p99_ms": None}
-    return {f"{name}_p50_ms": percentile(milliseconds, 0.5), f"{name}_p99_ms": percentile(milliseconds, 0.99)}
+    return {
+        f"{name}_p50_ms": percentile(milliseconds, 0.5),
+        f"{name}_p99_ms": percentile(milliseconds, 0.99),
+    }
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""How long it takes from publishing an adapter of a genre that nobody knew to the first answer written with it.
+"""How long it takes from publishing an adapter of a genre that nobody knew to the first answer
+written with it.
 
-On the embedded broker, with instant stand-ins for encoder and engine: what is measured is the way of the event, the
-classifier that learns the genre, and the plan. The request does not name the genre: it has to be classified as it.
-With `--json` also how long until the genre can be asked for by name.
-"""
+On the embedded broker, with instant stand-ins for encoder and engine: what is measured is the way
+of the event, the classifier that learns the genre, and the plan. The request does not name the
+genre: it has to be classified as it. With `--json` also how long until the genre can be asked for
+by name."""
 
 from __future__ import annotations
 
@@ -18,11 +19,24 @@ from benchmarks.report import arguments, show
 from schemas.adapters import AdapterEvent
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
-from streams.client import Client
-from streams.embedded_broker import embedded_broker
+from streams.clients.client import Client
+from streams.clients.embedded_broker import embedded_broker
 from streams.settings import Settings
 
-TOPICS = ("rain", "tea", "trains", "cats", "winter", "bread", "the moon", "exams", "gardens", "sleep", "ships", "music")
+TOPICS = (
+    "rain",
+    "tea",
+    "trains",
+    "cats",
+    "winter",
+    "bread",
+    "the moon",
+    "exams",
+    "gardens",
+    "sleep",
+    "ships",
+    "music",
+)
 NEW = AdapterEvent(
     kind="published",
     name="zibblewump@0123456789ab",
@@ -58,14 +72,17 @@ async def _asked(client: Client, genre: str | None) -> Recommendation:
 
 
 async def measure() -> dict[str, float]:
-    """Seconds to the first answer to a request that does not name the genre, and to one that does."""
+    """Seconds to the first answer to a request that does not name the genre, and to one that
+    does."""
     async with (
         embedded_broker(Settings(partitions=1)) as broker,
         pipeline(broker.settings, module="benchmarks.stand_ins") as client,
     ):
         await _asked(client, None)
         await client.publish(replace(NEW, time=datetime.now(UTC)))
-        by_name, classified = await asyncio.gather(until_answered(client, NEW.genre), until_answered(client, None))
+        by_name, classified = await asyncio.gather(
+            until_answered(client, NEW.genre), until_answered(client, None)
+        )
     return {"publish_to_answer_s": classified, "publish_to_answer_by_name_s": by_name}
 
 

@@ -1,4 +1,5 @@
-"""The training loop that everybody writes: peft on a causal language model, whole batches through all layers."""
+"""The training loop that everybody writes: peft on a causal language model, whole batches through
+all layers."""
 
 from __future__ import annotations
 
@@ -12,18 +13,22 @@ from peft import LoraConfig, get_peft_model
 from torch.nn.utils.rnn import pad_sequence
 
 from genre_models.adapters.sites import LINEARS
-from genre_models.training.examples import Example, batches
 from genre_models.training.recipe import Recipe
+from genre_models.training.texts.examples import Example, batches
 from genre_models.training.trainer import CHECKS_AN_EPOCH
 
 IGNORED = -100  # label of tokens that the loss leaves out
 
 
-def train_plainly(model: Any, training: Sequence[Example], held_out: Sequence[Example], recipe: Recipe) -> float:
-    """Held-out loss in nats a token, checked as often as our trainer does: the recipe's epochs, rank, rate, batches and
-    warm-up in fp32, the same length buckets; all layers get weights."""
+def train_plainly(
+    model: Any, training: Sequence[Example], held_out: Sequence[Example], recipe: Recipe
+) -> float:
+    """Held-out loss in nats a token, checked as often as our trainer does: the recipe's epochs,
+    rank, rate, batches and warm-up in fp32, the same length buckets; all layers get weights."""
     torch.manual_seed(recipe.seed)
-    config = LoraConfig(task_type="CAUSAL_LM", r=recipe.rank, lora_alpha=recipe.alpha, target_modules=list(LINEARS))
+    config = LoraConfig(
+        task_type="CAUSAL_LM", r=recipe.rank, lora_alpha=recipe.alpha, target_modules=list(LINEARS)
+    )
     peft: Any = get_peft_model(model, config)
     weights = [weight for weight in peft.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=0.0)
@@ -31,7 +36,8 @@ def train_plainly(model: Any, training: Sequence[Example], held_out: Sequence[Ex
     total, best, step = steps * recipe.epochs, math.inf, 0
     warm = max(1, round(recipe.warm_up * total))
     schedule = torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda at: (at + 1) / warm if at < warm else max(0.0, (total - at) / (total - warm))
+        optimiser,
+        lambda at: (at + 1) / warm if at < warm else max(0.0, (total - at) / (total - warm)),
     )
     chance = random.Random(recipe.seed)
     for _ in range(recipe.epochs):
@@ -63,7 +69,9 @@ def _loss(peft: Any, held_out: Sequence[Example], size: int) -> float:
 def _padded(examples: Sequence[Example]) -> dict[str, torch.Tensor]:
     """Ids, mask and labels, each [rows, tokens]."""
     ids = [torch.tensor(each.ids) for each in examples]
-    labels = [torch.tensor([IGNORED] * each.start + list(each.ids[each.start :])) for each in examples]
+    labels = [
+        torch.tensor([IGNORED] * each.start + list(each.ids[each.start :])) for each in examples
+    ]
     return {
         "input_ids": pad_sequence(ids, batch_first=True),
         "attention_mask": pad_sequence([torch.ones_like(each) for each in ids], batch_first=True),

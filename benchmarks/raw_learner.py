@@ -1,8 +1,9 @@
-"""The peer of the recommend role in `benchmarks.stream`: its learner over dictionaries, on plain aiokafka.
+"""The peer of the recommend role in `benchmarks.stream`: its learner over dictionaries, on plain
+aiokafka.
 
-`python -m benchmarks.raw_learner` reads the seeded changelogs and learns the feedback topic for ever. It
-writes one changelog record a reaction, as the role does, flushes and commits a batch, and keeps the same population.
-"""
+`python -m benchmarks.raw_learner` reads the seeded changelogs and learns the feedback topic for
+ever. It writes one changelog record a reaction, as the role does, flushes and commits a batch, and
+keeps the same population."""
 
 from __future__ import annotations
 
@@ -11,18 +12,19 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
-from agents.learn import Learner
-from agents.ledger import Ledger
-from agents.populations import Populations
-from agents.profiles import Profiles
-from agents.registry import Registry
+from agents.genres.registry import Registry
+from agents.recommend.learn import Learner
+from agents.recommend.ledger import Ledger
+from agents.recommend.populations import Populations
+from agents.recommend.profiles import Profiles
 from agents.roles import share_cores
 from schemas.feedback import Feedback
-from streams.codecs import decode
-from streams.delivery import Delivery, Source
-from streams.inbox import home_of
 from streams.settings import Settings
-from streams.topics import changelog
+from streams.wire.codecs import decode
+from streams.wire.partitions import home_of
+from streams.wire.source import Source
+from streams.wire.topics import changelog
+from streams.worker.delivery import Delivery
 
 _BATCH = 500
 
@@ -72,8 +74,8 @@ async def recovered(settings: Settings, table: str) -> dict[bytes, bytes]:
 
 def _delivery(record: Any) -> Delivery[Feedback]:
     source = Source(
-        topic=record.topic, partition=record.partition, offset=record.offset, timestamp=record.timestamp / 1000,
-        key=record.key, value=record.value,
+        topic=record.topic, partition=record.partition, offset=record.offset,
+        timestamp=record.timestamp / 1000, key=record.key, value=record.value,
     )  # fmt: skip
     return Delivery(event=decode(record.value, Feedback), source=source, id=str(source))
 
@@ -88,13 +90,15 @@ async def main() -> None:
     target = changelog(settings.prefix, "raw", "preferences")
     async with (
         AIOKafkaConsumer(
-            settings.topic("feedback"), bootstrap_servers=settings.brokers, group_id=settings.topic("raw"),
-            auto_offset_reset="earliest", enable_auto_commit=False,
+            settings.topic("feedback"), bootstrap_servers=settings.brokers,
+            group_id=settings.topic("raw"), auto_offset_reset="earliest", enable_auto_commit=False,
         ) as consumer,
         AIOKafkaProducer(bootstrap_servers=settings.brokers, acks="all") as producer,
     ):  # fmt: skip
         while True:
-            for place, records in (await consumer.getmany(timeout_ms=500, max_records=_BATCH)).items():
+            for place, records in (
+                await consumer.getmany(timeout_ms=500, max_records=_BATCH)
+            ).items():
                 for record in records:
                     learner.learn_one(_delivery(record))
                 noted, users.noted = users.noted, []

@@ -1,4 +1,5 @@
-"""A store with any number of adapters: the starters' weights again and again, each time under another name."""
+"""A store with any number of adapters: the starters' weights again and again, each time under
+another name."""
 
 from __future__ import annotations
 
@@ -8,13 +9,16 @@ from pathlib import Path
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, digest_of
 from genre_models.adapters.files import CARD, CONFIG, TENSORS
 from genre_models.adapters.store import STARTER
-from genre_models.training.controls import POOLED
+from genre_models.training.gate.controls import POOLED
 
 
 def registered(root: Path, base: BaseSpec, number: int) -> tuple[AdapterStore, list[str]]:
-    """(store below `root`, names of its `number` adapters), 2.5 MB each; copies differ in their card alone."""
+    """(store below `root`, names of its `number` adapters), 2.5 MB each; copies differ in their
+    card alone."""
     store, names = AdapterStore(root / "store", base), []
-    starters = [folder for folder in sorted(STARTER.iterdir()) if folder.is_dir() and folder.name != POOLED]
+    starters = [
+        folder for folder in sorted(STARTER.iterdir()) if folder.is_dir() and folder.name != POOLED
+    ]
     for index in range(number):
         names.append(_register(store, starters[index % len(starters)], index))
     return store, names
@@ -23,7 +27,9 @@ def registered(root: Path, base: BaseSpec, number: int) -> tuple[AdapterStore, l
 def _register(store: AdapterStore, folder: Path, index: int) -> str:
     card = json.loads((folder / CARD).read_bytes())
     card["metrics"]["copy"] = index
-    files = {name: (folder / name).read_bytes() for name in (CONFIG, TENSORS)} | {CARD: json.dumps(card).encode()}
+    files = {name: (folder / name).read_bytes() for name in (CONFIG, TENSORS)} | {
+        CARD: json.dumps(card).encode()
+    }
     name = str(AdapterName(card["genre"], digest_of(files)[:12]))
     target = store.root / name
     target.mkdir(parents=True)

@@ -1,4 +1,5 @@
-"""What every benchmark prints: a line a figure for people, and with `--json` one JSON object as the last line."""
+"""What every benchmark prints: a line a figure for people, and with `--json` one JSON object as the
+last line."""
 
 from __future__ import annotations
 

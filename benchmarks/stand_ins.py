@@ -1,9 +1,10 @@
-"""Instant stand-ins for the encoder and the engine, to measure and to torture what lies around the models.
+"""Instant stand-ins for the encoder and the engine, to measure and to torture what lies around the
+models.
 
-`python -m benchmarks.stand_ins worker ROLE` runs a role with them; recommend and train have no model to stand in for.
-With `GENRE_STAND_IN_ENCODER=real` the encoder is the real one; `GENRE_STAND_IN_PAUSE` makes each engine step that slow.
-Everything else - taxonomy, classifier head, safety gate, planner, ranker, learner, codecs - is the real thing.
-"""
+`python -m benchmarks.stand_ins worker ROLE` runs a role with them; recommend and train have no
+model to stand in for. With `GENRE_STAND_IN_ENCODER=real` the encoder is the real one;
+`GENRE_STAND_IN_PAUSE` makes each engine step that slow. Everything else - taxonomy, classifier
+head, safety gate, planner, ranker, learner, codecs - is the real thing."""
 
 from __future__ import annotations
 
@@ -16,22 +17,24 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
-from agents import classify, generate
-from agents.classifiers import Classifiers
-from agents.commands.worker import Role, run
-from agents.engine_thread import EngineThread
-from agents.judge import Judge
-from agents.library import Library
-from agents.registry import Registry
+from agents.classify import role as classify
+from agents.classify.judge import Judge
+from agents.commands.worker import RoleName, run
+from agents.generate import role as generate
+from agents.generate.engine_thread import EngineThread
+from agents.generate.library import Library
+from agents.generate.text_judge import TextJudge
+from agents.generate.writer import EngineWriter
+from agents.genres.classifiers import Classifiers
+from agents.genres.registry import Registry
 from agents.roles import build, share_cores
-from agents.writer import EngineWriter, TextJudge
 from genre_models.adapters import AdapterStore, BaseSpec
-from genre_models.classifier import Classifier
+from genre_models.classification.classifier import Classifier
+from genre_models.classification.languages import LanguageIdentifier
 from genre_models.engine import Finished, Generation, Piece
-from genre_models.language import LanguageIdentifier
 from genre_models.safety import SafetyGate
-from streams.app import RoleApp
 from streams.settings import Settings
+from streams.worker.app import RoleApp
 
 DIMENSION = 384
 
@@ -54,7 +57,8 @@ class InstantEncoder:
 
 
 class InstantEngine:
-    """Ends every row at its first step; the text is a function of the row. `pause` seconds a step make it slow."""
+    """Ends every row at its first step; the text is a function of the row. `pause` seconds a step
+    make it slow."""
 
     def __init__(self, pause: float = 0.0) -> None:
         self._rows: list[Generation] = []
@@ -85,7 +89,9 @@ class InstantEngine:
     def _written(self, row: Generation) -> tuple[Piece, Finished]:
         text = f"{row.prompt.user[:60]} {row.adapter or 'base'} {row.seed}"
         words = len(text.split())
-        end = Finished(id=row.id, text=text, reason="stop", logprob=-2.0, tokens_in=8, tokens_out=words)
+        end = Finished(
+            id=row.id, text=text, reason="stop", logprob=-2.0, tokens_in=8, tokens_out=words
+        )
         return Piece(id=row.id, text=text), end
 
 
@@ -94,7 +100,6 @@ def instant(role: str, settings: Settings) -> RoleApp:
     share_cores()
     if role in ("recommend", "train"):
         return build(role, settings)
-    app = RoleApp(role, settings)
     if os.environ.get("GENRE_STAND_IN_ENCODER") == "real" and role == "classify":
         return build(role, settings)
     encoder, gate, registry = InstantEncoder(), SafetyGate(), Registry()
@@ -104,14 +109,19 @@ def instant(role: str, settings: Settings) -> RoleApp:
         lambda taxonomy, known: Classifier.fit(taxonomy, encoder, known),
     )
     if role == "classify":
-        judge = Judge(encoder=encoder, classifiers=classifiers, languages=LanguageIdentifier(), gate=gate)
-        classify.attach(app, judge)
-        return app
+        judge = Judge(
+            encoder=encoder, classifiers=classifiers, languages=LanguageIdentifier(), gate=gate
+        )
+        return classify.attached(settings, judge)
     texts = TextJudge(encoder=encoder, classifiers=classifiers, gate=gate)
-    library = Library(registry, AdapterStore(settings.adapters, BaseSpec.load(settings.models / "base")))
+    library = Library(
+        registry, AdapterStore(settings.adapters, BaseSpec.load(settings.models / "base"))
+    )
     engine = InstantEngine(pause=float(os.environ.get("GENRE_STAND_IN_PAUSE", "0")))
-    generate.attach(app, EngineWriter(EngineThread(engine), texts, library, limit=settings.rows, base="stand-in"))
-    return app
+    writer = EngineWriter(
+        EngineThread(engine), texts, library, limit=settings.rows, base="stand-in"
+    )
+    return generate.attached(settings, writer)
 
 
 cli = typer.Typer(add_completion=False)
@@ -123,10 +133,10 @@ def _group() -> None:
 
 
 @cli.command()
-def worker(role: Role) -> None:
+def worker(role: RoleName) -> None:
     """Run one role with stand-ins until it is stopped."""
     settings = Settings.from_environment()
-    run(instant(role.value, settings), settings.log_level)
+    run(instant(role, settings), settings.log_level)
 
 
 if __name__ == "__main__":

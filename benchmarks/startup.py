@@ -1,4 +1,5 @@
-"""Seconds until each role is ready with its real models, warm, its memory at rest, and until `genre up` is ready."""
+"""Seconds until each role is ready with its real models, warm, its memory at rest, and until `genre
+up` is ready."""
 
 from __future__ import annotations
 
@@ -14,15 +15,16 @@ from pathlib import Path
 
 from agents.supervisor import Supervisor, until_ready
 from benchmarks.report import arguments, show
-from streams.embedded_broker import embedded_broker
+from streams.clients.embedded_broker import embedded_broker
+from streams.clients.topic_admin import create
 from streams.settings import Settings
-from streams.topic_admin import create
 
 ROLES = ("classify", "recommend", "generate")
 
 
 async def role(name: str) -> dict[str, float | None]:
-    """One role alone on an empty broker: the first start warms the caches, the second is measured."""
+    """One role alone on an empty broker: the first start warms the caches, the second is
+    measured."""
     async with embedded_broker(Settings(partitions=1)) as broker:
         await create(broker.settings)
         for _ in range(2):

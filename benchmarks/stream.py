@@ -1,10 +1,11 @@
-"""Feedback events a second through the recommend role, against plain aiokafka with the same learner.
+"""Feedback events a second through the recommend role, against plain aiokafka with the same
+learner.
 
-One worker on Apache Kafka with four partitions; users and their answered requests are seeded into the role's
-changelogs, the reactions are published beforehand, and both processes, one after the other and each on one core, write
-one changelog record of preferences a reaction. `events_s` is from the first to the last of these records;
-`events_cpu_s` is a second of the process's own CPU time, which other work on the machine disturbs less.
-"""
+One worker on Apache Kafka with four partitions; users and their answered requests are seeded into
+the role's changelogs, the reactions are published beforehand, and both processes, one after the
+other and each on one core, write one changelog record of preferences a reaction. `events_s` is from
+the first to the last of these records; `events_cpu_s` is a second of the process's own CPU time,
+which other work on the machine disturbs less."""
 
 from __future__ import annotations
 
@@ -25,7 +26,7 @@ import numpy as np
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import NewTopic
 
-from agents.decision_row import DecisionRow
+from agents.recommend.decision_row import DecisionRow
 from agents.supervisor import RoleProcess, Supervisor, until_ready
 from benchmarks.report import arguments, show
 from genre_models.preferences.features import FEATURES_VERSION, Arm, candidate_features
@@ -35,13 +36,13 @@ from schemas.decisions import DecidedCandidate, Decision
 from schemas.feedback import Feedback
 from schemas.parts import GenreProbability
 from schemas.recommendations import RankedCandidate, Recommendation
-from streams.codecs import encode
-from streams.health import resident_megabytes
-from streams.inbox import home_of
-from streams.kafka import admin
+from streams.clients.kafka import admin
+from streams.clients.topic_admin import create
 from streams.settings import Settings
-from streams.topic_admin import create
-from streams.topics import changelog
+from streams.wire.codecs import encode
+from streams.wire.partitions import home_of
+from streams.wire.topics import changelog
+from streams.worker.health import resident_megabytes
 from tests.kafka import kafka
 
 PARTITIONS = 4
@@ -50,13 +51,26 @@ FULL = (50_000, 500_000)
 QUICK = (1_500, 6_000)
 REQUESTS = 2
 TEXTS = (
-    "A dentist walks into a bar and asks for a filling drink; the barman says that he has had it up to the back teeth.",
-    "The sea is wide, the sea is grey, it sings to me all night and day, and what it sings I cannot say.",
-    "Light as a leaf and dry as a bone: the jacket for days that cannot make up their mind. Folds into its own pocket.",
-    "Why did the whale cross the ocean? To get to the other tide, where the fish tell better jokes than I do.",
+    (
+        "A dentist walks into a bar and asks for a filling drink; "
+        "the barman says that he has had it up to the back teeth."
+    ),
+    (
+        "The sea is wide, the sea is grey, it sings to me all night and day, "
+        "and what it sings I cannot say."
+    ),
+    (
+        "Light as a leaf and dry as a bone: the jacket for days that cannot make up their mind. "
+        "Folds into its own pocket."
+    ),
+    (
+        "Why did the whale cross the ocean? To get to the other tide, "
+        "where the fish tell better jokes than I do."
+    ),
 )
 KINDS: tuple[tuple[str, float | None], ...] = (
-    ("like", None), ("dwell", 12.0), ("dislike", None), ("copy", None), ("rating", 4.0), ("click", None),
+    ("like", None), ("dwell", 12.0), ("dislike", None), ("copy", None), ("rating", 4.0),
+    ("click", None),
 )  # fmt: skip
 
 Row = tuple[bytes, bytes]
@@ -78,14 +92,19 @@ def answered(user: str, request: str) -> DecisionRow:
     arms = [Arm(genre=genre, family=None) for genre in genres]
     decided = tuple(
         DecidedCandidate(
-            index=index, position=index, genre=arm.genre, arm_propensity=0.25, propensity=0.25, score=0.5,
-            features=candidate_features(arm, text).astype("<f2").tobytes(),
+            index=index, position=index, genre=arm.genre, arm_propensity=0.25, propensity=0.25,
+            score=0.5, features=candidate_features(arm, text).astype("<f2").tobytes(),
         )
         for index, (arm, text) in enumerate(zip(arms, TEXTS, strict=True))
     )  # fmt: skip
     shown = tuple(
         RankedCandidate(
-            candidate_id=f"{request}/{index}", text=text, genre=genre, score=0.5, propensity=0.25, finish="stop"
+            candidate_id=f"{request}/{index}",
+            text=text,
+            genre=genre,
+            score=0.5,
+            propensity=0.25,
+            finish="stop",
         )
         for index, (genre, text) in enumerate(zip(genres, TEXTS, strict=True))
     )
@@ -119,7 +138,8 @@ def decision_rows(users: int) -> Iterable[Row]:
     for user in map("u{}".format, range(users)):
         for request in requests_of(user):
             shown = tuple(
-                replace(each, candidate_id=f"{request}/{index}") for index, each in enumerate(one.answer.candidates)
+                replace(each, candidate_id=f"{request}/{index}")
+                for index, each in enumerate(one.answer.candidates)
             )
             row = replace(
                 one,
@@ -138,13 +158,21 @@ def reactions(users: int, events: int) -> Iterable[Row]:
         turn, user = number // users, f"u{number % users}"
         request, (kind, value) = requests_of(user)[turn % REQUESTS], next(kinds)
         candidate = f"{request}/{turn // REQUESTS % len(TEXTS)}"
-        event = Feedback(user_id=user, kind=kind, request_id=request, candidate_id=candidate, value=value)  # type: ignore[arg-type]
+        event = Feedback(
+            user_id=user,
+            kind=kind,  # type: ignore[arg-type]
+            request_id=request,
+            candidate_id=candidate,
+            value=value,
+        )
         yield user.encode(), encode(event)
 
 
 async def publish(settings: Settings, topic: str, rows: Iterable[Row]) -> None:
     """Write rows where their user's key puts them, in batches."""
-    async with AIOKafkaProducer(bootstrap_servers=settings.brokers, max_batch_size=256 * 1024) as producer:
+    async with AIOKafkaProducer(
+        bootstrap_servers=settings.brokers, max_batch_size=256 * 1024
+    ) as producer:
         remaining = iter(rows)
         while some := list(islice(remaining, 4000)):
             pending = []
@@ -165,14 +193,19 @@ def _partition(row: Row) -> int:
 
 async def samples(pid: int, settings: Settings, role: str, events: int) -> list[Sample]:
     """From the last moment without a new record in the role's changelog until all are there."""
-    places = [TopicPartition(changelog(settings.prefix, role, "preferences"), each) for each in range(PARTITIONS)]
+    places = [
+        TopicPartition(changelog(settings.prefix, role, "preferences"), each)
+        for each in range(PARTITIONS)
+    ]
     taken: list[Sample] = []
     async with AIOKafkaConsumer(bootstrap_servers=settings.brokers) as consumer:
         before = sum((await consumer.end_offsets(places)).values()) if role == "recommend" else 0
         while not taken or taken[-1].records < events:
             records = sum((await consumer.end_offsets(places)).values()) - before
             taken = taken if records else []
-            taken.append(Sample(time.perf_counter(), records, cpu_seconds(pid), resident_megabytes(pid)))
+            taken.append(
+                Sample(time.perf_counter(), records, cpu_seconds(pid), resident_megabytes(pid))
+            )
             await asyncio.sleep(0.1)
     return taken
 
@@ -229,10 +262,16 @@ async def seed(settings: Settings, users: int, events: int) -> None:
     await create(settings)
     client = admin(settings)
     await client.start()
-    await client.create_topics([NewTopic(changelog(settings.prefix, "raw", "preferences"), PARTITIONS, 1)])
+    await client.create_topics(
+        [NewTopic(changelog(settings.prefix, "raw", "preferences"), PARTITIONS, 1)]
+    )
     await client.close()
-    await publish(settings, changelog(settings.prefix, "recommend", "preferences"), user_rows(users))
-    await publish(settings, changelog(settings.prefix, "recommend", "decisions"), decision_rows(users))
+    await publish(
+        settings, changelog(settings.prefix, "recommend", "preferences"), user_rows(users)
+    )
+    await publish(
+        settings, changelog(settings.prefix, "recommend", "decisions"), decision_rows(users)
+    )
     await publish(settings, settings.topic("feedback"), reactions(users, events))
 
 
@@ -249,10 +288,14 @@ def rates(name: str, taken: list[Sample]) -> dict[str, float | None]:
 def slope(taken: list[Sample]) -> float:
     """Growth of memory over the second half, in MB for 100,000 events."""
     half = taken[len(taken) // 2 :]
-    return float(np.polyfit([each.records / 1e5 for each in half], [each.rss for each in half], 1)[0])
+    return float(
+        np.polyfit([each.records / 1e5 for each in half], [each.rss for each in half], 1)[0]
+    )
 
 
-async def measure(settings: Settings, users: int, events: int, *, quick: bool) -> dict[str, float | None]:
+async def measure(
+    settings: Settings, users: int, events: int, *, quick: bool
+) -> dict[str, float | None]:
     """All figures on one Kafka; `quick` leaves out memory and recovery."""
     await seed(settings, users, events)
     raw = rates("raw_", await by_raw(settings, events))
@@ -276,12 +319,18 @@ def _over(one: float | None, other: float | None) -> float | None:
 async def main() -> None:
     """Measure and print."""
     given = arguments(__doc__ or "")
-    with tempfile.TemporaryDirectory(prefix="genre-kafka-") as folder, kafka(Path(folder) / "data") as address:
+    with (
+        tempfile.TemporaryDirectory(prefix="genre-kafka-") as folder,
+        kafka(Path(folder) / "data") as address,
+    ):
         settings = Settings(
-            brokers=address, prefix=f"b{uuid.uuid4().hex[:8]}.", partitions=PARTITIONS, session_timeout=6.0,
-            heartbeat=1.0, state=Path(folder) / "state",
+            brokers=address, prefix=f"b{uuid.uuid4().hex[:8]}.", partitions=PARTITIONS,
+            session_timeout=6.0, heartbeat=1.0, state=Path(folder) / "state",
         )  # fmt: skip
-        show(await measure(settings, *(QUICK if given.quick else FULL), quick=given.quick), json=given.json)
+        show(
+            await measure(settings, *(QUICK if given.quick else FULL), quick=given.quick),
+            json=given.json,
+        )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""A real vLLM beside us: `GENRE_VLLM` names the Python of an environment that has it (CONTRIBUTING.md)."""
+"""A real vLLM beside us: `GENRE_VLLM` names the Python of an environment that has it
+(CONTRIBUTING.md)."""
 
 from __future__ import annotations
 
@@ -49,7 +50,11 @@ class VllmServer:
         where = ["--host", "127.0.0.1", "--port", str(self._port)]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, *where, *OPTIONS], env=os.environ | SETTINGS, stdout=log, stderr=log, start_new_session=True
+                [*command, *where, *OPTIONS],
+                env=os.environ | SETTINGS,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         until = time.monotonic() + READY
         while not self._answers():
@@ -72,7 +77,8 @@ class VllmServer:
 
 
 def vllm_tok_s(base: Path, store: AdapterStore, wanted: Sequence[Generation]) -> float | None:
-    """Tokens a second of vLLM in fp32 for rows with adapters, once they are loaded; None where it is not installed."""
+    """Tokens a second of vLLM in fp32 for rows with adapters, once they are loaded; None where it
+    is not installed."""
     if PYTHON is None:
         return None
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:

@@ -2,9 +2,8 @@
 
     python examples/02_follow_feedback.py REQUEST_ID USER_ID [BROKERS]
 
-REQUEST_ID is a request of USER_ID that was answered, for instance the one that the first example prints (its user is
-`ada`). BROKERS is as in the first example.
-"""
+REQUEST_ID is a request of USER_ID that was answered, for instance the one that the first example
+prints (its user is `ada`). BROKERS is as in the first example."""
 
 from __future__ import annotations
 
@@ -23,7 +22,8 @@ PREFIX = os.environ.get("GENRE_PREFIX", "genre.")
 
 async def like(brokers: str, user_id: str, request_id: str) -> None:
     """Publish one reaction to the first candidate of a request."""
-    # With an id of its own a reaction counts once, however often it is published again after a time-out.
+    # With an id of its own a reaction counts once, however often it is published again after a
+    # time-out.
     reaction = {
         "user_id": user_id,
         "kind": "like",
@@ -32,7 +32,9 @@ async def like(brokers: str, user_id: str, request_id: str) -> None:
         "feedback_id": uuid.uuid4().hex,
     }
     async with AIOKafkaProducer(bootstrap_servers=brokers, acks="all") as producer:
-        await producer.send_and_wait(PREFIX + "feedback", json.dumps(reaction).encode(), key=user_id.encode())
+        await producer.send_and_wait(
+            PREFIX + "feedback", json.dumps(reaction).encode(), key=user_id.encode()
+        )
 
 
 async def next_profile(consumer: AIOKafkaConsumer, user_id: str) -> dict[str, Any]:
@@ -49,10 +51,12 @@ async def main(request_id: str, user_id: str, brokers: str) -> None:
     """Like a text and print the profile that has learned of it."""
     topic = PREFIX + "preferences"
     async with AIOKafkaConsumer(bootstrap_servers=brokers) as consumer:
-        # The topic is compacted: read from the beginning, it tells the newest profile of everybody. Here we only want
-        # to see what changes, so we go to its end before we publish anything.
+        # The topic is compacted: read from the beginning, it tells the newest profile of everybody.
+        # Here we only want to see what changes, so we go to its end before we publish anything.
         await consumer.topics()
-        partitions = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        partitions = [
+            TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()
+        ]
         consumer.assign(partitions)
         await consumer.seek_to_end(*partitions)
 
@@ -67,8 +71,12 @@ async def main(request_id: str, user_id: str, brokers: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    address = sys.argv[3] if len(sys.argv) > 3 else os.environ.get("GENRE_BROKERS", "127.0.0.1:9092")
+    address = (
+        sys.argv[3] if len(sys.argv) > 3 else os.environ.get("GENRE_BROKERS", "127.0.0.1:9092")
+    )
     try:
         asyncio.run(main(sys.argv[1], sys.argv[2], address))
     except KafkaConnectionError:
-        sys.exit(f"No Kafka broker answers at {address}; `make run` starts one and prints its address.")
+        sys.exit(
+            f"No Kafka broker answers at {address}; `make run` starts one and prints its address."
+        )

@@ -31,7 +31,8 @@ class Encoder(Protocol):
 
 
 class SentenceEncoder:
-    """all-MiniLM-L6-v2 from a local folder (Reimers and Gurevych 2019): mean of the token states, normalised."""
+    """all-MiniLM-L6-v2 from a local folder (Reimers and Gurevych 2019): mean of the token states,
+    normalised."""
 
     dimension = DIMENSION
 
@@ -39,26 +40,34 @@ class SentenceEncoder:
         self._model = model
         self._tokenizer = tokenizer
         self._threads = threads
-        self._lock = Lock()  # the tokenizer keeps its settings in itself and refuses a second thread
+        self._lock = (
+            Lock()
+        )  # the tokenizer keeps its settings in itself and refuses a second thread
 
     @classmethod
     def load(cls, folder: Path, *, threads: int | None = None) -> SentenceEncoder:
-        """Load the encoder; `threads` bounds the cores of one `encode`. Raises ModelError `encoder_unavailable`."""
+        """Load the encoder; `threads` bounds the cores of one `encode`. Raises ModelError
+        `encoder_unavailable`."""
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()
         if not (folder / "config.json").is_file():
-            raise ModelError("encoder_unavailable", f"expected a sentence encoder with config.json, got {folder}")
+            raise ModelError(
+                "encoder_unavailable", f"expected a sentence encoder with config.json, got {folder}"
+            )
         try:
             tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
         except (OSError, ValueError) as error:
-            raise ModelError("encoder_unavailable", f"expected a sentence encoder, got {folder}: {error}") from error
+            raise ModelError(
+                "encoder_unavailable", f"expected a sentence encoder, got {folder}: {error}"
+            ) from error
         return cls(model.eval(), tokenizer, threads)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows [n, 384]; only the first 256 tokens of a text count. Batches hold texts of like length."""
+        """Unit rows [n, 384]; only the first 256 tokens of a text count. Batches hold texts of like
+        length."""
         rows = np.zeros((len(texts), DIMENSION), np.float32)
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         with self._lock, _threads(self._threads):
@@ -70,7 +79,9 @@ class SentenceEncoder:
     def _encode(self, texts: list[str]) -> NDArray[np.float32]:
         import torch
 
-        tokens = self._tokenizer(texts, padding=True, truncation=True, max_length=_LONGEST, return_tensors="pt")
+        tokens = self._tokenizer(
+            texts, padding=True, truncation=True, max_length=_LONGEST, return_tensors="pt"
+        )
         with torch.inference_mode():
             states = self._model(**tokens).last_hidden_state  # [batch, tokens, 384]
             mask = tokens["attention_mask"].unsqueeze(-1)
@@ -81,7 +92,8 @@ class SentenceEncoder:
 
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """Give torch `count` threads for a while; the setting is the process's, so what was there comes back."""
+    """Give torch `count` threads for a while; the setting is the process's, so what was there comes
+    back."""
     import torch
 
     before = torch.get_num_threads()
@@ -95,7 +107,8 @@ def _threads(count: int | None) -> Iterator[None]:
 
 
 def quantise(embedding: NDArray[np.float32]) -> bytes:
-    """A unit vector as int8, one byte a component (384 bytes); the cosine with the original is at least 0.998."""
+    """A unit vector as int8, one byte a component (384 bytes); the cosine with the original is at
+    least 0.998."""
     return np.rint(np.clip(embedding, -1.0, 1.0) * _SCALE).astype(np.int8).tobytes()
 
 

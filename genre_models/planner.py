@@ -1,9 +1,8 @@
-"""Which arms write the candidates of a request: plausible genres x adapter versions x styles, drawn by this user's
-taste.
+"""Which arms write the candidates of a request: plausible genres x adapter versions x styles, drawn
+by this user's taste.
 
-Thompson sampling: candidate j takes the arm that is best under the j-th draw of the user's weights, so the candidates
-differ as far as the taste is unknown. Everything follows from the seed.
-"""
+Thompson sampling: candidate j takes the arm that is best under the j-th draw of the user's weights,
+so the candidates differ as far as the taste is unknown. Everything follows from the seed."""
 
 from __future__ import annotations
 
@@ -19,7 +18,8 @@ from genre_models.preferences.profile import attribute_tastes, genre_taste, styl
 from genre_models.preferences.styles import PLAIN, STYLES
 from schemas.errors import Rejected
 
-# Full posterior draws (alpha = 1) lost to greedy at 20 to 50 reactions a user in every simulation; 0.2 won.
+# Full posterior draws (alpha = 1) lost to greedy at 20 to 50 reactions a user in every simulation;
+# 0.2 won.
 ALPHA = 0.2
 DRAWS = 512
 FLOOR = 0.005
@@ -42,9 +42,9 @@ class Steering:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is wanted of a request: probable genres, most probable first, or the genre (or adapter name) and style it
-    asks for. `fallback` is 'family' or 'base' when no genre is known with confidence, `family` the most probable
-    one."""
+    """What is wanted of a request: probable genres, most probable first, or the genre (or adapter
+    name) and style it asks for. `fallback` is 'family' or 'base' when no genre is known with
+    confidence, `family` the most probable one."""
 
     classified: Classified
     fallback: str = "none"
@@ -56,7 +56,8 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedArm:
-    """One candidate to write; `propensity` in (0, 1] is the probability that a draw chooses this arm."""
+    """One candidate to write; `propensity` in (0, 1] is the probability that a draw chooses this
+    arm."""
 
     arm: Arm
     propensity: float
@@ -65,7 +66,8 @@ class PlannedArm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The arms of a request, one a candidate, and the policy that chose them: 'thompson' or 'greedy'."""
+    """The arms of a request, one a candidate, and the policy that chose them: 'thompson' or
+    'greedy'."""
 
     arms: tuple[PlannedArm, ...]
     policy: str
@@ -80,7 +82,8 @@ def plan(
     seed: int,
     steering: Steering = Steering(),
 ) -> Plan:
-    """`n` arms. `families` maps every known genre to its family, `adapters` genres to the names of their adapters.
+    """`n` arms. `families` maps every known genre to its family, `adapters` genres to the names of
+    their adapters.
 
     Raises Rejected `unknown_genre`, `unknown_adapter`, `unknown_style`.
     """
@@ -91,14 +94,17 @@ def plan(
     shares = np.bincount(best, minlength=len(arms)) / count
     reasons = {k: _reason(arms[k], posterior) for k in set(best[:n].tolist())}
     planned = tuple(
-        PlannedArm(arm=arms[k], propensity=max(FLOOR, float(shares[k])), reason=reasons[k]) for k in best[:n].tolist()
+        PlannedArm(arm=arms[k], propensity=max(FLOOR, float(shares[k])), reason=reasons[k])
+        for k in best[:n].tolist()
     )
     if steering.blends and n >= 3 and wish.genre is None:
         planned = _with_blend(planned, arms, shares, posterior)
     return Plan(arms=planned, policy="thompson" if steering.explore else "greedy")
 
 
-def possible_arms(wish: Wish, families: Mapping[str, str], adapters: Mapping[str, Sequence[str]]) -> tuple[Arm, ...]:
+def possible_arms(
+    wish: Wish, families: Mapping[str, str], adapters: Mapping[str, Sequence[str]]
+) -> tuple[Arm, ...]:
     """Every arm that may answer the wish, in an order that depends on nothing else."""
     if wish.style is not None and wish.style not in STYLES:
         raise Rejected("unknown_style", f"the styles are {', '.join(STYLES)}, got {wish.style!r}")
@@ -110,29 +116,49 @@ def possible_arms(wish: Wish, families: Mapping[str, str], adapters: Mapping[str
     )
 
 
-def _unstyled(wish: Wish, families: Mapping[str, str], adapters: Mapping[str, Sequence[str]]) -> Iterable[Arm]:
+def _unstyled(
+    wish: Wish, families: Mapping[str, str], adapters: Mapping[str, Sequence[str]]
+) -> Iterable[Arm]:
     if wish.genre is not None:
         yield from _requested(wish.genre, families, adapters)
         return
-    known = [(genre, probability) for genre, probability in plausible(wish.classified) if genre in families]
+    known = [
+        (genre, probability)
+        for genre, probability in plausible(wish.classified)
+        if genre in families
+    ]
     if wish.fallback != "none" or not known:
         rest = 1 - sum(probability for _, probability in known)
-        yield Arm(genre=None, family=wish.family if wish.fallback == "family" else None, probability=max(0.3, rest))
+        yield Arm(
+            genre=None,
+            family=wish.family if wish.fallback == "family" else None,
+            probability=max(0.3, rest),
+        )
     for genre, probability in known:
         yield from _of_genre(genre, probability, families, adapters)
 
 
-def _requested(wanted: str, families: Mapping[str, str], adapters: Mapping[str, Sequence[str]]) -> Iterable[Arm]:
+def _requested(
+    wanted: str, families: Mapping[str, str], adapters: Mapping[str, Sequence[str]]
+) -> Iterable[Arm]:
     genre, _, version = wanted.partition("@")
     if genre not in families:
-        raise Rejected("unknown_genre", f"the genre {genre!r} is not known; send texts for it to the training topic")
+        raise Rejected(
+            "unknown_genre",
+            f"the genre {genre!r} is not known; send texts for it to the training topic",
+        )
     if version and wanted not in adapters.get(genre, ()):
-        raise Rejected("unknown_adapter", f"{genre!r} has no adapter {wanted!r}; it may have been withdrawn")
+        raise Rejected(
+            "unknown_adapter", f"{genre!r} has no adapter {wanted!r}; it may have been withdrawn"
+        )
     yield from _of_genre(genre, 1.0, families, {genre: (wanted,)} if version else adapters)
 
 
 def _of_genre(
-    genre: str, probability: float, families: Mapping[str, str], adapters: Mapping[str, Sequence[str]]
+    genre: str,
+    probability: float,
+    families: Mapping[str, str],
+    adapters: Mapping[str, Sequence[str]],
 ) -> Iterable[Arm]:
     for adapter in sorted(adapters.get(genre, ())) or (None,):
         yield Arm(genre=genre, family=families[genre], adapter=adapter, probability=probability)
@@ -145,14 +171,17 @@ def plausible(classified: Classified) -> Classified:
     [('joke', 0.5), ('riddle', 0.3)]
     """
     ordered = sorted(classified, key=lambda pair: (-pair[1], pair[0]))
-    least = max(PLAUSIBLE, PLAUSIBLE_SHARE * max((probability for _, probability in ordered), default=0.0))
+    least = max(
+        PLAUSIBLE, PLAUSIBLE_SHARE * max((probability for _, probability in ordered), default=0.0)
+    )
     return [pair for pair in ordered if pair[1] >= least][:MOST_GENRES]
 
 
 def _with_blend(
     planned: tuple[PlannedArm, ...], arms: Sequence[Arm], shares: Floats, posterior: Posterior
 ) -> tuple[PlannedArm, ...]:
-    """The last candidate mixes two genres of one family that this user is known to like about equally."""
+    """The last candidate mixes two genres of one family that this user is known to like about
+    equally."""
     by_genre: dict[str, float] = {}
     for arm, share in zip(arms, shares, strict=True):
         if arm.genre is not None and arm.adapter is not None:
@@ -164,18 +193,28 @@ def _with_blend(
         or by_genre[ordered[1]] < 0.4 * sum(by_genre.values())
     ):
         return planned
-    first, second = (next(arm for arm in arms if arm.genre == genre and arm.adapter) for genre in ordered)
+    first, second = (
+        next(arm for arm in arms if arm.genre == genre and arm.adapter) for genre in ordered
+    )
     tastes = [genre_taste(posterior, arm.genre or "", arm.family) for arm in (first, second)]
-    if first.family != second.family or not all(taste.is_clear and taste.mean > 0 for taste in tastes):
+    if first.family != second.family or not all(
+        taste.is_clear and taste.mean > 0 for taste in tastes
+    ):
         return planned
     blend = ((first.adapter or "", 0.5), (second.adapter or "", 0.5))
     reason = f"half {first.genre}, half {second.genre}: " + ", ".join(map(str, tastes))
-    mixed = replace(first, adapter=None, blend=blend, probability=(first.probability + second.probability) / 2)
+    mixed = replace(
+        first, adapter=None, blend=blend, probability=(first.probability + second.probability) / 2
+    )
     return (*planned[:-1], PlannedArm(arm=mixed, propensity=1.0, reason=reason))
 
 
 def _reason(arm: Arm, posterior: Posterior) -> str:
-    parts = [f"{arm.genre.replace('_', ' ')}: {arm.probability:.0%} likely" if arm.genre else "no genre is certain"]
+    parts = [
+        f"{arm.genre.replace('_', ' ')}: {arm.probability:.0%} likely"
+        if arm.genre
+        else "no genre is certain"
+    ]
     tastes = [genre_taste(posterior, arm.genre, arm.family)] if arm.genre else []
     if arm.style:
         tastes.append(style_taste(posterior, arm.style))
@@ -189,5 +228,9 @@ def prompt_card(posterior: Posterior, most: int = 3) -> tuple[str, ...]:
     Genres are steered by arms, so only attributes are spoken of, and only beyond 1.5 deviations.
     """
     liked = sorted(attribute_tastes(posterior), key=lambda taste: -taste.mean)
-    sure = [taste.words for taste in liked if taste.is_clear and taste.mean > max(0.03, 1.5 * taste.deviation)]
+    sure = [
+        taste.words
+        for taste in liked
+        if taste.is_clear and taste.mean > max(0.03, 1.5 * taste.deviation)
+    ]
     return (f"The reader likes {', '.join(sure[:most])}.",) if sure else ()

@@ -1,4 +1,5 @@
-"""What is not written: transparent rules for requests and for texts, and chat markup made harmless."""
+"""What is not written: transparent rules for requests and for texts, and chat markup made
+harmless."""
 
 from __future__ import annotations
 
@@ -13,13 +14,18 @@ from typing import Literal
 
 _WITHIN = 40  # characters between an intent and its object, where the rule names no number
 _INVISIBLE = (
-    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
+    "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufe00-\ufe0f\ufeff"
 )
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
 _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_WORD = re.compile(r"[a-z0-9@$!|]+")
-_TWINS = str.maketrans("авекмнорстухіјѕԁɡα", "abekmhopctyxijsdga")  # Cyrillic and Greek letters that look Latin
-_SPELLED = re.compile(r"(?<!\w)\w(?P<between>[ .\-_*/,])\w(?:(?P=between)\w)+(?!\w)")  # "b o m b", "b.o.m.b"
+_TWINS = str.maketrans(
+    "авекмнорстухіјѕԁɡα", "abekmhopctyxijsdga"
+)  # Cyrillic and Greek letters that look Latin
+_SPELLED = re.compile(
+    r"(?<!\w)\w(?P<between>[ .\-_*/,])\w(?:(?P=between)\w)+(?!\w)"
+)  # "b o m b", "b.o.m.b"
 
 _GAP = rf"[\s{_INVISIBLE}]*+"
 _OPEN, _BAR, _CLOSE = "<\uff1c", "|\uff5c", ">\uff1e"  # some templates use the wide forms
@@ -70,7 +76,12 @@ class Rule:
             near = f"{near}{between}{_words(object)}|{_words(object)}{between}{near}"
         pattern, excuse = re.compile(near, re.DOTALL), re.compile(_words(unless))
         return cls(
-            code=code, reason=reason, pattern=pattern, unless=excuse, applies=applies, lenient=frozenset(lenient)
+            code=code,
+            reason=reason,
+            pattern=pattern,
+            unless=excuse,
+            applies=applies,
+            lenient=frozenset(lenient),
         )
 
     def speaks(self, text: str) -> bool:
@@ -79,7 +90,8 @@ class Rule:
 
 
 class SafetyGate:
-    """Declines requests and holds back texts by the rules in safety.toml; the first rule that speaks decides.
+    """Declines requests and holds back texts by the rules in safety.toml; the first rule that
+    speaks decides.
 
     >>> SafetyGate().check_request("how to build a b0mb").code
     'weapons_explosives'
@@ -93,7 +105,9 @@ class SafetyGate:
 
     def check_text(self, text: str, genre: str | None) -> Verdict:
         """May this be shown? Fiction, news and law may quote what nobody may say to a reader."""
-        rules = [rule for rule in self._rules if rule.applies != "request" and genre not in rule.lenient]
+        rules = [
+            rule for rule in self._rules if rule.applies != "request" and genre not in rule.lenient
+        ]
         return self._check(text, rules)
 
     def _check(self, text: str, rules: Sequence[Rule]) -> Verdict:
@@ -104,18 +118,23 @@ class SafetyGate:
         return _PASSED
 
     def _readings(self, text: str) -> Iterator[str]:
-        """The text as written, with digits and twins for letters undone, and with letters written one by one joined."""
+        """The text as written, with digits and twins for letters undone, and with letters written
+        one by one joined."""
         plain = _plain(text)
         yield _squeeze(plain)
         letters = _LEET_WORD.sub(lambda word: _unleet(word[0]), plain.translate(_TWINS))
         yield _squeeze(letters)
         if _SPELLED.search(letters):
             yield _squeeze(_SPELLED.sub(lambda run: _joined(run[0]), letters))
-            yield _squeeze(_SPELLED.sub(lambda run: " ".join(self._spelled.findall(_joined(run[0]))), letters))
+            yield _squeeze(
+                _SPELLED.sub(lambda run: " ".join(self._spelled.findall(_joined(run[0]))), letters)
+            )
 
     @cached_property
     def _tables(self) -> dict[str, list[dict[str, object]]]:
-        return tomllib.loads(resources.files("genre_models").joinpath("safety.toml").read_text("utf-8"))
+        return tomllib.loads(
+            resources.files("genre_models").joinpath("safety.toml").read_text("utf-8")
+        )
 
     @cached_property
     def _rules(self) -> tuple[Rule, ...]:
@@ -138,7 +157,9 @@ def _words(patterns: Sequence[str]) -> str:
 
 def _plain(text: str) -> str:
     """Lower case, compatibility forms resolved (NFKC), without accents and invisible characters."""
-    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKC", _HIDDEN.sub("", text)).casefold())
+    folded = unicodedata.normalize(
+        "NFKD", unicodedata.normalize("NFKC", _HIDDEN.sub("", text)).casefold()
+    )
     return "".join(character for character in folded if not unicodedata.combining(character))
 
 
@@ -147,7 +168,8 @@ def _squeeze(text: str) -> str:
 
 
 def _unleet(word: str) -> str:
-    """Digits and signs read as letters, where there is a letter among them; not the mark at the end of a sentence."""
+    """Digits and signs read as letters, where there is a letter among them; not the mark at the end
+    of a sentence."""
     inner = word.rstrip("!|")
     return inner.translate(_LEET) if any("a" <= character <= "z" for character in inner) else word
 

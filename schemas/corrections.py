@@ -1,4 +1,5 @@
-"""`genre.corrections`: one user's bounded, decaying nudge of the classifier's head for one genre."""
+"""`genre.corrections`: one user's bounded, decaying nudge of the classifier's head for one
+genre."""
 
 from __future__ import annotations
 
@@ -19,5 +20,7 @@ class Correction:
     genre: Genre
     instead_of: Genre | None = None
     embedding: Embedding
-    weight: Annotated[float, Meta(ge=0.0, le=1.0, description="At time `time`; halves every 30 days.")] = 1.0
+    weight: Annotated[
+        float, Meta(ge=0.0, le=1.0, description="At time `time`; halves every 30 days.")
+    ] = 1.0
     time: Moment

@@ -1,4 +1,5 @@
-"""`genre.decisions`: what was shown to whom and with which probability; the log for evaluation and rebuild."""
+"""`genre.decisions`: what was shown to whom and with which probability; the log for evaluation and
+rebuild."""
 
 from __future__ import annotations
 
@@ -35,14 +36,19 @@ class DecidedCandidate:
     blend: tuple[BlendPart, ...] = ()
     style: Style | None = None
     arm_propensity: Share
-    propensity: Annotated[float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")]
+    propensity: Annotated[
+        float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")
+    ]
     score: float
-    features: Annotated[bytes, Meta(max_length=4096, description="Feature vector, little-endian float16; base64.")]
+    features: Annotated[
+        bytes, Meta(max_length=4096, description="Feature vector, little-endian float16; base64.")
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Everything that is needed to learn from later feedback and to evaluate another policy offline."""
+    """Everything that is needed to learn from later feedback and to evaluate another policy
+    offline."""
 
     request_id: RequestId
     user_id: UserId
@@ -51,5 +57,7 @@ class Decision:
     policy: Word
     seed: Seed
     features_version: FeaturesVersion
-    reactions: Annotated[int, Meta(ge=0, description="Reactions learned from this user before the decision.")] = 0
+    reactions: Annotated[
+        int, Meta(ge=0, description="Reactions learned from this user before the decision.")
+    ] = 0
     candidates: tuple[DecidedCandidate, ...]

@@ -1,18 +1,19 @@
 """Every error that GENRE raises on purpose.
 
-GenreError                  has `code`, a snake_case word that travels in dead letters and answers
-├── InvalidEvent            what arrived cannot be read or breaks its schema: dead letter, never retried
-├── Rejected                what arrived is well-formed but cannot be done: dead letter or terminal answer
-├── ModelError              a model, an adapter or its files are missing, broken or refused
-├── Transient               may succeed when tried again: retried in place
-└── NotReady                a broker, topic or setting is not as it must be: the process ends with one line
+GenreError        has `code`, a snake_case word that travels in dead letters and answers
+├── InvalidEvent  what arrived cannot be read or breaks its schema: dead letter, never retried
+├── Rejected      what arrived is well-formed but cannot be done: dead letter or terminal answer
+├── ModelError    a model, an adapter or its files are missing, broken or refused
+├── Transient     may succeed when tried again: retried in place
+└── NotReady      a broker, topic or setting is not as it must be: the process ends with one line
 """
 
 from __future__ import annotations
 
 
 class GenreError(Exception):
-    """Base of all errors; `code` is a stable snake_case word, the message tells people what to do."""
+    """Base of all errors; `code` is a stable snake_case word, the message tells people what to
+    do."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.fields import CandidateId, Genre, Id, Moment, Probability, RequestId, Tenant, UserId, Word
+from schemas.fields import (
+    CandidateId,
+    Genre,
+    Id,
+    Moment,
+    Probability,
+    RequestId,
+    Tenant,
+    UserId,
+    Word,
+)
 
 FeedbackKind = Literal[
     "rating",
@@ -55,27 +65,45 @@ class Feedback:
     kind: FeedbackKind
     request_id: RequestId | None = None
     candidate_id: CandidateId | None = None
-    feedback_id: Annotated[Id | None, Meta(description="The client's id; a repeated one counts once.")] = None
+    feedback_id: Annotated[
+        Id | None, Meta(description="The client's id; a repeated one counts once.")
+    ] = None
     tenant: Tenant | None = None
     value: float | None = None
     text: (
-        Annotated[str, Meta(max_length=64 * 1024, description="`edit`: the new text; `history`: the text.")] | None
+        Annotated[
+            str,
+            Meta(max_length=64 * 1024, description="`edit`: the new text; `history`: the text."),
+        ]
+        | None
     ) = None
     genre: Annotated[
-        Genre | None, Meta(description="`genre_correction`: what it should have been; `history`: its genre.")
+        Genre | None,
+        Meta(description="`genre_correction`: what it should have been; `history`: its genre."),
     ] = None
-    features: Annotated[dict[Word, float] | None, Meta(description="`history`: named features.")] = None
-    retracts: Annotated[Id | None, Meta(description="`retract`: the feedback id to take back.")] = None
+    features: Annotated[
+        dict[Word, float] | None, Meta(description="`history`: named features.")
+    ] = None
+    retracts: Annotated[Id | None, Meta(description="`retract`: the feedback id to take back.")] = (
+        None
+    )
     probability: Probability | None = None
-    time: Annotated[Moment | None, Meta(description="When the user reacted; absent: the record's timestamp.")] = None
+    time: Annotated[
+        Moment | None, Meta(description="When the user reacted; absent: the record's timestamp.")
+    ] = None
 
     def __post_init__(self) -> None:
         for name in NEEDS[self.kind]:
             if getattr(self, name) is None:
                 raise ValueError(f"Object missing required field `{name}` for kind '{self.kind}'")
         self._check_value()
-        if self.candidate_id is not None and self.candidate_id.rpartition("/")[0] != self.request_id:
-            raise ValueError(f"Expected `candidate_id` of request '{self.request_id}', got '{self.candidate_id}'")
+        if (
+            self.candidate_id is not None
+            and self.candidate_id.rpartition("/")[0] != self.request_id
+        ):
+            raise ValueError(
+                f"Expected `candidate_id` of request '{self.request_id}', got '{self.candidate_id}'"
+            )
 
     def _check_value(self) -> None:
         value = self.value
@@ -85,6 +113,8 @@ class Feedback:
             raise ValueError(f"Expected `value` of a dwell in seconds, 0 to 86400, got {value}")
         if self.kind == "history":
             if self.text is None and self.genre is None and self.features is None:
-                raise ValueError("Object missing required field `text`, `genre` or `features` for kind 'history'")
+                raise ValueError(
+                    "Object missing required field `text`, `genre` or `features` for kind 'history'"
+                )
             if value is not None and not 0 <= value <= 1:
                 raise ValueError(f"Expected `value` of a history between 0 and 1, got {value}")

@@ -1,7 +1,7 @@
 """The annotated types that events are made of: one place for every limit on the wire.
 
-Each alias carries its JSON Schema constraint and description; `msgspec.convert` enforces them and names the path.
-"""
+Each alias carries its JSON Schema constraint and description; `msgspec.convert` enforces them and
+names the path."""
 
 from __future__ import annotations
 
@@ -29,7 +29,12 @@ _CANDIDATE = rf"^(?!\.{{1,2}}/)(?=.*\S)[^/{_UNPRINTABLE}]+/[0-7]$(?!\n)"
 
 Id = Annotated[
     str,
-    Meta(min_length=1, max_length=256, pattern=_ID, description="1 to 256 printable characters, not blank, no '/'."),
+    Meta(
+        min_length=1,
+        max_length=256,
+        pattern=_ID,
+        description="1 to 256 printable characters, not blank, no '/'.",
+    ),
 ]
 UserId = Annotated[
     str,
@@ -37,7 +42,9 @@ UserId = Annotated[
         min_length=1,
         max_length=256,
         pattern=_ID,
-        description="Who asks; unique within the tenant. 1 to 256 printable characters, not blank, no '/'.",
+        description=(
+            "Who asks; unique within the tenant. 1 to 256 printable characters, not blank, no '/'."
+        ),
     ),
 ]
 RequestId = Annotated[
@@ -50,32 +57,68 @@ RequestId = Annotated[
     ),
 ]
 Tenant = Annotated[
-    str, Meta(pattern=_TENANT, description="Lower-case letters, digits and '-'; absent means the default tenant.")
+    str,
+    Meta(
+        pattern=_TENANT,
+        description="Lower-case letters, digits and '-'; absent means the default tenant.",
+    ),
 ]
-Genre = Annotated[str, Meta(pattern=_GENRE, description="A genre id of the taxonomy, for instance 'joke'.")]
-AdapterName = Annotated[str, Meta(pattern=_ADAPTER, description="'<genre>@<first 12 hex digits of its digest>'.")]
+Genre = Annotated[
+    str, Meta(pattern=_GENRE, description="A genre id of the taxonomy, for instance 'joke'.")
+]
+AdapterName = Annotated[
+    str, Meta(pattern=_ADAPTER, description="'<genre>@<first 12 hex digits of its digest>'.")
+]
 GenreOrAdapter = Annotated[
     str, Meta(pattern=_GENRE_OR_ADAPTER, description="A genre id, or the full name of an adapter.")
 ]
-CandidateId = Annotated[str, Meta(max_length=258, pattern=_CANDIDATE, description="'<request_id>/<index>'.")]
-Language = Annotated[str, Meta(pattern=_LANGUAGE, description="ISO 639 code, optionally with a region: 'en', 'pt-BR'.")]
-Style = Annotated[str, Meta(pattern=_STYLE, description="A declared style, for instance 'playful'.")]
+CandidateId = Annotated[
+    str, Meta(max_length=258, pattern=_CANDIDATE, description="'<request_id>/<index>'.")
+]
+Language = Annotated[
+    str,
+    Meta(pattern=_LANGUAGE, description="ISO 639 code, optionally with a region: 'en', 'pt-BR'."),
+]
+Style = Annotated[
+    str, Meta(pattern=_STYLE, description="A declared style, for instance 'playful'.")
+]
 Prompt = Annotated[
-    str, Meta(min_length=1, max_length=MAX_PROMPT_BYTES, description="What is asked for: 1 byte to 32 KiB of UTF-8.")
+    str,
+    Meta(
+        min_length=1,
+        max_length=MAX_PROMPT_BYTES,
+        description="What is asked for: 1 byte to 32 KiB of UTF-8.",
+    ),
 ]
 Moment = Annotated[datetime, Meta(tz=True, description="RFC 3339 with an offset.")]
 Probability = Annotated[float, Meta(ge=0.0, le=1.0, description="A probability, 0 to 1.")]
-Index = Annotated[int, Meta(ge=0, lt=MAX_CANDIDATES, description="The candidate's index within its request.")]
+Index = Annotated[
+    int, Meta(ge=0, lt=MAX_CANDIDATES, description="The candidate's index within its request.")
+]
 Seed = Annotated[int, Meta(ge=0, le=2**63 - 1, description="Makes sampling repeatable.")]
 Count = Annotated[int, Meta(ge=0, description="A number of things, 0 or more.")]
 Code = Annotated[
-    str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$(?!\n)", description="A stable snake_case error or reason code.")
+    str,
+    Meta(
+        pattern=r"^[a-z][a-z0-9_]{0,63}$(?!\n)",
+        description="A stable snake_case error or reason code.",
+    ),
 ]
-Line = Annotated[str, Meta(max_length=2000, description="Text for people, at most 2000 characters.")]
-Word = Annotated[str, Meta(min_length=1, max_length=64, description="A name of 1 to 64 characters.")]
-Share = Annotated[float, Meta(gt=0.0, le=1.0, description="A share or propensity, above 0 and at most 1.")]
-FeaturesVersion = Annotated[int, Meta(ge=1, description="Which definition of the features the numbers belong to.")]
-Text = Annotated[str, Meta(max_length=64 * 1024, description="A whole text, at most 65536 characters.")]
+Line = Annotated[
+    str, Meta(max_length=2000, description="Text for people, at most 2000 characters.")
+]
+Word = Annotated[
+    str, Meta(min_length=1, max_length=64, description="A name of 1 to 64 characters.")
+]
+Share = Annotated[
+    float, Meta(gt=0.0, le=1.0, description="A share or propensity, above 0 and at most 1.")
+]
+FeaturesVersion = Annotated[
+    int, Meta(ge=1, description="Which definition of the features the numbers belong to.")
+]
+Text = Annotated[
+    str, Meta(max_length=64 * 1024, description="A whole text, at most 65536 characters.")
+]
 Short = Annotated[str, Meta(max_length=256, description="At most 256 characters.")]
 MaxTokens = Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="Upper bound for each text.")]
 Temperature = Annotated[float, Meta(ge=0.0, le=2.0, description="0 is greedy.")]
@@ -96,12 +139,3 @@ Projection = Annotated[
         description="Fixed projection of the text's embedding.",
     ),
 ]
-
-
-def user_key(user_id: str, tenant: str | None) -> str:
-    """The key of everything about one user: `user_id`, or `tenant/user_id` outside the default tenant.
-
-    >>> user_key("ada", None), user_key("ada", "acme")
-    ('ada', 'acme/ada')
-    """
-    return user_id if tenant is None else f"{tenant}/{user_id}"

@@ -31,16 +31,23 @@ from schemas.parts import BlendPart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmTask:
-    """One candidate to write: which genre, by which adapter or blend, in which style, from which seed."""
+    """One candidate to write: which genre, by which adapter or blend, in which style, from which
+    seed."""
 
     index: Index
-    genre: Annotated[Genre | None, Meta(description="Absent: the base model answers the prompt as it is.")] = None
+    genre: Annotated[
+        Genre | None, Meta(description="Absent: the base model answers the prompt as it is.")
+    ] = None
     family: Word | None = None
     adapter: AdapterName | None = None
     blend: tuple[BlendPart, ...] = ()
     style: Style | None = None
-    probability: Annotated[Probability, Meta(description="The classifier's probability of the genre.")] = 0.0
-    propensity: Annotated[float, Meta(gt=0.0, le=1.0, description="With which probability this arm was chosen.")] = 1.0
+    probability: Annotated[
+        Probability, Meta(description="The classifier's probability of the genre.")
+    ] = 0.0
+    propensity: Annotated[
+        float, Meta(gt=0.0, le=1.0, description="With which probability this arm was chosen.")
+    ] = 1.0
     seed: Seed
     reason: Annotated[Line, Meta(description="Why this arm, in words.")] = ""
 
@@ -53,9 +60,12 @@ class GenerationTask:
     user_id: UserId
     tenant: Tenant | None = None
     prompt: Prompt
-    lines: Annotated[tuple[Line, ...], Meta(description="Further instructions: language, prompt card.")] = ()
+    lines: Annotated[
+        tuple[Line, ...], Meta(description="Further instructions: language, prompt card.")
+    ] = ()
     arms: Annotated[
-        tuple[ArmTask, ...], Meta(min_length=1, max_length=MAX_CANDIDATES, description="One arm a candidate.")
+        tuple[ArmTask, ...],
+        Meta(min_length=1, max_length=MAX_CANDIDATES, description="One arm a candidate."),
     ]
     max_tokens: MaxTokens
     temperature: Temperature

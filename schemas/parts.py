@@ -1,4 +1,5 @@
-"""The parts that several events share. Each is a frozen dataclass, so that msgspec can validate it by path."""
+"""The parts that several events share. Each is a frozen dataclass, so that msgspec can validate it
+by path."""
 
 from __future__ import annotations
 
@@ -25,11 +26,20 @@ class ReplyTo:
     """Where the client wants the terminal answer as well, from the request's reply headers."""
 
     topic: Annotated[
-        str, Meta(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$(?!\n)", description="A topic's name.")
+        str,
+        Meta(
+            min_length=1,
+            max_length=249,
+            pattern=r"^[A-Za-z0-9._-]+$(?!\n)",
+            description="A topic's name.",
+        ),
     ]
-    partition: Annotated[int, Meta(ge=0, lt=2**31, description="Absent: the key decides.")] | None = None
+    partition: (
+        Annotated[int, Meta(ge=0, lt=2**31, description="Absent: the key decides.")] | None
+    ) = None
     correlation_id: (
-        Annotated[str, Meta(max_length=512, pattern=_LATIN_1, description="Its bytes, as Latin-1.")] | None
+        Annotated[str, Meta(max_length=512, pattern=_LATIN_1, description="Its bytes, as Latin-1.")]
+        | None
     ) = None
 
 

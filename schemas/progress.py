@@ -7,18 +7,30 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.fields import AdapterName, Code, Count, Genre, Id, Index, Line, RequestId, Tenant, UserId
+from schemas.fields import (
+    AdapterName,
+    Code,
+    Count,
+    Genre,
+    Id,
+    Index,
+    Line,
+    RequestId,
+    Tenant,
+    UserId,
+)
 
 State = Literal["waiting", "preparing", "training", "checking", "published", "rejected", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Kind `piece`: the next piece of one candidate (`request_id`, `user_id`, `index`, `sequence`, `text`).
+    """Kind `piece`: the next piece of one candidate (`request_id`, `user_id`, `index`, `sequence`,
+    `text`).
 
-    Kind `training`: how far a training is (`genre`, `job`, `state`, `step`, `steps`, ...). The last one of a job is
-    `published` (`adapter`), `rejected` (`code` and `message` say why) or `failed` (the same; it can be tried again).
-    """
+    Kind `training`: how far a training is (`genre`, `job`, `state`, `step`, `steps`, ...). The last
+    one of a job is `published` (`adapter`), `rejected` (`code` and `message` say why) or `failed`
+    (the same; it can be tried again)."""
 
     kind: Literal["piece", "training"]
     request_id: RequestId | None = None
@@ -30,18 +42,26 @@ class Progress:
     genre: Genre | None = None
     step: Count | None = None
     steps: Count | None = None
-    job: Annotated[Id | None, Meta(description="The training's name, from its event or derived.")] = None
+    job: Annotated[
+        Id | None, Meta(description="The training's name, from its event or derived.")
+    ] = None
     state: State | None = None
     loss: Annotated[float | None, Meta(description="Of the latest batches, nats a token.")] = None
     held_out_perplexity: float | None = None
     tokens_per_second: float | None = None
-    seconds_left: Annotated[float | None, Meta(description="Estimated, until the checks begin.")] = None
+    seconds_left: Annotated[
+        float | None, Meta(description="Estimated, until the checks begin.")
+    ] = None
     adapter: AdapterName | None = None
     code: Code | None = None
     message: Line | None = None
 
     def __post_init__(self) -> None:
-        needed = ("request_id", "user_id", "index", "text") if self.kind == "piece" else ("genre", "step", "steps")
+        needed = (
+            ("request_id", "user_id", "index", "text")
+            if self.kind == "piece"
+            else ("genre", "step", "steps")
+        )
         missing = [name for name in needed if getattr(self, name) is None]
         if missing:
             raise ValueError(f"Object missing required field `{missing[0]}` for kind '{self.kind}'")

@@ -26,7 +26,8 @@ from schemas.parts import NO_USAGE, BlendPart, Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedCandidate:
-    """One text at its place in the ranking (the tuple's order), with the reason in words and numbers."""
+    """One text at its place in the ranking (the tuple's order), with the reason in words and
+    numbers."""
 
     candidate_id: CandidateId
     text: str
@@ -36,14 +37,17 @@ class RankedCandidate:
     blend: tuple[BlendPart, ...] = ()
     style: Style | None = None
     score: float
-    propensity: Annotated[float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")]
+    propensity: Annotated[
+        float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")
+    ]
     finish: Literal["stop", "length", "cancelled", "failed"]
     why: Line = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """Ranked candidates (`ok`), or a coded `error`, `expired` or `declined`; exactly one a request."""
+    """Ranked candidates (`ok`), or a coded `error`, `expired` or `declined`; exactly one a
+    request."""
 
     request_id: RequestId
     user_id: UserId
@@ -52,9 +56,12 @@ class Recommendation:
     code: Annotated[Code | None, Meta(description="Why there is no text; absent when `ok`.")] = None
     message: Line | None = None
     candidates: Annotated[
-        tuple[RankedCandidate, ...], Meta(max_length=MAX_CANDIDATES, description="Best first; empty unless `ok`.")
+        tuple[RankedCandidate, ...],
+        Meta(max_length=MAX_CANDIDATES, description="Best first; empty unless `ok`."),
     ] = ()
-    genre: Annotated[Genre | None, Meta(description="The most probable genre of the request.")] = None
+    genre: Annotated[Genre | None, Meta(description="The most probable genre of the request.")] = (
+        None
+    )
     language: Language | None = None
     policy: Word | None = None
     usage: Usage = NO_USAGE

@@ -1,4 +1,5 @@
-"""`genre.requests` and `genre.cancellations`: what a client asks for, and that it no longer wants it."""
+"""`genre.requests` and `genre.cancellations`: what a client asks for, and that it no longer wants
+it."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ from schemas.fields import (
 
 Context = Annotated[
     dict[Word, Short],
-    Meta(max_length=32, description="Flat map of short strings: locale, channel, time of day, tags."),
+    Meta(
+        max_length=32, description="Flat map of short strings: locale, channel, time of day, tags."
+    ),
 ]
 
 
@@ -41,7 +44,9 @@ class GenerationRequest:
     request_id: RequestId | None = None
     tenant: Tenant | None = None
     genre: GenreOrAdapter | None = None
-    candidates: Annotated[int, Meta(ge=1, le=MAX_CANDIDATES, description="How many texts to write and rank.")] = 4
+    candidates: Annotated[
+        int, Meta(ge=1, le=MAX_CANDIDATES, description="How many texts to write and rank.")
+    ] = 4
     max_tokens: MaxTokens = 64
     temperature: Temperature = 0.8
     top_p: TopP = 0.95
@@ -49,13 +54,17 @@ class GenerationRequest:
     language: Language | None = None
     style: Style | None = None
     context: Context | None = None
-    stream: Annotated[bool, Meta(description="Publish pieces of text on `genre.progress` as they are written.")] = False
+    stream: Annotated[
+        bool, Meta(description="Publish pieces of text on `genre.progress` as they are written.")
+    ] = False
     deadline: Moment | None = None
 
     def __post_init__(self) -> None:
         size = len(self.prompt.encode())
         if size > MAX_PROMPT_BYTES:
-            raise ValueError(f"Expected `prompt` of at most {MAX_PROMPT_BYTES} bytes of UTF-8, got {size}")
+            raise ValueError(
+                f"Expected `prompt` of at most {MAX_PROMPT_BYTES} bytes of UTF-8, got {size}"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,25 +12,41 @@ from schemas.fields import Genre, Id, Line, Prompt, Tenant, UserId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEvent:
-    """Kind `text`: one text of the genre. Kind `train`: train now, from all texts received for the genre."""
+    """Kind `text`: one text of the genre. Kind `train`: train now, from all texts received for the
+    genre."""
 
     kind: Literal["text", "train"]
     genre: Genre
     family: Annotated[
-        Genre | None, Meta(description="Of a genre that is new; absent: the genre is its own family.")
+        Genre | None,
+        Meta(description="Of a genre that is new; absent: the genre is its own family."),
     ] = None
     tenant: Tenant | None = None
     user_id: UserId | None = None
-    text: Annotated[str, Meta(max_length=256 * 1024, description="`text`: one text of the genre.")] | None = None
-    document: Annotated[Id | None, Meta(description="Texts of one document never straddle training and held-out.")] = (
+    text: (
+        Annotated[str, Meta(max_length=256 * 1024, description="`text`: one text of the genre.")]
+        | None
+    ) = None
+    document: Annotated[
+        Id | None, Meta(description="Texts of one document never straddle training and held-out.")
+    ] = None
+    description: Annotated[
+        Line | None, Meta(description="`train`: one line that describes the genre.")
+    ] = None
+    instruction: Annotated[
+        Line | None, Meta(description="`train`: how a model is told to write the genre.")
+    ] = None
+    requests: Annotated[
+        tuple[Prompt, ...], Meta(max_length=256, description="`train`: example requests.")
+    ] = ()
+    licence: Annotated[Line | None, Meta(description="`train`: of the texts.")] = None
+    epochs: (
+        Annotated[int, Meta(ge=1, le=10, description="`train`: passes over the texts at most.")]
+        | None
+    ) = None
+    job: Annotated[Id | None, Meta(description="`train`: names this training in its progress.")] = (
         None
     )
-    description: Annotated[Line | None, Meta(description="`train`: one line that describes the genre.")] = None
-    instruction: Annotated[Line | None, Meta(description="`train`: how a model is told to write the genre.")] = None
-    requests: Annotated[tuple[Prompt, ...], Meta(max_length=256, description="`train`: example requests.")] = ()
-    licence: Annotated[Line | None, Meta(description="`train`: of the texts.")] = None
-    epochs: Annotated[int, Meta(ge=1, le=10, description="`train`: passes over the texts at most.")] | None = None
-    job: Annotated[Id | None, Meta(description="`train`: names this training in its progress.")] = None
 
     def __post_init__(self) -> None:
         if self.kind == "text" and not self.text:

@@ -12,7 +12,8 @@ from schemas.fields import Moment, Tenant, UserId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserCommand:
-    """`erase` everything learned; give or withdraw `consent` to learning; `explore`: allow or refuse exploration."""
+    """`erase` everything learned; give or withdraw `consent` to learning; `explore`: allow or
+    refuse exploration."""
 
     user_id: UserId
     kind: Literal["erase", "consent", "explore"]

@@ -1,4 +1,5 @@
-"""What every test may ask for: a broker with its topics, embedded, in memory, on a free port; and a real Kafka."""
+"""What every test may ask for: a broker with its topics, embedded, in memory, on a free port; and a
+real Kafka."""
 
 from __future__ import annotations
 
@@ -6,9 +7,9 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from streams.embedded_broker import EmbeddedBroker, embedded_broker
+from streams.clients.embedded_broker import EmbeddedBroker, embedded_broker
+from streams.clients.topic_admin import create
 from streams.settings import Settings
-from streams.topic_admin import create
 from tests import kafka
 
 

@@ -1,4 +1,5 @@
-"""A real Apache Kafka for tests, where one is found: `GENRE_TEST_KAFKA`, or a starter script beside the checkout."""
+"""A real Apache Kafka for tests, where one is found: `GENRE_TEST_KAFKA`, or a starter script beside
+the checkout."""
 
 from __future__ import annotations
 
@@ -10,7 +11,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "kafka" / "kafka"
-NOT_FOUND = "no Apache Kafka found: set GENRE_TEST_KAFKA to an address or GENRE_KAFKA_STARTER to a starter script"
+NOT_FOUND = (
+    "no Apache Kafka found: set GENRE_TEST_KAFKA to an address "
+    "or GENRE_KAFKA_STARTER to a starter script"
+)
 
 
 def starter() -> Path | None:
@@ -26,14 +30,19 @@ def is_found() -> bool:
 
 @contextmanager
 def kafka(folder: Path) -> Iterator[str]:
-    """The address of a Kafka: the one that is named, or one that is started in `folder` and stopped afterwards."""
+    """The address of a Kafka: the one that is named, or one that is started in `folder` and stopped
+    afterwards."""
     if "GENRE_TEST_KAFKA" in os.environ:
         yield os.environ["GENRE_TEST_KAFKA"]
         return
     script = starter()
     assert script is not None, NOT_FOUND
-    started = subprocess.run([str(script), "start", str(folder)], check=True, capture_output=True, text=True)
+    started = subprocess.run(
+        [str(script), "start", str(folder)], check=True, capture_output=True, text=True
+    )
     try:
         yield json.loads(started.stdout)["bootstrap"]
     finally:
-        subprocess.run([str(script), "stop", str(folder), "--kill"], check=True, capture_output=True)
+        subprocess.run(
+            [str(script), "stop", str(folder), "--kill"], check=True, capture_output=True
+        )

@@ -15,7 +15,9 @@ import agents
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("schemas", "genre_models", "streams", "agents")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-TOLD = MODULES + sorted(path for folder in ("benchmarks", "examples") for path in (ROOT / folder).rglob("*.py"))
+TOLD = MODULES + sorted(
+    path for folder in ("benchmarks", "examples") for path in (ROOT / folder).rglob("*.py")
+)
 EVERYTHING = TOLD + sorted((ROOT / "tests").rglob("*.py"))
 
 # A process that starts others hands its environment on; nothing else reads it.
@@ -52,14 +54,18 @@ def calls(tree: ast.Module) -> Iterator[str]:
 
 def run(program: str) -> str:
     """What a fresh interpreter prints for a program."""
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=120
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
 def test_the_environment_is_read_in_one_place() -> None:
     readers = {
-        name_of(path) for path in MODULES if {"os.environ", "os.getenv", "os.environb"} & set(attributes(tree_of(path)))
+        name_of(path)
+        for path in MODULES
+        if {"os.environ", "os.getenv", "os.environb"} & set(attributes(tree_of(path)))
     }
     assert readers <= MAY_READ_THE_ENVIRONMENT
 
@@ -70,13 +76,28 @@ def test_only_the_command_line_prints() -> None:
 
 
 def test_only_the_command_line_configures_logging() -> None:
-    configurers = {name_of(path) for path in MODULES if "logging.basicConfig" in set(attributes(tree_of(path)))}
-    allowed = ("agents/commands/", "agents/main.py", "genre_models/weights.py", "genre_models/training/__main__.py")
+    configurers = {
+        name_of(path) for path in MODULES if "logging.basicConfig" in set(attributes(tree_of(path)))
+    }
+    allowed = (
+        "agents/commands/",
+        "agents/main.py",
+        "genre_models/weights.py",
+        "genre_models/training/__main__.py",
+    )
     assert [name for name in configurers if not name.startswith(allowed)] == []
 
 
 def test_nothing_executes_what_came_from_outside() -> None:
-    dangerous = {"pickle.load", "pickle.loads", "torch.load", "joblib.load", "yaml.load", "marshal.loads", "os.system"}
+    dangerous = {
+        "pickle.load",
+        "pickle.loads",
+        "torch.load",
+        "joblib.load",
+        "yaml.load",
+        "marshal.loads",
+        "os.system",
+    }
     for path in MODULES:
         tree = tree_of(path)
         assert not dangerous & set(attributes(tree)), name_of(path)
@@ -85,7 +106,11 @@ def test_nothing_executes_what_came_from_outside() -> None:
 
 
 def test_every_module_says_what_it_is() -> None:
-    silent = [name_of(path) for path in TOLD if path.stat().st_size and not ast.get_docstring(tree_of(path))]
+    silent = [
+        name_of(path)
+        for path in TOLD
+        if path.stat().st_size and not ast.get_docstring(tree_of(path))
+    ]
     assert silent == []
 
 
@@ -107,7 +132,16 @@ def test_the_agents_are_ours() -> None:
     assert Path(agents.__file__).parent == ROOT / "agents"
 
 
-@pytest.mark.parametrize("module", ["agents.plan", "agents.rank", "agents.learn", "agents.recommend", "streams.client"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        "agents.recommend.plan",
+        "agents.recommend.rank",
+        "agents.recommend.learn",
+        "agents.recommend.role",
+        "streams.clients.client",
+    ],
+)
 def test_what_decides_needs_no_deep_learning(module: str) -> None:
     program = f"import sys, {module}; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     assert run(program).split() == []

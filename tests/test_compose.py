@@ -1,4 +1,5 @@
-"""Compose file and image, as far as they can be checked without Docker: parsed, linted, and their commands run."""
+"""Compose file and image, as far as they can be checked without Docker: parsed, linted, and their
+commands run."""
 
 from __future__ import annotations
 
@@ -15,12 +16,12 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from agents.commands.worker import Role
 from agents.main import cli
 from agents.supervisor import RoleProcess, stop, until_ready
-from streams.embedded_broker import EmbeddedBroker, free_port
+from streams.clients.embedded_broker import EmbeddedBroker, free_port
+from streams.clients.topic_admin import check, create
 from streams.settings import Settings
-from streams.topic_admin import check, create
+from streams.wire.roles import ROLES
 
 ROOT = Path(__file__).parents[1]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -30,7 +31,9 @@ DOCKERFILE = (ROOT / "Dockerfile").read_text()
 VARIABLES = set(Settings().environment())
 
 # Name of an instruction and its arguments, continuation lines joined, comments dropped.
-INSTRUCTIONS = re.findall(r"^([A-Z]+) (.*)$", re.sub(r"^#.*\n|\\\n", "", DOCKERFILE, flags=re.MULTILINE), re.MULTILINE)
+INSTRUCTIONS = re.findall(
+    r"^([A-Z]+) (.*)$", re.sub(r"^#.*\n|\\\n", "", DOCKERFILE, flags=re.MULTILINE), re.MULTILINE
+)
 
 
 def image_environment() -> dict[str, str]:
@@ -41,10 +44,10 @@ def image_environment() -> dict[str, str]:
 
 def test_one_service_a_role_from_one_image() -> None:
     commands = [service["command"] for service in OURS.values()]
-    assert sorted(command[1] for command in commands if command[0] == "worker") == sorted(Role)
+    assert sorted(command[1] for command in commands if command[0] == "worker") == sorted(ROLES)
     assert len({(service["image"], service["build"]) for service in OURS.values()}) == 1
-    for role in Role:
-        assert SERVICES[role.value]["command"] == ["worker", role.value]
+    for role in ROLES:
+        assert SERVICES[role]["command"] == ["worker", role]
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -59,7 +62,9 @@ def test_every_command_is_one_that_the_command_line_takes(name: str) -> None:
 def test_every_variable_is_a_setting_and_its_value_fits(name: str) -> None:
     environment = SERVICES[name]["environment"]
     assert set(environment) <= VARIABLES
-    assert all(isinstance(value, str) for value in environment.values()), "YAML must not guess what a value is"
+    assert all(isinstance(value, str) for value in environment.values()), (
+        "YAML must not guess what a value is"
+    )
     settings = Settings.from_environment(image_environment() | environment)
     assert settings.brokers == "kafka:19092"
     assert settings.health_port == 8080
@@ -86,22 +91,32 @@ def test_every_service_has_a_memory_limit_and_a_word_about_restarts_and_health(n
 
 def test_workers_wait_for_topics_and_topics_for_kafka() -> None:
     assert SERVICES["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
-    for role in Role:
-        assert SERVICES[role.value]["depends_on"] == {"topics": {"condition": "service_completed_successfully"}}
+    for role in ROLES:
+        assert SERVICES[role]["depends_on"] == {
+            "topics": {"condition": "service_completed_successfully"}
+        }
 
 
 def test_workers_can_write_where_they_must() -> None:
     environment = image_environment()
-    for role in Role:
-        targets = {volume.rpartition(":")[2] for volume in SERVICES[role.value]["volumes"]}
+    for role in ROLES:
+        targets = {volume.rpartition(":")[2] for volume in SERVICES[role]["volumes"]}
         assert environment["GENRE_STATE"] in targets
     assert f"adapters:{environment['GENRE_ADAPTERS']}" in SERVICES["generate"]["volumes"]
     for folder in (environment["GENRE_STATE"], environment["GENRE_ADAPTERS"]):
-        assert folder in next(arguments for name, arguments in INSTRUCTIONS if name == "RUN" and "useradd" in arguments)
+        assert folder in next(
+            arguments
+            for name, arguments in INSTRUCTIONS
+            if name == "RUN" and "useradd" in arguments
+        )
 
 
 def test_named_volumes_are_declared() -> None:
-    used = {volume.partition(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+    used = {
+        volume.partition(":")[0]
+        for service in SERVICES.values()
+        for volume in service.get("volumes", [])
+    }
     assert {name for name in used if not name.startswith("/")} == set(COMPOSE["volumes"])
 
 
@@ -113,10 +128,20 @@ def test_kafka_is_one_kraft_node_that_keeps_its_data() -> None:
     assert environment["KAFKA_AUTO_CREATE_TOPICS_ENABLE"] == "false"
     assert f"kafka:{environment['KAFKA_LOG_DIRS']}" in kafka["volumes"]
     assert "zookeeper" not in str(COMPOSE).lower()
-    listeners = dict(listener.split("://") for listener in environment["KAFKA_LISTENERS"].split(","))
-    protocols = dict(pair.split(":") for pair in environment["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(","))
-    advertised = dict(pair.split("://") for pair in environment["KAFKA_ADVERTISED_LISTENERS"].split(","))
-    assert set(listeners) == set(protocols) == set(advertised) | {environment["KAFKA_CONTROLLER_LISTENER_NAMES"]}
+    listeners = dict(
+        listener.split("://") for listener in environment["KAFKA_LISTENERS"].split(",")
+    )
+    protocols = dict(
+        pair.split(":") for pair in environment["KAFKA_LISTENER_SECURITY_PROTOCOL_MAP"].split(",")
+    )
+    advertised = dict(
+        pair.split("://") for pair in environment["KAFKA_ADVERTISED_LISTENERS"].split(",")
+    )
+    assert (
+        set(listeners)
+        == set(protocols)
+        == set(advertised) | {environment["KAFKA_CONTROLLER_LISTENER_NAMES"]}
+    )
     assert advertised["PLAINTEXT"] == OURS["topics"]["environment"]["GENRE_BROKERS"]
     # The host's port is open to this machine alone: this Kafka asks for no password.
     assert kafka["ports"] == ["127.0.0.1:9092:9092"] and listeners["HOST"] == ":9092"
@@ -133,10 +158,19 @@ def test_the_image_is_made_from_pinned_parts_without_secrets() -> None:
     assert all(base.startswith("python:3.11-slim") for base in bases)
     assert "-c constraints.txt" in DOCKERFILE and "genre_models.weights" in DOCKERFILE
     assert "/health" in next(arguments for name, arguments in INSTRUCTIONS if name == "HEALTHCHECK")
-    assert not re.search(r"password|secret_|token|index-url", "".join(f"{a}\n" for _, a in INSTRUCTIONS), re.IGNORECASE)
+    assert not re.search(
+        r"password|secret_|token|index-url",
+        "".join(f"{a}\n" for _, a in INSTRUCTIONS),
+        re.IGNORECASE,
+    )
     ignored = (ROOT / ".dockerignore").read_text().splitlines()
     assert "*" in ignored
-    assert {line[1:] for line in ignored if line.startswith("!")} >= {"agents", "genre_models", "schemas", "streams"}
+    assert {line[1:] for line in ignored if line.startswith("!")} >= {
+        "agents",
+        "genre_models",
+        "schemas",
+        "streams",
+    }
 
 
 def test_what_the_image_copies_is_there_and_not_ignored() -> None:
@@ -153,7 +187,9 @@ def test_the_linter_finds_nothing() -> None:
     linter = Path(sys.executable).with_name("hadolint")
     if not linter.exists():
         pytest.skip("hadolint is installed on Linux on x86-64 only")
-    linted = subprocess.run([linter, "--no-color", ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60)
+    linted = subprocess.run(
+        [linter, "--no-color", ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60
+    )
     assert (linted.returncode, linted.stdout) == (0, "")
 
 
@@ -173,7 +209,10 @@ def start(role: str, settings: Settings, environment: dict[str, str], log: Path)
     command = [sys.executable, "-m", "agents.main", *SERVICES[role]["command"]]
     with log.open("wb") as output:
         return RoleProcess(
-            role, settings, log, subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+            role,
+            settings,
+            log,
+            subprocess.Popen(command, env=environment, stdout=output, stderr=output),
         )
 
 
@@ -191,16 +230,22 @@ async def test_the_topics_service_does_its_work_against_a_broker(broker: Embedde
 
 
 @pytest.mark.slow
-async def test_the_commands_of_the_workers_become_ready(broker: EmbeddedBroker, tmp_path: Path) -> None:
-    shared = replace(broker.settings, prefix="composed.", partitions=4, threads=1, adapters=tmp_path / "adapters")
+async def test_the_commands_of_the_workers_become_ready(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    shared = replace(
+        broker.settings, prefix="composed.", partitions=4, threads=1, adapters=tmp_path / "adapters"
+    )
     await create(shared)
     workers = []
-    for role in Role:
+    for role in ROLES:
         own = replace(shared, health_port=free_port(), state=tmp_path / role)
         workers.append(start(role, own, environment_of(role, own), tmp_path / f"{role}.log"))
     try:
         states = await asyncio.gather(*(until_ready(worker, within=240) for worker in workers))
-        assert [(state["role"], state["ready"]) for state in states] == [(role.value, True) for role in Role]
+        assert [(state["role"], state["ready"]) for state in states] == [
+            (role, True) for role in ROLES
+        ]
         for state in states:
             # Half is left for what a busy worker needs more than an idle one.
             assert state["rss_mb"] < megabytes(SERVICES[state["role"]]["mem_limit"]) / 2, state

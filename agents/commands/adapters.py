@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from agents.commands.setup import print_json, settings
-from agents.registry import Registry, announcement
-from agents.workshop import own_store
+from agents.genres.registry import Registry, announcement
+from agents.train.workshop import own_store
 from genre_models.adapters import AdapterName
 from genre_models.adapters.contest import Record, losers
 from genre_models.adapters.depot import upload
@@ -24,12 +24,12 @@ from genre_models.taxonomy import Taxonomy
 from schemas.adapters import AdapterEvent
 from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
-from schemas.fields import user_key
+from schemas.keys import user_key
 from schemas.recommendations import Recommendation
-from streams.client import Client, read
-from streams.codecs import decode
+from streams.clients.client import Client, read
 from streams.settings import Settings
-from streams.topics import BY_EVENT
+from streams.wire.codecs import decode
+from streams.wire.topics import BY_EVENT
 
 E = TypeVar("E")
 
@@ -43,8 +43,11 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept in the registry.")]
 
 
 @cli.command("list")
-def list_(genre: Annotated[str | None, typer.Option(help="Only this genre.")] = None, json: Json = False) -> None:
-    """Every adapter that the registry knows; `erased` counts erased users whose texts a version still contains."""
+def list_(
+    genre: Annotated[str | None, typer.Option(help="Only this genre.")] = None, json: Json = False
+) -> None:
+    """Every adapter that the registry knows; `erased` counts erased users whose texts a version
+    still contains."""
     events = [event for event in asyncio.run(_registry()).events() if genre in (None, event.genre)]
     shown = Table(*(Column(name, overflow="fold", no_wrap=name == "name") for name in COLUMNS))
     for event in events:
@@ -73,10 +76,13 @@ def show(name: Name, json: Json = False) -> None:
 
 @cli.command()
 def publish(
-    adapter: Annotated[str, typer.Argument(help="A folder with an adapter, or a name that was published before.")],
+    adapter: Annotated[
+        str, typer.Argument(help="A folder with an adapter, or a name that was published before.")
+    ],
     json: Json = False,
 ) -> None:
-    """Verify an adapter, put it into this machine's store and publish it; or publish a withdrawn one again."""
+    """Verify an adapter, put it into this machine's store and publish it; or publish a withdrawn
+    one again."""
     _report(asyncio.run(_publish(adapter)), json)
 
 
@@ -111,13 +117,16 @@ def rollback(
 @cli.command()
 def compare(
     genre: Annotated[str, typer.Argument(help="The genre whose versions compete.")],
-    withdraw_losers: Annotated[bool, typer.Option("--withdraw", help="Withdraw the versions that lose.")] = False,
+    withdraw_losers: Annotated[
+        bool, typer.Option("--withdraw", help="Withdraw the versions that lose.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """What people said of each version's texts; a version loses that is worse than the best with 95 % probability.
+    """What people said of each version's texts; a version loses that is worse than the best with 95
+    % probability.
 
-    Counts one verdict a user and text, from what stands in `recommendations` and `feedback`; both versions need 30.
-    """
+    Counts one verdict a user and text, from what stands in `recommendations` and `feedback`; both
+    versions need 30."""
     asyncio.run(_compare(genre, withdraw_losers, json))
 
 
@@ -127,14 +136,23 @@ async def _compare(genre: str, withdrawing: bool, json: bool) -> None:
     known = {name: records.get(name, Record()) for name in names}
     lost = losers(known)
     for name, record in known.items():
-        numbers = {"liked": record.liked, "disliked": record.disliked, "worse": round(lost.get(name, 0.0), 4)}
+        numbers = {
+            "liked": record.liked,
+            "disliked": record.disliked,
+            "worse": round(lost.get(name, 0.0), 4),
+        }
         if json:
             print_json({"name": name, "loses": name in lost} | numbers)
         else:
             end = f"loses ({lost[name]:.1%} sure)" if name in lost else "stays"
             typer.echo(f"{name}: liked {record.liked}, disliked {record.disliked}: {end}")
     for name in lost if withdrawing else ():
-        _report(await _send(_withdrawn(_known(registry, name), f"worse than its rivals with {lost[name]:.1%}")), json)
+        _report(
+            await _send(
+                _withdrawn(_known(registry, name), f"worse than its rivals with {lost[name]:.1%}")
+            ),
+            json,
+        )
 
 
 async def _records() -> dict[str, Record]:
@@ -169,7 +187,9 @@ def _verdict(reaction: Feedback) -> bool | None:
     """Whether a reaction speaks for or against a text, if it does either."""
     if reaction.kind == "rating" and reaction.value is not None:
         return None if reaction.value == 3 else reaction.value > 3
-    return {"like": True, "accept": True, "copy": True, "choose": True, "dislike": False}.get(reaction.kind)
+    return {"like": True, "accept": True, "copy": True, "choose": True, "dislike": False}.get(
+        reaction.kind
+    )
 
 
 async def _registry() -> Registry:
@@ -208,18 +228,23 @@ def _known(registry: Registry, name: str) -> AdapterEvent:
     event = registry.newest(str(AdapterName.parse(name)))
     if event is None:
         raise Rejected(
-            "unknown_adapter", f"Expected an adapter of the registry, got {name}; see `genre adapters list`."
+            "unknown_adapter",
+            f"Expected an adapter of the registry, got {name}; see `genre adapters list`.",
         )
     return event
 
 
 def _two(registry: Registry, genre: str) -> tuple[AdapterEvent, AdapterEvent]:
-    """The newest published version of a genre and the version before it: its parent, or else the one made before."""
+    """The newest published version of a genre and the version before it: its parent, or else the
+    one made before."""
     events = [event for event in registry.events() if event.genre == genre]
-    published = sorted((event for event in events if event.kind == "published"), key=lambda event: event.time)
+    published = sorted(
+        (event for event in events if event.kind == "published"), key=lambda event: event.time
+    )
     if not published or len(events) < 2:
         raise Rejected(
-            "no_version_before", f"Expected two versions of {genre}, got {len(events)}; nothing was changed."
+            "no_version_before",
+            f"Expected two versions of {genre}, got {len(events)}; nothing was changed.",
         )
     newest = published[-1]
     others = [event for event in events if event is not newest]

@@ -16,24 +16,30 @@ from agents.commands.setup import print_json, settings
 from schemas.errors import InvalidEvent
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
-from streams.client import Client
-from streams.codecs import decode, encode
+from streams.clients.client import Client
+from streams.wire.codecs import decode, encode
 
 
 def ask(
     prompt: Annotated[str, typer.Argument(help="What to write.")],
     user: Annotated[str, typer.Option(help="Who asks.")] = "me",
     tenant: Annotated[str | None, typer.Option(help="The user's tenant.")] = None,
-    genre: Annotated[str | None, typer.Option(help="A genre id or adapter name; otherwise it is classified.")] = None,
+    genre: Annotated[
+        str | None, typer.Option(help="A genre id or adapter name; otherwise it is classified.")
+    ] = None,
     candidates: Annotated[int, typer.Option(help="How many texts, 1-8.")] = 4,
     max_tokens: Annotated[int, typer.Option(help="At most so many tokens a text, 1-512.")] = 64,
     temperature: Annotated[float, typer.Option(help="0-2; 0 is greedy.")] = 0.8,
     top_p: Annotated[float, typer.Option(help="Nucleus sampling.")] = 0.95,
     seed: Annotated[int | None, typer.Option(help="For repeatable texts.")] = None,
     language: Annotated[str | None, typer.Option(help="ISO 639 code.")] = None,
-    style: Annotated[str | None, typer.Option(help="A declared style, for instance 'playful'.")] = None,
+    style: Annotated[
+        str | None, typer.Option(help="A declared style, for instance 'playful'.")
+    ] = None,
     deadline: Annotated[float | None, typer.Option(help="Seconds from now.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the recommendation as one line of JSON.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the recommendation as one line of JSON.")
+    ] = False,
 ) -> None:
     """Ask for a text and print the ranked candidates. Exit code 1 when the answer holds no text."""
     moment = None if deadline is None else datetime.now(UTC) + timedelta(seconds=deadline)
@@ -68,7 +74,9 @@ def table(answer: Recommendation, *, title: str | None = None) -> Table:
         return note
     shown = Table(title=title, show_lines=True, title_justify="left", expand=True)
     shown.add_column(width=1)
-    shown.add_column("text, and the candidate to rate", ratio=7)  # at 80 columns an id fits on a line
+    shown.add_column(
+        "text, and the candidate to rate", ratio=7
+    )  # at 80 columns an id fits on a line
     shown.add_column("genre", width=17, overflow="fold")
     shown.add_column("why", ratio=3)
     for place, candidate in enumerate(answer.candidates, 1):
@@ -87,9 +95,14 @@ def _plain(text: str) -> str:
 
 def _checked(wish: Mapping[str, object]) -> GenerationRequest:
     try:
-        return decode(encode({name: value for name, value in wish.items() if value is not None}), GenerationRequest)
+        return decode(
+            encode({name: value for name, value in wish.items() if value is not None}),
+            GenerationRequest,
+        )
     except InvalidEvent as error:
-        raise InvalidEvent(error.code, f"This request would be refused ({error.code}): {error.message}") from error
+        raise InvalidEvent(
+            error.code, f"This request would be refused ({error.code}): {error.message}"
+        ) from error
 
 
 async def _ask(request: GenerationRequest, within: float) -> Recommendation:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from agents.commands.setup import print_json
 from genre_models.corpora import EXTRACTORS, is_fetched, load_corpus, load_prepared
-from genre_models.corpora.packages import DEFAULT_CACHE
+from genre_models.packages import DEFAULT_CACHE
 from schemas.errors import ModelError
 
 cli = typer.Typer(help="Texts by genre, to train adapters on.", no_args_is_help=True)
@@ -24,7 +24,8 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a genre.")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """What there is of one genre; counts are None until it is fetched. `free`: adapters made of it may be given on."""
+    """What there is of one genre; counts are None until it is fetched. `free`: adapters made of it
+    may be given on."""
 
     genre: str
     training: int | None
@@ -38,11 +39,14 @@ class Holding:
 
 @cli.command()
 def fetch(
-    genres: Annotated[list[str] | None, typer.Argument(metavar="[GENRE]...", help="Default: all.")] = None,
+    genres: Annotated[
+        list[str] | None, typer.Argument(metavar="[GENRE]...", help="Default: all.")
+    ] = None,
     cache: Cache = DEFAULT_CACHE,
     json: Json = False,
 ) -> None:
-    """Download the packages of the genres, verify them, and prepare the texts; what is there is not fetched again."""
+    """Download the packages of the genres, verify them, and prepare the texts; what is there is not
+    fetched again."""
     chosen = _known(genres or list(EXTRACTORS))
     for genre in track(chosen, "Preparing texts", console=Console(stderr=True), transient=True):
         load_prepared(genre, cache)
@@ -59,7 +63,10 @@ def _known(genres: list[str]) -> list[str]:
     """Raises ModelError `no_corpus` before anything is downloaded."""
     for genre in genres:
         if genre not in EXTRACTORS:
-            raise ModelError("no_corpus", f"expected a genre with a corpus ({', '.join(EXTRACTORS)}), got {genre!r}")
+            raise ModelError(
+                "no_corpus",
+                f"expected a genre with a corpus ({', '.join(EXTRACTORS)}), got {genre!r}",
+            )
     return genres
 
 
@@ -72,7 +79,9 @@ def _holding(genre: str, cache: Path) -> Holding:
         training=len(corpus.training) if corpus else None,
         held_out=len(corpus.held_out) if corpus else None,
         removed=prepared.removed if prepared else None,
-        changed={step.rule: step.changed for step in prepared.steps if step.changed} if prepared else None,
+        changed={step.rule: step.changed for step in prepared.steps if step.changed}
+        if prepared
+        else None,
         licence=extractor.licence,
         source=extractor.source,
         free=extractor.free,
@@ -84,9 +93,15 @@ def _show(holdings: list[Holding], json: bool) -> None:
         for holding in holdings:
             print_json(asdict(holding))
         return
-    shown = Table("genre", "training", "held out", "left out by each rule", "give on", "licence", "source")
+    shown = Table(
+        "genre", "training", "held out", "left out by each rule", "give on", "licence", "source"
+    )
     for each in holdings:
         removed = ", ".join(f"{rule} {count}" for rule, count in (each.removed or {}).items())
-        counts = ["-" if count is None else f"{count:,}" for count in (each.training, each.held_out)]
-        shown.add_row(each.genre, *counts, removed, "yes" if each.free else "no", each.licence, each.source)
+        counts = [
+            "-" if count is None else f"{count:,}" for count in (each.training, each.held_out)
+        ]
+        shown.add_row(
+            each.genre, *counts, removed, "yes" if each.free else "no", each.licence, each.source
+        )
     Console().print(shown)

@@ -16,7 +16,7 @@ from schemas.feedback import Feedback
 from schemas.preferences import PreferenceProfile
 from schemas.recommendations import RankedCandidate, Recommendation
 from schemas.requests import GenerationRequest
-from streams.client import Client
+from streams.clients.client import Client
 from streams.settings import Settings
 
 # One request that leaves the genre open between a joke and a poem, so that taste decides.
@@ -28,7 +28,8 @@ Taste = Callable[[RankedCandidate], bool]
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who asks for something particular and for something open, and whose taste is simple."""
+    """Somebody who asks for something particular and for something open, and whose taste is
+    simple."""
 
     user: str
     asks: str
@@ -37,8 +38,18 @@ class Visitor:
 
 
 VISITORS = (
-    Visitor("ada", "Define the word 'meeting' as a cynic would.", "likes humour", lambda it: it.family == "humour"),
-    Visitor("ben", "Describe a light rain jacket for our web shop.", "likes verse", lambda it: it.family == "verse"),
+    Visitor(
+        "ada",
+        "Define the word 'meeting' as a cynic would.",
+        "likes humour",
+        lambda it: it.family == "humour",
+    ),
+    Visitor(
+        "ben",
+        "Describe a light rain jacket for our web shop.",
+        "likes verse",
+        lambda it: it.family == "verse",
+    ),
     Visitor(
         "cleo",
         "A few lines of a political speech about honest work.",
@@ -52,17 +63,29 @@ async def run(settings: Settings, console: Console) -> None:
     """Ask six requests, react, ask the open one again, and show what changed and why."""
     async with Client(settings) as client:
         console.print(
-            "\n[bold]Six requests from three users[/bold] (a small model on this machine's processor: some seconds)"
+            "\n[bold]Six requests from three users[/bold] (a small model on this machine's "
+            "processor: some seconds)"
         )
         asked = [(visitor, prompt) for visitor in VISITORS for prompt in (visitor.asks, OPEN)]
-        answers = await asyncio.gather(*(_ask(client, visitor, prompt) for visitor, prompt in asked))
+        answers = await asyncio.gather(
+            *(_ask(client, visitor, prompt) for visitor, prompt in asked)
+        )
         console.print(_texts(list(zip(asked, answers, strict=True))))
         before = {
-            visitor.user: answer for (visitor, prompt), answer in zip(asked, answers, strict=True) if prompt == OPEN
+            visitor.user: answer
+            for (visitor, prompt), answer in zip(asked, answers, strict=True)
+            if prompt == OPEN
         }
         profiles = {visitor.user: await newest(settings, visitor.user) for visitor in VISITORS}
-        console.print("\n[bold]They react[/bold]: " + "; ".join(f"{each.user} {each.taste}" for each in VISITORS))
-        reactions = [_reaction(visitor, each) for visitor in VISITORS for each in before[visitor.user].candidates]
+        console.print(
+            "\n[bold]They react[/bold]: "
+            + "; ".join(f"{each.user} {each.taste}" for each in VISITORS)
+        )
+        reactions = [
+            _reaction(visitor, each)
+            for visitor in VISITORS
+            for each in before[visitor.user].candidates
+        ]
         for reaction in reactions:
             await client.rate(reaction)
         await _learned(settings, {reaction.user_id for reaction in reactions})
@@ -74,7 +97,8 @@ async def run(settings: Settings, console: Console) -> None:
 async def _ask(client: Client, visitor: Visitor, prompt: str) -> Recommendation:
     deadline = datetime.now(UTC) + timedelta(minutes=5)
     return await client.ask(
-        GenerationRequest(user_id=visitor.user, prompt=prompt, max_tokens=48, deadline=deadline), within=360
+        GenerationRequest(user_id=visitor.user, prompt=prompt, max_tokens=48, deadline=deadline),
+        within=360,
     )
 
 
@@ -88,7 +112,8 @@ def _reaction(visitor: Visitor, candidate: RankedCandidate) -> Feedback:
 
 
 async def _learned(settings: Settings, users: set[str]) -> None:
-    """Profiles are published once a second; wait until everyone who reacted has one that holds all reactions."""
+    """Profiles are published once a second; wait until everyone who reacted has one that holds all
+    reactions."""
     async with asyncio.timeout(30):
         while not all([await newest(settings, user) for user in users]):
             await asyncio.sleep(0.5)
@@ -102,7 +127,12 @@ def _texts(answers: list[tuple[tuple[Visitor, str], Recommendation]]) -> Table:
             who = f"[bold]{visitor.user}[/bold]: {prompt}" if place == 0 else ""
             shown.add_row(who, _plain(each.text), _named(each), _plain(each.why))
         if not answer.candidates:
-            shown.add_row(f"[bold]{visitor.user}[/bold]: {prompt}", f"{answer.status}: {answer.message}", "", "")
+            shown.add_row(
+                f"[bold]{visitor.user}[/bold]: {prompt}",
+                f"{answer.status}: {answer.message}",
+                "",
+                "",
+            )
     return shown
 
 
@@ -113,7 +143,13 @@ async def _changes(
     profiles: dict[str, PreferenceProfile | None],
 ) -> Table:
     shown = Table(
-        "user", "genres before", "genres now", "profile before", "profile now", "best text now", show_lines=True
+        "user",
+        "genres before",
+        "genres now",
+        "profile before",
+        "profile now",
+        "best text now",
+        show_lines=True,
     )
     for visitor in VISITORS:
         known = await newest(settings, visitor.user)
@@ -131,7 +167,9 @@ async def _changes(
 
 def _genres(answer: Recommendation) -> str:
     counted = Counter(each.genre or "(base)" for each in answer.candidates)
-    return "\n".join(f"{count} x {genre}" for genre, count in counted.most_common()) or answer.status
+    return (
+        "\n".join(f"{count} x {genre}" for genre, count in counted.most_common()) or answer.status
+    )
 
 
 def _summary(profile: PreferenceProfile | None) -> str:

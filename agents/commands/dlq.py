@@ -13,16 +13,18 @@ from rich.table import Table
 from agents.commands.setup import print_json, settings
 from agents.commands.tail import as_json
 from schemas.errors import Rejected
-from streams.client import Record, read
-from streams.dead_letters import is_cut, original_headers, reasons
-from streams.kafka import producer, reach
+from streams.clients.client import Record, read
+from streams.clients.kafka import producer, reach
 from streams.settings import Settings
-from streams.topics import TOPICS, Topic, named
+from streams.wire.dead_letters import is_cut, original_headers, reasons
+from streams.wire.topics import TOPICS, Topic, named
 
 cli = typer.Typer(help="Look at dead letters and replay them.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
-TopicName = Annotated[str, typer.Argument(help="The topic whose letters are meant, for instance 'requests'.")]
+TopicName = Annotated[
+    str, typer.Argument(help="The topic whose letters are meant, for instance 'requests'.")
+]
 Code = Annotated[str | None, typer.Option(help="Only letters with this error code.")]
 
 
@@ -42,17 +44,27 @@ def list_(json: Json = False) -> None:
 
 @cli.command()
 def show(
-    topic: TopicName, code: Code = None, last: Annotated[int, typer.Option(min=1)] = 20, json: Json = False
+    topic: TopicName,
+    code: Code = None,
+    last: Annotated[int, typer.Option(min=1)] = 20,
+    json: Json = False,
 ) -> None:
     """The newest letters of a topic with the reason of each."""
-    letters = [letter for letter in asyncio.run(_letters(topic)) if code in (None, reasons(letter.headers).get("code"))]
+    letters = [
+        letter
+        for letter in asyncio.run(_letters(topic))
+        if code in (None, reasons(letter.headers).get("code"))
+    ]
     for letter in letters[-last:]:
         if json:
             print_json(as_json(letter) | {"error": reasons(letter.headers)})
         else:
             why = reasons(letter.headers)
             where = f"{why.get('topic')}[{why.get('partition')}]@{why.get('offset')}"
-            typer.echo(f"{letter.partition}@{letter.offset} {where} {why.get('code')}: {why.get('message')}")
+            typer.echo(
+                f"{letter.partition}@{letter.offset} {where} "
+                f"{why.get('code')}: {why.get('message')}"
+            )
 
 
 @cli.command()
@@ -67,7 +79,10 @@ def replay(
 ) -> None:
     """Publish letters again on their topic, with their own key, value and headers."""
     if code is None and not letter and not everything:
-        raise Rejected("nothing_chosen", "Expected --code, --letter or --all to say which letters to replay, got none.")
+        raise Rejected(
+            "nothing_chosen",
+            "Expected --code, --letter or --all to say which letters to replay, got none.",
+        )
     replayed = asyncio.run(_replay(topic, code, set(letter or ())))
     if json:
         print_json({"replayed": replayed})
@@ -101,7 +116,9 @@ async def _replay(name: str, code: str | None, chosen: set[str]) -> int:
         for letter in letters:
             if _is_meant(letter, code, chosen):
                 headers = list(original_headers(letter.headers))
-                await sender.send_and_wait(given.topic(topic.name), letter.value, key=letter.key, headers=headers)
+                await sender.send_and_wait(
+                    given.topic(topic.name), letter.value, key=letter.key, headers=headers
+                )
                 count += 1
         return count
     finally:
@@ -112,7 +129,10 @@ def _is_meant(letter: Record, code: str | None, chosen: set[str]) -> bool:
     if chosen and f"{letter.partition}@{letter.offset}" not in chosen:
         return False
     if is_cut(letter.headers):
-        typer.echo(f"{letter.partition}@{letter.offset} was too big to keep whole and is not replayed", err=True)
+        typer.echo(
+            f"{letter.partition}@{letter.offset} was too big to keep whole and is not replayed",
+            err=True,
+        )
         return False
     return code is None or reasons(letter.headers).get("code") == code
 

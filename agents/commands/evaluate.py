@@ -1,4 +1,5 @@
-"""`genre evaluate`: what another policy would have earned, or which of two that ran side by side earned more."""
+"""`genre evaluate`: what another policy would have earned, or which of two that ran side by side
+earned more."""
 
 from __future__ import annotations
 
@@ -14,46 +15,60 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.commands.setup import print_json, settings
-from genre_models.preferences.decision_log import Judged, by_user, judged
-from genre_models.preferences.off_policy import POLICIES, Estimate, Evaluation, compare
-from genre_models.preferences.off_policy import evaluate as evaluated
+from genre_models.evaluation.decision_log import Judged, by_user, judged
+from genre_models.evaluation.off_policy import POLICIES, Estimate, Evaluation, compare
+from genre_models.evaluation.off_policy import evaluate as evaluated
 from schemas.decisions import Decision
 from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
-from schemas.fields import user_key
+from schemas.keys import user_key
 from schemas.users import UserCommand
-from streams.client import read
-from streams.codecs import decode
-from streams.kafka import reach
+from streams.clients.client import read
+from streams.clients.kafka import reach
 from streams.settings import Settings
-from streams.topics import BY_EVENT
+from streams.wire.codecs import decode
+from streams.wire.topics import BY_EVENT
 
 E = TypeVar("E")
 Commands = Sequence[tuple[UserCommand, float]]
 
 
 def evaluate(
-    policy: Annotated[str, typer.Option(help=f"What should have decided: {', '.join(POLICIES)}.")] = "greedy",
+    policy: Annotated[
+        str, typer.Option(help=f"What should have decided: {', '.join(POLICIES)}.")
+    ] = "greedy",
     against: Annotated[
         str | None,
         typer.Option(
-            help="'A:B': compare by user what those earned whom A or B served, for instance thompson,igw:greedy."
+            help="'A:B': compare by user what those earned whom A or B served, "
+            "for instance thompson,igw:greedy."
         ),
     ] = None,
-    decisions: Annotated[Path | None, typer.Option(help="Decisions as JSON lines, instead of the topic.")] = None,
-    feedback: Annotated[Path | None, typer.Option(help="Feedback as JSON lines, instead of the topic.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")] = False,
+    decisions: Annotated[
+        Path | None, typer.Option(help="Decisions as JSON lines, instead of the topic.")
+    ] = None,
+    feedback: Annotated[
+        Path | None, typer.Option(help="Feedback as JSON lines, instead of the topic.")
+    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the result as one line of JSON.")
+    ] = False,
 ) -> None:
-    """Judge a policy by logged decisions and the reactions to them; refuses (exit code 2) where they cannot tell."""
+    """Judge a policy by logged decisions and the reactions to them; refuses (exit code 2) where
+    they cannot tell."""
     if policy not in POLICIES:
         raise Rejected("unknown_policy", f"Expected one of {', '.join(POLICIES)}, got {policy!r}.")
     log = asyncio.run(_log(settings(), decisions, feedback))
     if against is not None:
         difference = compared(log, against)
-        print_json(asdict(difference)) if json else typer.echo(f"{against} difference {_interval(difference)}")
+        print_json(asdict(difference)) if json else typer.echo(
+            f"{against} difference {_interval(difference)}"
+        )
         return
     found = evaluated([one.logged for one in log], POLICIES[policy])
-    print_json({"policy": policy} | asdict(found)) if json else Console().print(table(policy, found))
+    print_json({"policy": policy} | asdict(found)) if json else Console().print(
+        table(policy, found)
+    )
 
 
 def compared(log: Sequence[Judged], against: str) -> Estimate:
@@ -61,13 +76,19 @@ def compared(log: Sequence[Judged], against: str) -> Estimate:
     left, _, right = against.partition(":")
     one, other = left.split(","), right.split(",")
     if not left or not right or set(one) & set(other):
-        raise Rejected("bad_comparison", f"Expected two different groups of policies as 'A:B', got {against!r}.")
+        raise Rejected(
+            "bad_comparison",
+            f"Expected two different groups of policies as 'A:B', got {against!r}.",
+        )
     return compare(by_user(log, one, other), by_user(log, other, one))
 
 
 def table(policy: str, found: Evaluation) -> Table:
     """The estimates with their 95 % intervals."""
-    title = f"{policy}: {found.decisions} decisions of {found.users} users, worth {found.effective:.0f} of its own"
+    title = (
+        f"{policy}: {found.decisions} decisions of {found.users} users, "
+        f"worth {found.effective:.0f} of its own"
+    )
     shown = Table("estimator", "mean reward", title=title, title_justify="left")
     for name in ("ips", "snips", "dr"):
         shown.add_row(name.upper(), _interval(getattr(found, name)))
@@ -83,10 +104,22 @@ async def _log(given: Settings, decisions: Path | None, feedback: Path | None) -
         return judged(_lines(decisions, Decision), _lines(feedback, Feedback))
     await reach(given)
     commands = await _events(given, UserCommand)
-    made = _lines(decisions, Decision) if decisions else [each for each, _ in await _events(given, Decision)]
-    said = _lines(feedback, Feedback) if feedback else [_timed(*each) for each in await _events(given, Feedback)]
+    made = (
+        _lines(decisions, Decision)
+        if decisions
+        else [each for each, _ in await _events(given, Decision)]
+    )
+    said = (
+        _lines(feedback, Feedback)
+        if feedback
+        else [_timed(*each) for each in await _events(given, Feedback)]
+    )
     allowed = _consenting(commands, given.learning_opt_in)
-    return judged([each for each in made if allowed(user_key(each.user_id, each.tenant))], said, _erased(commands))
+    return judged(
+        [each for each in made if allowed(user_key(each.user_id, each.tenant))],
+        said,
+        _erased(commands),
+    )
 
 
 def _erased(commands: Commands) -> dict[str, float]:
@@ -99,12 +132,18 @@ def _erased(commands: Commands) -> dict[str, float]:
 
 def _consenting(commands: Commands, opt_in: bool) -> Callable[[str], bool]:
     """Who may be learned from, by their last word: nothing is concluded from the others either."""
-    said = {user_key(each.user_id, each.tenant): each.allowed for each, _ in commands if each.kind == "consent"}
+    said = {
+        user_key(each.user_id, each.tenant): each.allowed
+        for each, _ in commands
+        if each.kind == "consent"
+    }
     return lambda key: bool(said.get(key, not opt_in))
 
 
 def _timed(reaction: Feedback, moment: float) -> Feedback:
-    return reaction if reaction.time else replace(reaction, time=datetime.fromtimestamp(moment, UTC))
+    return (
+        reaction if reaction.time else replace(reaction, time=datetime.fromtimestamp(moment, UTC))
+    )
 
 
 def _lines(file: Path, kind: type[E]) -> list[E]:

@@ -10,21 +10,28 @@ import typer
 
 from agents.commands.setup import print_json, settings
 from schemas.errors import InvalidEvent
-from streams.asyncapi import document
-from streams.asyncapi import schemas as documents
-from streams.codecs import decode
-from streams.topics import Topic, named
+from streams.wire.asyncapi import document
+from streams.wire.asyncapi import schemas as documents
+from streams.wire.codecs import decode
+from streams.wire.topics import Topic, named
 
-cli = typer.Typer(help="Check payloads against the schemas; print the schemas.", no_args_is_help=True)
+cli = typer.Typer(
+    help="Check payloads against the schemas; print the schemas.", no_args_is_help=True
+)
 
 
 @cli.command()
 def validate(
-    topic: Annotated[str, typer.Argument(help="With or without the prefix, for instance 'requests'.")],
-    single: Annotated[bool, typer.Option("--single", help="The whole input is one payload.")] = False,
+    topic: Annotated[
+        str, typer.Argument(help="With or without the prefix, for instance 'requests'.")
+    ],
+    single: Annotated[
+        bool, typer.Option("--single", help="The whole input is one payload.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a payload.")] = False,
 ) -> None:
-    """Read payloads from standard input, one a line, and say whether each is accepted; exit code 1 if one is not."""
+    """Read payloads from standard input, one a line, and say whether each is accepted; exit code 1
+    if one is not."""
     kind = named(topic, settings().prefix)
     data = sys.stdin.buffer.read()
     payloads = [data] if single else data.removesuffix(b"\n").split(b"\n") if data else []
@@ -33,13 +40,17 @@ def validate(
         if json:
             print_json(line)
         else:
-            typer.echo("accepted" if line["accepted"] else f"refused ({line['code']}): {line['message']}")
+            typer.echo(
+                "accepted" if line["accepted"] else f"refused ({line['code']}): {line['message']}"
+            )
     raise typer.Exit(0 if all(line["accepted"] for line in verdicts) else 1)
 
 
 @cli.command()
 def schemas(
-    asyncapi: Annotated[bool, typer.Option("--asyncapi", help="The AsyncAPI 3.0 document instead.")] = False,
+    asyncapi: Annotated[
+        bool, typer.Option("--asyncapi", help="The AsyncAPI 3.0 document instead.")
+    ] = False,
 ) -> None:
     """Print the JSON Schemas of every event, or the AsyncAPI document of every topic."""
     contract = document(settings().prefix) if asyncapi else documents()

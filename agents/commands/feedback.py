@@ -16,8 +16,8 @@ import typer
 from agents.commands.setup import print_json, settings
 from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
-from streams.client import Client
-from streams.codecs import decode, encode
+from streams.clients.client import Client
+from streams.wire.codecs import decode, encode
 
 cli = typer.Typer(no_args_is_help=True)
 
@@ -50,15 +50,21 @@ def feedback() -> None:
 
 @cli.command("import")
 def import_(
-    file: Annotated[Path, typer.Argument(help="CSV with a header, or JSON lines (.jsonl).", exists=True)],
+    file: Annotated[
+        Path, typer.Argument(help="CSV with a header, or JSON lines (.jsonl).", exists=True)
+    ],
     tenant: Annotated[str | None, typer.Option(help="The tenant of users without one.")] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check the file and send nothing.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the counts as one line of JSON.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the file and send nothing.")
+    ] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the counts as one line of JSON.")
+    ] = False,
 ) -> None:
     """Feed reactions: columns user, text or genre, signal, and time (RFC 3339) where known.
 
-    A signal is like, dislike, click, accept, copy, choose, regenerate, `rating:1` to `rating:5`, or a liking from 0 to
-    1. The same file again changes nothing. Exit code 1 when lines were refused.
+    A signal is like, dislike, click, accept, copy, choose, regenerate, `rating:1` to `rating:5`, or
+    a liking from 0 to 1. The same file again changes nothing. Exit code 1 when lines were refused.
     """
     lines = list(read(file, tenant))
     refused = [line for line in lines if line.feedback is None]
@@ -68,7 +74,13 @@ def import_(
     if not dry_run:
         asyncio.run(_send(reactions))
     if json:
-        print_json({"sent": 0 if dry_run else len(reactions), "valid": len(reactions), "refused": len(refused)})
+        print_json(
+            {
+                "sent": 0 if dry_run else len(reactions),
+                "valid": len(reactions),
+                "refused": len(refused),
+            }
+        )
     else:
         typer.echo(f"{'valid' if dry_run else 'sent'} {len(reactions)}, refused {len(refused)}")
     raise typer.Exit(1 if refused else 0)
@@ -92,7 +104,10 @@ def reaction(row: str | Mapping[str, str], tenant: str | None) -> Feedback:
     """
     fields = orjson.loads(row) if isinstance(row, str) else row
     if not isinstance(fields, Mapping):
-        raise Rejected("bad_line", f"expected an object with user, text or genre, and signal, got {fields!r:.40}")
+        raise Rejected(
+            "bad_line",
+            f"expected an object with user, text or genre, and signal, got {fields!r:.40}",
+        )
     event = {
         "user_id": fields.get("user"),
         "tenant": fields.get("tenant") or tenant,
@@ -123,7 +138,10 @@ def liking(signal: object) -> float:
         value = -1.0
     if 0 <= value <= 1:
         return value
-    raise Rejected("bad_line", f"expected a signal ({', '.join(LIKINGS)}, rating:1-5 or 0 to 1), got {word!r:.40}")
+    raise Rejected(
+        "bad_line",
+        f"expected a signal ({', '.join(LIKINGS)}, rating:1-5 or 0 to 1), got {word!r:.40}",
+    )
 
 
 def _rows(file: Path) -> Iterator[tuple[int, str | Mapping[str, str]]]:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from agents.commands.setup import print_json
+from agents.generate.writer import PLAIN_INSTRUCTION, load_engine
 from agents.roles import share_cores
-from agents.writer import PLAIN_INSTRUCTION, load_engine
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
 from genre_models.engine import Engine, Finished, Generation, chat_prompt
 from genre_models.taxonomy import Taxonomy
@@ -22,13 +22,20 @@ def generate(
     prompt: Annotated[str, typer.Option(help="What is asked for.")],
     adapter: Annotated[
         list[str] | None,
-        typer.Option(help="A genre (its newest adapter) or an adapter's name; =WEIGHT after it, and several, blend."),
+        typer.Option(
+            help="A genre (its newest adapter) or an adapter's name; "
+            "=WEIGHT after it, and several, blend."
+        ),
     ] = None,
-    number: Annotated[int, typer.Option("--number", "-n", min=1, max=64, help="Texts to write.")] = 1,
+    number: Annotated[
+        int, typer.Option("--number", "-n", min=1, max=64, help="Texts to write.")
+    ] = 1,
     max_tokens: Annotated[int, typer.Option(min=1, max=512)] = 64,
     temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.8,
     top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.95,
-    seed: Annotated[int, typer.Option(help="Of the first text; the next one takes the next seed.")] = 0,
+    seed: Annotated[
+        int, typer.Option(help="Of the first text; the next one takes the next seed.")
+    ] = 0,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a text.")] = False,
 ) -> None:
     """Write texts with an adapter, a blend or the base model; needs no Kafka."""
@@ -53,11 +60,21 @@ def generate(
     ends = _written(load_engine(settings, store), rows)
     for end in ends:
         if json:
-            print_json({"text": end.text, "finish": end.reason, "logprob": round(end.logprob, 4), "code": end.code})
+            print_json(
+                {
+                    "text": end.text,
+                    "finish": end.reason,
+                    "logprob": round(end.logprob, 4),
+                    "code": end.code,
+                }
+            )
         else:
             print(end.text if end.code is None else f"{end.code}: {end.message}", end="\n\n")
     tokens = sum(end.tokens_out for end in ends)
-    print(f"{tokens} tokens in {time.perf_counter() - begun:.1f} s, {settings.engine}", file=sys.stderr)
+    print(
+        f"{tokens} tokens in {time.perf_counter() - begun:.1f} s, {settings.engine}",
+        file=sys.stderr,
+    )
     raise typer.Exit(0 if all(end.code is None for end in ends) else 1)
 
 
@@ -66,7 +83,9 @@ def _weighted(store: AdapterStore, wanted: str) -> tuple[str, float]:
     name, _, weight = wanted.partition("=")
     found = AdapterName.parse(name) if "@" in name else store.newest(name)
     if found is None:
-        raise ModelError("adapter_missing", f"expected a genre with an adapter in the store, got {name!r}")
+        raise ModelError(
+            "adapter_missing", f"expected a genre with an adapter in the store, got {name!r}"
+        )
     try:
         return str(found), float(weight or 1.0)
     except ValueError:

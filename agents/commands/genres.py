@@ -12,12 +12,16 @@ from agents.commands.setup import print_json
 from genre_models.taxonomy import Taxonomy
 
 
-def genres(json: Annotated[bool, typer.Option("--json", help="One JSON object a genre.")] = False) -> None:
+def genres(
+    json: Annotated[bool, typer.Option("--json", help="One JSON object a genre.")] = False,
+) -> None:
     """List the genres of the taxonomy with their families; needs no Kafka."""
     shown = Table("genre", "family", "description")
     for genre in Taxonomy.load().genres.values():
         if json:
-            print_json({"genre": genre.id, "family": genre.family, "description": genre.description})
+            print_json(
+                {"genre": genre.id, "family": genre.family, "description": genre.description}
+            )
         else:
             shown.add_row(genre.id, genre.family, genre.description)
     if not json:

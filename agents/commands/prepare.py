@@ -8,8 +8,9 @@ from agents.commands.setup import settings
 
 
 def prepare() -> None:
-    """Fetch the base model and the encoder, convert them, and fit the classifier's head; later calls do nothing."""
-    from agents.judge import load_classifier
+    """Fetch the base model and the encoder, convert them, and fit the classifier's head; later
+    calls do nothing."""
+    from agents.genres.classifiers import load_classifier
     from genre_models.encoder import SentenceEncoder
     from genre_models.taxonomy import Taxonomy
     from genre_models.weights import prepare_base, prepare_encoder

@@ -11,20 +11,23 @@ from rich.console import Console
 from rich.table import Table
 
 from agents.commands.setup import print_json, settings
-from schemas.fields import user_key
+from schemas.keys import user_key
 from schemas.preferences import PreferenceProfile
-from streams.client import read
-from streams.codecs import decode
-from streams.kafka import reach
+from streams.clients.client import read
+from streams.clients.kafka import reach
 from streams.settings import Settings
+from streams.wire.codecs import decode
 
 
 def profile(
     user: Annotated[str, typer.Argument(help="The user's id.")],
     tenant: Annotated[str | None, typer.Option(help="The user's tenant.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="Print the profile as one line of JSON.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the profile as one line of JSON.")
+    ] = False,
 ) -> None:
-    """Print a user's likes and dislikes with their uncertainty. Exit code 1 for somebody who never reacted."""
+    """Print a user's likes and dislikes with their uncertainty. Exit code 1 for somebody who never
+    reacted."""
     found = asyncio.run(_find(user_key(user, tenant)))
     if json:
         print_json(None if found is None else msgspec.to_builtins(found))
@@ -36,7 +39,9 @@ def profile(
 def table(found: PreferenceProfile | None, user: str) -> Table:
     """Likes and dislikes as a table for people."""
     reactions = found.reactions if found else 0
-    shown = Table("about", "effect on liking", title=f"{user}: {reactions} reactions", title_justify="left")
+    shown = Table(
+        "about", "effect on liking", title=f"{user}: {reactions} reactions", title_justify="left"
+    )
     for leaning in (*found.likes, *found.dislikes) if found else ():
         shown.add_row(leaning.about, f"{leaning.mean:+.2f} ± {leaning.deviation:.2f}")
     if not shown.rows:

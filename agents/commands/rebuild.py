@@ -1,4 +1,5 @@
-"""`genre rebuild`: the preferences again from the topics; are they what the running system believes?"""
+"""`genre rebuild`: the preferences again from the topics; are they what the running system
+believes?"""
 
 from __future__ import annotations
 
@@ -9,22 +10,22 @@ from typing import Annotated, Any
 import typer
 
 from agents.commands.setup import print_json, settings
-from agents.ledger import MARKS, Ledger
-from agents.rebuild import Log, Rebuild, differing
-from agents.recommend import incarnation_of
-from agents.registry import Registry
+from agents.genres.registry import Registry
+from agents.recommend.ledger import MARKS, Ledger
+from agents.recommend.rebuild import Log, Rebuild, differing
+from agents.recommend.role import incarnation_of
 from genre_models.preferences.row import UserRow
 from schemas.adapters import AdapterEvent
 from schemas.errors import ModelError, Rejected
 from schemas.preferences import PreferenceProfile
-from streams.client import first_offsets, read
-from streams.codecs import decode
-from streams.dead_letters import reasons
-from streams.delivery import Source
-from streams.kafka import committed, members, producer, reach
+from streams.clients.client import first_offsets, read
+from streams.clients.kafka import committed, members, producer, reach
+from streams.clients.topic_admin import require
 from streams.settings import Settings
-from streams.topic_admin import require
-from streams.topics import changelog
+from streams.wire.codecs import decode
+from streams.wire.dead_letters import reasons
+from streams.wire.source import Source
+from streams.wire.topics import changelog
 
 # Where the past must be whole, else the snapshots are begun from.
 _PAST = ("decisions", "recommendations", "feedback", "users", "feedback.dlq")
@@ -34,49 +35,73 @@ Rows = dict[bytes, bytes]
 
 def rebuild(
     check: Annotated[
-        bool, typer.Option("--check", help="Compare with the running table; exit code 1 where users differ.")
+        bool,
+        typer.Option(
+            "--check", help="Compare with the running table; exit code 1 where users differ."
+        ),
     ] = False,
     write: Annotated[
-        bool, typer.Option("--write", help="Write the rows into the tables' changelogs; no `recommend` may run.")
+        bool,
+        typer.Option(
+            "--write", help="Write the rows into the tables' changelogs; no `recommend` may run."
+        ),
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print the result as one line of JSON.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print the result as one line of JSON.")
+    ] = False,
 ) -> None:
-    """Replay decisions and feedback, from the beginning or, where retention has cut them, from the snapshots."""
+    """Replay decisions and feedback, from the beginning or, where retention has cut them, from the
+    snapshots."""
     if check and write:
         raise Rejected("check_or_write", "Expected either --check or --write, got both.")
     found = asyncio.run(rebuilt(settings(), check=check, write=write))
     if json:
         print_json(found)
     else:
-        typer.echo(", ".join(f"{name} {value}" for name, value in found.items() if name != "changes"))
+        typer.echo(
+            ", ".join(f"{name} {value}" for name, value in found.items() if name != "changes")
+        )
     raise typer.Exit(1 if found.get("differing") else 0)
 
 
 async def rebuilt(given: Settings, *, check: bool = False, write: bool = False) -> dict[str, Any]:
-    """What a replay of the topics says: users, what was left out, changes of taste; with `check` who is `differing`.
+    """What a replay of the topics says: users, what was left out, changes of taste; with `check`
+    who is `differing`.
 
     Raises Rejected (still_running) where `write` would change the table under a worker.
     """
     await reach(given)
     await require(given)
     if write and (running := await members(given, given.topic("recommend"))):
-        raise Rejected("still_running", f"Expected every recommend worker to be stopped, got {running} running.")
+        raise Rejected(
+            "still_running",
+            f"Expected every recommend worker to be stopped, got {running} running.",
+        )
     is_cut = await _is_cut(given)
-    # What is read later may hold more: first the snapshots, then what is committed, then the table, then the log.
+    # What is read later may hold more: first the snapshots, then what is committed, then the table,
+    # then the log.
     replayed = await _prepared(given, is_cut=is_cut)
     inputs = given.topic("feedback"), given.topic("users")
     done = await committed(given, given.topic("recommend"), *inputs) if check else {}
     table = await _running(given) if check else {}
     if check:
-        replayed.is_due = lambda source, key: _is_done(source, table.get(key), done, replayed.ledger.incarnation)
+        replayed.is_due = lambda source, key: _is_done(
+            source, table.get(key), done, replayed.ledger.incarnation
+        )
     replayed.replay(await _log(given))
     rows = replayed.remembered()
-    found: dict[str, Any] = {"users": len(rows), "from": "snapshots" if is_cut else "beginning", **replayed.counts}
+    found: dict[str, Any] = {
+        "users": len(rows),
+        "from": "snapshots" if is_cut else "beginning",
+        **replayed.counts,
+    }
     if check:
         found["differing"] = differing(rows, table)
     if write:
         found["written"] = await _write(given, replayed.tables())
-    return found | {"changes": {key: sorted(row.alarms) for key, row in sorted(rows.items()) if row.alarms}}
+    return found | {
+        "changes": {key: sorted(row.alarms) for key, row in sorted(rows.items()) if row.alarms}
+    }
 
 
 async def _prepared(given: Settings, *, is_cut: bool) -> Rebuild:
@@ -86,7 +111,9 @@ async def _prepared(given: Settings, *, is_cut: bool) -> Rebuild:
         registry.apply((record.key or b"").decode(), event)
     return Rebuild(
         ledger=Ledger(
-            users=await _snapshots(given, incarnation) if is_cut else {}, decisions={}, incarnation=incarnation
+            users=await _snapshots(given, incarnation) if is_cut else {},
+            decisions={},
+            incarnation=incarnation,
         ),
         registry=registry,
         partitions=given.partitions,
@@ -94,8 +121,11 @@ async def _prepared(given: Settings, *, is_cut: bool) -> Rebuild:
     )
 
 
-def _is_done(source: Source, row: UserRow | None, done: Mapping[tuple[str, int], int], incarnation: int) -> bool:
-    """Whether the running system must have applied a record: it has said so, or has committed its offset."""
+def _is_done(
+    source: Source, row: UserRow | None, done: Mapping[tuple[str, int], int], incarnation: int
+) -> bool:
+    """Whether the running system must have applied a record: it has said so, or has committed its
+    offset."""
     mark = MARKS["users" if source.topic.endswith("users") else "feedback"]
     is_marked = row is not None and row.is_applied(mark, source.offset, incarnation)
     return is_marked or source.offset < done.get((source.topic, source.partition), 0)
@@ -107,8 +137,14 @@ async def _is_cut(given: Settings) -> bool:
 
 
 async def _log(given: Settings) -> Log:
-    letters = [reasons(letter.headers) for letter in await _records(given, given.topic("feedback.dlq"))]
-    places = [(each["topic"], int(each["partition"]), int(each["offset"])) for each in letters if "offset" in each]
+    letters = [
+        reasons(letter.headers) for letter in await _records(given, given.topic("feedback.dlq"))
+    ]
+    places = [
+        (each["topic"], int(each["partition"]), int(each["offset"]))
+        for each in letters
+        if "offset" in each
+    ]
     return Log(
         decisions=await _records(given, given.topic("decisions")),
         recommendations=await _records(given, given.topic("recommendations")),
@@ -123,11 +159,18 @@ async def _records(given: Settings, topic: str) -> list[Source]:
 
 
 async def _snapshots(given: Settings, incarnation: int) -> Rows:
-    """The newest row of every user; one of another cluster says nothing about this one's offsets."""
+    """The newest row of every user; one of another cluster says nothing about this one's
+    offsets."""
     newest: dict[bytes, UserRow | None] = {}
     async for record in read(given, given.topic("preferences")):
-        newest[record.key or b""] = _row(decode(record.value, PreferenceProfile).row) if record.value else None
-    return {key: row.pack() for key, row in newest.items() if row is not None and row.incarnation == incarnation}
+        newest[record.key or b""] = (
+            _row(decode(record.value, PreferenceProfile).row) if record.value else None
+        )
+    return {
+        key: row.pack()
+        for key, row in newest.items()
+        if row is not None and row.incarnation == incarnation
+    }
 
 
 async def _running(given: Settings) -> dict[str, UserRow]:
@@ -135,7 +178,11 @@ async def _running(given: Settings) -> dict[str, UserRow]:
     newest: Rows = {}
     async for record in read(given, changelog(given.prefix, "recommend", "preferences")):
         newest[record.key or b""] = record.value or b""
-    rows = {key.decode(): _row(packed) for key, packed in newest.items() if packed and not key.startswith(b"\0")}
+    rows = {
+        key.decode(): _row(packed)
+        for key, packed in newest.items()
+        if packed and not key.startswith(b"\0")
+    }
     return {key: row for key, row in rows.items() if row is not None}
 
 
@@ -151,7 +198,9 @@ async def _write(given: Settings, tables: Mapping[str, Mapping[bytes, tuple[int,
     await sender.start()
     try:
         sent = [
-            await sender.send(changelog(given.prefix, "recommend", table), row, key=key, partition=partition)
+            await sender.send(
+                changelog(given.prefix, "recommend", table), row, key=key, partition=partition
+            )
             for table, rows in tables.items()
             for key, (partition, row) in rows.items()
         ]

@@ -6,12 +6,13 @@ import sys
 
 import orjson
 
-from streams.running import found
+from streams.clients.running import found
 from streams.settings import Settings
 
 
 def settings() -> Settings:
-    """The settings of this process; the broker of a running `genre up` unless GENRE_BROKERS names another."""
+    """The settings of this process; the broker of a running `genre up` unless GENRE_BROKERS names
+    another."""
     return found(Settings.from_environment())
 
 

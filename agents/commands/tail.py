@@ -10,16 +10,22 @@ import orjson
 import typer
 
 from agents.commands.setup import print_json, settings
-from streams.client import Record, read
-from streams.kafka import reach
-from streams.topics import named
+from streams.clients.client import Record, read
+from streams.clients.kafka import reach
+from streams.wire.topics import named
 
 
 def tail(
-    topic: Annotated[str, typer.Argument(help="With or without the prefix, for instance 'recommendations'.")],
-    beginning: Annotated[bool, typer.Option("--from-beginning", help="Start with the oldest record.")] = False,
+    topic: Annotated[
+        str, typer.Argument(help="With or without the prefix, for instance 'recommendations'.")
+    ],
+    beginning: Annotated[
+        bool, typer.Option("--from-beginning", help="Start with the oldest record.")
+    ] = False,
     follow: Annotated[bool, typer.Option(help="Go on when the present end is reached.")] = True,
-    json: Annotated[bool, typer.Option("--json", help="One JSON object a record, with headers.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="One JSON object a record, with headers.")
+    ] = False,
 ) -> None:
     """Print records as they come; Ctrl-C ends it."""
     asyncio.run(_tail(topic, beginning, follow, json))
@@ -29,12 +35,16 @@ async def _tail(topic: str, beginning: bool, follow: bool, json: bool) -> None:
     given = settings()
     name = given.topic(named(topic, given.prefix).name)
     await reach(given)
-    async with aclosing(read(given, name, beginning=beginning or not follow, follow=follow)) as records:
+    async with aclosing(
+        read(given, name, beginning=beginning or not follow, follow=follow)
+    ) as records:
         async for record in records:
             if json:
                 print_json(as_json(record))
             else:
-                typer.echo(f"{record.partition}@{record.offset} {_text(record.key)} {_text(record.value)}")
+                typer.echo(
+                    f"{record.partition}@{record.offset} {_text(record.key)} {_text(record.value)}"
+                )
 
 
 def as_json(record: Record) -> dict[str, object]:

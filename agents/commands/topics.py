@@ -9,10 +9,12 @@ from typing import Annotated
 import typer
 
 from agents.commands.setup import print_json, settings
-from streams import topic_admin
-from streams.kafka import reach
+from streams.clients import topic_admin
+from streams.clients.kafka import reach
 
-cli = typer.Typer(help="Create and check topics; print the least access rights.", no_args_is_help=True)
+cli = typer.Typer(
+    help="Create and check topics; print the least access rights.", no_args_is_help=True
+)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -58,7 +60,12 @@ def acls(json: Json = False) -> None:
             print_json(asdict(rule))
         else:
             option = "--topic" if rule.resource == "Topic" else "--group"
-            pattern = f" --resource-pattern-type {rule.pattern.lower()}" if rule.pattern != "Literal" else ""
+            pattern = (
+                f" --resource-pattern-type {rule.pattern.lower()}"
+                if rule.pattern != "Literal"
+                else ""
+            )
             typer.echo(
-                f"--add --allow-principal {rule.principal} --operation {rule.operation} {option} {rule.name}{pattern}"
+                f"--add --allow-principal {rule.principal} "
+                f"--operation {rule.operation} {option} {rule.name}{pattern}"
             )

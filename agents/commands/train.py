@@ -15,38 +15,57 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from agents.commands.setup import print_json, settings
-from agents.workshop import ENDS, order_of, perform
-from genre_models.training.sources import Source, read_source
-from genre_models.training.texts import TextStore
+from agents.train.workshop import ENDS, order_of, perform
+from genre_models.training.texts.sources import Source, read_source
+from genre_models.training.texts.store import TextStore
 from schemas.errors import InvalidEvent, Rejected
 from schemas.progress import Progress
 from schemas.training import TrainingEvent
-from streams.client import Client, read
-from streams.codecs import decode, encode
+from streams.clients.client import Client, read
 from streams.settings import Settings
+from streams.wire.codecs import decode, encode
 
 _AT_ONCE = 200
 
 
 def train(
-    genre: Annotated[str, typer.Argument(help="The genre's id: lower-case letters, digits and '_'.")],
+    genre: Annotated[
+        str, typer.Argument(help="The genre's id: lower-case letters, digits and '_'.")
+    ],
     source: Annotated[
         str | None,
-        typer.Option("--from", help="A .jsonl, .csv or .txt file, a folder of .txt files, or datasets:NAME."),
+        typer.Option(
+            "--from", help="A .jsonl, .csv or .txt file, a folder of .txt files, or datasets:NAME."
+        ),
     ] = None,
-    family: Annotated[str | None, typer.Option(help="The family of a new genre, for instance 'humour'.")] = None,
-    description: Annotated[str | None, typer.Option(help="One line that describes a new genre.")] = None,
-    instruction: Annotated[str | None, typer.Option(help="How a model is told to write a new genre.")] = None,
-    request: Annotated[list[str] | None, typer.Option(help="How people ask for it; may repeat.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="The family of a new genre, for instance 'humour'.")
+    ] = None,
+    description: Annotated[
+        str | None, typer.Option(help="One line that describes a new genre.")
+    ] = None,
+    instruction: Annotated[
+        str | None, typer.Option(help="How a model is told to write a new genre.")
+    ] = None,
+    request: Annotated[
+        list[str] | None, typer.Option(help="How people ask for it; may repeat.")
+    ] = None,
     licence: Annotated[str | None, typer.Option(help="Of the texts.")] = None,
-    tenant: Annotated[str | None, typer.Option(help="Only this tenant's requests may use it.")] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the texts at most, 1-10 [3].")] = None,
+    tenant: Annotated[
+        str | None, typer.Option(help="Only this tenant's requests may use it.")
+    ] = None,
+    epochs: Annotated[
+        int | None, typer.Option(help="Passes over the texts at most, 1-10 [3].")
+    ] = None,
     local: Annotated[
         bool, typer.Option("--local", help="Without Kafka: train here, into this machine's store.")
     ] = False,
-    json: Annotated[bool, typer.Option("--json", help="One line of JSON for each step that is told.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="One line of JSON for each step that is told.")
+    ] = False,
 ) -> None:
-    """Train an adapter. Exit code 1 when it is rejected; Ctrl-C leaves a training on Kafka running."""
+    """Train an adapter. Exit code 1 when it is rejected; Ctrl-C leaves a training on Kafka
+    running."""
     wish: dict[str, object] = {
         "kind": "train",
         "genre": genre,
@@ -68,18 +87,24 @@ def train(
         last = asyncio.run(_shown(told, json))
     except KeyboardInterrupt:
         done = (
-            "stopped; the texts are kept" if local else f"the training {event.job} goes on; see `genre tail progress`"
+            "stopped; the texts are kept"
+            if local
+            else f"the training {event.job} goes on; see `genre tail progress`"
         )
         typer.echo(done, err=True)
         raise typer.Exit(130) from None
     raise typer.Exit(0 if last is not None and last.state == "published" else 1)
 
 
-async def _there(given: Settings, event: TrainingEvent, texts: list[TrainingEvent]) -> AsyncGenerator[Progress, None]:
+async def _there(
+    given: Settings, event: TrainingEvent, texts: list[TrainingEvent]
+) -> AsyncGenerator[Progress, None]:
     """Publish the texts and the wish, and yield what the train role tells of it."""
     async with Client(given) as client:
         for start in range(0, len(texts), _AT_ONCE):
-            await asyncio.gather(*(client.publish(text) for text in texts[start : start + _AT_ONCE]))
+            await asyncio.gather(
+                *(client.publish(text) for text in texts[start : start + _AT_ONCE])
+            )
         await client.publish(event)
     # From the beginning: the end would move on while it is looked up.
     async with aclosing(read(given, given.topic("progress"), follow=True)) as records:
@@ -94,7 +119,9 @@ async def _there(given: Settings, event: TrainingEvent, texts: list[TrainingEven
                     return
 
 
-async def _here(given: Settings, event: TrainingEvent, texts: list[TrainingEvent]) -> AsyncGenerator[Progress, None]:
+async def _here(
+    given: Settings, event: TrainingEvent, texts: list[TrainingEvent]
+) -> AsyncGenerator[Progress, None]:
     """Keep the texts and train in a process of this command."""
     store = TextStore(given.corpora)
     for text in texts:
@@ -106,14 +133,21 @@ async def _here(given: Settings, event: TrainingEvent, texts: list[TrainingEvent
 
 async def _shown(told: AsyncIterator[Progress], json: bool) -> Progress | None:
     last = None
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[said]}"))
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[said]}"),
+    )
     with Bar(*columns, console=Console(stderr=True), disable=json) as bar:
         task = bar.add_task("waiting", total=None, said="")
         async for last in told:
             if json:
                 print_json(msgspec.to_builtins(last))
             total, done = (last.steps, last.step) if last.steps else (None, None)
-            bar.update(task, description=last.state or "", said=_numbers(last), total=total, completed=done)
+            bar.update(
+                task, description=last.state or "", said=_numbers(last), total=total, completed=done
+            )
     if last is not None and not json:
         typer.echo(_end(last))
     return last
@@ -147,6 +181,11 @@ def _text(event: TrainingEvent, source: Source) -> TrainingEvent:
 
 def _checked(wish: dict[str, object]) -> TrainingEvent:
     try:
-        return decode(encode({name: value for name, value in wish.items() if value is not None}), TrainingEvent)
+        return decode(
+            encode({name: value for name, value in wish.items() if value is not None}),
+            TrainingEvent,
+        )
     except InvalidEvent as error:
-        raise InvalidEvent(error.code, f"This would be refused ({error.code}): {error.message}") from error
+        raise InvalidEvent(
+            error.code, f"This would be refused ({error.code}): {error.message}"
+        ) from error

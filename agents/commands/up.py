@@ -13,19 +13,23 @@ import typer
 from rich.console import Console
 
 from agents.commands import demo as demonstration
-from agents.commands.worker import Role
 from agents.supervisor import Supervisor
-from streams.embedded_broker import embedded_broker
-from streams.running import announced
+from streams.clients.embedded_broker import embedded_broker
+from streams.clients.running import announced
+from streams.clients.topic_admin import create
 from streams.settings import Settings
-from streams.topic_admin import create
+from streams.wire.roles import ROLES
 
 console = Console()
 
 
 def up(
-    demo: Annotated[bool, typer.Option(help="Ask and rate as three users would, and show what changed.")] = False,
-    partitions: Annotated[int, typer.Option(envvar="GENRE_PARTITIONS", help="Partitions of every topic.")] = 1,
+    demo: Annotated[
+        bool, typer.Option(help="Ask and rate as three users would, and show what changed.")
+    ] = False,
+    partitions: Annotated[
+        int, typer.Option(envvar="GENRE_PARTITIONS", help="Partitions of every topic.")
+    ] = 1,
 ) -> None:
     """Start everything on this machine, with a Kafka broker in memory, and stay up until Ctrl-C."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -51,13 +55,15 @@ async def _up(given: Settings, demo: bool) -> None:
     console.print("stopped: every process that was started here has ended")
 
 
-async def _work(supervisor: Supervisor, settings: Settings, demo: bool, begun: float, stopped: asyncio.Event) -> None:
+async def _work(
+    supervisor: Supervisor, settings: Settings, demo: bool, begun: float, stopped: asyncio.Event
+) -> None:
     console.print(f"Kafka (embedded, in memory) at {settings.brokers}")
-    for role in Role:
-        supervisor.start(role.value)
+    for role in ROLES:
+        supervisor.start(role)
     await supervisor.ready()
     supervisor.watch()
-    console.print(f"every role is ready after {time.monotonic() - begun:.1f} s: {', '.join(Role)}")
+    console.print(f"every role is ready after {time.monotonic() - begun:.1f} s: {', '.join(ROLES)}")
     if demo:
         await demonstration.run(settings, console)
     console.print(

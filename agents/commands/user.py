@@ -1,4 +1,5 @@
-"""`genre user export | erase | consent | opt-out USER`: what people may demand about their own data."""
+"""`genre user export | erase | consent | opt-out USER`: what people may demand about their own
+data."""
 
 from __future__ import annotations
 
@@ -13,13 +14,16 @@ from agents.commands.profile import newest
 from agents.commands.setup import print_json, settings
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import Kind
-from schemas.fields import user_key
+from schemas.keys import user_key
 from schemas.preferences import PreferenceProfile
 from schemas.users import UserCommand
-from streams.client import Client
-from streams.kafka import reach
+from streams.clients.client import Client
+from streams.clients.kafka import reach
 
-cli = typer.Typer(help="Export or erase what was learned about a user; consent and exploration.", no_args_is_help=True)
+cli = typer.Typer(
+    help="Export or erase what was learned about a user; consent and exploration.",
+    no_args_is_help=True,
+)
 
 User = Annotated[str, typer.Argument(help="The user's id.")]
 Tenant = Annotated[str | None, typer.Option(help="The user's tenant.")]
@@ -27,7 +31,8 @@ Tenant = Annotated[str | None, typer.Option(help="The user's tenant.")]
 
 @cli.command()
 def export(user: User, tenant: Tenant = None) -> None:
-    """Print everything that is remembered of a user as one line of JSON. Exit code 1 when there is nothing."""
+    """Print everything that is remembered of a user as one line of JSON. Exit code 1 when there is
+    nothing."""
     found = asyncio.run(_newest(user_key(user, tenant)))
     print_json(None if found is None else exported(found))
     raise typer.Exit(0 if found else 1)
@@ -56,7 +61,8 @@ def opt_out(
     tenant: Tenant = None,
     undo: Annotated[bool, typer.Option("--undo", help="Allow exploration again.")] = False,
 ) -> None:
-    """Never explore for a user: every decision is what is believed to be best. `--undo` allows it again."""
+    """Never explore for a user: every decision is what is believed to be best. `--undo` allows it
+    again."""
     command = UserCommand(user_id=user, tenant=tenant, kind="explore", allowed=undo)
     _send(command, "may be explored for again" if undo else "is not explored for any more")
 

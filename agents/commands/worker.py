@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from enum import StrEnum
 from typing import Annotated
 
 import faust
@@ -12,25 +11,33 @@ import typer
 
 from agents.commands.setup import settings
 from agents.roles import build
-from streams.kafka import reach
-from streams.topic_admin import require
+from streams.clients.kafka import reach
+from streams.clients.topic_admin import require
+from streams.wire.roles import ROLES
 
 
-class Role(StrEnum):
-    """The roles of a GENRE installation."""
-
-    classify = "classify"
-    recommend = "recommend"
-    generate = "generate"
-    train = "train"
+def _known(role: str) -> str:
+    if role not in ROLES:
+        raise typer.BadParameter(f"expected one of {', '.join(ROLES)}, got {role!r}")
+    return role
 
 
-def worker(role: Annotated[Role, typer.Argument(help="Which role to run; start more of a role to scale it.")]) -> None:
+RoleName = Annotated[
+    str,
+    typer.Argument(
+        metavar="|".join(ROLES),
+        callback=_known,
+        help="Which role to run; start more of a role to scale it.",
+    ),
+]
+
+
+def worker(role: RoleName) -> None:
     """Run one role until SIGTERM or Ctrl-C. The health page says when it is ready."""
     given = settings()
     asyncio.run(reach(given))
     asyncio.run(require(given))
-    run(build(role.value, given), given.log_level)
+    run(build(role, given), given.log_level)
 
 
 def run(app: faust.App, log_level: str) -> None:

@@ -1,4 +1,5 @@
-"""B6: microseconds of one core (CPU time, so that others on the machine do not count), and bytes."""
+"""B6: microseconds of one core (CPU time, so that others on the machine do not count), and
+bytes."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ NOTED_D = 25
 
 
 def figures(place: World) -> dict[str, float]:
-    """The least of nine runs each, ours and the peer's: what others on the machine take away is nobody's cost."""
+    """The least of nine runs each, ours and the peer's: what others on the machine take away is
+    nobody's cost."""
     ours, vw = Ours(np.random.default_rng(0)), VowpalWabbit(np.random.default_rng(0), TUNED)
     own, peer = (_decide_us(policy, place) for policy in (ours, vw))
     learned, told = _learn_us(DIMENSION), _vw_learn_us(DIMENSION)
@@ -55,9 +57,13 @@ def _learn_us(d: int) -> float:
 
 
 def _vw_learn_us(d: int) -> float:
-    """The same like learned by VW's Python binding: it takes the four candidates as text. Nothing is stored."""
+    """The same like learned by VW's Python binding: it takes the four candidates as text. Nothing
+    is stored."""
     policy, numbers = VowpalWabbit(np.random.default_rng(0), TUNED), count(10_000)
-    scenes = [np.random.default_rng(k).uniform(-1, 1, (4, d)).astype(np.float16).astype(np.float64) for k in range(300)]
+    scenes = [
+        np.random.default_rng(k).uniform(-1, 1, (4, d)).astype(np.float16).astype(np.float64)
+        for k in range(300)
+    ]
 
     def learn_one() -> None:
         number = next(numbers)
@@ -82,8 +88,9 @@ def _scenes(d: int) -> Floats:
 
 def _learned(row: UserRow, number: int, features: Floats) -> UserRow:
     liked = float(number % 3 > 0)
-    signal = Signal(id=number, decision=number, candidate=number % 4, kind=Kind.LIKE if liked else Kind.DISLIKE,
-                    time=START, weight=1.0, target=liked)  # fmt: skip
+    signal = Signal(id=number, decision=number, candidate=number % 4,
+                    kind=Kind.LIKE if liked else Kind.DISLIKE, time=START, weight=1.0,
+                    target=liked)  # fmt: skip
     scene = Shown(decision=number, features=features, positions=(0, 1, 2, 3), predicted=(0.6,) * 4)
     return learn(row, signal, scene, START).row
 

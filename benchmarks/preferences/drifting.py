@@ -1,10 +1,10 @@
 """B1: which of the genres does this user like, when tastes change half-way?
 
-Users are real: the like-rate of each of the 18 genres, smoothed by three of everybody's ratings, with the logit
-deviations from the genre's mean scaled by `heterogeneity`. Each round every user is offered all genres and likes the
-chosen one with that probability. After 50 rounds everybody's taste becomes another user's, for 50 more. Regret is what
-the best genre's probability was above the chosen one's, summed over the rounds, a user.
-"""
+Users are real: the like-rate of each of the 18 genres, smoothed by three of everybody's ratings,
+with the logit deviations from the genre's mean scaled by `heterogeneity`. Each round every user is
+offered all genres and likes the chosen one with that probability. After 50 rounds everybody's taste
+becomes another user's, for 50 more. Regret is what the best genre's probability was above the
+chosen one's, summed over the rounds, a user."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ BETWEEN = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class World:
-    """`before` and `after` [users, arms] are like-probabilities, `luck` [2 ROUNDS, users] decides, `phi` [arms, d]."""
+    """`before` and `after` [users, arms] are like-probabilities, `luck` [2 ROUNDS, users] decides,
+    `phi` [arms, d]."""
 
     phi: Floats
     tags: tuple[tuple[str, ...], ...]
@@ -34,7 +35,8 @@ class World:
     after: Floats
     luck: Floats
     logs: Floats
-    """[users, arms]: like-probabilities of other users, whose `PULLS` uniform pulls everybody learned beforehand."""
+    """[users, arms]: like-probabilities of other users, whose `PULLS` uniform pulls everybody
+    learned beforehand."""
     seed: int
 
 
@@ -50,8 +52,11 @@ class Regret:
         return self.before + self.after
 
 
-def world(ratings: Ratings, *, heterogeneity: float, warm: bool, seed: int, users: int | None = None) -> World:
-    """Half of the users (at most `users`) live in it; the other half gave the logs where it is `warm`."""
+def world(
+    ratings: Ratings, *, heterogeneity: float, warm: bool, seed: int, users: int | None = None
+) -> World:
+    """Half of the users (at most `users`) live in it; the other half gave the logs where it is
+    `warm`."""
     random = np.random.default_rng(seed)
     rates = like_rates(ratings, heterogeneity)
     rates = rates[random.permutation(len(rates))]
@@ -74,7 +79,9 @@ def genre_id(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name.lower())
 
 
-def like_rates(ratings: Ratings, heterogeneity: float, shrinkage: float = 3.0, fewest: int = 40) -> Floats:
+def like_rates(
+    ratings: Ratings, heterogeneity: float, shrinkage: float = 3.0, fewest: int = 40
+) -> Floats:
     """[users, genres] of those with at least `fewest` ratings."""
     shape = ratings.users.max() + 1, len(ratings.names)
     seen, liked = np.zeros(shape), np.zeros(shape)
@@ -96,11 +103,14 @@ def _logit(p: Floats) -> Floats:
 def regret(policy: Policy, place: World) -> Regret:
     """Let the policy live in the world."""
     _warm_up(policy, place)
-    return Regret(_phase(policy, place, place.before, 0), _phase(policy, place, place.after, ROUNDS))
+    return Regret(
+        _phase(policy, place, place.before, 0), _phase(policy, place, place.after, ROUNDS)
+    )
 
 
 def regret_of_common(place: World) -> Regret:
-    """The one arm that is best for all users together, known from the start and again after the change."""
+    """The one arm that is best for all users together, known from the start and again after the
+    change."""
     return Regret(_common(place.before), _common(place.after))
 
 
@@ -117,7 +127,12 @@ def _warm_up(policy: Policy, place: World) -> None:
         now = START - (PULLS - pull) * BETWEEN
         for user in range(int(users)):
             offer = Offer(user=-1 - user, phi=place.phi, tags=place.tags, now=now)
-            policy.learn(offer, int(chosen[user]), 1 / arms, float(luck[user] < place.logs[user, int(chosen[user])]))
+            policy.learn(
+                offer,
+                int(chosen[user]),
+                1 / arms,
+                float(luck[user] < place.logs[user, int(chosen[user])]),
+            )
         policy.settle()
 
 

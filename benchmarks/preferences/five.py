@@ -1,10 +1,9 @@
 """B2: which of five films that the user has not seen yet will they like?
 
-Half of the users with at least 40 ratings are history: everybody learns 40 of their ratings, each as one of five drawn
-evenly. Each of the others is offered all of their own films, five at a time, and likes the chosen one when they gave it
-four stars or more. A film is an arm: its genres are blended evenly, and its probability is the like-rate of those who
-rated or were shown it before.
-"""
+Half of the users with at least 40 ratings are history: everybody learns 40 of their ratings, each
+as one of five drawn evenly. Each of the others is offered all of their own films, five at a time,
+and likes the chosen one when they gave it four stars or more. A film is an arm: its genres are
+blended evenly, and its probability is the like-rate of those who rated or were shown it before."""
 
 from __future__ import annotations
 
@@ -29,14 +28,18 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(slots=True, eq=False)
 class Films:
-    """What is known of every film, and its features; likes of a film count from the moment they are told."""
+    """What is known of every film, and its features; likes of a film count from the moment they are
+    told."""
 
     ratings: Ratings
     likes: Floats = field(init=False)
     seen: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        self.likes, self.seen = np.zeros(len(self.ratings.genres)), np.zeros(len(self.ratings.genres))
+        self.likes, self.seen = (
+            np.zeros(len(self.ratings.genres)),
+            np.zeros(len(self.ratings.genres)),
+        )
 
     def tell(self, item: int, liked: float) -> None:
         """Somebody liked it or not."""
@@ -61,7 +64,10 @@ class Films:
         return Arm(genre=None, family=None, blend=blend, probability=float(probability))
 
     def _genres(self, item: int) -> list[str]:
-        return [genre_id(self.ratings.names[place]) for place in np.flatnonzero(self.ratings.genres[item])]
+        return [
+            genre_id(self.ratings.names[place])
+            for place in np.flatnonzero(self.ratings.genres[item])
+        ]
 
 
 def like_rate(policy: Policy, ratings: Ratings, seed: int) -> float:
@@ -83,14 +89,18 @@ def like_rate(policy: Policy, ratings: Ratings, seed: int) -> float:
     return float(np.mean([np.mean(each) for each in liked]))
 
 
-def _learn_history(users: list[Rows], policy: Policy, films: Films, random: np.random.Generator) -> None:
+def _learn_history(
+    users: list[Rows], policy: Policy, films: Films, random: np.random.Generator
+) -> None:
     ratings = films.ratings
     for row in np.concatenate(users):
         films.tell(ratings.items[row], ratings.likes[row])
     for number in range(HISTORY):
         for user, rows in enumerate(users):
             group = random.choice(rows, OFFERED, replace=False)
-            offer = films.offer(-1 - user, ratings.items[group], START - (HISTORY - number) * BETWEEN)
+            offer = films.offer(
+                -1 - user, ratings.items[group], START - (HISTORY - number) * BETWEEN
+            )
             policy.learn(offer, 0, 1 / OFFERED, ratings.likes[group[0]])
         policy.settle()
 
@@ -110,7 +120,8 @@ def _chosen(user: int, group: Rows, number: int, policy: Policy, films: Films) -
 
 
 class MostLiked:
-    """Not personalised: the film with the highest like-rate so far, which is the first of the `fit` features."""
+    """Not personalised: the film with the highest like-rate so far, which is the first of the `fit`
+    features."""
 
     def choose(self, offer: Offer) -> tuple[int, float]:
         return int(offer.phi[:, BLOCKS["fit"].start].argmax()), 1.0

@@ -1,4 +1,5 @@
-"""Ours and its peers behind one interface: choose one of the arms offered, then learn whether it was liked."""
+"""Ours and its peers behind one interface: choose one of the arms offered, then learn whether it
+was liked."""
 
 from __future__ import annotations
 
@@ -23,8 +24,8 @@ from genre_models.preferences.signals import Kind, Scene, Signal, observe
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Offer:
-    """`phi` [k, d]: the product's features of the arms; `tags` name what each arm is for those that work on names, its
-    first tag the arm itself; `now` in seconds since 1970."""
+    """`phi` [k, d]: the product's features of the arms; `tags` name what each arm is for those that
+    work on names, its first tag the arm itself; `now` in seconds since 1970."""
 
     user: int
     phi: Floats
@@ -45,7 +46,8 @@ class Policy(Protocol):
 
 @dataclass(slots=True)
 class Ours:
-    """The product: rows, signals, population and prior as the recommend role has them, Thompson as the planner."""
+    """The product: rows, signals, population and prior as the recommend role has them, Thompson as
+    the planner."""
 
     random: np.random.Generator
     alpha: float = ALPHA
@@ -54,7 +56,8 @@ class Ours:
     prior: Prior = field(default_factory=base_prior)
     signals: int = 0
     _expected: tuple[Offer, Floats] | None = None
-    """The offer that was chosen from last, with what was expected of each arm: a decision is logged with it."""
+    """The offer that was chosen from last, with what was expected of each arm: a decision is logged
+    with it."""
 
     def posterior(self, offer: Offer) -> Posterior:
         """What is believed about the user now."""
@@ -117,13 +120,16 @@ class Common:
 
 
 class VowpalWabbit:
-    """A contextual bandit over the same features, alone (common to all users) and crossed with the user."""
+    """A contextual bandit over the same features, alone (common to all users) and crossed with the
+    user."""
 
     def __init__(self, random: np.random.Generator, options: str = "") -> None:
         from vowpalwabbit import pyvw
 
         self.random = random
-        self.workspace = pyvw.Workspace(f"--cb_explore_adf {options} -q ug --quiet -b 20 --random_seed 1")
+        self.workspace = pyvw.Workspace(
+            f"--cb_explore_adf {options} -q ug --quiet -b 20 --random_seed 1"
+        )
         self._texts: dict[bytes, list[str]] = {}
 
     def choose(self, offer: Offer) -> tuple[int, float]:
@@ -152,21 +158,26 @@ class VowpalWabbit:
         if key not in self._texts:
             if len(self._texts) > 100:
                 self._texts.clear()
-            self._texts[key] = ["|g " + " ".join(f"{n}:{x:.4g}" for n, x in enumerate(row) if x) for row in phi]
+            self._texts[key] = [
+                "|g " + " ".join(f"{n}:{x:.4g}" for n, x in enumerate(row) if x) for row in phi
+            ]
         return self._texts[key]
 
 
 TUNED = "--squarecb --gamma_scale 300 -l 0.7 --power_t 0.25"
-"""The best of about a hundred configurations (exploration, learning rates, costs, features or names of arms or both)
-on seed 1000 and, of the best, on 1000 to 1005, where it loses 14.7 to 15.6; none of these seeds is reported."""
+"""The best of about a hundred configurations (exploration, learning rates, costs, features or names
+of arms or both) on seed 1000 and, of the best, on 1000 to 1005, where it loses 14.7 to 15.6; none
+of these seeds is reported."""
 
-# VW expects a cost of 0 of what it has not seen: with costs of -0.5 and 0.5 that is neither hope nor fear.
+# VW expects a cost of 0 of what it has not seen: with costs of -0.5 and 0.5 that is neither hope
+# nor fear.
 _INDIFFERENT = 0.5
 
 
 @dataclass(slots=True)
 class Disjoint:
-    """River's LinUCBDisjoint: of every user one, or one for all where no user meets an arm twice."""
+    """River's LinUCBDisjoint: of every user one, or one for all where no user meets an arm
+    twice."""
 
     random: np.random.Generator
     is_shared: bool = False
@@ -192,7 +203,8 @@ class Disjoint:
 
 
 class AdPredictor:
-    """River's AdPredictor on the tags and the tags crossed with users, Thompson draws, and our drift detector."""
+    """River's AdPredictor on the tags and the tags crossed with users, Thompson draws, and our
+    drift detector."""
 
     def __init__(self, random: np.random.Generator) -> None:
         from river.linear_model import AdPredictor as River

@@ -1,7 +1,7 @@
 """B3: will they like this film? Every rating in the order of time is first predicted, then learned.
 
-The AUC over everything rewards knowing who is generous; the one within users is what ranking candidates needs.
-"""
+The AUC over everything rewards knowing who is generous; the one within users is what ranking
+candidates needs."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ def vowpal_wabbit(ratings: Ratings, events: int = EVENTS) -> dict[str, float]:
     workspace = pyvw.Workspace("-q ug --loss_function logistic --link logistic --quiet -b 20")
 
     def line(offer: Offer) -> str:
-        return f"|u user{offer.user} |g " + " ".join(f"{n}:{x:.4g}" for n, x in enumerate(offer.phi[0]) if x)
+        return f"|u user{offer.user} |g " + " ".join(
+            f"{n}:{x:.4g}" for n, x in enumerate(offer.phi[0]) if x
+        )
 
     def learn(offer: Offer, liked: float) -> None:
         workspace.learn(f"{1 if liked else -1} {line(offer)}")
@@ -50,11 +52,16 @@ def vowpal_wabbit(ratings: Ratings, events: int = EVENTS) -> dict[str, float]:
 
 
 def _scores(
-    ratings: Ratings, events: int, predict: Callable[[Offer], float], learn: Callable[[Offer, float], None]
+    ratings: Ratings,
+    events: int,
+    predict: Callable[[Offer], float],
+    learn: Callable[[Offer, float], None],
 ) -> dict[str, float]:
     films, predicted = Films(ratings), []
     users, likes = ratings.users[:events], ratings.likes[:events]
-    for number, (user, item, liked) in enumerate(zip(users, ratings.items[:events], likes, strict=True)):
+    for number, (user, item, liked) in enumerate(
+        zip(users, ratings.items[:events], likes, strict=True)
+    ):
         offer = films.offer(int(user), np.array([item]), 1_790_000_000 + number)
         predicted.append(min(max(predict(offer), 0.01), 0.99))
         learn(offer, float(liked))
@@ -62,7 +69,11 @@ def _scores(
     chances = np.array(predicted)
     loss = -np.where(likes > 0, np.log(chances), np.log(1 - chances)).mean()
     within = list(_within(users, likes, chances))
-    return {"auc": auc(likes, chances), "log_loss": float(loss), "within_auc": float(np.mean(within))}
+    return {
+        "auc": auc(likes, chances),
+        "log_loss": float(loss),
+        "within_auc": float(np.mean(within)),
+    }
 
 
 def _within(users: Rows, likes: Floats, chances: Floats) -> Iterator[float]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genre_models.corpora.packages import Package, fetch
+from genre_models.packages import Package, fetch
 
 CACHE = Path("~/.cache/genre/corpora").expanduser()
 
@@ -36,8 +36,8 @@ LIKED = 4.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ratings:
-    """One rating a row, in the order of time: `users`, `items` and `likes` [n]; `genres` [items, g] of zeros and
-    ones."""
+    """One rating a row, in the order of time: `users`, `items` and `likes` [n]; `genres` [items, g]
+    of zeros and ones."""
 
     users: npt.NDArray[np.intp]
     items: npt.NDArray[np.intp]
@@ -56,22 +56,36 @@ def movielens_100k() -> Ratings:
     """943 users, 100,000 ratings, 18 genres."""
     folder = fetch(RECBOLE, CACHE) / "recbole/dataset_example/ml-100k"
     films = {row[0]: row[3].split() for row in _table(folder / "ml-100k.item")}
-    rows = [(row[0], row[1], float(row[2]), float(row[3])) for row in _table(folder / "ml-100k.inter")]
+    rows = [
+        (row[0], row[1], float(row[2]), float(row[3])) for row in _table(folder / "ml-100k.inter")
+    ]
     return _ratings(rows, films)
 
 
 @lru_cache(maxsize=1)
 def movielens_small() -> Ratings:
     """671 users, 100,004 ratings. Needs the package rdata (`pip install '.[bench]'`)."""
-    frame = _r_object(fetch(DSLABS, CACHE) / "usr/lib/R/site-library/dslabs/data/Rdata", "movielens")
-    films = {str(film): str(genres).split("|") for film, genres in zip(frame["movieId"], frame["genres"], strict=True)}
+    frame = _r_object(
+        fetch(DSLABS, CACHE) / "usr/lib/R/site-library/dslabs/data/Rdata", "movielens"
+    )
+    films = {
+        str(film): str(genres).split("|")
+        for film, genres in zip(frame["movieId"], frame["genres"], strict=True)
+    }
     columns = (frame["userId"], frame["movieId"], frame["rating"], frame["timestamp"])
-    return _ratings([(str(u), str(i), float(r), float(t)) for u, i, r, t in zip(*columns, strict=True)], films)
+    return _ratings(
+        [(str(u), str(i), float(r), float(t)) for u, i, r, t in zip(*columns, strict=True)], films
+    )
 
 
 def _ratings(rows: list[tuple[str, str, float, float]], films: dict[str, list[str]]) -> Ratings:
     rows.sort(key=lambda row: (row[3], row[0], row[1]))
-    names = tuple(sorted({genre for genres in films.values() for genre in genres} - {"unknown", "(no genres listed)"}))
+    names = tuple(
+        sorted(
+            {genre for genres in films.values() for genre in genres}
+            - {"unknown", "(no genres listed)"}
+        )
+    )
     users = {user: number for number, user in enumerate(sorted({row[0] for row in rows}))}
     items = {item: number for number, item in enumerate(sorted({row[1] for row in rows}))}
     return Ratings(
@@ -89,7 +103,8 @@ def _table(path: Path) -> list[list[str]]:
 
 
 def _r_object(database: Path, name: str) -> Any:
-    """One object of R's lazy-load database: an index, and zlib-compressed serialisations behind their lengths."""
+    """One object of R's lazy-load database: an index, and zlib-compressed serialisations behind
+    their lengths."""
     import rdata
 
     def read(data: bytes) -> Any:

@@ -1,4 +1,5 @@
-"""LoRA adapters as immutable, verified folders. Nothing here imports torch: planners only need names."""
+"""LoRA adapters as immutable, verified folders. Nothing here imports torch: planners only need
+names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Versions of one genre against each other, by what people said of their texts; and the rule by which one loses."""
+"""Versions of one genre against each other, by what people said of their texts; and the rule by
+which one loses."""
 
 from __future__ import annotations
 
@@ -38,16 +39,21 @@ class Record:
 
 
 def worse(one: Record, other: Record) -> float:
-    """Probability that texts of `one` are liked less than those of `other` (normal approximation of both posteriors).
+    """Probability that texts of `one` are liked less than those of `other` (normal approximation of
+    both posteriors).
 
-    >>> round(worse(Record(50, 50), Record(50, 50)), 2), round(worse(Record(10, 30), Record(30, 10)), 2)
+    >>> (
+    ...     round(worse(Record(50, 50), Record(50, 50)), 2),
+    ...     round(worse(Record(10, 30), Record(30, 10)), 2),
+    ... )
     (0.5, 1.0)
     """
     return (1 + erf((other.share - one.share) / sqrt(2 * (one.variance + other.variance)))) / 2
 
 
 def losers(records: Mapping[str, Record]) -> dict[str, float]:
-    """The versions that lose, each with the probability that it is worse than the best; never the best itself."""
+    """The versions that lose, each with the probability that it is worse than the best; never the
+    best itself."""
     proven = {name: record for name, record in records.items() if record.reactions >= LEAST}
     if not proven:
         return {}

@@ -1,4 +1,5 @@
-"""Adapters on a shared place: any fsspec URL (a folder, s3://bucket/adapters, ...), each below its own name."""
+"""Adapters on a shared place: any fsspec URL (a folder, s3://bucket/adapters, ...), each below its
+own name."""
 
 from __future__ import annotations
 
@@ -14,7 +15,8 @@ from schemas.errors import ModelError
 
 
 def upload(folder: Path, name: str, location: str) -> None:
-    """Copy the three files of a verified adapter to `location/name`; what lies there already is the same bytes.
+    """Copy the three files of a verified adapter to `location/name`; what lies there already is the
+    same bytes.
 
     Raises ModelError `adapter_location`.
     """
@@ -26,26 +28,32 @@ def upload(folder: Path, name: str, location: str) -> None:
         for file, content in files.items():
             system.pipe_file(f"{target}/{file}", content)
     except OSError as error:
-        raise ModelError("adapter_location", f"expected {location} to take {name}, got: {error}") from error
+        raise ModelError(
+            "adapter_location", f"expected {location} to take {name}, got: {error}"
+        ) from error
 
 
-def download(location: str, places: Sequence[str], name: str, digest: str, store: AdapterStore) -> AdapterName:
+def download(
+    location: str, places: Sequence[str], name: str, digest: str, store: AdapterStore
+) -> AdapterName:
     """Fetch an adapter into `store`, verified by the digest that was announced.
 
-    Only the three files are read, each up to its cap, and only from `places` or below. Raises ModelError
-    `adapter_location`, `adapter_too_big` and what verification raises.
-    """
+    Only the three files are read, each up to its cap, and only from `places` or below. Raises
+    ModelError `adapter_location`, `adapter_too_big` and what verification raises."""
     if not _is_below(location, places):
         known = ", ".join(places) or "none"
         raise ModelError(
-            "adapter_location", f"expected a location below one of GENRE_LIBRARY ({known}), got {location!r}"
+            "adapter_location",
+            f"expected a location below one of GENRE_LIBRARY ({known}), got {location!r}",
         )
     system, root = _open(location)
     with tempfile.TemporaryDirectory(prefix="genre-adapter-") as scratch:
         folder = Path(scratch) / "adapter"
         folder.mkdir()
         for file, cap in CAPS.items():
-            (folder / file).write_bytes(_read(system, f"{root}/{AdapterName.parse(name)}/{file}", cap))
+            (folder / file).write_bytes(
+                _read(system, f"{root}/{AdapterName.parse(name)}/{file}", cap)
+            )
         return store.add(folder, digest)
 
 
@@ -62,7 +70,9 @@ def _open(location: str) -> tuple[Any, str]:
     try:
         system, root = url_to_fs(location)
     except (ImportError, ValueError, OSError) as error:
-        raise ModelError("adapter_location", f"expected an fsspec URL that opens, got {location!r}: {error}") from error
+        raise ModelError(
+            "adapter_location", f"expected an fsspec URL that opens, got {location!r}: {error}"
+        ) from error
     return system, str(root).rstrip("/")
 
 
@@ -71,7 +81,11 @@ def _read(system: Any, path: str, cap: int) -> bytes:
         with system.open(path, "rb") as file:
             data: bytes = file.read(cap + 1)
     except OSError as error:
-        raise ModelError("adapter_location", f"expected {path} to be readable, got: {error}") from error
+        raise ModelError(
+            "adapter_location", f"expected {path} to be readable, got: {error}"
+        ) from error
     if len(data) > cap:
-        raise ModelError("adapter_too_big", f"expected {path} to have at most {cap} bytes, got more")
+        raise ModelError(
+            "adapter_too_big", f"expected {path} to have at most {cap} bytes, got more"
+        )
     return data

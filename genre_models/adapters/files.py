@@ -32,11 +32,18 @@ def read_files(folder: Path) -> dict[str, bytes]:
             raise ModelError("adapter_has_link", f"expected a folder, got a link: {folder}")
         names = sorted(entry.name for entry in os.scandir(folder))
     except OSError as error:
-        raise ModelError("adapter_missing", f"expected an adapter folder, got {folder}: {error.strerror}") from error
+        raise ModelError(
+            "adapter_missing", f"expected an adapter folder, got {folder}: {error.strerror}"
+        ) from error
     if any(name.endswith((".bin", ".pt", ".pth", ".pkl", ".ckpt")) for name in names):
-        raise ModelError("adapter_not_safetensors", f"expected safetensors only, got {', '.join(names[:5])}")
+        raise ModelError(
+            "adapter_not_safetensors", f"expected safetensors only, got {', '.join(names[:5])}"
+        )
     if names != sorted(CAPS):
-        raise ModelError("adapter_files", f"expected exactly {', '.join(sorted(CAPS))}, got {', '.join(names[:5])}")
+        raise ModelError(
+            "adapter_files",
+            f"expected exactly {', '.join(sorted(CAPS))}, got {', '.join(names[:5])}",
+        )
     return {name: _read(folder / name, cap) for name, cap in CAPS.items()}
 
 
@@ -44,7 +51,9 @@ def _read(path: Path, cap: int) -> bytes:
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        raise ModelError("adapter_has_link", f"expected a plain file, got {path.name}: {error.strerror}") from error
+        raise ModelError(
+            "adapter_has_link", f"expected a plain file, got {path.name}: {error.strerror}"
+        ) from error
     try:
         return _content(handle, path.name, cap)
     finally:
@@ -56,7 +65,9 @@ def _content(handle: int, name: str, cap: int) -> bytes:
     if not stat.S_ISREG(status.st_mode) or status.st_nlink != 1:
         raise ModelError("adapter_has_link", f"expected a plain file with one name, got {name}")
     if status.st_size > cap:
-        raise ModelError("adapter_too_big", f"expected {name} of at most {cap} bytes, got {status.st_size}")
+        raise ModelError(
+            "adapter_too_big", f"expected {name} of at most {cap} bytes, got {status.st_size}"
+        )
     with os.fdopen(handle, "rb", closefd=False) as file:
         return file.read(cap)
 

@@ -23,10 +23,14 @@ class AdapterName:
 
     @classmethod
     def parse(cls, text: str) -> AdapterName:
-        """Raises ModelError `adapter_name`: what looks like a path or another spelling is no name."""
+        """Raises ModelError `adapter_name`: what looks like a path or another spelling is no
+        name."""
         match = PATTERN.fullmatch(text)
         if not match:
-            raise ModelError("adapter_name", f"expected an adapter name like joke@0123456789ab, got {text[:100]!r}")
+            raise ModelError(
+                "adapter_name",
+                f"expected an adapter name like joke@0123456789ab, got {text[:100]!r}",
+            )
         return cls(match[1], match[2])
 
     def __str__(self) -> str:

@@ -33,7 +33,9 @@ class BaseSpec:
             config = json.loads((base / "config.json").read_bytes())
             return cls.of(config, (base / "fingerprint.txt").read_text().strip())
         except (OSError, ValueError, KeyError) as error:
-            raise ModelError("base_unavailable", f"expected a prepared base model in {base}, got {error!r}") from error
+            raise ModelError(
+                "base_unavailable", f"expected a prepared base model in {base}, got {error!r}"
+            ) from error
 
     @classmethod
     def of(cls, config: dict[str, Any], fingerprint: str) -> BaseSpec:
@@ -60,8 +62,11 @@ class BaseSpec:
             "down_proj": (self.intermediate, self.hidden),
         }[linear]
 
-    def sites(self, linears: tuple[str, ...], layers: tuple[int, ...]) -> Iterator[tuple[str, int, int]]:
-        """(module path, inputs, outputs) of every place that an adapter for these linears and layers fills."""
+    def sites(
+        self, linears: tuple[str, ...], layers: tuple[int, ...]
+    ) -> Iterator[tuple[str, int, int]]:
+        """(module path, inputs, outputs) of every place that an adapter for these linears and
+        layers fills."""
         for layer in layers:
             for linear in linears:
                 block = "self_attn" if linear in ATTENTION else "mlp"

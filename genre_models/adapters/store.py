@@ -32,28 +32,42 @@ class AdapterStore:
         """Every adapter here, ordered by genre and digest."""
         if not self.root.is_dir():
             return []
-        return sorted(AdapterName.parse(path.name) for path in self.root.iterdir() if PATTERN.fullmatch(path.name))
+        return sorted(
+            AdapterName.parse(path.name)
+            for path in self.root.iterdir()
+            if PATTERN.fullmatch(path.name)
+        )
 
     def newest(self, genre: str) -> AdapterName | None:
         """The adapter of a genre that was added last, or None."""
         of_genre = [name for name in self.names() if name.genre == genre]
-        return max(of_genre, key=lambda name: (self.path(name).stat().st_mtime_ns, name), default=None)
+        return max(
+            of_genre, key=lambda name: (self.path(name).stat().st_mtime_ns, name), default=None
+        )
 
     def path(self, name: AdapterName) -> Path:
-        """The folder of an adapter that is here. Raises ModelError `adapter_missing` or `adapter_path`."""
+        """The folder of an adapter that is here. Raises ModelError `adapter_missing` or
+        `adapter_path`."""
         path = self.root / str(AdapterName.parse(str(name)))
         if not path.is_dir():
-            raise ModelError("adapter_missing", f"expected an adapter in the store, got {name}, which is not there")
+            raise ModelError(
+                "adapter_missing",
+                f"expected an adapter in the store, got {name}, which is not there",
+            )
         if path.resolve().parent != self.root.resolve():
-            raise ModelError("adapter_path", f"expected {name} inside the store, got a link out of it")
+            raise ModelError(
+                "adapter_path", f"expected {name} inside the store, got a link out of it"
+            )
         return path
 
     def verified(self, name: AdapterName) -> Adapter:
-        """Read an adapter, checked again from its bytes: a disk can rot and a folder be tampered with."""
+        """Read an adapter, checked again from its bytes: a disk can rot and a folder be tampered
+        with."""
         return read_adapter(self.path(name), self.base, name.digest)
 
     def add(self, folder: Path, digest: str | None = None) -> AdapterName:
-        """Verify `folder`, and its digest where one was announced, and copy it in; adding it again changes nothing."""
+        """Verify `folder`, and its digest where one was announced, and copy it in; adding it again
+        changes nothing."""
         files = read_files(folder)
         name = check_adapter(files, self.base, digest).name
         if not (self.root / str(name)).is_dir():
@@ -69,13 +83,15 @@ class AdapterStore:
             partial.replace(self.root / str(name))
         except OSError:
             shutil.rmtree(partial, ignore_errors=True)
-            if not (self.root / str(name)).is_dir():  # else another process added the same bytes first
+            if not (
+                self.root / str(name)
+            ).is_dir():  # else another process added the same bytes first
                 raise
 
 
 def add_starters(store: AdapterStore) -> list[AdapterName]:
-    """Put the adapters that come with GENRE into `store`, but for those of another base model: the log says how each
-    is made again."""
+    """Put the adapters that come with GENRE into `store`, but for those of another base model: the
+    log says how each is made again."""
     added = []
     for folder in sorted(path for path in STARTER.iterdir() if path.is_dir()):
         try:

@@ -1,4 +1,5 @@
-"""`adapter_model.safetensors`: exactly the tensors that the configuration and the base model call for."""
+"""`adapter_model.safetensors`: exactly the tensors that the configuration and the base model call
+for."""
 
 from __future__ import annotations
 
@@ -17,19 +18,27 @@ Array = npt.NDArray[np.float32]
 DTYPES: dict[str, type[np.float16] | type[np.float32]] = {"F16": np.float16, "F32": np.float32}
 
 
-def read_tensors(data: bytes, sites: Iterable[tuple[str, int, int]], rank: int) -> dict[str, tuple[Array, Array]]:
-    """Module path -> (A [rank, inputs], B [outputs, rank]) for these (module path, inputs, outputs).
+def read_tensors(
+    data: bytes, sites: Iterable[tuple[str, int, int]], rank: int
+) -> dict[str, tuple[Array, Array]]:
+    """Module path -> (A [rank, inputs], B [outputs, rank]) for these (module path, inputs,
+    outputs).
 
-    Raises ModelError `adapter_header`, `adapter_wrong_shape`, `adapter_not_finite` or `adapter_norm`.
-    """
+    Raises ModelError `adapter_header`, `adapter_wrong_shape`, `adapter_not_finite` or
+    `adapter_norm`."""
     header, body = _split(data)
     shapes = {site: ((rank, inputs), (outputs, rank)) for site, inputs, outputs in sites}
     expected = {
-        _key(site, half): shape for site, pair in shapes.items() for half, shape in zip("AB", pair, strict=True)
+        _key(site, half): shape
+        for site, pair in shapes.items()
+        for half, shape in zip("AB", pair, strict=True)
     }
     if header.keys() != expected.keys():
         odd = sorted(header.keys() ^ expected.keys())
-        raise ModelError("adapter_wrong_shape", f"expected {len(expected)} tensors by name, got a difference: {odd[0]}")
+        raise ModelError(
+            "adapter_wrong_shape",
+            f"expected {len(expected)} tensors by name, got a difference: {odd[0]}",
+        )
     arrays = {key: _array(key, header[key], body, shape) for key, shape in expected.items()}
     return {site: (arrays[_key(site, "A")], arrays[_key(site, "B")]) for site in shapes}
 
@@ -39,36 +48,60 @@ def _key(site: str, half: str) -> str:
 
 
 def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
-    """safetensors: 8 bytes little-endian header size, a JSON header, then the tensors without gaps."""
+    """safetensors: 8 bytes little-endian header size, a JSON header, then the tensors without
+    gaps."""
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or not 2 <= size <= min(HEADER_CAP, len(data) - 8):
-        raise ModelError("adapter_header", f"expected a safetensors header of at most {HEADER_CAP} bytes, got {size}")
+        raise ModelError(
+            "adapter_header",
+            f"expected a safetensors header of at most {HEADER_CAP} bytes, got {size}",
+        )
     header = read_object(data[8 : 8 + size], "adapter_header", "the safetensors header")
     header.pop("__metadata__", None)
     spans = sorted(_span(entry) for entry in header.values())
     ends = [0, *(end for _, end in spans)]
-    if any(start != end for (start, _), end in zip(spans, ends, strict=False)) or ends[-1] != len(data) - 8 - size:
-        raise ModelError("adapter_header", "expected tensors that fill the file without gaps or overlaps")
+    if (
+        any(start != end for (start, _), end in zip(spans, ends, strict=False))
+        or ends[-1] != len(data) - 8 - size
+    ):
+        raise ModelError(
+            "adapter_header", "expected tensors that fill the file without gaps or overlaps"
+        )
     return header, memoryview(data)[8 + size :]
 
 
 def _span(entry: Any) -> tuple[int, int]:
     span = entry.get("data_offsets") if isinstance(entry, dict) else None
-    if not isinstance(span, list) or len(span) != 2 or not all(type(n) is int and n >= 0 for n in span):
-        raise ModelError("adapter_header", f"expected data_offsets of two integers, got {str(entry)[:100]}")
+    if (
+        not isinstance(span, list)
+        or len(span) != 2
+        or not all(type(n) is int and n >= 0 for n in span)
+    ):
+        raise ModelError(
+            "adapter_header", f"expected data_offsets of two integers, got {str(entry)[:100]}"
+        )
     return span[0], span[1]
 
 
 def _array(key: str, entry: dict[str, Any], body: memoryview, shape: tuple[int, int]) -> Array:
     dtype = DTYPES.get(str(entry.get("dtype")))
     start, end = entry["data_offsets"]
-    if dtype is None or entry.get("shape") != list(shape) or end - start != dtype().itemsize * shape[0] * shape[1]:
+    if (
+        dtype is None
+        or entry.get("shape") != list(shape)
+        or end - start != dtype().itemsize * shape[0] * shape[1]
+    ):
         got = f"{entry.get('dtype')} {entry.get('shape')}"
-        raise ModelError("adapter_wrong_shape", f"expected {key} as F16 or F32 of shape {list(shape)}, got {got[:100]}")
+        raise ModelError(
+            "adapter_wrong_shape",
+            f"expected {key} as F16 or F32 of shape {list(shape)}, got {got[:100]}",
+        )
     array: Array = np.frombuffer(body[start:end], dtype=dtype).reshape(shape).astype(np.float32)
     if not np.isfinite(array).all():
         raise ModelError("adapter_not_finite", f"expected finite numbers in {key}")
     norm = float(np.linalg.norm(array.astype(np.float64)))
     if norm > NORM_CAP:
-        raise ModelError("adapter_norm", f"expected {key} with a norm of at most {NORM_CAP:g}, got {norm:g}")
+        raise ModelError(
+            "adapter_norm", f"expected {key} with a norm of at most {NORM_CAP:g}, got {norm:g}"
+        )
     return array

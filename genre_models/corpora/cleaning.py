@@ -1,4 +1,5 @@
-"""What makes one text fit to learn from: plain characters, nobody's address, no markup, no abuse."""
+"""What makes one text fit to learn from: plain characters, nobody's address, no markup, no
+abuse."""
 
 from __future__ import annotations
 
@@ -20,18 +21,22 @@ INVISIBLE = re.compile(
 )
 QUOTES = {0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
 
-# Reserved for examples (RFC 2606; 555-0100 in the North American plan): they reach nobody, and sentences stay whole.
+# Reserved for examples (RFC 2606; 555-0100 in the North American plan): they reach nobody, and
+# sentences stay whole.
 ADDRESS, NUMBER, LINK = "name@example.com", "555-0100", "https://example.com"
 CONTACT = re.compile(
     r"(?P<address>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
-    r"|(?P<link>(?:https?://|ftp://|www\.)[^\s<>\"')\]]*[\w/]|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|info|co\.uk)\b(?:/[\w/.~-]*)?)"
-    r"|(?P<number>(?<![\w.,$])(?:\+\d[\d ().-]{6,16}\d|\(\d{3}\) ?\d{3}[-. ]\d{4}|(?:1[-. ])?\d{3}[-. ]\d{3}[-. ]\d{4}"
+    r"|(?P<link>(?:https?://|ftp://|www\.)[^\s<>\"')\]]*[\w/]"
+    r"|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|info|co\.uk)\b(?:/[\w/.~-]*)?)"
+    r"|(?P<number>(?<![\w.,$])(?:\+\d[\d ().-]{6,16}\d|\(\d{3}\) ?\d{3}[-. ]\d{4}"
+    r"|(?:1[-. ])?\d{3}[-. ]\d{3}[-. ]\d{4}"
     r"|0\d{2,4}[ -]?\d{3,4}[ -]?\d{3,4})(?!\w))"
 )
 
 
 def tidy(text: str, lines: bool) -> str:
-    """NFC, plain spaces and quotes; one paragraph, or its lines where the genre is written in lines.
+    """NFC, plain spaces and quotes; one paragraph, or its lines where the genre is written in
+    lines.
 
     >>> tidy("  The\\u00a0sea \\n is  wide", lines=False)
     'The sea is wide'
@@ -47,8 +52,12 @@ def without_contacts(text: str) -> str:
     >>> without_contacts("Call +44 20 7946 0018 or write to ann@city.org (www.city.org/ann).")
     'Call 555-0100 or write to name@example.com (https://example.com).'
     """
-    done = CONTACT.sub(lambda found: {"address": ADDRESS, "link": LINK}.get(found.lastgroup or "", NUMBER), text)
-    return done if done == text else without_contacts(done)  # a replacement may complete a number before it
+    done = CONTACT.sub(
+        lambda found: {"address": ADDRESS, "link": LINK}.get(found.lastgroup or "", NUMBER), text
+    )
+    return (
+        done if done == text else without_contacts(done)
+    )  # a replacement may complete a number before it
 
 
 def is_prose(text: str) -> bool:

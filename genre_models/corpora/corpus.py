@@ -19,7 +19,9 @@ from genre_models.taxonomy.taxonomy import Taxonomy
 from schemas.errors import ModelError
 
 HELD_OUT_SHARE, HELD_OUT_LEAST = 0.1, 50
-EDITION = 4  # of the prepared texts: raise it when an extractor or a rule changes, so that no cache keeps old ones
+# of the prepared texts: raise it when an extractor or a rule changes,
+# so that no cache keeps old ones
+EDITION = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +35,17 @@ class Corpus:
 
     @classmethod
     def split(cls, genre: str, licence: str, texts: Sequence[Text]) -> Corpus:
-        """Hold out a tenth, at least 50 texts, by whole documents in the order of a hash: adding texts moves nobody
-        to the other side, and both sides begin with a fair sample."""
+        """Hold out a tenth, at least 50 texts, by whole documents in the order of a hash: adding
+        texts moves nobody to the other side, and both sides begin with a fair sample."""
         wanted = max(HELD_OUT_LEAST, int(HELD_OUT_SHARE * len(texts)))
         held_out: list[Text] = []
         training: list[Text] = []
         by_document: dict[str, list[Text]] = {}
         for text in texts:
             by_document.setdefault(text.document, []).append(text)
-        for document in sorted(by_document, key=lambda name: hashlib.sha256(name.encode()).digest()):
+        for document in sorted(
+            by_document, key=lambda name: hashlib.sha256(name.encode()).digest()
+        ):
             (held_out if len(held_out) < wanted else training).extend(by_document[document])
         training.sort(key=order)
         held_out.sort(key=order)
@@ -66,12 +70,20 @@ def load_corpus(genre: str, cache: Path) -> Corpus:
 def load_prepared(genre: str, cache: Path) -> Prepared:
     """The texts of a genre and what each rule left out. Raises ModelError `no_corpus`."""
     if genre not in EXTRACTORS:
-        raise ModelError("no_corpus", f"expected a genre with a corpus ({', '.join(EXTRACTORS)}), got {genre!r}")
+        raise ModelError(
+            "no_corpus", f"expected a genre with a corpus ({', '.join(EXTRACTORS)}), got {genre!r}"
+        )
     file = _file(genre, cache)
     if not file.exists():
-        _write(file, preprocess(_cut(genre, EXTRACTORS[genre], cache.expanduser()), EXTRACTORS[genre].rules))
+        _write(
+            file,
+            preprocess(_cut(genre, EXTRACTORS[genre], cache.expanduser()), EXTRACTORS[genre].rules),
+        )
     texts = (msgspec.json.decode(line, type=Text) for line in file.read_bytes().splitlines())
-    return Prepared(texts=tuple(texts), steps=msgspec.json.decode(_steps(file).read_bytes(), type=tuple[Step, ...]))
+    return Prepared(
+        texts=tuple(texts),
+        steps=msgspec.json.decode(_steps(file).read_bytes(), type=tuple[Step, ...]),
+    )
 
 
 def is_fetched(genre: str, cache: Path) -> bool:

@@ -1,4 +1,5 @@
-"""Texts that say the same again. Which of them stays depends on the texts alone, never on their order."""
+"""Texts that say the same again. Which of them stays depends on the texts alone, never on their
+order."""
 
 from __future__ import annotations
 
@@ -8,7 +9,9 @@ from collections.abc import Sequence
 
 from genre_models.corpora.text import Text
 
-PERMUTATIONS = 64  # standard error of the Jaccard estimate at 0.8: 0.05; candidates are checked exactly
+PERMUTATIONS = (
+    64  # standard error of the Jaccard estimate at 0.8: 0.05; candidates are checked exactly
+)
 SHINGLE = 3  # words
 
 
@@ -21,11 +24,11 @@ def distinct(texts: Sequence[Text]) -> list[Text]:
 
 
 def dissimilar(texts: Sequence[Text], similarity: float) -> list[Text]:
-    """Texts of which no two have word shingles with a Jaccard similarity (0-1) of `similarity` or more.
+    """Texts of which no two have word shingles with a Jaccard similarity (0-1) of `similarity` or
+    more.
 
-    MinHash with locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of Massive Datasets, 3.4) finds the
-    candidates: a pair just above the threshold may be missed.
-    """
+    MinHash with locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of Massive
+    Datasets, 3.4) finds the candidates: a pair just above the threshold may be missed."""
     from datasketch import MinHash, MinHashLSH
 
     shingles = [_shingles(text.text) for text in texts]
@@ -33,7 +36,10 @@ def dissimilar(texts: Sequence[Text], similarity: float) -> list[Text]:
     index = MinHashLSH(threshold=similarity, num_perm=PERMUTATIONS)
     kept: list[int] = []
     for at in _fairly(texts):
-        if not any(_jaccard(shingles[at], shingles[other]) >= similarity for other in index.query(sketches[at])):
+        if not any(
+            _jaccard(shingles[at], shingles[other]) >= similarity
+            for other in index.query(sketches[at])
+        ):
             index.insert(at, sketches[at])
             kept.append(at)
     return [texts[at] for at in sorted(kept)]
@@ -54,7 +60,10 @@ def _words(text: str) -> str:
 
 def _shingles(text: str) -> set[bytes]:
     words = _words(text).split()
-    return {" ".join(words[at : at + SHINGLE]).encode() for at in range(max(1, len(words) - SHINGLE + 1))}
+    return {
+        " ".join(words[at : at + SHINGLE]).encode()
+        for at in range(max(1, len(words) - SHINGLE + 1))
+    }
 
 
 def _jaccard(one: set[bytes], other: set[bytes]) -> float:

@@ -1,4 +1,5 @@
-"""An extractor: where a genre's texts lie inside packages, under which licence, and by which rules they pass."""
+"""An extractor: where a genre's texts lie inside packages, under which licence, and by which rules
+they pass."""
 
 from __future__ import annotations
 

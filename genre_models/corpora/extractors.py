@@ -10,7 +10,6 @@ from genre_models.corpora.cuts import humour, messages, press, reference, verse
 from genre_models.corpora.cuts import prose as passages
 from genre_models.corpora.extractor import PROSE, Cut, Extractor, prose
 from genre_models.corpora.extractor import verse as in_lines
-from genre_models.corpora.packages import Package
 from genre_models.corpora.pinned import (
     AUSTEN,
     BIBLE_TEXT,
@@ -32,11 +31,14 @@ from genre_models.corpora.pinned import (
     WESNOTH,
 )
 from genre_models.corpora.preprocessing import Rules
+from genre_models.packages import Package
 
 MESSAGE = replace(PROSE, contacts="replace")
 
 
-def _of(package: Package, cut: Callable[[Path], Iterator[Cut]], rules: Rules, *, free: bool = False) -> Extractor:
+def _of(
+    package: Package, cut: Callable[[Path], Iterator[Cut]], rules: Rules, *, free: bool = False
+) -> Extractor:
     return Extractor(source=str(package), licence=package.licence, cut=cut, rules=rules, free=free)
 
 

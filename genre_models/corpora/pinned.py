@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from genre_models.corpora.packages import Package
+from genre_models.packages import Package
 
 PUBLISHERS = "texts (c) their publishers: local use only"
 

@@ -1,4 +1,5 @@
-"""What every text goes through before anybody learns from it, and how many each rule took away or changed."""
+"""What every text goes through before anybody learns from it, and how many each rule took away or
+changed."""
 
 from __future__ import annotations
 
@@ -7,10 +8,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from genre_models.classification.languages import LanguageIdentifier
 from genre_models.corpora.cleaning import is_prose, tidy, without_contacts
 from genre_models.corpora.duplicates import dissimilar, distinct
 from genre_models.corpora.text import Text
-from genre_models.language import LanguageIdentifier
 
 HUGE = 20_000  # characters; ten times what a training example holds
 
@@ -19,12 +20,13 @@ Rule = Callable[[Sequence[Text]], list[Text]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """`words` is (least, most); `lines` keeps line breaks; `language` is an ISO 639 code, None for any.
+    """`words` is (least, most); `lines` keeps line breaks; `language` is an ISO 639 code, None for
+    any.
 
-    E-mail addresses, telephone numbers and links are replaced by ones reserved for examples, so that texts that
-    consist of messages stay usable, or with `contacts="drop"` such a text is left out. Texts whose three-word shingles
-    have a Jaccard similarity of `similarity` or more are duplicates. A text in which `abuse` is found is left out.
-    """
+    E-mail addresses, telephone numbers and links are replaced by ones reserved for examples, so
+    that texts that consist of messages stay usable, or with `contacts="drop"` such a text is left
+    out. Texts whose three-word shingles have a Jaccard similarity of `similarity` or more are
+    duplicates. A text in which `abuse` is found is left out."""
 
     words: tuple[int, int] = (4, 200)
     lines: bool = False
@@ -45,7 +47,8 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """The texts that are left, in the order they came in, and the rules in the order they were applied."""
+    """The texts that are left, in the order they came in, and the rules in the order they were
+    applied."""
 
     texts: tuple[Text, ...]
     steps: tuple[Step, ...]
@@ -57,8 +60,8 @@ class Prepared:
 
 
 def preprocess(texts: Iterable[Text], rules: Rules | None = None) -> Prepared:
-    """Clean, filter and de-duplicate. The same texts in another order leave the same texts; doing it twice changes
-    nothing."""
+    """Clean, filter and de-duplicate. The same texts in another order leave the same texts; doing
+    it twice changes nothing."""
     kept, steps = list(texts), []
     for name, rule in _rules(rules or Rules()):
         before, kept = kept, rule(kept)
@@ -97,6 +100,9 @@ def _only(wanted: Callable[[str], bool]) -> Rule:
 def _each(change: Callable[[str], str]) -> Rule:
     def changed(texts: Sequence[Text]) -> list[Text]:
         done = (change(text.text) for text in texts)
-        return [text if new == text.text else replace(text, text=new) for text, new in zip(texts, done, strict=True)]
+        return [
+            text if new == text.text else replace(text, text=new)
+            for text, new in zip(texts, done, strict=True)
+        ]
 
     return changed

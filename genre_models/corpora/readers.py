@@ -12,7 +12,7 @@ from email.message import Message
 from io import StringIO
 from pathlib import Path
 
-from genre_models.corpora.packages import Package, fetch
+from genre_models.packages import Package, fetch
 
 FORTUNE_FOLDER = "usr/share/games/fortunes"
 
@@ -35,18 +35,23 @@ def table(text: str, delimiter: str = ",") -> Iterator[dict[str, str]]:
 def fortunes(package: Package, cache: Path, *names: str) -> Iterator[tuple[str, str]]:
     """(document, text) of fortune files, without the lines that name authors."""
     for name in names:
-        for number, text in enumerate(read(fetch(package, cache) / FORTUNE_FOLDER / name).split("\n%\n")):
+        for number, text in enumerate(
+            read(fetch(package, cache) / FORTUNE_FOLDER / name).split("\n%\n")
+        ):
             yield f"{name}.{number}", re.sub(r"\n\s*--.*", "", text, flags=re.DOTALL)
 
 
 def dictionary(package: Package, cache: Path, name: str, encoding: str = "utf-8") -> str:
     """The text of a dictd dictionary."""
-    return gzip.decompress((fetch(package, cache) / f"usr/share/dictd/{name}.dict.dz").read_bytes()).decode(encoding)
+    return gzip.decompress(
+        (fetch(package, cache) / f"usr/share/dictd/{name}.dict.dz").read_bytes()
+    ).decode(encoding)
 
 
 def r_strings(data: bytes) -> Iterator[list[str]]:
-    """The character vectors of an R lazy-load database: zlib streams behind four bytes of length, each a serialized
-    vector of strings (R Internals, 1.8), of which those of the native flags 0x00040009 are read."""
+    """The character vectors of an R lazy-load database: zlib streams behind four bytes of length,
+    each a serialized vector of strings (R Internals, 1.8), of which those of the native flags
+    0x00040009 are read."""
     while data:
         stream = zlib.decompressobj()
         vector, data = stream.decompress(data[4:]), stream.unused_data
@@ -62,7 +67,8 @@ def _strings(vector: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def untagged(text: str) -> str:
-    """A Brown corpus paragraph without its tags: `The/at jury/nn said/vbd ./.`; headlines (-hl) are left out."""
+    """A Brown corpus paragraph without its tags: `The/at jury/nn said/vbd ./.`; headlines (-hl) are
+    left out."""
     pairs = [token.rpartition("/") for token in text.split()]
     words = " ".join(word for word, _, tag in pairs if not tag.endswith("-hl"))
     words = re.sub(r" ([.,;:?!)\]]|'')", r"\1", re.sub(r"(``|[(\[]) ", r"\1", words))
@@ -70,7 +76,8 @@ def untagged(text: str) -> str:
 
 
 def snippets(file: Path, together: int) -> Iterator[tuple[str, str]]:
-    """(document, text) of a tab-separated file `ID_SENTENCE, rating, text`: `together` sentences of one document."""
+    """(document, text) of a tab-separated file `ID_SENTENCE, rating, text`: `together` sentences of
+    one document."""
     of_document: dict[str, list[str]] = {}
     for line in read(file).splitlines():
         id, _, sentence = line.split("\t", 2)
@@ -84,12 +91,18 @@ def _parts(sentences: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 
 def mail(data: bytes) -> tuple[str, str] | None:
-    """(subject, body) of a plain mail: without headers, quotations and signatures. None where it has no plain part."""
+    """(subject, body) of a plain mail: without headers, quotations and signatures. None where it
+    has no plain part."""
     message = message_from_bytes(data)
     body = next((part for part in message.walk() if part.get_content_type() == "text/plain"), None)
     if body is None:
         return None
-    subject = re.sub(r"^(?:\s*(?:re|fwd?):|\s*\[[^\]]*\])*\s*", "", str(message["subject"] or ""), flags=re.IGNORECASE)
+    subject = re.sub(
+        r"^(?:\s*(?:re|fwd?):|\s*\[[^\]]*\])*\s*",
+        "",
+        str(message["subject"] or ""),
+        flags=re.IGNORECASE,
+    )
     return " ".join(subject.split()), _own_words(body)
 
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """`document` is what the text was cut from (a speech, a poem, a package): texts of one document stay together.
+    """`document` is what the text was cut from (a speech, a poem, a package): texts of one document
+    stay together.
 
     `title` is what the text is about where the source says so, else empty.
     """

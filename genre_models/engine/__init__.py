@@ -1,4 +1,5 @@
-"""Text generation with many adapters in one batch. Importing this is light; torch comes with an implementation."""
+"""Text generation with many adapters in one batch. Importing this is light; torch comes with an
+implementation."""
 
 from __future__ import annotations
 

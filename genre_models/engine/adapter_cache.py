@@ -1,8 +1,8 @@
 """Adapters in memory: read from the store by a thread of their own, kept up to a number of bytes.
 
-The tiers: hot (side by side in the running batch, see mixture), memory (here), disk (the store). What rows hold or an
-operator has pinned is never let go, whatever the budget. Names hold a digest, so equal names are equal bytes.
-"""
+The tiers: hot (side by side in the running batch, see mixture), memory (here), disk (the store).
+What rows hold or an operator has pinned is never let go, whatever the budget. Names hold a digest,
+so equal names are equal bytes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,8 @@ class AdapterCache:
         return loading
 
     def hold(self, name: str) -> Loading:
-        """The same, and keep it until it is released as often as it was held. Pinning is a hold without release."""
+        """The same, and keep it until it is released as often as it was held. Pinning is a hold
+        without release."""
         self._holds[name] += 1
         return self.prefetch(name)
 

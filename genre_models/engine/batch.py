@@ -12,7 +12,8 @@ from genre_models.engine.slots import Slots
 
 
 class Batch:
-    """Running rows in the first slots; those between them and a multiple of `multiple` are computed and ignored."""
+    """Running rows in the first slots; those between them and a multiple of `multiple` are computed
+    and ignored."""
 
     def __init__(self, slots: Slots, multiple: int) -> None:
         self.rows: list[Row] = []
@@ -26,7 +27,9 @@ class Batch:
     def inputs(self) -> tuple[torch.Tensor, torch.Tensor]:
         """(tokens, positions) of the next step, each [computed rows]."""
         tokens, positions = [row.last for row in self.rows], [row.position for row in self.rows]
-        return torch.tensor(tokens + [0] * self._missing), torch.tensor(positions + [0] * self._missing)
+        return torch.tensor(tokens + [0] * self._missing), torch.tensor(
+            positions + [0] * self._missing
+        )
 
     def join(self, rows: Sequence[Row], slot: int) -> None:
         """Take in rows whose prompt lies in `slot`."""

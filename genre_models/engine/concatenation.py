@@ -1,4 +1,5 @@
-"""A blend as one adapter: A stacked, B side by side times weight and scaling. Exact, at the sum of the ranks."""
+"""A blend as one adapter: A stacked, B side by side times weight and scaling. Exact, at the sum of
+the ranks."""
 
 from __future__ import annotations
 
@@ -19,10 +20,11 @@ PREFIX = "base_model.model."
 
 
 def concatenated(parts: Sequence[tuple[Adapter, float]], root: Path) -> tuple[str, Path]:
-    """(name, folder below `root`) of the blend; written once, its name a digest of names and weights.
+    """(name, folder below `root`) of the blend; written once, its name a digest of names and
+    weights.
 
-    Where an adapter lacks a site that another has, its ranks there are zeros: servers want one rank everywhere.
-    """
+    Where an adapter lacks a site that another has, its ranks there are zeros: servers want one rank
+    everywhere."""
     identity = "\n".join(f"{adapter.name}={weight!r}" for adapter, weight in parts)
     name = f"blend@{sha256(identity.encode()).hexdigest()[:12]}"
     folder = root / name
@@ -38,9 +40,14 @@ def _write(folder: Path, parts: Sequence[tuple[Adapter, float]]) -> None:
     tensors = {}
     for site in sites:
         low, high = _site(site, parts)
-        tensors[f"{PREFIX}{site}.lora_A.weight"], tensors[f"{PREFIX}{site}.lora_B.weight"] = low, high
+        tensors[f"{PREFIX}{site}.lora_A.weight"], tensors[f"{PREFIX}{site}.lora_B.weight"] = (
+            low,
+            high,
+        )
     save_file(tensors, partial / TENSORS)
-    (partial / CONFIG).write_text(json.dumps(_config(sites, sum(adapter.rank for adapter, _ in parts))))
+    (partial / CONFIG).write_text(
+        json.dumps(_config(sites, sum(adapter.rank for adapter, _ in parts)))
+    )
     try:
         partial.replace(folder)
     except OSError:
@@ -51,14 +58,23 @@ def _write(folder: Path, parts: Sequence[tuple[Adapter, float]]) -> None:
 
 def _site(
     site: str, parts: Sequence[tuple[Adapter, float]]
-) -> tuple[np.ndarray[tuple[int, ...], np.dtype[np.float32]], np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+) -> tuple[
+    np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+    np.ndarray[tuple[int, ...], np.dtype[np.float32]],
+]:
     """(A [ranks, inputs], B [outputs, ranks]) in fp32."""
     low, high = next(adapter.tensors[site] for adapter, _ in parts if site in adapter.tensors)
     zeros = {
-        adapter.rank: (np.zeros((adapter.rank, low.shape[1])), np.zeros((high.shape[0], adapter.rank)))
+        adapter.rank: (
+            np.zeros((adapter.rank, low.shape[1])),
+            np.zeros((high.shape[0], adapter.rank)),
+        )
         for adapter, _ in parts
     }
-    pairs = [(adapter.tensors.get(site, zeros[adapter.rank]), weight * adapter.scaling) for adapter, weight in parts]
+    pairs = [
+        (adapter.tensors.get(site, zeros[adapter.rank]), weight * adapter.scaling)
+        for adapter, weight in parts
+    ]
     lows = np.concatenate([pair[0] for pair, _ in pairs]).astype(np.float32)
     highs = np.concatenate([pair[1] * scale for pair, scale in pairs], axis=1).astype(np.float32)
     return lows, np.ascontiguousarray(highs)

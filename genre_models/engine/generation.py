@@ -13,12 +13,13 @@ Reason = Literal["stop", "length", "cancelled", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """One text to write. The same row with the same seed gives the same text, whatever runs beside it.
+    """One text to write. The same row with the same seed gives the same text, whatever runs beside
+    it.
 
-    `adapter` is an adapter's name (`genre@digest12`) or None for the base model; `blend` is (name, weight) pairs and
-    excludes `adapter`. `temperature` 0 is greedy; above it, the `top_k` (1-64) likeliest tokens are cut at `top_p` and
-    sampled. `repetition_penalty` 1 is none; small models need a little. `user` is who waits for it: the engine is fair.
-    """
+    `adapter` is an adapter's name (`genre@digest12`) or None for the base model; `blend` is (name,
+    weight) pairs and excludes `adapter`. `temperature` 0 is greedy; above it, the `top_k` (1-64)
+    likeliest tokens are cut at `top_p` and sampled. `repetition_penalty` 1 is none; small models
+    need a little. `user` is who waits for it: the engine is fair."""
 
     id: str
     prompt: Prompt
@@ -51,9 +52,9 @@ class Piece:
 class Finished:
     """The end of a row, exactly one for each that was submitted.
 
-    `logprob` is the mean natural log-probability of the written tokens at temperature 1, 0.0 where none was written;
-    `tokens_cut` counts prompt tokens dropped from the middle to fit. `code` and `message` are set when it failed.
-    """
+    `logprob` is the mean natural log-probability of the written tokens at temperature 1, 0.0 where
+    none was written; `tokens_cut` counts prompt tokens dropped from the middle to fit. `code` and
+    `message` are set when it failed."""
 
     id: str
     text: str
@@ -67,16 +68,19 @@ class Finished:
 
 
 class Engine(Protocol):
-    """Writes many rows at once; driven by one thread, which calls `step` while the engine is not idle."""
+    """Writes many rows at once; driven by one thread, which calls `step` while the engine is not
+    idle."""
 
     def submit(self, rows: Sequence[Generation]) -> None:
-        """Queue rows; returns at once. A row that cannot be written fails in a later step. Ids are unique."""
+        """Queue rows; returns at once. A row that cannot be written fails in a later step. Ids are
+        unique."""
 
     def step(self) -> list[Piece | Finished]:
         """Advance the running rows by one token each; returns what came of it."""
 
     def cancel(self, id: str) -> None:
-        """Stop a row: the next step finishes it as `cancelled`. Unknown and finished ids are ignored."""
+        """Stop a row: the next step finishes it as `cancelled`. Unknown and finished ids are
+        ignored."""
 
     def prefetch(self, adapters: Sequence[str]) -> None:
         """Rows with these adapters will come: have them ready."""

@@ -1,11 +1,11 @@
 """The base model's matrices: exact in fp32, or fast in int8.
 
-Fast: weights in 8 bits a channel, activations scaled by each row's own maximum, so that a row's numbers do not depend
-on its neighbours. Processors without VNNI add products of 8-bit weights and 8-bit activations up in 16 bits, which
-overflow: there an activation is written in two 7-bit digits, x = high + low / 126, and a row is multiplied as two rows.
-With VNNI one 8-bit digit is enough for query, key, value, gate and up; what attention and the gate of an MLP give, and
-the last hidden state, keep two: in one digit they cost 2 % of perplexity.
-"""
+Fast: weights in 8 bits a channel, activations scaled by each row's own maximum, so that a row's
+numbers do not depend on its neighbours. Processors without VNNI add products of 8-bit weights and
+8-bit activations up in 16 bits, which overflow: there an activation is written in two 7-bit digits,
+x = high + low / 126, and a row is multiplied as two rows. With VNNI one 8-bit digit is enough for
+query, key, value, gate and up; what attention and the gate of an MLP give, and the last hidden
+state, keep two: in one digit they cost 2 % of perplexity."""
 
 from __future__ import annotations
 
@@ -40,15 +40,22 @@ class Exact:
 
 
 class Fast:
-    """int8 by FBGEMM; `digits` is 1, or 2 for inputs with heavy tails, and always 2 with narrow levels."""
+    """int8 by FBGEMM; `digits` is 1, or 2 for inputs with heavy tails, and always 2 with narrow
+    levels."""
 
     def __init__(
-        self, weight: torch.Tensor, bias: torch.Tensor | None = None, *, digits: int = 1, levels: int | None = None
+        self,
+        weight: torch.Tensor,
+        bias: torch.Tensor | None = None,
+        *,
+        digits: int = 1,
+        levels: int | None = None,
     ) -> None:
         scale = (weight.abs().amax(1) / WEIGHT_LEVELS).clamp_min(SMALLEST).double()
         zero = torch.zeros(len(weight), dtype=torch.long)
         with warnings.catch_warnings():
-            # torch means to move quantised tensors elsewhere; 2.13, which is pinned, has nothing as fast.
+            # torch means to move quantised tensors elsewhere; 2.13, which is pinned, has nothing as
+            # fast.
             warnings.filterwarnings("ignore", "torch.quantize_per", UserWarning)
             quantized = torch.quantize_per_channel(weight, scale, zero, 0, torch.qint8)
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)

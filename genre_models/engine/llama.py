@@ -1,10 +1,10 @@
 """A lean decoder for models built like Llama: Llama, SmolLM2, Mistral, Qwen2 and Qwen3.
 
-It computes what transformers computes, with fewer and larger operations: query, key and value in one matrix, gate and
-up in another, keys and values written in place, query heads grouped by their key head so that nothing is repeated.
-The two halves that a rotary embedding turns together are stored side by side, as the real and imaginary part of one
-complex number: a turn is one multiplication. Queries and keys are permuted alike, so their products are unchanged.
-"""
+It computes what transformers computes, with fewer and larger operations: query, key and value in
+one matrix, gate and up in another, keys and values written in place, query heads grouped by their
+key head so that nothing is repeated. The two halves that a rotary embedding turns together are
+stored side by side, as the real and imaginary part of one complex number: a turn is one
+multiplication. Queries and keys are permuted alike, so their products are unchanged."""
 
 from __future__ import annotations
 
@@ -24,12 +24,15 @@ from genre_models.engine.slots import Slots
 from genre_models.engine.tensors import Tensors
 
 ARCHITECTURES = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
-MULTIPLE = 4  # rows; torch's matmuls give a row the same bits beside 3, 7, 11 ... others, but not beside 0, 1 or 2
+# rows; torch's matmuls give a row the same bits beside 3, 7, 11 ... others,
+# but not beside 0, 1 or 2
+MULTIPLE = 4
 STATIC_ROPES = {"default", "linear", "llama3"}
 TURNED = ("q_proj", "k_proj")  # what a rotary embedding turns
 
 Attention = Callable[[int, torch.Tensor, torch.Tensor], torch.Tensor]
-"""(layer, queries [n, heads, width], keys and values [n, 2, key heads, width]) -> [n, heads * width]"""
+"""(layer, queries [n, heads, width], keys and values [n, 2, key heads, width]) -> [n, heads *
+width]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,13 +97,25 @@ class Llama:
                 tensors.give_back()
             self._embedding = tensors["model.embed_tokens.weight"]
             tied = config.tie_word_embeddings
-            self._head = self._linear(self._embedding if tied else tensors["lm_head.weight"], None, digits=2)
+            self._head = self._linear(
+                self._embedding if tied else tensors["lm_head.weight"], None, digits=2
+            )
             self._norm = tensors["model.norm.weight"]
         self._turns = _turns(config, context)
         self._hot = Hot(
-            [site for layer in self._layers for _, site in (layer.qkv, layer.out, layer.gate_up, layer.down)]
+            [
+                site
+                for layer in self._layers
+                for _, site in (layer.qkv, layer.out, layer.gate_up, layer.down)
+            ]
         )
-        self.slots = Slots(layers=shape.layers, slots=slots, heads=shape.key_heads, width=shape.width, capacity=context)
+        self.slots = Slots(
+            layers=shape.layers,
+            slots=slots,
+            heads=shape.key_heads,
+            width=shape.width,
+            capacity=context,
+        )
 
     def prepare(self, adapter: Adapter) -> Weights:
         """See Model. B of queries and keys is permuted as their weights are."""
@@ -121,14 +136,20 @@ class Llama:
         rows, heads = len(tokens), self._shape.key_heads
         visible = self.slots.visible(int(positions.max()) + 1)
         hidden = torch.arange(visible) > positions[:, None]
-        mask = torch.zeros(rows, visible).masked_fill_(hidden, -torch.inf).repeat_interleave(heads, 0)[:, None]
+        mask = (
+            torch.zeros(rows, visible)
+            .masked_fill_(hidden, -torch.inf)
+            .repeat_interleave(heads, 0)[:, None]
+        )
         places = self.slots.places(torch.arange(rows), positions)
 
         def attend(layer: int, queries: torch.Tensor, pairs: torch.Tensor) -> torch.Tensor:
             self.slots.write(layer, places, pairs)
             keys, values = self.slots.read(layer, slice(0, rows), visible)
             grouped = queries.reshape(rows * heads, -1, self._shape.width)
-            scores = torch.baddbmm(mask, grouped, keys.transpose(1, 2), alpha=self._shape.width**-0.5)
+            scores = torch.baddbmm(
+                mask, grouped, keys.transpose(1, 2), alpha=self._shape.width**-0.5
+            )
             return torch.bmm(scores.softmax(-1), values).view(rows, -1)
 
         return self._head(self._forward(tokens, positions, attend, self._hot))
@@ -146,7 +167,11 @@ class Llama:
             self.slots.write(layer, places, pairs)
             keys, values = self.slots.read(layer, slice(slot, slot + 1), end)
             found = functional.scaled_dot_product_attention(
-                queries.transpose(0, 1)[None], keys[None], values[None], attn_mask=seen, enable_gqa=True
+                queries.transpose(0, 1)[None],
+                keys[None],
+                values[None],
+                attn_mask=seen,
+                enable_gqa=True,
             )
             return found[0].transpose(0, 1).reshape(len(tokens), -1)
 
@@ -166,8 +191,11 @@ class Llama:
             x = x + _apply(layer.down, functional.silu(gate).mul_(up), mixture)
         return self._normed(x, self._norm)
 
-    def _heads(self, mixed: torch.Tensor, layer: Layer, turns: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Queries [n, heads, width] and pairs [n, 2, key heads, width], turned, of `mixed` [n, outputs]."""
+    def _heads(
+        self, mixed: torch.Tensor, layer: Layer, turns: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Queries [n, heads, width] and pairs [n, 2, key heads, width], turned, of `mixed` [n,
+        outputs]."""
         shape = self._shape
         parts = mixed.view(len(mixed), -1, shape.width)
         both = parts[:, : shape.heads + shape.key_heads]
@@ -199,12 +227,19 @@ class Llama:
         found = tensors.get(name)
         return None if found is None else _interleaved(found)
 
-    def _fused(self, tensors: Tensors, paths: Sequence[str], digits: int = 1) -> tuple[Linear, Site]:
+    def _fused(
+        self, tensors: Tensors, paths: Sequence[str], digits: int = 1
+    ) -> tuple[Linear, Site]:
         weights = [self._turned(path, tensors[f"{path}.weight"]) for path in paths]
         biases = [tensors.get(f"{path}.bias") for path in paths]
-        given = [self._turned(path, bias) for path, bias in zip(paths, biases, strict=True) if bias is not None]
+        given = [
+            self._turned(path, bias)
+            for path, bias in zip(paths, biases, strict=True)
+            if bias is not None
+        ]
         site = Site(
-            inputs=weights[0].shape[1], parts=tuple((path, len(w)) for path, w in zip(paths, weights, strict=True))
+            inputs=weights[0].shape[1],
+            parts=tuple((path, len(w)) for path, w in zip(paths, weights, strict=True)),
         )
         bias = torch.cat(given) if len(given) == len(paths) else None
         return self._linear(torch.cat(weights), bias, digits), site
@@ -238,7 +273,8 @@ def _interleaved(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _turns(config: Any, context: int) -> torch.Tensor:
-    """Complex [context, width / 2] of modulus 1 (times the attention scaling): the angle of each pair at a position."""
+    """Complex [context, width / 2] of modulus 1 (times the attention scaling): the angle of each
+    pair at a position."""
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
     angles = LlamaRotaryEmbedding(config)

@@ -1,8 +1,8 @@
 """The local engine: rows with different adapters, blends and none, written together on the CPU.
 
-Rows join and leave between steps. Candidates of one request that share prompt and adapters share one prefill. Prompts
-are read one by one in chunks of their own, so that a row's bits never depend on what runs beside it.
-"""
+Rows join and leave between steps. Candidates of one request that share prompt and adapters share
+one prefill. Prompts are read one by one in chunks of their own, so that a row's bits never depend
+on what runs beside it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,9 @@ class _Joining:
 class LocalEngine:
     """An `Engine` over a `Model` with `rows` + 1 slots. All its methods belong to one thread."""
 
-    def __init__(self, model: Model, tokenizer: Any, adapters: AdapterCache, *, rows: int, context: int) -> None:
+    def __init__(
+        self, model: Model, tokenizer: Any, adapters: AdapterCache, *, rows: int, context: int
+    ) -> None:
         self._model, self._tokenizer, self._adapters = model, tokenizer, adapters
         self._most_rows, self._context = rows, context
         self._ends = frozenset(tokenizer.all_special_ids)
@@ -67,11 +69,12 @@ class LocalEngine:
         context: int = 1024,
         adapter_bytes: int = 256 << 20,
     ) -> LocalEngine:
-        """`base` is a prepared folder (genre_models.weights); `fast` is int8 for models built like Llama.
+        """`base` is a prepared folder (genre_models.weights); `fast` is int8 for models built like
+        Llama.
 
-        `rows` run at once, `context` is the most tokens of a row's prompt and text (46 kB each), `adapter_bytes` are
-        kept in memory beside those in use (5 MB each at rank 8 on half of 30 layers).
-        """
+        `rows` run at once, `context` is the most tokens of a row's prompt and text (46 kB each),
+        `adapter_bytes` are kept in memory beside those in use (5 MB each at rank 8 on half of 30
+        layers)."""
         torch.set_num_threads(threads)
         padded = -(-rows // MULTIPLE) * MULTIPLE
         with torch.inference_mode():
@@ -80,7 +83,13 @@ class LocalEngine:
         def read(name: str) -> Weights:
             return model.prepare(store.verified(AdapterName.parse(name)))
 
-        return cls(model, tokenizer, AdapterCache(read, adapter_bytes), rows=rows, context=min(context, model.context))
+        return cls(
+            model,
+            tokenizer,
+            AdapterCache(read, adapter_bytes),
+            rows=rows,
+            context=min(context, model.context),
+        )
 
     @property
     def idle(self) -> bool:
@@ -129,17 +138,22 @@ class LocalEngine:
         if room < LEAST_PROMPT:
             raise ModelError(
                 "context_exceeded",
-                f"expected at most {self._context - LEAST_PROMPT} new tokens, got {generation.max_tokens}",
+                f"expected at most {self._context - LEAST_PROMPT} new tokens, "
+                f"got {generation.max_tokens}",
             )
         names = [str(AdapterName.parse(name)) for name, _ in generation.mixture]
         prompt, cut = encode(self._tokenizer, generation.prompt, room)
         loading = tuple(
-            (self._adapters.hold(name), weight) for name, (_, weight) in zip(names, generation.mixture, strict=True)
+            (self._adapters.hold(name), weight)
+            for name, (_, weight) in zip(names, generation.mixture, strict=True)
         )
-        return Row(generation, tuple(prompt), cut, loading, Writing(self._tokenizer, generation.stop))
+        return Row(
+            generation, tuple(prompt), cut, loading, Writing(self._tokenizer, generation.stop)
+        )
 
     def _begin(self) -> Iterator[Finished]:
-        """Choose whose prompt is read next: one for all waiting rows that share it and its adapters."""
+        """Choose whose prompt is read next: one for all waiting rows that share it and its
+        adapters."""
         room = self._most_rows - len(self._batch.rows)
         if self._joining or room <= 0 or not self._schedule.waiting:
             return
@@ -147,7 +161,9 @@ class LocalEngine:
         yield from self._check()
         first = self._schedule.next(self._fits)
         if first is not None:
-            shared = [row for row in self._schedule.waiting if row.usable and _alike(row, first)][:room]
+            shared = [row for row in self._schedule.waiting if row.usable and _alike(row, first)][
+                :room
+            ]
             self._schedule.remove(shared)
             self._joining = _Joining(shared)
 
@@ -155,7 +171,11 @@ class LocalEngine:
         """With nothing else to do, wait until some row's adapters have been read."""
         if self._batch.rows or any(row.ready for row in self._schedule.waiting):
             return
-        wait([loading for row in self._schedule.waiting for loading, _ in row.loading], 0.1, FIRST_COMPLETED)
+        wait(
+            [loading for row in self._schedule.waiting for loading, _ in row.loading],
+            0.1,
+            FIRST_COMPLETED,
+        )
 
     def _check(self) -> Iterator[Finished]:
         """Of the waiting rows whose adapters have been read, end those that cannot use them."""
@@ -172,7 +192,8 @@ class LocalEngine:
         return row.usable and ranks_of([row.blend, *self._batch.blends]) <= MOST
 
     def _read(self) -> Iterator[Piece | Finished]:
-        """One chunk more of the joining prompt; at its end its rows write their first tokens and join."""
+        """One chunk more of the joining prompt; at its end its rows write their first tokens and
+        join."""
         if self._joining is None:
             return
         rows, start = self._joining.rows, self._joining.read
@@ -196,7 +217,9 @@ class LocalEngine:
             yield from self._take(rows, self._model.decode(*self._batch.inputs())[: len(rows)])
 
     def _take(self, rows: Sequence[Row], logits: torch.Tensor) -> Iterator[Piece | Finished]:
-        for row, choice in zip(rows, choose(logits, [row.sampling for row in rows], self._model.reader), strict=True):
+        for row, choice in zip(
+            rows, choose(logits, [row.sampling for row in rows], self._model.reader), strict=True
+        ):
             self._schedule.charge(row, WRITTEN)
             for event in row.take(choice, self._ends):
                 yield self._end(row, event) if isinstance(event, Finished) else event

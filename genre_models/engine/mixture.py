@@ -1,9 +1,9 @@
 """Different adapters, blends and none in one batch: masked rank-concatenation.
 
-All hot adapters lie side by side, A [ranks, inputs] and B [ranks, outputs]. A row multiplies its own ranks by its
-weights and all others by 0: y = W x + B (m * A x). The number of operations a site does not grow with the number of
-adapters, and a blend is only another m. Each adapter sums over its own ranks, as in PEFT's add_weighted_adapter("cat").
-"""
+All hot adapters lie side by side, A [ranks, inputs] and B [ranks, outputs]. A row multiplies its
+own ranks by its weights and all others by 0: y = W x + B (m * A x). The number of operations a site
+does not grow with the number of adapters, and a blend is only another m. Each adapter sums over its
+own ranks, as in PEFT's add_weighted_adapter("cat")."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Weights:
-    """One adapter in memory: module path -> (A [rank, inputs], B [rank, outputs] times its scaling)."""
+    """One adapter in memory: module path -> (A [rank, inputs], B [rank, outputs] times its
+    scaling)."""
 
     rank: int
     sites: Mapping[str, Pair]
@@ -50,15 +51,21 @@ Blend = tuple[tuple[Weights, float], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Linears that share their input, computed as one: `parts` are (module path, outputs), side by side in y."""
+    """Linears that share their input, computed as one: `parts` are (module path, outputs), side by
+    side in y."""
 
     inputs: int
     parts: tuple[tuple[str, int], ...]
 
     def spans(self) -> list[slice]:
         """Where each part lies in y."""
-        ends = [sum(outputs for _, outputs in self.parts[: index + 1]) for index in range(len(self.parts))]
-        return [slice(end - outputs, end) for end, (_, outputs) in zip(ends, self.parts, strict=True)]
+        ends = [
+            sum(outputs for _, outputs in self.parts[: index + 1])
+            for index in range(len(self.parts))
+        ]
+        return [
+            slice(end - outputs, end) for end, (_, outputs) in zip(ends, self.parts, strict=True)
+        ]
 
 
 class Mixture(Protocol):
@@ -92,7 +99,8 @@ class _Heat:
 
 
 class Hot:
-    """The adapters of the running rows, side by side, in places that they keep while they are used."""
+    """The adapters of the running rows, side by side, in places that they keep while they are
+    used."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
         self._sites = sites
@@ -180,7 +188,10 @@ def check_width(blend: Blend) -> None:
     """Raises ModelError `blend_too_wide` for a blend that cannot be hot at once."""
     ranks = sum(weights.rank for weights in {weights for weights, _ in blend})
     if ranks > MOST:
-        raise ModelError("blend_too_wide", f"expected adapters with at most {MOST} ranks in one blend, got {ranks}")
+        raise ModelError(
+            "blend_too_wide",
+            f"expected adapters with at most {MOST} ranks in one blend, got {ranks}",
+        )
 
 
 def ranks_of(blends: Sequence[Blend]) -> int:

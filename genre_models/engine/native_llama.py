@@ -1,4 +1,5 @@
-"""`Llama` computed by the kernel in C: a step is one call, a row depends on no neighbour and no number of rows."""
+"""`Llama` computed by the kernel in C: a step is one call, a row depends on no neighbour and no
+number of rows."""
 
 from __future__ import annotations
 
@@ -22,7 +23,12 @@ from genre_models.engine.native.reader import NativeReader
 def fits(config: Any) -> bool:
     """Whether every linear's outputs fill whole blocks."""
     shape = Shape.of(config)
-    outputs = (shape.hidden, shape.width * shape.heads, shape.width * shape.key_heads, config.intermediate_size)
+    outputs = (
+        shape.hidden,
+        shape.width * shape.heads,
+        shape.width * shape.key_heads,
+        config.intermediate_size,
+    )
     return all(size % LANES == 0 for size in outputs)
 
 
@@ -31,21 +37,29 @@ class NativeLlama(Llama):
 
     multiple = 1
 
-    def __init__(self, kernel: Kernel, base: Path, config: Any, *, slots: int, context: int, fast: bool) -> None:
+    def __init__(
+        self, kernel: Kernel, base: Path, config: Any, *, slots: int, context: int, fast: bool
+    ) -> None:
         self._kernel, self.reader = kernel, NativeReader(kernel)
         super().__init__(base, config, slots=slots, context=context, fast=fast)
         self._head_matrix = _packed(self._head)
         tied = config.tie_word_embeddings
-        self._rows = self._head_matrix if tied else Packed(kernel, self._embedding, None, exact=not fast)
+        self._rows = (
+            self._head_matrix if tied else Packed(kernel, self._embedding, None, exact=not fast)
+        )
         del self._embedding
         self._flat_turns = torch.view_as_real(self._turns).contiguous()
         self._structs = (structs.Layer * len(self._layers))(
-            *(self._struct(layer, both) for layer, both in zip(self._layers, self.slots.layers, strict=True))
+            *(
+                self._struct(layer, both)
+                for layer, both in zip(self._layers, self.slots.layers, strict=True)
+            )
         )
         shape = self._shape
         self._model = structs.Model(
-            shape.layers, shape.hidden, shape.heads, shape.key_heads, shape.width, config.intermediate_size,
-            self._head_matrix.outputs, self.slots.capacity, shape.eps, pointer(self._flat_turns), pointer(self._norm),
+            shape.layers, shape.hidden, shape.heads, shape.key_heads, shape.width,
+            config.intermediate_size, self._head_matrix.outputs, self.slots.capacity, shape.eps,
+            pointer(self._flat_turns), pointer(self._norm),
             self._rows.struct, self._head_matrix.struct, self._structs,
         )  # fmt: skip
         self._tables: WeakKeyDictionary[Weights, Any] = WeakKeyDictionary()
@@ -57,10 +71,15 @@ class NativeLlama(Llama):
 
     def decode(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """See Model."""
-        slots, logits = torch.arange(len(tokens)), torch.empty(len(tokens), self._head_matrix.outputs)
+        slots, logits = (
+            torch.arange(len(tokens)),
+            torch.empty(len(tokens), self._head_matrix.outputs),
+        )
         for start in range(0, len(tokens), MOST_ROWS):
             some = slice(start, start + MOST_ROWS)
-            self._step(tokens[some], positions[some], slots[some], self._blends[some], 0, logits[some])
+            self._step(
+                tokens[some], positions[some], slots[some], self._blends[some], 0, logits[some]
+            )
         return logits
 
     def prefill(
@@ -87,19 +106,32 @@ class NativeLlama(Llama):
         first: int,
         logits: torch.Tensor,
     ) -> None:
-        """One call; `logits` takes those of the rows from `first` on. Raises ModelError for too wide a blend."""
+        """One call; `logits` takes those of the rows from `first` on. Raises ModelError for too
+        wide a blend."""
         for blend in set(blends):
             check_width(blend)
         numbers = [tensor.to(torch.int32).contiguous() for tensor in (tokens, positions, slots)]
-        distinct = {weights: index for index, weights in enumerate({w: None for blend in blends for w, _ in blend})}
+        distinct = {
+            weights: index
+            for index, weights in enumerate({w: None for blend in blends for w, _ in blend})
+        }
         ends = torch.tensor([0, *(len(blend) for blend in blends)]).cumsum(0).to(torch.int32)
-        used = torch.tensor([distinct[weights] for blend in blends for weights, _ in blend], dtype=torch.int32)
-        shares = torch.tensor([share for blend in blends for _, share in blend], dtype=torch.float32)
+        used = torch.tensor(
+            [distinct[weights] for blend in blends for weights, _ in blend], dtype=torch.int32
+        )
+        shares = torch.tensor(
+            [share for blend in blends for _, share in blend], dtype=torch.float32
+        )
         adapters = (structs.Adapter * len(distinct))(
             *(structs.Adapter(weights.rank, self._table(weights)) for weights in distinct)
         )
         step = structs.Step(
-            len(blends), *map(pointer, numbers), adapters, pointer(ends), pointer(used), pointer(shares)
+            len(blends),
+            *map(pointer, numbers),
+            adapters,
+            pointer(ends),
+            pointer(used),
+            pointer(shares),
         )
         failed = self._kernel.forward(
             ctypes.byref(self._model), ctypes.byref(step), first, torch.get_num_threads(),
@@ -124,7 +156,10 @@ class NativeLlama(Llama):
 
     def _struct(self, layer: Layer, both: torch.Tensor) -> structs.Layer:
         norms = (layer.attention_norm, layer.mlp_norm, layer.query_norm, layer.key_norm)
-        matrices = (_packed(matrix).struct for matrix, _ in (layer.qkv, layer.out, layer.gate_up, layer.down))
+        matrices = (
+            _packed(matrix).struct
+            for matrix, _ in (layer.qkv, layer.out, layer.gate_up, layer.down)
+        )
         return structs.Layer(*map(pointer, norms), *matrices, pointer(both[0]), pointer(both[1]))
 
 

@@ -7,27 +7,39 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SYSTEM, USER = "\ue000", "\ue001"  # private-use characters stand for the contents while the template is rendered
+SYSTEM, USER = (
+    "\ue000",
+    "\ue001",
+)  # private-use characters stand for the contents while the template is rendered
 SLOTS = re.compile(f"([{SYSTEM}{USER}])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """The two contents of a chat prompt: how to write, and what is asked for. No markup, no tokens."""
+    """The two contents of a chat prompt: how to write, and what is asked for. No markup, no
+    tokens."""
 
     system: str
     user: str
 
 
 def chat_prompt(
-    *, instruction: str, request: str, style: str | None = None, language: str | None = None, notes: Sequence[str] = ()
+    *,
+    instruction: str,
+    request: str,
+    style: str | None = None,
+    language: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Prompt:
-    """The prompt for one candidate: training and serving build it here, so that adapters read what they learned.
+    """The prompt for one candidate: training and serving build it here, so that adapters read what
+    they learned.
 
-    `instruction` is the genre's, `style` and `notes` (from a prompt card, one line each) say how, `request` is the
-    user's own text.
+    `instruction` is the genre's, `style` and `notes` (from a prompt card, one line each) say how,
+    `request` is the user's own text.
 
-    >>> chat_prompt(instruction="You write jokes.", request="About cats.", style="dry", language="English").system
+    >>> chat_prompt(
+    ...     instruction="You write jokes.", request="About cats.", style="dry", language="English"
+    ... ).system
     'You write jokes.\\nStyle: dry.\\nLanguage: English.'
     """
     lines = [instruction]
@@ -39,14 +51,15 @@ def chat_prompt(
 def encode(tokenizer: Any, prompt: Prompt, limit: int) -> tuple[list[int], int]:
     """(token ids, tokens cut) of `prompt` in the tokenizer's chat template, at most `limit` ids.
 
-    Only the template's own text may become special tokens; the contents are tokenised apart, with special tokens
-    split into plain text. What is too long loses the middle of its longest content.
+    Only the template's own text may become special tokens; the contents are tokenised apart, with
+    special tokens split into plain text. What is too long loses the middle of its longest content.
     """
     messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": USER}]
     rendered = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     contents = {SYSTEM: prompt.system, USER: prompt.user}
     parts = [
-        (slot in contents, _ids(tokenizer, contents.get(slot, slot), slot in contents)) for slot in _split(rendered)
+        (slot in contents, _ids(tokenizer, contents.get(slot, slot), slot in contents))
+        for slot in _split(rendered)
     ]
     cut = max(0, sum(len(ids) for _, ids in parts) - limit)
     longest = max((ids for is_content, ids in parts if is_content), key=len)
@@ -59,7 +72,9 @@ def _split(rendered: str) -> list[str]:
 
 
 def _ids(tokenizer: Any, text: str, content: bool) -> list[int]:
-    ids: list[int] = tokenizer(text, add_special_tokens=False, split_special_tokens=content).input_ids
+    ids: list[int] = tokenizer(
+        text, add_special_tokens=False, split_special_tokens=content
+    ).input_ids
     return ids
 
 

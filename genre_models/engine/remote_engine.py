@@ -1,9 +1,10 @@
-"""An engine on OpenAI-compatible servers (vLLM, SGLang, LoRAX, llama.cpp): where one machine is not enough.
+"""An engine on OpenAI-compatible servers (vLLM, SGLang, LoRAX, llama.cpp): where one machine is not
+enough.
 
-A row goes to the server that keeps its adapter warm (rendezvous hashing), to the next one where that fails. A blend
-that a server cannot weigh is written once as one adapter, the exact concatenation (rank = sum of ranks), beside the
-store; servers must see that folder under the same path.
-"""
+A row goes to the server that keeps its adapter warm (rendezvous hashing), to the next one where
+that fails. A blend that a server cannot weigh is written once as one adapter, the exact
+concatenation (rank = sum of ranks), beside the store; servers must see that folder under the same
+path."""
 
 from __future__ import annotations
 
@@ -27,9 +28,12 @@ PAUSE = 0.05  # seconds that a step waits for news
 
 
 class RemoteEngine:
-    """An `Engine` over `servers`; at most `rows` requests are under way. A row's text comes in one piece."""
+    """An `Engine` over `servers`; at most `rows` requests are under way. A row's text comes in one
+    piece."""
 
-    def __init__(self, servers: Sequence[RemoteServer], store: AdapterStore, *, rows: int, blends: Path) -> None:
+    def __init__(
+        self, servers: Sequence[RemoteServer], store: AdapterStore, *, rows: int, blends: Path
+    ) -> None:
         self._servers, self._store, self._blends = servers, store, blends
         self._pool = ThreadPoolExecutor(rows, thread_name_prefix="remote")
         self._open: set[str] = set()
@@ -74,7 +78,9 @@ class RemoteEngine:
         try:
             end = self._answer(row) if row.id in self._open else _end(row.id, reason="cancelled")
         except Transient as error:
-            log.warning("row %s: %s", row.id, error)  # it names the server, which is nothing to the client
+            log.warning(
+                "row %s: %s", row.id, error
+            )  # it names the server, which is nothing to the client
             end = _end(row.id, code=error.code, message="No server could write this text.")
         except GenreError as error:
             log.warning("row %s: %s", row.id, error)
@@ -86,7 +92,9 @@ class RemoteEngine:
 
     def _answer(self, row: Generation) -> Finished:
         key = "+".join(name for name, _ in row.mixture)
-        last: GenreError = Transient("server_unavailable", "expected a server that answers, got none: all rest")
+        last: GenreError = Transient(
+            "server_unavailable", "expected a server that answers, got none: all rest"
+        )
         for server in sorted(self._servers, key=lambda each: each.affinity(key), reverse=True):
             if server.open:
                 continue
@@ -101,9 +109,12 @@ class RemoteEngine:
         names = [AdapterName.parse(name) for name, _ in row.mixture]
         plain = len(names) == 1 and row.mixture[0][1] == 1.0
         if not names or plain or server.blends:
-            return Use(blend=row.mixture, folders={str(name): self._store.path(name) for name in names})
+            return Use(
+                blend=row.mixture, folders={str(name): self._store.path(name) for name in names}
+            )
         name, folder = concatenated(
-            [(self._store.verified(n), w) for n, (_, w) in zip(names, row.mixture, strict=True)], self._blends
+            [(self._store.verified(n), w) for n, (_, w) in zip(names, row.mixture, strict=True)],
+            self._blends,
         )
         return Use(blend=((name, 1.0),), folders={name: folder})
 
@@ -111,7 +122,9 @@ class RemoteEngine:
 def servers(urls: Sequence[str], kind: str, model: str, timeout: float) -> list[RemoteServer]:
     """Replicas of one base model. Raises ModelError `bad_server`."""
     if kind not in get_args(Kind):
-        raise ModelError("bad_server", f"expected a kind of {', '.join(get_args(Kind))}, got {kind!r}")
+        raise ModelError(
+            "bad_server", f"expected a kind of {', '.join(get_args(Kind))}, got {kind!r}"
+        )
     return [RemoteServer(url.strip(), cast(Kind, kind), model, timeout=timeout) for url in urls]
 
 
@@ -138,7 +151,9 @@ def _finished(id: str, answer: Mapping[str, Any]) -> Finished:
     try:
         choice, usage = answer["choices"][0], answer.get("usage") or {}
         text = choice["message"]["content"]
-        logprobs = [float(each["logprob"]) for each in (choice.get("logprobs") or {}).get("content") or []]
+        logprobs = [
+            float(each["logprob"]) for each in (choice.get("logprobs") or {}).get("content") or []
+        ]
         if not isinstance(text, str):
             raise TypeError(type(text).__name__)
         return _end(
@@ -150,7 +165,9 @@ def _finished(id: str, answer: Mapping[str, Any]) -> Finished:
             tokens_out=int(usage.get("completion_tokens", 0)),
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise Transient("server_garbage", f"expected a chat completion, got something else: {error!r}") from error
+        raise Transient(
+            "server_garbage", f"expected a chat completion, got something else: {error!r}"
+        ) from error
 
 
 def _end(id: str, **given: Any) -> Finished:

@@ -1,4 +1,5 @@
-"""One OpenAI-compatible server: how each kind is told which adapter to use, and whether it can be relied on now."""
+"""One OpenAI-compatible server: how each kind is told which adapter to use, and whether it can be
+relied on now."""
 
 from __future__ import annotations
 
@@ -36,7 +37,13 @@ class RemoteServer:
     """A server at `url`, running the base model `base`. Safe to use from many threads."""
 
     def __init__(
-        self, url: str, kind: Kind, base: str, *, timeout: float = 60.0, clock: Callable[[], float] = time.monotonic
+        self,
+        url: str,
+        kind: Kind,
+        base: str,
+        *,
+        timeout: float = 60.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise ModelError("bad_server", f"expected http://host:port, got {url!r}")
@@ -61,10 +68,11 @@ class RemoteServer:
         return blake2b(f"{self.url}\0{key}".encode(), digest_size=8).digest()
 
     def complete(self, body: Mapping[str, Any], use: Use) -> dict[str, Any]:
-        """The answer of /v1/chat/completions. Raises Transient for what another server may do better.
+        """The answer of /v1/chat/completions. Raises Transient for what another server may do
+        better.
 
-        An adapter that it cannot load (`server_adapter`) says nothing against it: rows without that adapter go on.
-        """
+        An adapter that it cannot load (`server_adapter`) says nothing against it: rows without that
+        adapter go on."""
         try:
             answer = self._complete(body, use)
         except Transient as error:
@@ -82,12 +90,16 @@ class RemoteServer:
         try:
             return self._post("/v1/chat/completions", {**body, **self._naming(use)})
         except _Unknown:
-            self._loaded.difference_update(name for name, _ in use.blend)  # it has restarted, or let it go
+            self._loaded.difference_update(
+                name for name, _ in use.blend
+            )  # it has restarted, or let it go
         self._load(use)
         try:
             return self._post("/v1/chat/completions", {**body, **self._naming(use)})
         except _Unknown as error:
-            raise Transient("server_adapter", f"{self.url} does not know the adapter that it has loaded") from error
+            raise Transient(
+                "server_adapter", f"{self.url} does not know the adapter that it has loaded"
+            ) from error
 
     def _naming(self, use: Use) -> dict[str, Any]:
         if not use.blend:
@@ -95,15 +107,23 @@ class RemoteServer:
         if self._kind == "llamacpp":
             return {"model": self._base, "lora": self._scales(use)}
         name = use.blend[0][0]
-        return {"model": {"vllm": name, "sglang": f"{self._base}:{name}", "lorax": name}[self._kind]}
+        return {
+            "model": {"vllm": name, "sglang": f"{self._base}:{name}", "lorax": name}[self._kind]
+        }
 
     def _scales(self, use: Use) -> list[dict[str, Any]]:
         """llama.cpp knows adapters by the order in which it was started with them."""
         listed = self._ask("/lora-adapters", None)
-        found = {Path(str(each.get("path"))).stem: each.get("id") for each in listed if isinstance(each, dict)}
+        found = {
+            Path(str(each.get("path"))).stem: each.get("id")
+            for each in listed
+            if isinstance(each, dict)
+        }
         missing = [name for name, _ in use.blend if name not in found]
         if missing:
-            raise Transient("server_adapter", f"{self.url} was not started with --lora {missing[0]}.gguf")
+            raise Transient(
+                "server_adapter", f"{self.url} was not started with --lora {missing[0]}.gguf"
+            )
         return [{"id": found[name], "scale": weight} for name, weight in use.blend]
 
     def _load(self, use: Use) -> None:
@@ -113,7 +133,9 @@ class RemoteServer:
         for name, _ in use.blend:
             with self._loading:
                 if self.open:  # it failed while this row waited for its turn
-                    raise Transient("server_unavailable", f"{self.url} rests: it has failed {TRIES} times")
+                    raise Transient(
+                        "server_unavailable", f"{self.url} rests: it has failed {TRIES} times"
+                    )
                 if name not in self._loaded:
                     self._load_one(name, use.folders[name])
                     self._loaded.add(name)
@@ -145,7 +167,9 @@ class RemoteServer:
 
     def _ask(self, path: str, body: Mapping[str, Any] | None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(self.url + path, data, {"content-type": "application/json"})
+        request = urllib.request.Request(
+            self.url + path, data, {"content-type": "application/json"}
+        )
         try:
             with urllib.request.urlopen(request, timeout=self._timeout) as response:
                 return _parsed(response.read(MOST_BYTES))
@@ -153,12 +177,15 @@ class RemoteServer:
             with error:
                 raise self._refusal(error.code, path) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise Transient("server_unavailable", f"{self.url}{path} does not answer as it should: {error}") from error
+            raise Transient(
+                "server_unavailable", f"{self.url}{path} does not answer as it should: {error}"
+            ) from error
 
     def _refusal(self, status: int, path: str) -> Exception:
         if path.endswith("/load_lora_adapter"):
             return Transient(
-                "server_adapter", f"{self.url} cannot load an adapter ({status}): is its folder seen there?"
+                "server_adapter",
+                f"{self.url} cannot load an adapter ({status}): is its folder seen there?",
             )
         if status == 404:
             return _Unknown()

@@ -14,7 +14,8 @@ TOP_K = 64  # sorting 64 instead of 49,152 logits; top-p 0.95 rarely reaches fur
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One chosen token and its natural log-probability at temperature 1; None where the logits are not finite."""
+    """One chosen token and its natural log-probability at temperature 1; None where the logits are
+    not finite."""
 
     token: int
     logprob: float
@@ -22,7 +23,8 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How one row samples at one position (tokens written so far), and which tokens it has written."""
+    """How one row samples at one position (tokens written so far), and which tokens it has
+    written."""
 
     temperature: float
     top_p: float
@@ -51,7 +53,9 @@ class TorchReader:
 
     def totals(self, logits: torch.Tensor) -> list[float]:
         """See Reader."""
-        return [float(torch.logsumexp(row, dim=0)) for row in logits]  # one by one: a joint sum is split by rows
+        return [
+            float(torch.logsumexp(row, dim=0)) for row in logits
+        ]  # one by one: a joint sum is split by rows
 
     def likeliest(self, logits: torch.Tensor, count: int) -> Likeliest:
         """See Reader."""
@@ -74,8 +78,8 @@ def choose(logits: torch.Tensor, rows: list[Sampling], reader: Reader) -> list[C
 
 
 def _penalised(logits: torch.Tensor, rows: list[Sampling], reader: Reader) -> Likeliest:
-    """The largest 64 (values, tokens), descending, after dividing logits of written tokens by the penalty and
-    multiplying negative ones: CTRL (Keskar et al. 2019)."""
+    """The largest 64 (values, tokens), descending, after dividing logits of written tokens by the
+    penalty and multiplying negative ones: CTRL (Keskar et al. 2019)."""
     places = [(row, token) for row, sampling in enumerate(rows) for token in sampling.written]
     where = torch.tensor(places, dtype=torch.long).view(-1, 2).unbind(1)
     penalty = torch.tensor([rows[row].repetition_penalty for row, _ in places])

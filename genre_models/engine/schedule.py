@@ -1,10 +1,9 @@
 """Which waiting row begins next: fair between users and between genres, and nobody waits for ever.
 
-Virtual token counters (Sheng et al. 2024, "Fairness in Serving Large Language Models"): a token read counts 1 and a
-token written 2, for the row's user and for its genre; the row with the smallest sum begins. Whoever comes back after a
-pause starts at the smallest counter of those present, so that absence saves nothing up. Each second of waiting counts
-as AGE tokens less.
-"""
+Virtual token counters (Sheng et al. 2024, "Fairness in Serving Large Language Models"): a token
+read counts 1 and a token written 2, for the row's user and for its genre; the row with the smallest
+sum begins. Whoever comes back after a pause starts at the smallest counter of those present, so
+that absence saves nothing up. Each second of waiting counts as AGE tokens less."""
 
 from __future__ import annotations
 
@@ -14,8 +13,12 @@ from collections.abc import Callable, Iterable
 from genre_models.engine.row import Row
 
 READ, WRITTEN = 1, 2
-AGE = 50.0  # tokens a second: a row that waited 10 s overtakes one whose user has had 250 words less
-PATIENCE = 2.0  # seconds; a row that does not fit beside the running ones keeps newer ones out after that
+AGE = (
+    50.0  # tokens a second: a row that waited 10 s overtakes one whose user has had 250 words less
+)
+PATIENCE = (
+    2.0  # seconds; a row that does not fit beside the running ones keeps newer ones out after that
+)
 
 
 class Schedule:
@@ -32,7 +35,11 @@ class Schedule:
         present = {flow for other in (*self.waiting, *running) for flow in other.flows}
         for flow in row.flows:
             if flow not in present:
-                same = [self._served[other] for other in present if other[0] == flow[0] and other in self._served]
+                same = [
+                    self._served[other]
+                    for other in present
+                    if other[0] == flow[0] and other in self._served
+                ]
                 self._served[flow] = max(self._served.get(flow, 0.0), min(same, default=0.0))
         self._forget(present)
         self.waiting.append(row)
@@ -51,7 +58,8 @@ class Schedule:
             self._served[flow] = self._served.get(flow, 0.0) + tokens
 
     def next(self, fits: Callable[[Row], bool]) -> Row | None:
-        """The row that begins now: the first in order that fits, unless one before it has lost its patience."""
+        """The row that begins now: the first in order that fits, unless one before it has lost its
+        patience."""
         for row in sorted(self.waiting, key=self._debt):
             if fits(row):
                 return row
@@ -65,4 +73,6 @@ class Schedule:
 
     def _forget(self, present: set[tuple[str, str]]) -> None:
         if len(self._served) > 4096 + len(present):
-            self._served = {flow: served for flow, served in self._served.items() if flow in present}
+            self._served = {
+                flow: served for flow, served in self._served.items() if flow in present
+            }

@@ -1,8 +1,7 @@
 """Keys and values: one slot a row, allocated once, written in place.
 
-A row's token at position p lies at index p whatever its neighbours' lengths (no left padding), so that its numbers do
-not depend on them.
-"""
+A row's token at position p lies at index p whatever its neighbours' lengths (no left padding), so
+that its numbers do not depend on them."""
 
 from __future__ import annotations
 
@@ -11,11 +10,13 @@ from math import prod
 
 import torch
 
-ROUND = 64  # positions that a step reads are rounded up: few shapes, and zeros that are masked cost little
+# positions that a step reads are rounded up: few shapes, and zeros that are masked cost little
+ROUND = 64
 
 
 class Slots:
-    """Keys and values of `slots` rows: [2, slots * key heads, capacity, width] a layer, 0 keys and 1 values.
+    """Keys and values of `slots` rows: [2, slots * key heads, capacity, width] a layer, 0 keys and
+    1 values.
 
     Memory is reserved, and taken by the operating system only as positions are written.
     """
@@ -31,17 +32,22 @@ class Slots:
         return min(self.capacity, -(-end // ROUND) * ROUND)
 
     def places(self, slots: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Flat indices [n * 2 * heads] for n tokens' keys and values, each token's in the order (2, heads).
+        """Flat indices [n * 2 * heads] for n tokens' keys and values, each token's in the order (2,
+        heads).
 
         `slots` and `positions` are [n].
         """
         total = len(self.layers[0][0])
         heads = torch.arange(self.heads) + torch.tensor([[0], [total]])  # [2, heads]
-        return ((slots[:, None, None] * self.heads + heads) * self.capacity + positions[:, None, None]).flatten()
+        return (
+            (slots[:, None, None] * self.heads + heads) * self.capacity + positions[:, None, None]
+        ).flatten()
 
     def write(self, layer: int, places: torch.Tensor, tokens: torch.Tensor) -> None:
         """Store `tokens` [n, 2, heads, width] at `places`."""
-        self.layers[layer].view(-1, self.width).index_copy_(0, places, tokens.reshape(-1, self.width))
+        self.layers[layer].view(-1, self.width).index_copy_(
+            0, places, tokens.reshape(-1, self.width)
+        )
 
     def read(self, layer: int, slots: slice, visible: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Views (keys, values), each [slots * heads, visible, width]."""

@@ -14,9 +14,8 @@ from schemas.errors import ModelError
 class Tensors:
     """Name -> fp32 tensor, over all safetensors files of a folder; a context manager.
 
-    A file is mapped for one tensor at a time, and what was used on the way is given back layer by layer: else a worker
-    would hold the model several times.
-    """
+    A file is mapped for one tensor at a time, and what was used on the way is given back layer by
+    layer: else a worker would hold the model several times."""
 
     def __init__(self, base: Path) -> None:
         from safetensors import safe_open
@@ -29,11 +28,17 @@ class Tensors:
     def __enter__(self) -> Tensors:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
         self.give_back()
 
     def give_back(self) -> None:
-        """Return free memory to the system: the allocator keeps it, 10 MB a layer of the packaged model."""
+        """Return free memory to the system: the allocator keeps it, 10 MB a layer of the packaged
+        model."""
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
         if trim is not None:
             trim(0)
@@ -43,7 +48,8 @@ class Tensors:
         found = self.get(name)
         if found is None:
             raise ModelError(
-                "base_unavailable", f"expected a tensor {name} in the base model, got {len(self._files)} others"
+                "base_unavailable",
+                f"expected a tensor {name} in the base model, got {len(self._files)} others",
             )
         return found
 

@@ -1,8 +1,8 @@
-"""Any other architecture: transformers' own forward pass, over the same slots and the same mixtures.
+"""Any other architecture: transformers' own forward pass, over the same slots and the same
+mixtures.
 
-Exact only. Attention is replaced by one that reads the slots without copying; linears of a layer add what the current
-mixture makes of their input.
-"""
+Exact only. Attention is replaced by one that reads the slots without copying; linears of a layer
+add what the current mixture makes of their input."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ NAME = "genre_slots"
 
 
 class Past:
-    """What transformers calls `past_key_values`: new keys and values go to `places`, all visible ones come back."""
+    """What transformers calls `past_key_values`: new keys and values go to `places`, all visible
+    ones come back."""
 
     def __init__(self, slots: Slots, places: torch.Tensor, rows: slice, visible: int) -> None:
         self._slots, self._places, self._rows, self._visible = slots, places, rows, visible
@@ -35,7 +36,9 @@ class Past:
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Store [rows, key heads, tokens, width]; returns [rows, key heads, visible, width]."""
-        tokens = torch.stack((keys, values), 1).permute(0, 3, 1, 2, 4).flatten(0, 1)  # [n, 2, heads, width]
+        tokens = (
+            torch.stack((keys, values), 1).permute(0, 3, 1, 2, 4).flatten(0, 1)
+        )  # [n, 2, heads, width]
         self._slots.write(layer, self._places, tokens)
         every, each = self._slots.read(layer, self._rows, self._visible)
         shape = (-1, self._slots.heads, self._visible, self._slots.width)
@@ -59,7 +62,8 @@ class Adapted(nn.Module):
 
 
 class TransformersModel:
-    """A `Model` for every causal language model whose layers use Llama's names for their linears."""
+    """A `Model` for every causal language model whose layers use Llama's names for their
+    linears."""
 
     multiple = MULTIPLE
     reader: Reader = TorchReader()
@@ -69,7 +73,9 @@ class TransformersModel:
 
         disable_progress_bar()
         self.context = context
-        self._model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, local_files_only=True).eval()
+        self._model: Any = AutoModelForCausalLM.from_pretrained(
+            base, dtype=torch.float32, local_files_only=True
+        ).eval()
         AttentionInterface.register(NAME, _attention)
         self._model.set_attn_implementation(NAME)
         self._adapted = _adapt(self._model)
@@ -104,18 +110,27 @@ class TransformersModel:
             len(tokens) + start,
         )
         seen = torch.arange(start + len(tokens)) <= positions[:, None]
-        logits = self._forward(tokens[None], positions[None], seen[None, None], past, Uniform(blend))[0]
+        logits = self._forward(
+            tokens[None], positions[None], seen[None, None], past, Uniform(blend)
+        )[0]
         return logits if every else logits[-1:]
 
     def decode(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """See Model."""
         rows, visible = len(tokens), self.slots.visible(int(positions.max()) + 1)
-        past = Past(self.slots, self.slots.places(torch.arange(rows), positions), slice(0, rows), visible)
+        past = Past(
+            self.slots, self.slots.places(torch.arange(rows), positions), slice(0, rows), visible
+        )
         seen = (torch.arange(visible) <= positions[:, None])[:, None, None]
         return self._forward(tokens[:, None], positions[:, None], seen, past, self._hot)[:, -1]
 
     def _forward(
-        self, tokens: torch.Tensor, positions: torch.Tensor, seen: torch.Tensor, past: Past, mixture: Mixture
+        self,
+        tokens: torch.Tensor,
+        positions: torch.Tensor,
+        seen: torch.Tensor,
+        past: Past,
+        mixture: Mixture,
     ) -> torch.Tensor:
         """Logits [rows, tokens, vocab] after `tokens` [rows, tokens]."""
         for linear in self._adapted:
@@ -127,7 +142,11 @@ class TransformersModel:
 
 
 def _adapt(model: nn.Module) -> list[Adapted]:
-    found = [(path, module) for path, module in model.named_modules() if path.rpartition(".")[2] in LINEARS]
+    found = [
+        (path, module)
+        for path, module in model.named_modules()
+        if path.rpartition(".")[2] in LINEARS
+    ]
     adapted = []
     for path, linear in found:
         site = Site(inputs=linear.in_features, parts=((path, linear.out_features),))
@@ -145,10 +164,11 @@ def _attention(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention as transformers calls it: [rows, query heads, tokens, width] over [rows, key heads, visible, width].
+    """Attention as transformers calls it: [rows, query heads, tokens, width] over [rows, key heads,
+    visible, width].
 
-    One token a row takes plain matmuls: on its second thread, torch's fused kernel gives a row other bits.
-    """
+    One token a row takes plain matmuls: on its second thread, torch's fused kernel gives a row
+    other bits."""
     rows, heads, tokens, width = query.shape
     scaling = width**-0.5 if scaling is None else scaling
     if tokens > 1 or rows == 1:

@@ -1,4 +1,5 @@
-"""A text in the making: tokens become pieces without half characters and without the start of a stop string."""
+"""A text in the making: tokens become pieces without half characters and without the start of a
+stop string."""
 
 from __future__ import annotations
 
@@ -43,7 +44,13 @@ class Writing:
     def _held_back(self, whole: str) -> int:
         """Characters at the end of `whole` that begin a stop string."""
         return max(
-            (size for stop in self._stop for size in range(1, len(stop)) if whole.endswith(stop[:size])), default=0
+            (
+                size
+                for stop in self._stop
+                for size in range(1, len(stop))
+                if whole.endswith(stop[:size])
+            ),
+            default=0,
         )
 
     def _give(self, end: int, whole: str) -> str:

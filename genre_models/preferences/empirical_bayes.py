@@ -1,16 +1,20 @@
-"""What a stranger is like, how much users differ and how noisy a reaction is, learned from the users themselves.
+"""What a stranger is like, how much users differ and how noisy a reaction is, learned from the
+users themselves.
 
 E step, for every user:  C = (Sigma^-1 + A / sigma^2)^-1,  a = C (b - A mu) / sigma^2,  m = mu + a
-P = Sigma^-1 - Sigma^-1 C Sigma^-1 is what the user's reactions know of mu: never more than Sigma^-1, however many.
+P = Sigma^-1 - Sigma^-1 C Sigma^-1 is what the user's reactions know of mu: never more than
+Sigma^-1, however many.
 M step, from sums over users alone:
-mu = V (V_0^-1 mu_0 + sum Sigma^-1 C b / sigma^2),  V = (V_0^-1 + sum P)^-1          generalised least squares
-Sigma X-solves  X (sum P + NU Sigma_0^-1) X = sum a a^T + NU Sigma_0     MM (Zhou, Hu, Qiao and Lange 2019): where a
-user says little it moves by halves of the way on a log scale, where EM would crawl
-sigma^2 = sum [yy - 2 m^T b + m^T A m + tr(A C)] / sum n, a user of n reactions counting as less than NOISE_SHARE
+mu = V (V_0^-1 mu_0 + sum Sigma^-1 C b / sigma^2),  V = (V_0^-1 + sum P)^-1
+generalised least squares
+Sigma X-solves  X (sum P + NU Sigma_0^-1) X = sum a a^T + NU Sigma_0
+MM (Zhou, Hu, Qiao and Lange 2019): where a user says little it moves by halves of the way on a
+log scale, where EM would crawl
+sigma^2 = sum [yy - 2 m^T b + m^T A m + tr(A C)] / sum n, a user of n reactions counting as
+less than NOISE_SHARE
 
-Partitions add their sums up, and everybody takes the same M step. Sums of different age may be added (incremental EM,
-Neal and Hinton 1998).
-"""
+Partitions add their sums up, and everybody takes the same M step. Sums of different age may be
+added (incremental EM, Neal and Hinton 1998)."""
 
 from __future__ import annotations
 
@@ -45,8 +49,8 @@ def _nothing() -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Differences:
-    """The E step summed over `users`: `precision` [d, d] (P) and `pull` [d] of the mean, `scatter` [d, d] (a a^T),
-    `residual` (squared errors) and `reactions` (their weight)."""
+    """The E step summed over `users`: `precision` [d, d] (P) and `pull` [d] of the mean, `scatter`
+    [d, d] (a a^T), `residual` (squared errors) and `reactions` (their weight)."""
 
     users: int = 0
     precision: Floats = field(default_factory=_nothing)
@@ -67,7 +71,9 @@ class Differences:
 
     def pack(self) -> bytes:
         """19 kB."""
-        head = _HEADER.pack(_VERSION, FEATURES_VERSION, DIMENSION, self.users, self.residual, self.reactions)
+        head = _HEADER.pack(
+            _VERSION, FEATURES_VERSION, DIMENSION, self.users, self.residual, self.reactions
+        )
         sums = np.concatenate((self.precision[_UPPER], self.scatter[_UPPER], self.pull))
         body = head + sums.astype("<f8").tobytes()
         return body + zlib.crc32(body).to_bytes(4, "little")
@@ -79,14 +85,26 @@ class Differences:
         half = len(_UPPER[0])
         if len(data) != _HEADER.size + 8 * (2 * half + DIMENSION) + 4 or data[:5] != expected:
             raise ModelError(
-                "population_corrupt", f"expected sums of feature recipe {FEATURES_VERSION}, got {data[:5].hex()}"
+                "population_corrupt",
+                f"expected sums of feature recipe {FEATURES_VERSION}, got {data[:5].hex()}",
             )
         sums = np.frombuffer(data, "<f8", 2 * half + DIMENSION, _HEADER.size)
-        if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little") or not np.isfinite(sums).all():
-            raise ModelError("population_corrupt", "the checksum of a population record does not match; leave it out")
+        if (
+            zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little")
+            or not np.isfinite(sums).all()
+        ):
+            raise ModelError(
+                "population_corrupt",
+                "the checksum of a population record does not match; leave it out",
+            )
         users, residual, reactions = _HEADER.unpack_from(data)[3:]
         return cls(
-            users, _mirrored(sums[:half]), sums[2 * half :], _mirrored(sums[half : 2 * half]), residual, reactions
+            users,
+            _mirrored(sums[:half]),
+            sums[2 * half :],
+            _mirrored(sums[half : 2 * half]),
+            residual,
+            reactions,
         )
 
 
@@ -116,18 +134,24 @@ def _residual(flat: Floats, evidence: Floats, b: Floats, mean: Floats, covarianc
     return float(flat[-2] - 2 * mean @ b + mean @ evidence @ mean + np.sum(evidence * covariance))
 
 
-def prior_of(population: Population, differed: Differences, base: Prior | None = None, version: int = 0) -> Prior:
+def prior_of(
+    population: Population, differed: Differences, base: Prior | None = None, version: int = 0
+) -> Prior:
     """The M step: what to believe of a stranger, from the sums of all partitions."""
     base = base or base_prior()
     if differed.users < FEWEST_USERS:
         return population.prior(base, version)
     start = np.linalg.inv(base.doubt)
     doubt = np.linalg.inv(start + differed.precision)
-    spread = _solved(differed.precision + NU * np.linalg.inv(base.spread), differed.scatter + NU * base.spread)
+    spread = _solved(
+        differed.precision + NU * np.linalg.inv(base.spread), differed.scatter + NU * base.spread
+    )
     # twenty reactions' worth of the base noise keep a young population from certainty
     noise = (differed.residual + 20 * base.noise) / (differed.reactions + 20)
     noise = min(max(noise, _NOISE_RANGE[0]), _NOISE_RANGE[1])
-    return Prior(doubt @ (start @ base.mean + differed.pull), spread, (doubt + doubt.T) / 2, noise, version)
+    return Prior(
+        doubt @ (start @ base.mean + differed.pull), spread, (doubt + doubt.T) / 2, noise, version
+    )
 
 
 def _solved(precision: Floats, scatter: Floats) -> Floats:

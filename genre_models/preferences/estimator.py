@@ -14,18 +14,19 @@ from genre_models.preferences.moments import Floats
 class HierarchicalRegression(base.Regressor):
     """Bayesian linear regression around a population's prior, kept as sums that forget with time.
 
-    The state is A = sum w phi phi^T and b = sum w y phi, so the order of learning never matters and `learn_one` with a
-    negative `w` takes back what a positive one taught. With `half_life`, an observation at time t weighs
-    2^((t - newest) / half_life), also when it arrives late. With x' = L^T x and y' = y - mu^T x, where
-    L L^T = Sigma, it equals `linear_model.BayesianLinearRegression(alpha=1, beta=1 / noise)`.
+    The state is A = sum w phi phi^T and b = sum w y phi, so the order of learning never matters and
+    `learn_one` with a negative `w` takes back what a positive one taught. With `half_life`, an
+    observation at time t weighs 2^((t - newest) / half_life), also when it arrives late. With x' =
+    L^T x and y' = y - mu^T x, where L L^T = Sigma, it equals
+    `linear_model.BayesianLinearRegression(alpha=1, beta=1 / noise)`.
 
     Parameters
     ----------
     mean
         The prior mean of the weights by feature name; 0 for those it does not name.
     covariance
-        The prior covariance by pairs of feature names; where it names neither, `variance` on the diagonal and 0 beside
-        it.
+        The prior covariance by pairs of feature names; where it names neither, `variance` on the
+        diagonal and 0 beside it.
     variance
         The prior variance of features that `covariance` does not name, > 0.
     noise
@@ -40,7 +41,10 @@ class HierarchicalRegression(base.Regressor):
     0.6
     >>> for _ in range(3):
     ...     model.learn_one({"bias": 1, "joke": 1}, 1.0)
-    >>> round(model.predict_one({"bias": 1, "joke": 1}), 2), round(model.predict_one({"bias": 1, "poem": 1}), 2)
+    >>> (
+    ...     round(model.predict_one({"bias": 1, "joke": 1}), 2),
+    ...     round(model.predict_one({"bias": 1, "poem": 1}), 2),
+    ... )
     (0.92, 0.76)
     """
 
@@ -63,7 +67,9 @@ class HierarchicalRegression(base.Regressor):
         self._newest: float | None = None
         self._weights: Floats | None = None
 
-    def learn_one(self, x: dict[Hashable, Any], y: float, w: float = 1.0, t: float | None = None) -> None:
+    def learn_one(
+        self, x: dict[Hashable, Any], y: float, w: float = 1.0, t: float | None = None
+    ) -> None:
         """Learn the target `y` of `x` with weight `w` at time `t`."""
         phi = self._vector(x)
         w *= self._kappa(t)
@@ -78,13 +84,19 @@ class HierarchicalRegression(base.Regressor):
         prior = self.mean or {}
         return float(
             sum(
-                value * (self._weights[self._index[name]] if name in self._index else prior.get(name, 0.0))
+                value
+                * (
+                    self._weights[self._index[name]]
+                    if name in self._index
+                    else prior.get(name, 0.0)
+                )
                 for name, value in sorted(x.items(), key=lambda item: str(item[0]))
             )
         )
 
     def posterior(self) -> tuple[Floats, Floats]:
-        """Mean [d] and covariance [d, d] of the weights, in the order in which features were first learned."""
+        """Mean [d] and covariance [d, d] of the weights, in the order in which features were first
+        learned."""
         covariance: Floats = np.linalg.inv(self._precision())
         return self._solve(), covariance
 
@@ -105,7 +117,13 @@ class HierarchicalRegression(base.Regressor):
             return np.eye(len(names)) / self.variance
         named = {name for pair in self.covariance for name in pair}
         prior = np.array(
-            [[self.covariance.get((a, b), self.variance * (a == b and a not in named)) for b in names] for a in names]
+            [
+                [
+                    self.covariance.get((a, b), self.variance * (a == b and a not in named))
+                    for b in names
+                ]
+                for a in names
+            ]
         )
         inverse: Floats = np.linalg.inv(prior)
         return inverse

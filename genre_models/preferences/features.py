@@ -1,19 +1,23 @@
-"""What the preference model sees of an arm and of a text: one recipe with a version, always the same `DIMENSION`
-numbers.
+"""What the preference model sees of an arm and of a text: one recipe with a version, always the
+same `DIMENSION` numbers.
 
-Genres, adapters and context tags enter by hashing, so those that appear at run time need no new column. An arm before
-its text exists and the text itself share all columns: what is learned from texts steers the next choice of arms.
+Genres, adapters and context tags enter by hashing, so those that appear at run time need no new
+column. An arm before its text exists and the text itself share all columns: what is learned from
+texts steers the next choice of arms.
 
 block        size  what
 bias            1  1
 family          5  unit code of the family
 genre          18  unit code of the genre, leaning towards its description where there is one
-adapter         1  +1 or -1 by adapter version, so that two versions of one genre compete; 0 for the base model
+adapter         1  +1 or -1 by adapter version, so that two versions of one genre compete; 0 for the
+                   base model
 styled          1  1 when a style other than `plain` was asked for
 attributes      8  half what the style intends, half what the text shows (`text_attributes`)
 embedding       8  direction of the projected embedding of the text; 0 before there is one
-fit             3  log-odds of the genre for the request, log-odds that the text reads as its genre, model score
-context         3  unit codes of (tag, family) and (tag, style): a tag alone is equal for all candidates
+fit             3  log-odds of the genre for the request, log-odds that the text reads as its genre,
+                   model score
+context         3  unit codes of (tag, family) and (tag, style): a tag alone is equal for all
+                   candidates
 """
 
 from __future__ import annotations
@@ -56,8 +60,8 @@ def _blocks() -> dict[str, slice]:
     return blocks
 
 
-# Of 40,000 salts those under which the starter genres (largest cosine 0.55, usual 0.71) and families (0.70, usual 0.93)
-# stay apart best; other names hash as well as any.
+# Of 40,000 salts those under which the starter genres (largest cosine 0.55, usual 0.71) and
+# families (0.70, usual 0.93) stay apart best; other names hash as well as any.
 _SALTS = {"genre": 4027, "family": 51868}
 
 BLOCKS: Mapping[str, slice] = MappingProxyType(_blocks())
@@ -70,11 +74,11 @@ Features = npt.NDArray[np.float32]
 class Arm:
     """One way to write an answer.
 
-    `genre` and `family` are None where only the family, or not even that, is known; `adapter` is None for the base
-    model, `style` None for plain; `probability` in [0, 1] is the classifier's for the genre; `description`, where
-    known, is a projection of the embedding of the genre's description (any length). A `blend` names adapters with
-    weights that sum to 1; it lies between their genres.
-    """
+    `genre` and `family` are None where only the family, or not even that, is known; `adapter` is
+    None for the base model, `style` None for plain; `probability` in [0, 1] is the classifier's for
+    the genre; `description`, where known, is a projection of the embedding of the genre's
+    description (any length). A `blend` names adapters with weights that sum to 1; it lies between
+    their genres."""
 
     genre: str | None
     family: str | None
@@ -93,7 +97,9 @@ def arm_features(arm: Arm, context: Mapping[str, str] | None = None) -> Features
     if arm.family is not None:
         phi[BLOCKS["family"]] = code("family", arm.family, _SIZES["family"])
     phi[BLOCKS["genre"]] = _genres_of(arm)
-    phi[BLOCKS["adapter"]] = 0.0 if arm.adapter is None else np.sign(code("adapter", arm.adapter, 1)[0])
+    phi[BLOCKS["adapter"]] = (
+        0.0 if arm.adapter is None else np.sign(code("adapter", arm.adapter, 1)[0])
+    )
     phi[BLOCKS["styled"]] = float(style.id != PLAIN)
     phi[BLOCKS["attributes"]] = [0.5 * style.intent.get(name, 0.0) for name in ATTRIBUTES]
     phi[BLOCKS["fit"]] = _log_odds(arm.probability), 0.0, 0.0
@@ -111,35 +117,41 @@ def candidate_features(
 ) -> Features:
     """float32 [DIMENSION], each in [-1, 1]: the arm with its text.
 
-    `projection` holds `PROJECTION` floats (any scale), `text_probability` in [0, 1] says how surely the text reads as
-    its genre, `model_score` is the mean log-probability of its tokens (<= 0). What is unknown counts as ordinary.
-    """
+    `projection` holds `PROJECTION` floats (any scale), `text_probability` in [0, 1] says how surely
+    the text reads as its genre, `model_score` is the mean log-probability of its tokens (<= 0).
+    What is unknown counts as ordinary."""
     phi = arm_features(arm, context)
     measured = text_attributes(text)
     phi[BLOCKS["attributes"]] += [0.5 * measured[name] for name in ATTRIBUTES]
     phi[BLOCKS["embedding"]] = _direction(projection)
     phi[BLOCKS["fit"]][1:] = (
         0.0 if text_probability is None else _log_odds(text_probability),
-        0.0 if model_score is None else tanh((model_score + 2.5) / 1.5),  # -2.5: an ordinary text of a 135M model
+        0.0
+        if model_score is None
+        else tanh((model_score + 2.5) / 1.5),  # -2.5: an ordinary text of a 135M model
     )
     return phi
 
 
 def described_features(arm: Arm, attributes: Mapping[str, float]) -> Features:
-    """float32 [DIMENSION] of a text that is only described: some of `ATTRIBUTES`, each in [-1, 1] (clipped).
+    """float32 [DIMENSION] of a text that is only described: some of `ATTRIBUTES`, each in [-1, 1]
+    (clipped).
 
     Raises Rejected `unknown_feature`.
     """
     phi = arm_features(arm)
     for name, value in attributes.items():
         if name not in ATTRIBUTES:
-            raise Rejected("unknown_feature", f"a text is described by {', '.join(ATTRIBUTES)}, got {name!r}")
+            raise Rejected(
+                "unknown_feature", f"a text is described by {', '.join(ATTRIBUTES)}, got {name!r}"
+            )
         phi[BLOCKS["attributes"].start + ATTRIBUTES.index(name)] += 0.5 * min(max(value, -1.0), 1.0)
     return phi
 
 
 def genre_code(genre: str, description: Sequence[float] | None = None) -> Features:
-    """float32 [18] of length 1; genres with like descriptions lean the same way (cosine up to 0.3)."""
+    """float32 [18] of length 1; genres with like descriptions lean the same way (cosine up to
+    0.3)."""
     own = code("genre", genre, _SIZES["genre"])
     if not description:
         return own
@@ -149,7 +161,9 @@ def genre_code(genre: str, description: Sequence[float] | None = None) -> Featur
 
 def _genres_of(arm: Arm) -> Features:
     if arm.blend:
-        return sum((weight * genre_code(name.partition("@")[0]) for name, weight in arm.blend), _no_genre())
+        return sum(
+            (weight * genre_code(name.partition("@")[0]) for name, weight in arm.blend), _no_genre()
+        )
     return _no_genre() if arm.genre is None else genre_code(arm.genre, arm.description)
 
 
@@ -159,8 +173,11 @@ def _no_genre() -> Features:
 
 @lru_cache(maxsize=8192)
 def code(kind: str, name: str, size: int) -> Features:
-    """float32 [size] of length 1, a function of the names alone: near orthogonal for different names, read-only."""
-    digest = blake2b(f"{FEATURES_VERSION}/{_SALTS.get(kind, 0)}/{kind}/{name}".encode(), digest_size=2 * size).digest()
+    """float32 [size] of length 1, a function of the names alone: near orthogonal for different
+    names, read-only."""
+    digest = blake2b(
+        f"{FEATURES_VERSION}/{_SALTS.get(kind, 0)}/{kind}/{name}".encode(), digest_size=2 * size
+    ).digest()
     unit = _unit(np.frombuffer(digest, "<u2").astype(np.float32) - 32767.5)
     unit.setflags(write=False)
     return unit

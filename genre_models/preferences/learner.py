@@ -1,9 +1,9 @@
 """Learning as a pure function: a row, a signal and the decision it speaks about give the next row.
 
-The contribution of one decision to the sums is a function of the *set* of its signals: the winner of every slot, capped
-for every candidate, at its own time. A new signal therefore takes the decision's old contribution out and puts its new
-one in - which makes repeats, corrections, retractions and late arrivals the same operation, in any order.
-"""
+The contribution of one decision to the sums is a function of the *set* of its signals: the winner
+of every slot, capped for every candidate, at its own time. A new signal therefore takes the
+decision's old contribution out and puts its new one in - which makes repeats, corrections,
+retractions and late arrivals the same operation, in any order."""
 
 from __future__ import annotations
 
@@ -16,7 +16,16 @@ import numpy as np
 
 from genre_models.preferences.drift import FRESH, Detector
 from genre_models.preferences.moments import Floats, moments, quantised, size
-from genre_models.preferences.row import ALARMS, ENTRY, EVERY_CANDIDATE, HALF_LIFE, RING, Ring, Sums, UserRow
+from genre_models.preferences.row import (
+    ALARMS,
+    ENTRY,
+    EVERY_CANDIDATE,
+    HALF_LIFE,
+    RING,
+    Ring,
+    Sums,
+    UserRow,
+)
 from genre_models.preferences.signals import (
     CANDIDATE_CAP,
     RULES,
@@ -54,8 +63,8 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shown:
-    """What a decision showed: `features` [k, DIMENSION] of its candidates, the `positions` [k] they stood at (0 is the
-    top) and the scores that were `predicted` for them [k]."""
+    """What a decision showed: `features` [k, DIMENSION] of its candidates, the `positions` [k] they
+    stood at (0 is the top) and the scores that were `predicted` for them [k]."""
 
     decision: int
     features: Floats
@@ -63,13 +72,15 @@ class Shown:
     predicted: Sequence[float]
 
     def present(self) -> list[int]:
-        """The candidates that were shown: the features of the others are all zero, their bias too."""
+        """The candidates that were shown: the features of the others are all zero, their bias
+        too."""
         return [index for index, bias in enumerate(self.features[:, 0].tolist()) if bias]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """The next row and what happened; `alarm` is the time in seconds at which the taste was found to have changed."""
+    """The next row and what happened; `alarm` is the time in seconds at which the taste was found
+    to have changed."""
 
     row: UserRow
     outcome: Outcome
@@ -79,15 +90,18 @@ class Learned:
 def learn(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned:
     """Apply one signal. `now` is the time of the record that brought it, in seconds.
 
-    A signal from the future counts as of now. Raises Rejected `unknown_candidate`, `preference_saturated`.
-    """
+    A signal from the future counts as of now. Raises Rejected `unknown_candidate`,
+    `preference_saturated`."""
     signal = _at_most(signal, now)
     if signal.time <= row.erased_at:
         return Learned(row=row, outcome="erased")
     if _find(row, signal.id) is not None:
         return Learned(row=row, outcome="duplicate")
     if signal.candidate is not None and signal.candidate not in shown.present():
-        raise Rejected("unknown_candidate", f"the request showed candidates {shown.present()}, got {signal.candidate}")
+        raise Rejected(
+            "unknown_candidate",
+            f"the request showed candidates {shown.present()}, got {signal.candidate}",
+        )
     row = _advanced(row, signal.time)
     sums, ring = _exchanged(row, shown, _entry(signal))
     detector, drifted = _watched(row, signal, shown)
@@ -110,14 +124,21 @@ def retract(row: UserRow, signal_id: int, shown: Shown, now: float) -> Learned:
     found = _find(row, signal_id)
     if found is None:
         return Learned(
-            row=replace(row, ring=_pushed(row.ring, _void(signal_id, shown.decision, int(now)))), outcome="retracted"
+            row=replace(row, ring=_pushed(row.ring, _void(signal_id, shown.decision, int(now)))),
+            outcome="retracted",
         )
     if found.kind == Kind.VOID:
         return Learned(row=row, outcome="duplicate")
     if found.decision != shown.decision:
-        raise Rejected("retract_mismatch", "the feedback to retract belongs to another request than the one named")
+        raise Rejected(
+            "retract_mismatch",
+            "the feedback to retract belongs to another request than the one named",
+        )
     sums, ring = _exchanged(row, shown, _void(signal_id, found.decision, found.time))
-    return Learned(row=replace(row, sums=sums, ring=ring, reactions=max(0, row.reactions - 1)), outcome="retracted")
+    return Learned(
+        row=replace(row, sums=sums, ring=ring, reactions=max(0, row.reactions - 1)),
+        outcome="retracted",
+    )
 
 
 def decision_of(row: UserRow, signal_id: int) -> int | None:
@@ -142,7 +163,8 @@ def _watched(row: UserRow, signal: Signal, shown: Shown) -> tuple[Detector, bool
 
 
 def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> tuple[Sums, Ring]:
-    """The sums with the decision's contribution renewed, and the ring with `entry` in place of one with its id."""
+    """The sums with the decision's contribution renewed, and the ring with `entry` in place of one
+    with its id."""
     before = _of_decision(row, shown.decision)
     after = [other for other in before if other.id != entry.id] + [entry]
     sums = row.sums + _contribution(row, after, shown)
@@ -150,7 +172,8 @@ def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> tuple[Sums, Ring]:
         sums -= _contribution(row, before, shown)
     if max(np.maximum.reduce(sums), -np.minimum.reduce(sums)) > _LIMIT:
         raise Rejected(
-            "preference_saturated", "this user has reacted more often than a row can hold; wait for the past to fade"
+            "preference_saturated",
+            "this user has reacted more often than a row can hold; wait for the past to fade",
         )
     return sums.astype(np.int32), _pushed(row.ring, entry)
 
@@ -170,13 +193,16 @@ def _contribution(row: UserRow, entries: Sequence[Entry], shown: Shown) -> Float
 
 
 def _winners(entries: Sequence[Entry], shown: Shown) -> dict[int, list[tuple[Entry, float]]]:
-    """For every candidate the signals in force with their weights, in one order whatever order they came in."""
+    """For every candidate the signals in force with their weights, in one order whatever order they
+    came in."""
     best: dict[tuple[int, str], tuple[tuple[int, int, int], int, Entry]] = {}
     for entry in entries:
         if entry.kind != Kind.VOID:
             slot, rank, _ = RULES[_KINDS[entry.kind]]
             order = rank, entry.time, entry.id
-            for candidate in shown.present() if entry.candidate == EVERY_CANDIDATE else (entry.candidate,):
+            for candidate in (
+                shown.present() if entry.candidate == EVERY_CANDIDATE else (entry.candidate,)
+            ):
                 # only one candidate of a decision can be the chosen one
                 place = EVERY_CANDIDATE if entry.kind == Kind.CHOOSE else candidate, slot
                 if place not in best or best[place][0] < order:
@@ -200,7 +226,8 @@ def _weight(entry: Entry, shown: Shown, candidate: int) -> float:
 
 
 def _direction(shown: Shown, candidate: int, kind: int) -> Floats:
-    """[d]: the candidate's features; for a choice, how they differ from the mean of those it was chosen over."""
+    """[d]: the candidate's features; for a choice, how they differ from the mean of those it was
+    chosen over."""
     features = shown.features
     if kind != Kind.CHOOSE or len(present := shown.present()) == 1:
         return features[candidate]
@@ -209,7 +236,8 @@ def _direction(shown: Shown, candidate: int, kind: int) -> Floats:
 
 
 def _kappa(row: UserRow, time: int) -> float:
-    """Weight of a reaction at `time` in the sums of `row`: forward decay, and one damping for every later alarm."""
+    """Weight of a reaction at `time` in the sums of `row`: forward decay, and one damping for every
+    later alarm."""
     alarms = sum(time <= alarm for alarm in row.alarms) if row.alarms else 0
     return 2.0 ** (time / HALF_LIFE - row.epoch - 1) * ALARM_DAMPING**alarms
 
@@ -231,9 +259,19 @@ def _at_most(signal: Signal, now: float) -> Signal:
 
 def _entry(signal: Signal) -> Entry:
     candidate = EVERY_CANDIDATE if signal.candidate is None else signal.candidate
-    weight, target = np.float32(signal.weight), np.float32(signal.target)  # as the ring will hold them
+    weight, target = (
+        np.float32(signal.weight),
+        np.float32(signal.target),
+    )  # as the ring will hold them
     return Entry(
-        signal.id, signal.decision, signal.time, candidate, signal.kind, SIGNALS_VERSION, float(weight), float(target)
+        signal.id,
+        signal.decision,
+        signal.time,
+        candidate,
+        signal.kind,
+        SIGNALS_VERSION,
+        float(weight),
+        float(target),
     )
 
 
@@ -252,7 +290,8 @@ def _of_decision(row: UserRow, decision: int) -> list[Entry]:
 
 
 def _pushed(ring: Ring, entry: Entry) -> Ring:
-    """The ring with the entry last, in place of an older one with its id; the oldest leaves when it is full."""
+    """The ring with the entry last, in place of an older one with its id; the oldest leaves when it
+    is full."""
     same = (ring["id"] == np.uint64(entry.id)).nonzero()[0]
     kept = np.delete(ring, same) if len(same) else ring
     return np.frombuffer(kept[-(RING - 1) :].tobytes() + _ENTRY.pack(*entry), ENTRY)

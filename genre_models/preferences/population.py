@@ -1,11 +1,9 @@
-"""All users of one tenant as sums: whole numbers, so partitions add up exactly and a user who leaves takes exactly
-theirs.
+"""All users of one tenant as sums: whole numbers, so partitions add up exactly and a user who
+leaves takes exactly theirs.
 
-The prior mean is where the users' sums point:
-G = G_0 + sum s_u A_u,  g = G_0 mu_0 + sum s_u b_u,  mu = G^-1 g,  V = sigma^2 G^-1.
-s_u = 1 / (1 + n_u / SHARE) is what a user's reactions are worth when users differ: however much one user reacts, they
-count as fewer than `SHARE` reactions.
-"""
+The prior mean is where the users' sums point: G = G_0 + sum s_u A_u,  g = G_0 mu_0 + sum s_u b_u,
+mu = G^-1 g,  V = sigma^2 G^-1. s_u = 1 / (1 + n_u / SHARE) is what a user's reactions are worth
+when users differ: however much one user reacts, they count as fewer than `SHARE` reactions."""
 
 from __future__ import annotations
 
@@ -48,7 +46,8 @@ class Population:
         return Population(users, self.sums + after - before)
 
     def prior(self, base: Prior, version: int = 0) -> Prior:
-        """`base` moved to where the users are; how users differ and the noise stay (`empirical_bayes`)."""
+        """`base` moved to where the users are; how users differ and the noise stay
+        (`empirical_bayes`)."""
         flat = self.sums / SCALE
         start: Floats = base.noise * np.linalg.inv(base.doubt)
         total: Floats = start + gram(flat)
@@ -58,7 +57,10 @@ class Population:
 
     def pack(self) -> bytes:
         """About 10 kB."""
-        body = _HEADER.pack(_VERSION, FEATURES_VERSION, DIMENSION, self.users) + self.sums.astype("<i8").tobytes()
+        body = (
+            _HEADER.pack(_VERSION, FEATURES_VERSION, DIMENSION, self.users)
+            + self.sums.astype("<i8").tobytes()
+        )
         return body + zlib.crc32(body).to_bytes(4, "little")
 
     @classmethod
@@ -67,16 +69,23 @@ class Population:
         expected = _HEADER.pack(_VERSION, FEATURES_VERSION, DIMENSION, 0)[:5]
         if len(data) != _HEADER.size + 8 * size(DIMENSION) + 4 or data[:5] != expected:
             raise ModelError(
-                "population_corrupt", f"expected sums of feature recipe {FEATURES_VERSION}, got {data[:5].hex()}"
+                "population_corrupt",
+                f"expected sums of feature recipe {FEATURES_VERSION}, got {data[:5].hex()}",
             )
         if zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
-            raise ModelError("population_corrupt", "the checksum of a population record does not match; leave it out")
+            raise ModelError(
+                "population_corrupt",
+                "the checksum of a population record does not match; leave it out",
+            )
         users = _HEADER.unpack_from(data)[3]
-        return cls(users, np.frombuffer(data, "<i8", size(DIMENSION), _HEADER.size).astype(np.int64))
+        return cls(
+            users, np.frombuffer(data, "<i8", size(DIMENSION), _HEADER.size).astype(np.int64)
+        )
 
 
 def contribution(row: UserRow | None) -> Integers:
-    """int64 [size(DIMENSION)]: what one user adds, a function of the row alone (not of the time of asking)."""
+    """int64 [size(DIMENSION)]: what one user adds, a function of the row alone (not of the time of
+    asking)."""
     if row is None or row.sums[-1] <= 0:
         return _nothing()
     weight = row.sums[-1] / SCALE

@@ -1,7 +1,8 @@
 """From the prior and one user's sums to what is believed about the user.
 
-w ~ N(mu, Sigma + V),  y = phi^T w + e,  e ~ N(0, sigma^2 / weight)    (Bishop, PRML 2006, equations 3.50 and 3.51)
+w ~ N(mu, Sigma + V),  y = phi^T w + e,  e ~ N(0, sigma^2 / weight)
 P = (Sigma + V)^-1,  Lambda = P + A / sigma^2,  m = Lambda^-1 (P mu + b / sigma^2)
+(Bishop, PRML 2006, equations 3.50 and 3.51)
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ _RIDGE = 0.01  # reactions that everything is taken to have had, so that A can b
 class Prior:
     """What is believed about somebody who has not reacted yet.
 
-    `mean` [d]; `spread` [d, d] is how users differ (Sigma), `doubt` [d, d] how little is known of the mean (V);
-    `noise` > 0 is the variance of one reaction (sigma^2); `version` names the population that it came from.
-    """
+    `mean` [d]; `spread` [d, d] is how users differ (Sigma), `doubt` [d, d] how little is known of
+    the mean (V); `noise` > 0 is the variance of one reaction (sigma^2); `version` names the
+    population that it came from."""
 
     mean: Floats
     spread: Floats
@@ -42,8 +43,8 @@ class Prior:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
-    """`mean` [d]; `root` [d, d] with covariance = root^T root; `evidence` [d, d] = A, the user's own weighted
-    reactions."""
+    """`mean` [d]; `root` [d, d] with covariance = root^T root; `evidence` [d, d] = A, the user's
+    own weighted reactions."""
 
     mean: Floats
     root: Floats
@@ -67,30 +68,40 @@ class Posterior:
         return float(np.linalg.norm(self.root @ direction))
 
     def reactions(self, direction: Floats) -> float:
-        """About how many of the user's reactions speak about `direction` [d]: v^T A v / (v^T v)^2."""
+        """About how many of the user's reactions speak about `direction` [d]: v^T A v / (v^T
+        v)^2."""
         length = float(direction @ direction)
-        return float(direction @ self.evidence @ direction) / (length * length) if length > 0 else 0.0
+        return (
+            float(direction @ self.evidence @ direction) / (length * length) if length > 0 else 0.0
+        )
 
     def reactions_to(self, code: Floats, columns: slice) -> float:
-        """How many of the user's reactions were to the thing that `code` (length 1) stands for in `columns`.
+        """How many of the user's reactions were to the thing that `code` (length 1) stands for in
+        `columns`.
 
-        1 / (v^T A^-1 v) is what A holds of v beyond all else that was reacted to, so things with similar codes are not
-        mistaken for each other: exact while no more things were reacted to than there are columns.
-        """
+        1 / (v^T A^-1 v) is what A holds of v beyond all else that was reacted to, so things with
+        similar codes are not mistaken for each other: exact while no more things were reacted to
+        than there are columns."""
         evidence = self.evidence[columns, columns] + _RIDGE * np.eye(len(code))
         return float(1 / (code @ np.linalg.solve(evidence, code)))
 
     def draws(self, phi: Floats, count: int, alpha: float, random: np.random.Generator) -> Floats:
-        """[count, k]: joint draws of the scores of `phi` [k, d], deviations scaled by `alpha` >= 0."""
+        """[count, k]: joint draws of the scores of `phi` [k, d], deviations scaled by `alpha` >=
+        0."""
         spread = phi @ self.root.T
         covariance = spread @ spread.T + 1e-9 * np.eye(len(phi))
         noise = random.standard_normal((count, len(phi))) @ np.linalg.cholesky(covariance).T
         return phi @ self.mean + alpha * noise
 
 
-# Before any population is known: like-rates spread by about 0.25 between a user's genres and 0.17 between families,
-# tastes in style are weaker; a request's clear genre leads by about 0.15 before a user's taste overrules it.
-_MEAN: Mapping[str, tuple[float, ...]] = {"bias": (0.4,), "styled": (-0.04,), "fit": (0.3, 0.15, 0.05)}
+# Before any population is known: like-rates spread by about 0.25 between a user's genres and 0.17
+# between families, tastes in style are weaker; a request's clear genre leads by about 0.15 before a
+# user's taste overrules it.
+_MEAN: Mapping[str, tuple[float, ...]] = {
+    "bias": (0.4,),
+    "styled": (-0.04,),
+    "fit": (0.3, 0.15, 0.05),
+}
 _SPREAD = {
     "bias": 0.02,
     "family": 0.02,

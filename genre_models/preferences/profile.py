@@ -1,4 +1,5 @@
-"""A user's tastes in words and numbers, read from the posterior: for people, for `why` and for the prompt card."""
+"""A user's tastes in words and numbers, read from the posterior: for people, for `why` and for the
+prompt card."""
 
 from __future__ import annotations
 
@@ -32,9 +33,9 @@ _HEARD = 0.9  # and when about one reaction speaks of it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taste:
-    """`mean` is the effect on the like-rate (1 = from never to always), `deviation` its uncertainty, `reactions` about
-    how many speak of it. `kind` is genre, family, style or attribute; `words` say what is liked where the mean is
-    positive."""
+    """`mean` is the effect on the like-rate (1 = from never to always), `deviation` its
+    uncertainty, `reactions` about how many speak of it. `kind` is genre, family, style or
+    attribute; `words` say what is liked where the mean is positive."""
 
     kind: str
     name: str
@@ -67,13 +68,19 @@ class Profile:
 
     def __str__(self) -> str:
         tastes = [str(taste) for taste in (*self.likes, *self.dislikes)]
-        return "; ".join(tastes) if tastes else f"no clear preference after {self.reactions} reactions"
+        return (
+            "; ".join(tastes) if tastes else f"no clear preference after {self.reactions} reactions"
+        )
 
 
-def profile(posterior: Posterior, genres: Mapping[str, str], reactions: int, most: int = 5) -> Profile:
-    """The `most` strongest likes and dislikes; `genres` maps the genres to speak of to their families."""
+def profile(
+    posterior: Posterior, genres: Mapping[str, str], reactions: int, most: int = 5
+) -> Profile:
+    """The `most` strongest likes and dislikes; `genres` maps the genres to speak of to their
+    families."""
     tastes = sorted(
-        filter(lambda taste: taste.is_clear, tastes_of(posterior, genres)), key=lambda taste: -abs(taste.mean)
+        filter(lambda taste: taste.is_clear, tastes_of(posterior, genres)),
+        key=lambda taste: -abs(taste.mean),
     )
     return Profile(
         reactions=reactions,
@@ -83,7 +90,8 @@ def profile(posterior: Posterior, genres: Mapping[str, str], reactions: int, mos
 
 
 def tastes_of(posterior: Posterior, genres: Mapping[str, str]) -> Iterable[Taste]:
-    """Every taste that can be named, clear or not; a family is spoken of where two of its genres were heard."""
+    """Every taste that can be named, clear or not; a family is spoken of where two of its genres
+    were heard."""
     tastes = [genre_taste(posterior, genre, family) for genre, family in sorted(genres.items())]
     yield from tastes
     heard = Counter(genres[taste.name] for taste in tastes if taste.reactions >= _HEARD)
@@ -103,14 +111,29 @@ def attribute_tastes(posterior: Posterior) -> Iterable[Taste]:
 
 
 def genre_taste(posterior: Posterior, genre: str, family: str | None) -> Taste:
-    """The taste for a genre: the expected liking of a fitting text of it, against what a stranger would like it."""
+    """The taste for a genre: the expected liking of a fitting text of it, against what a stranger
+    would like it."""
     own = genre_code(genre).astype(np.float64)
     direction = _fitting_text(family) + _at("genre", own)
-    return _taste(posterior, "genre", genre, _spoken(genre), direction, posterior.reactions_to(own, BLOCKS["genre"]))
+    return _taste(
+        posterior,
+        "genre",
+        genre,
+        _spoken(genre),
+        direction,
+        posterior.reactions_to(own, BLOCKS["genre"]),
+    )
 
 
 def _family_taste(posterior: Posterior, family: str, reactions: float) -> Taste:
-    return _taste(posterior, "family", family, f"{_spoken(family)} in general", _fitting_text(family), reactions)
+    return _taste(
+        posterior,
+        "family",
+        family,
+        f"{_spoken(family)} in general",
+        _fitting_text(family),
+        reactions,
+    )
 
 
 def _fitting_text(family: str | None) -> Floats:
@@ -122,17 +145,23 @@ def style_taste(posterior: Posterior, style: str) -> Taste:
     """The taste for what the style intends."""
     intent = np.array([0.5 * STYLES[style].intent.get(name, 0.0) for name in ATTRIBUTES])
     direction = _at("attributes", intent)
-    return _taste(posterior, "style", style, f"the {style} style", direction, posterior.reactions(direction))
+    return _taste(
+        posterior, "style", style, f"the {style} style", direction, posterior.reactions(direction)
+    )
 
 
 def _attribute_taste(posterior: Posterior, position: int, name: str) -> Taste:
     more, less = WORDS[name]
     direction = _at("attributes", np.eye(len(ATTRIBUTES))[position])
     words, sign = (more, 1) if (posterior.mean - base_prior().mean) @ direction >= 0 else (less, -1)
-    return _taste(posterior, "attribute", name, words, sign * direction, posterior.reactions(direction))
+    return _taste(
+        posterior, "attribute", name, words, sign * direction, posterior.reactions(direction)
+    )
 
 
-def _taste(posterior: Posterior, kind: str, name: str, words: str, direction: Floats, reactions: float) -> Taste:
+def _taste(
+    posterior: Posterior, kind: str, name: str, words: str, direction: Floats, reactions: float
+) -> Taste:
     return Taste(
         kind=kind,
         name=name,

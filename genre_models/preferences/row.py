@@ -1,10 +1,10 @@
 """One user's row: everything that is remembered of a user, packed into one checked record.
 
-header | sums (only when there are any) | ring of applied signals | newest decisions | crc32; little-endian throughout.
-Sums are int32 in units of 2^-14 (`moments.SCALE`) under forward decay: a reaction at time t enters times
-2^((t - end) / HALF_LIFE), where `end` is the end of the half-life that `epoch` counts (Cormode et al. 2009), so the
-sums change only when something is learned or an epoch ends - then all halve.
-"""
+header | sums (only when there are any) | ring of applied signals | newest decisions | crc32;
+little-endian throughout. Sums are int32 in units of 2^-14 (`moments.SCALE`) under forward decay: a
+reaction at time t enters times 2^((t - end) / HALF_LIFE), where `end` is the end of the half-life
+that `epoch` counts (Cormode et al. 2009), so the sums change only when something is learned or an
+epoch ends - then all halve."""
 
 from __future__ import annotations
 
@@ -50,7 +50,9 @@ _CONSENTED, _REFUSED, _OPTED_OUT, _HAS_SUMS = 1, 2, 4, 8
 Ring = npt.NDArray[np.void]
 Sums = npt.NDArray[np.int32]
 
-_DIAGONAL = np.cumsum([0, *range(DIMENSION, 1, -1)])  # where the upper triangle, row by row, holds the diagonal
+_DIAGONAL = np.cumsum(
+    [0, *range(DIMENSION, 1, -1)]
+)  # where the upper triangle, row by row, holds the diagonal
 _NO_SUMS: Sums = np.zeros(size(DIMENSION), _SUMS)
 _NO_RING: Ring = np.zeros(0, ENTRY)
 for _shared in (_NO_SUMS, _NO_RING):
@@ -61,13 +63,12 @@ for _shared in (_NO_SUMS, _NO_RING):
 class UserRow:
     """A user's row; a new user's is `UserRow()`.
 
-    `sums` int32 [size(DIMENSION)]; `epoch` counts half-lives since 1970; `last` is the newest reaction's time in
-    seconds; `reactions` counts those in force; `ring` holds the newest `RING` applied signals; `decisions` the digests
-    of the newest `DECISIONS` decisions, oldest first; `marks` the next offset of each input topic in the cluster
-    `incarnation`; `alarms` the times at which the taste was found to have changed; `consent` None when never asked;
-    `erased_at` > 0 is a
-    headstone: what happened up to that second is never learned.
-    """
+    `sums` int32 [size(DIMENSION)]; `epoch` counts half-lives since 1970; `last` is the newest
+    reaction's time in seconds; `reactions` counts those in force; `ring` holds the newest `RING`
+    applied signals; `decisions` the digests of the newest `DECISIONS` decisions, oldest first;
+    `marks` the next offset of each input topic in the cluster `incarnation`; `alarms` the times at
+    which the taste was found to have changed; `consent` None when never asked; `erased_at` > 0 is a
+    headstone: what happened up to that second is never learned."""
 
     sums: Sums = field(default_factory=lambda: _NO_SUMS)
     epoch: int = 0
@@ -85,14 +86,19 @@ class UserRow:
 
     def pack(self) -> bytes:
         """At most 7.5 kB; about 0.2 kB for somebody who never reacted."""
-        # The last of the sums is the weight of all reactions: where there is some, nothing else needs looking at.
+        # The last of the sums is the weight of all reactions: where there is some, nothing else
+        # needs looking at.
         sums = self.sums.tobytes() if self.sums[-1] or self.sums.any() else b""
         decisions = struct.pack(f"<{len(self.decisions)}Q", *self.decisions)
         body = b"".join((self._header(bool(sums)), sums, self.ring.tobytes(), decisions))
         return body + _CRC.pack(zlib.crc32(body))
 
     def _header(self, has_sums: bool) -> bytes:
-        flags = _CONSENTED * (self.consent is True) | _REFUSED * (self.consent is False) | _OPTED_OUT * self.opted_out
+        flags = (
+            _CONSENTED * (self.consent is True)
+            | _REFUSED * (self.consent is False)
+            | _OPTED_OUT * self.opted_out
+        )
         return _HEADER.pack(
             ROW_VERSION,
             flags | _HAS_SUMS * has_sums,
@@ -113,12 +119,13 @@ class UserRow:
 
     @classmethod
     def unpack(cls, data: bytes) -> UserRow:
-        """The row that `pack` wrote; one of another feature recipe keeps all but what its features taught
-        (`is_outdated` tells beforehand). Raises ModelError `row_corrupt`: the caller sets the bytes aside and starts
-        from `UserRow()`."""
+        """The row that `pack` wrote; one of another feature recipe keeps all but what its features
+        taught (`is_outdated` tells beforehand). Raises ModelError `row_corrupt`: the caller sets
+        the bytes aside and starts from `UserRow()`."""
         if len(data) < _HEADER.size + _CRC.size or data[0] != ROW_VERSION:
             raise _corrupt(
-                f"a row of version {ROW_VERSION}, {len(data)} bytes of version {data[:1].hex() or 'nothing'}"
+                f"a row of version {ROW_VERSION}, "
+                f"{len(data)} bytes of version {data[:1].hex() or 'nothing'}"
             )
         if zlib.crc32(memoryview(data)[:-4]) != _CRC.unpack_from(data, len(data) - 4)[0]:
             raise _corrupt("its checksum to match, another checksum")
@@ -147,12 +154,18 @@ class UserRow:
 
 
 def is_outdated(data: bytes) -> bool:
-    """Whether the packed row was written with another feature recipe, so that its sums say nothing to this one."""
-    return len(data) >= _HEADER.size and _HEADER.unpack_from(data)[2:4] != (FEATURES_VERSION, DIMENSION)
+    """Whether the packed row was written with another feature recipe, so that its sums say nothing
+    to this one."""
+    return len(data) >= _HEADER.size and _HEADER.unpack_from(data)[2:4] != (
+        FEATURES_VERSION,
+        DIMENSION,
+    )
 
 
 def _sections(data: bytes) -> UserRow:
-    _, flags, features, d, epoch, last, reactions, erased_at, incarnation, *rest = _HEADER.unpack_from(data)
+    _, flags, features, d, epoch, last, reactions, erased_at, incarnation, *rest = (
+        _HEADER.unpack_from(data)
+    )
     ring_length, decisions_length = rest[-2:]
     ring_at = _HEADER.size + (4 * size(d) if flags & _HAS_SUMS else 0)
     decisions_at = ring_at + ENTRY.itemsize * ring_length
@@ -183,7 +196,8 @@ def _checked(row: UserRow) -> UserRow:
 
 
 def _without_sums(row: UserRow) -> UserRow:
-    """Signals of an older recipe still count as seen, but there is nothing left that they could take back."""
+    """Signals of an older recipe still count as seen, but there is nothing left that they could
+    take back."""
     ring = row.ring.copy()
     ring["weight"] = 0
     return replace(row, sums=_NO_SUMS, ring=ring, reactions=0, detector=FRESH, alarms=())
@@ -192,5 +206,6 @@ def _without_sums(row: UserRow) -> UserRow:
 def _corrupt(expected_and_got: str) -> ModelError:
     expected, _, got = expected_and_got.rpartition(", ")
     return ModelError(
-        "row_corrupt", f"a preference row needs {expected}, got {got}; set it aside and start from the prior"
+        "row_corrupt",
+        f"a preference row needs {expected}, got {got}; set it aside and start from the prior",
     )

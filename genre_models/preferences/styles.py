@@ -1,4 +1,5 @@
-"""The styles a text can be asked for: one prompt line each, and what that is expected to do to the text."""
+"""The styles a text can be asked for: one prompt line each, and what that is expected to do to the
+text."""
 
 from __future__ import annotations
 
@@ -9,8 +10,8 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """`line` is added to the prompt ("" adds nothing); `intent` holds attributes of `text_attributes`, each in [-1,
-    1]."""
+    """`line` is added to the prompt ("" adds nothing); `intent` holds attributes of
+    `text_attributes`, each in [-1, 1]."""
 
     id: str
     line: str
@@ -35,7 +36,9 @@ STYLES: Mapping[str, Style] = MappingProxyType(
                 {"formality": 0.9, "complexity": 0.4, "excitement": -0.3},
             ),
             Style("brief", "Keep it very short.", {"length": -0.9}),
-            Style("vivid", "Use vivid images and concrete details.", {"imagery": 0.9, "length": 0.3}),
+            Style(
+                "vivid", "Use vivid images and concrete details.", {"imagery": 0.9, "length": 0.3}
+            ),
         )
     }
 )

@@ -1,11 +1,21 @@
-"""Style attributes measured on a text by counting: cheap, deterministic, and the same in every process."""
+"""Style attributes measured on a text by counting: cheap, deterministic, and the same in every
+process."""
 
 from __future__ import annotations
 
 import re
 from math import log, tanh
 
-ATTRIBUTES = ("length", "complexity", "formality", "dialogue", "humour", "excitement", "first_person", "imagery")
+ATTRIBUTES = (
+    "length",
+    "complexity",
+    "formality",
+    "dialogue",
+    "humour",
+    "excitement",
+    "first_person",
+    "imagery",
+)
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
 _SENTENCE_END = re.compile(r"[.!?…]+(?:\s|$)|\n{2,}")
@@ -22,25 +32,30 @@ def _lexicon(words: str) -> frozenset[str]:
 
 
 _FORMAL = _lexicon(
-    "accordingly furthermore hence henceforth hereby moreover notwithstanding pursuant regarding shall "
-    "therefore thus whereas whom upon sincerely respectfully consequently however"
+    "accordingly furthermore hence henceforth hereby moreover notwithstanding pursuant regarding "
+    "shall therefore thus whereas whom upon sincerely respectfully consequently however"
 )
 _CASUAL = _lexicon(
-    "yeah yep nope gonna wanna gotta kinda sorta hey hi guys stuff cool awesome ok okay dude wow lol totally really"
+    "yeah yep nope gonna wanna gotta kinda sorta hey hi guys stuff cool awesome ok okay dude wow "
+    "lol totally really"
 )
-_FIRST_PERSON = _lexicon("i me my mine myself i'm i've i'd i'll we us our ours ourselves we're we've")
+_FIRST_PERSON = _lexicon(
+    "i me my mine myself i'm i've i'd i'll we us our ours ourselves we're we've"
+)
 _SENSES = _lexicon(
-    "red blue green golden silver black white crimson bright dark shining glow glowing light shadow shadows "
-    "sun moon star stars sky sea wind rain snow fire stone river whisper whispers scent smell sweet bitter "
-    "soft cold warm silence song dust night dawn dusk leaves flower flowers rose dancing burning gentle "
-    "smoke salt honey velvet thunder trembling"
+    "red blue green golden silver black white crimson bright dark shining glow glowing light "
+    "shadow shadows sun moon star stars sky sea wind rain snow fire stone river whisper whispers "
+    "scent smell sweet bitter soft cold warm silence song dust night dawn dusk leaves flower "
+    "flowers rose dancing burning gentle smoke salt honey velvet thunder trembling"
 )
 
 
 def text_attributes(text: str) -> dict[str, float]:
-    """Each of `ATTRIBUTES` in [-1, 1]; 0 is an ordinary text of about 40 words. An empty text is all zero.
+    """Each of `ATTRIBUTES` in [-1, 1]; 0 is an ordinary text of about 40 words. An empty text is
+    all zero.
 
-    >>> {name: round(value, 1) for name, value in text_attributes("Ha ha! Why did I laugh?").items() if value}
+    >>> shown = text_attributes("Ha ha! Why did I laugh?")
+    >>> {name: round(value, 1) for name, value in shown.items() if value}
     {'length': -1.0, 'complexity': -1.0, 'humour': 0.9, 'excitement': 0.8, 'first_person': 0.8}
     """
     words = [word.replace("\u2019", "'") for word in _WORD.findall(text.lower())]
@@ -51,7 +66,13 @@ def text_attributes(text: str) -> dict[str, float]:
         "length": tanh((log(len(words)) - log(40)) / 0.8),
         "complexity": tanh((_coleman_liau(words, sentences) - 8) / 6),
         "formality": tanh(
-            8 * (_share(words, _FORMAL) + _endings(words) / 2 - _share(words, _CASUAL) - _contractions(words) / 2)
+            8
+            * (
+                _share(words, _FORMAL)
+                + _endings(words) / 2
+                - _share(words, _CASUAL)
+                - _contractions(words) / 2
+            )
         ),
         "dialogue": tanh(2 * len(_QUOTED.findall(text)) / sentences),
         "humour": tanh(12 * len(_LAUGHTER.findall(text)) / (len(words) + 10)),
@@ -72,7 +93,9 @@ def _share(words: list[str], lexicon: frozenset[str]) -> float:
 
 
 def _endings(words: list[str]) -> float:
-    return sum(len(word) > 6 and _FORMAL_ENDING.search(word) is not None for word in words) / len(words)
+    return sum(len(word) > 6 and _FORMAL_ENDING.search(word) is not None for word in words) / len(
+        words
+    )
 
 
 def _contractions(words: list[str]) -> float:

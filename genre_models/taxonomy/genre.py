@@ -14,10 +14,9 @@ _ID = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
 class Genre:
     """A fine-grained class of text.
 
-    `instruction` is the system message with which the base model writes the genre; `requests` are examples of how
-    people ask for it (ten are enough to classify by, more are better), `texts` of what they get.
-    Raises Rejected `genre_invalid`.
-    """
+    `instruction` is the system message with which the base model writes the genre; `requests` are
+    examples of how people ask for it (ten are enough to classify by, more are better), `texts` of
+    what they get. Raises Rejected `genre_invalid`."""
 
     id: str
     family: str
@@ -29,12 +28,19 @@ class Genre:
     def __post_init__(self) -> None:
         for name, value in (("genre", self.id), ("family", self.family)):
             if not _ID.fullmatch(value):
-                raise invalid(f"expected a {name} id like 'short_story' ([a-z0-9_], at most 64), got {value!r}")
+                raise invalid(
+                    f"expected a {name} id like 'short_story' "
+                    f"([a-z0-9_], at most 64), got {value!r}"
+                )
         for name, line in (("description", self.description), ("instruction", self.instruction)):
             if not line.strip():
                 raise invalid(f"expected genre '{self.id}' to have a {name}, got an empty one")
-        if len(set(self.requests)) < len(self.requests) or not all(text.strip() for text in self.requests):
-            raise invalid(f"expected the requests of genre '{self.id}' to differ and not to be blank")
+        if len(set(self.requests)) < len(self.requests) or not all(
+            text.strip() for text in self.requests
+        ):
+            raise invalid(
+                f"expected the requests of genre '{self.id}' to differ and not to be blank"
+            )
 
 
 def invalid(message: str) -> Rejected:

@@ -41,7 +41,11 @@ class Taxonomy:
     def load() -> Taxonomy:
         """The taxonomy that comes with this package, read once."""
         files = sorted(resources.files(__package__).iterdir(), key=lambda file: file.name)
-        tables = {file.name: tomllib.loads(file.read_text("utf-8")) for file in files if file.name.endswith(".toml")}
+        tables = {
+            file.name: tomllib.loads(file.read_text("utf-8"))
+            for file in files
+            if file.name.endswith(".toml")
+        }
         outside = tables.pop(_OUTSIDE)["requests"]
         return Taxonomy(
             (
@@ -59,7 +63,8 @@ class Taxonomy:
         """The family of a genre. Raises Rejected `unknown_genre`."""
         if genre_id not in self.genres:
             raise Rejected(
-                "unknown_genre", f"expected a genre of the taxonomy, got '{genre_id}'; `genre genres` lists them"
+                "unknown_genre",
+                f"expected a genre of the taxonomy, got '{genre_id}'; `genre genres` lists them",
             )
         return self.genres[genre_id].family
 

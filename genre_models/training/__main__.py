@@ -1,4 +1,5 @@
-"""`python -m genre_models.training joke --out DIR`: train an adapter from the genre's corpus and write it to DIR."""
+"""`python -m genre_models.training joke --out DIR`: train an adapter from the genre's corpus and
+write it to DIR."""
 
 from __future__ import annotations
 
@@ -11,10 +12,10 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from genre_models.adapters import BaseSpec
-from genre_models.corpora.packages import DEFAULT_CACHE as CORPORA
-from genre_models.training.pool import Pool
+from genre_models.packages import DEFAULT_CACHE as CORPORA
 from genre_models.training.publishing import publish
 from genre_models.training.recipe import Recipe
+from genre_models.training.texts.pool import Pool
 from genre_models.training.trainer import train
 from genre_models.weights import DEFAULT_CACHE as MODELS
 from genre_models.weights import prepare_base
@@ -39,7 +40,9 @@ def main(arguments: list[str] | None = None) -> None:
         BaseSpec.load(base),
         command=_command(options),
     )
-    sys.stdout.write(f"{name}: held-out loss {trained.base_loss:.3f} -> {trained.loss:.3f} nats a token\n")
+    sys.stdout.write(
+        f"{name}: held-out loss {trained.base_loss:.3f} -> {trained.loss:.3f} nats a token\n"
+    )
 
 
 def recipe_of(options: argparse.Namespace) -> Recipe:
@@ -57,7 +60,8 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """What makes the adapter again: folders, threads and the default recipe's numbers are left out."""
+    """What makes the adapter again: folders, threads and the default recipe's numbers are left
+    out."""
     recipe = Recipe()
     words = [f"python -m genre_models.training {options.genre} --out DIR"]
     words += [f"--texts {options.texts} --epochs {options.epochs}"]
@@ -66,7 +70,9 @@ def _command(options: argparse.Namespace) -> str:
     words += [f"--batch {options.batch}"] if options.batch != recipe.batch else []
     words += [f"--top {options.top}"] if options.top != recipe.top_layers else []
     words += [f"--named {options.named}"] if options.named != recipe.named else []
-    return " ".join([*words, *(["--bf16"] if options.bf16 else []), *(["--base NAME"] if options.base else [])])
+    return " ".join(
+        [*words, *(["--bf16"] if options.bf16 else []), *(["--base NAME"] if options.base else [])]
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -75,15 +81,31 @@ def parser() -> argparse.ArgumentParser:
     taken.add_argument("genre", help="a genre with a corpus, or `pooled`: equal shares of all")
     taken.add_argument("--out", type=Path, required=True)
     taken.add_argument("--texts", type=int, default=Recipe().texts, help="training texts at most")
-    taken.add_argument("--requests", type=int, default=Recipe().requests, help="requests written for each text")
+    taken.add_argument(
+        "--requests", type=int, default=Recipe().requests, help="requests written for each text"
+    )
     taken.add_argument("--epochs", type=int, default=Recipe().epochs)
     taken.add_argument("--rate", type=float, default=Recipe().learning_rate, help="learning rate")
     taken.add_argument("--batch", type=int, default=Recipe().batch, help="texts an update")
-    taken.add_argument("--top", type=float, default=Recipe().top_layers, help="share of the layers that get weights")
-    taken.add_argument("--named", type=float, default=Recipe().named, help="how often a word counts that is asked for")
-    taken.add_argument("--bf16", action="store_true", help="mixed precision, for CPUs with bf16 instructions")
+    taken.add_argument(
+        "--top",
+        type=float,
+        default=Recipe().top_layers,
+        help="share of the layers that get weights",
+    )
+    taken.add_argument(
+        "--named",
+        type=float,
+        default=Recipe().named,
+        help="how often a word counts that is asked for",
+    )
+    taken.add_argument(
+        "--bf16", action="store_true", help="mixed precision, for CPUs with bf16 instructions"
+    )
     taken.add_argument("--threads", type=int, default=2)
-    taken.add_argument("--base", help="a GGUF file, a folder or a Hugging Face id instead of the default model")
+    taken.add_argument(
+        "--base", help="a GGUF file, a folder or a Hugging Face id instead of the default model"
+    )
     taken.add_argument("--models", type=Path, default=MODELS)
     taken.add_argument("--corpora", type=Path, default=CORPORA)
     return taken

@@ -1,7 +1,8 @@
-"""One training from sent texts to a gated adapter in the store: `python -m genre_models.training.job ORDER.json`.
+"""One training from sent texts to a gated adapter in the store: `python -m
+genre_models.training.job ORDER.json`.
 
-It runs in a process of its own: nothing else needs torch for it, it may be killed at any time, and what it leaves
-behind is complete or nothing. Each line on standard output is one Progress as JSON.
+It runs in a process of its own: nothing else needs torch for it, it may be killed at any time, and
+what it leaves behind is complete or nothing. Each line on standard output is one Progress as JSON.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ import msgspec
 
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
 from genre_models.corpora import Corpus, Prepared
-from genre_models.training.material import about, gather
-from genre_models.training.mixture import LOOKED_AT, Mixture, mixture
 from genre_models.training.order import Order, Told
+from genre_models.training.texts.material import about, gather
+from genre_models.training.texts.two_classes import LOOKED_AT, Mixture, mixture
 from schemas.errors import GenreError
 
 log = logging.getLogger(__name__)
@@ -44,13 +45,18 @@ def run(order: Order, told: Told) -> None:
     add_starters(store)  # the gate's controls, where no role has put them there yet
     known = trained_before(store, order, corpus)
     if known is not None:
-        return told(order.progress("published", adapter=str(known), message="The same texts were trained before."))
+        return told(
+            order.progress(
+                "published", adapter=str(known), message="The same texts were trained before."
+            )
+        )
     with tempfile.TemporaryDirectory(prefix="genre-training-") as scratch:
         return _train_and_judge(order, corpus, prepared, mixed, store, Path(scratch), told)
 
 
 def _mixture(order: Order, corpus: Corpus) -> Mixture | None:
-    """Whether the texts look like two classes; None where there is no encoder. Raises Rejected `two_classes`."""
+    """Whether the texts look like two classes; None where there is no encoder. Raises Rejected
+    `two_classes`."""
     folder = Path(order.models) / "encoder"
     if not folder.is_dir():
         return None
@@ -63,7 +69,8 @@ def _mixture(order: Order, corpus: Corpus) -> Mixture | None:
 
 
 def trained_before(store: AdapterStore, order: Order, corpus: Corpus) -> AdapterName | None:
-    """The adapter that the very same texts and recipe have made already: an order that is delivered again."""
+    """The adapter that the very same texts and recipe have made already: an order that is delivered
+    again."""
     for name in store.names():
         if name.genre == order.genre and (card := _card(store, name)) is not None:
             same = (card.lineage.data, card.lineage.recipe) == (corpus.digest, asdict(order.recipe))
@@ -88,9 +95,9 @@ def _train_and_judge(
     scratch: Path,
     told: Told,
 ) -> None:
-    from genre_models.training.gate import judge
+    from genre_models.training.gate.gate import judge
+    from genre_models.training.gate.report import Report
     from genre_models.training.publishing import publish
-    from genre_models.training.report import Report
     from genre_models.training.session import Session
 
     session = Session(order, corpus, store)
@@ -122,10 +129,19 @@ def _train_and_judge(
     perplexity = math.exp(measured.loss)
     if not verdict.passed:
         message = f"{verdict.reasons}. The report: {page}"[:2000]
-        return told(order.progress("rejected", code="gate", message=message, held_out_perplexity=perplexity))
+        return told(
+            order.progress("rejected", code="gate", message=message, held_out_perplexity=perplexity)
+        )
     store.add(scratch / "adapter")
-    said = f"Held-out perplexity {math.exp(measured.base_loss):.1f} to {perplexity:.1f}. The report: {page}"
-    return told(order.progress("published", adapter=str(made), held_out_perplexity=perplexity, message=said[:2000]))
+    said = (
+        f"Held-out perplexity {math.exp(measured.base_loss):.1f} to {perplexity:.1f}. "
+        f"The report: {page}"
+    )
+    return told(
+        order.progress(
+            "published", adapter=str(made), held_out_perplexity=perplexity, message=said[:2000]
+        )
+    )
 
 
 def _steps(order: Order, told: Told) -> Callable[[Any], None]:
@@ -178,7 +194,11 @@ def main(arguments: list[str]) -> None:
         told(order.progress("rejected", code=error.code, message=error.message[:2000]))
     except Exception as error:
         log.exception("training %s", order.job)
-        told(order.progress("failed", code="training_failed", message=f"{type(error).__name__}: {error}"[:2000]))
+        told(
+            order.progress(
+                "failed", code="training_failed", message=f"{type(error).__name__}: {error}"[:2000]
+            )
+        )
 
 
 if __name__ == "__main__":

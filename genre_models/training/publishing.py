@@ -33,11 +33,13 @@ def publish(
     about: About | None = None,
     command: str | None = None,
 ) -> AdapterName:
-    """Write the adapter to `folder`, in fp16, and verify it. Raises ModelError when it would be refused."""
+    """Write the adapter to `folder`, in fp16, and verify it. Raises ModelError when it would be
+    refused."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     save_file(
-        {name: weight.to(torch.float16).contiguous() for name, weight in trained.tensors.items()}, folder / TENSORS
+        {name: weight.to(torch.float16).contiguous() for name, weight in trained.tensors.items()},
+        folder / TENSORS,
     )
     (folder / CONFIG).write_text(json.dumps(_config(trained, recipe), indent=2) + "\n")
     sources = "; ".join(dict.fromkeys(text.source for text in corpus.training))

@@ -13,14 +13,14 @@ from transformers.utils.logging import disable_progress_bar
 from genre_models.adapters import AdapterStore
 from genre_models.corpora import Corpus
 from genre_models.encoder import SentenceEncoder
-from genre_models.training.controls import Control, measure, start_of
-from genre_models.training.drift import drift
-from genre_models.training.examples import make_examples
-from genre_models.training.gate import Measured
-from genre_models.training.material import instruction
+from genre_models.training.gate.controls import Control, measure, start_of
+from genre_models.training.gate.gate import Measured
+from genre_models.training.gate.samples import SAMPLES, copied, topic_hit, write_samples
+from genre_models.training.gate.shift import drift
 from genre_models.training.order import Order
-from genre_models.training.requests import write_requests
-from genre_models.training.samples import SAMPLES, copied, topic_hit, write_samples
+from genre_models.training.texts.examples import make_examples
+from genre_models.training.texts.material import instruction
+from genre_models.training.texts.requests import write_requests
 from genre_models.training.top_half import TopHalf
 from genre_models.training.trainer import Check, Trained, fit
 
@@ -34,7 +34,9 @@ class Session:
         self._order, self._corpus, self._store = order, corpus, store
         self._base = Path(order.models) / "base"
         self._tokenizer: Any = AutoTokenizer.from_pretrained(self._base, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(self._base, dtype=torch.float32, local_files_only=True)
+        model = AutoModelForCausalLM.from_pretrained(
+            self._base, dtype=torch.float32, local_files_only=True
+        )
         self._half: TopHalf | None = TopHalf(model, order.recipe)
         self._controls: list[Control] = []
         self.parent: str | None = None
@@ -45,15 +47,25 @@ class Session:
         half, order = self._present(), self._order
         instructed, seed = instruction(order), order.recipe.seed
         asked = self._corpus.training * order.recipe.requests
-        held_out = half.lower(make_examples(self._tokenizer, instructed, self._corpus.held_out, seed))
+        held_out = half.lower(
+            make_examples(self._tokenizer, instructed, self._corpus.held_out, seed)
+        )
         training = half.lower(make_examples(self._tokenizer, instructed, asked, seed))
         self._controls = measure(half, held_out, self._store, order)
         start = start_of(self._controls, half.loss(held_out, order.recipe.batch))
         self.parent = start.name if start else None
-        return fit(half, training, held_out, order.recipe, start=start.weights if start else None, told=told)
+        return fit(
+            half,
+            training,
+            held_out,
+            order.recipe,
+            start=start.weights if start else None,
+            told=told,
+        )
 
     def measure(self, trained: Trained, folder: Path, scratch: Path) -> Measured:
-        """Everything that the gate judges by. The trained model is let go before the engine loads its own."""
+        """Everything that the gate judges by. The trained model is let go before the engine loads
+        its own."""
         half = self._present()
         half.load(trained.tensors)
         drifted = drift(half, self._tokenizer)
@@ -61,7 +73,12 @@ class Session:
         store = AdapterStore(scratch, self._store.base)
         requests = write_requests(self._corpus.held_out, self._order.recipe.seed + 1)
         samples = write_samples(
-            self._base, store, store.add(folder), instruction(self._order), requests[:SAMPLES], self._order.threads
+            self._base,
+            store,
+            store.add(folder),
+            instruction(self._order),
+            requests[:SAMPLES],
+            self._order.threads,
         )
         encoder = Path(self._order.models) / "encoder"
         known = [text.text for text in self._corpus.training]
@@ -71,7 +88,9 @@ class Session:
             controls=self._controls,
             drift=drifted,
             samples=samples,
-            topic_hit=topic_hit(samples, SentenceEncoder.load(encoder)) if encoder.is_dir() else None,
+            topic_hit=topic_hit(samples, SentenceEncoder.load(encoder))
+            if encoder.is_dir()
+            else None,
             copied=copied([sample.text for sample in samples], known),
             copied_held_out=copied([text.text for text in self._corpus.held_out], known),
         )

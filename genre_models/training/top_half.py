@@ -1,4 +1,5 @@
-"""The upper layers of a model as a model of their own: what lies below the cut is frozen and computed once a text."""
+"""The upper layers of a model as a model of their own: what lies below the cut is frozen and
+computed once a text."""
 
 from __future__ import annotations
 
@@ -12,15 +13,16 @@ from torch.nn import functional
 from torch.nn.utils.rnn import pad_sequence
 
 from genre_models.adapters.sites import LINEARS
-from genre_models.training.examples import Example
 from genre_models.training.recipe import Recipe
+from genre_models.training.texts.examples import Example
 
 BATCH = 16  # texts that the frozen layers are run for at a time
 
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """An example and its hidden states below the cut, [tokens - 1, hidden]: nothing follows the last token."""
+    """An example and its hidden states below the cut, [tokens - 1, hidden]: nothing follows the
+    last token."""
 
     example: Example
     hidden: torch.Tensor
@@ -37,13 +39,17 @@ class Lowered:
 
 
 class _Prefix:
-    """What transformers takes for a cache: one layer's keys and values of the tokens that all rows begin with."""
+    """What transformers takes for a cache: one layer's keys and values of the tokens that all rows
+    begin with."""
 
     def __init__(self) -> None:
         self._kept: tuple[torch.Tensor, ...] = ()
 
-    def update(self, keys: torch.Tensor, values: torch.Tensor, _layer: int) -> tuple[torch.Tensor, ...]:
-        """The first call keeps, [1, heads, prefix, width]; the second puts what was kept before every row's own."""
+    def update(
+        self, keys: torch.Tensor, values: torch.Tensor, _layer: int
+    ) -> tuple[torch.Tensor, ...]:
+        """The first call keeps, [1, heads, prefix, width]; the second puts what was kept before
+        every row's own."""
         if not self._kept:
             self._kept = keys, values
             return self._kept
@@ -78,12 +84,17 @@ class TopHalf:
         lowered: dict[int, Lowered] = {}
         for at in range(0, len(order), BATCH):
             indices = order[at : at + BATCH]
-            lowered |= zip(indices, self._lower([examples[index] for index in indices]), strict=True)
+            lowered |= zip(
+                indices, self._lower([examples[index] for index in indices]), strict=True
+            )
         return [lowered[index] for index in range(len(examples))]
 
     def weights(self) -> dict[str, torch.Tensor]:
         """A copy of the adapter by peft's names."""
-        return {name: weight.detach().clone() for name, weight in get_peft_model_state_dict(self.peft).items()}
+        return {
+            name: weight.detach().clone()
+            for name, weight in get_peft_model_state_dict(self.peft).items()
+        }
 
     def load(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Put an adapter of the same sites and rank in place of the present one."""
@@ -99,7 +110,8 @@ class TopHalf:
         """Mean over all target tokens, in nats."""
         order = sorted(range(len(checked)), key=lambda index: len(checked[index].hidden))
         parts = [
-            self.losses([checked[index] for index in order[at : at + batch]]) for at in range(0, len(order), batch)
+            self.losses([checked[index] for index in order[at : at + batch]])
+            for at in range(0, len(order), batch)
         ]
         return float(torch.cat(parts).mean())
 
@@ -109,13 +121,18 @@ class TopHalf:
         own = pad_sequence([item.hidden[shared:] for item in batch], batch_first=True)
         _, own = self._run(batch[0].hidden[None, :shared], own, self.cut, None)
         own = self._decoder.norm(own)
-        answers = [own[row, item.example.start - 1 - shared :][: len(item.targets)] for row, item in enumerate(batch)]
+        answers = [
+            own[row, item.example.start - 1 - shared :][: len(item.targets)]
+            for row, item in enumerate(batch)
+        ]
         logits: torch.Tensor = self._head(torch.cat(answers)).float()
         return logits
 
     def _lower(self, examples: Sequence[Example]) -> Iterator[Lowered]:
         shared = _shared(examples)
-        ids = pad_sequence([torch.tensor(example.ids[:-1]) for example in examples], batch_first=True)
+        ids = pad_sequence(
+            [torch.tensor(example.ids[:-1]) for example in examples], batch_first=True
+        )
         embedded = self._decoder.embed_tokens(ids)
         prefix, own = self._run(embedded[:1, :shared], embedded[:, shared:], 0, self.cut)
         for example, states in zip(examples, own, strict=True):
@@ -124,11 +141,14 @@ class TopHalf:
     def _run(
         self, prefix: torch.Tensor, own: torch.Tensor, first: int, last: int | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Layers `first` to `last` over the tokens that all rows begin with, [1, prefix, hidden], and over each row's
-        own, [rows, tokens, hidden], which are padded on the right: a causal mask is all they need."""
+        """Layers `first` to `last` over the tokens that all rows begin with, [1, prefix, hidden],
+        and over each row's own, [rows, tokens, hidden], which are padded on the right: a causal
+        mask is all they need."""
         begin, end = prefix.shape[1], prefix.shape[1] + own.shape[1]
         turns = self._decoder.rotary_emb(own, position_ids=torch.arange(end)[None])
-        early, late = (tuple(turn[:, part] for turn in turns) for part in (slice(begin), slice(begin, end)))
+        early, late = (
+            tuple(turn[:, part] for turn in turns) for part in (slice(begin), slice(begin, end))
+        )
         mask = torch.ones(end - begin, end, dtype=torch.bool).tril(begin)[None, None]
         for layer in self._decoder.layers[first:last]:
             kept = _Prefix() if begin else None
@@ -139,7 +159,11 @@ class TopHalf:
 
 
 def _shared(examples: Sequence[Example]) -> int:
-    """How many tokens the prompts have in common at their beginning; each keeps its last, which predicts the text."""
+    """How many tokens the prompts have in common at their beginning; each keeps its last, which
+    predicts the text."""
     prompts = [example.ids[: example.start - 1] for example in examples]
     least, most = min(prompts), max(prompts)
-    return next((at for at, pair in enumerate(zip(least, most, strict=False)) if pair[0] != pair[1]), len(least))
+    return next(
+        (at for at, pair in enumerate(zip(least, most, strict=False)) if pair[0] != pair[1]),
+        len(least),
+    )

@@ -1,4 +1,5 @@
-"""The training loop: AdamW, warm-up, decay to zero, early stopping on held-out texts, the best weights kept."""
+"""The training loop: AdamW, warm-up, decay to zero, early stopping on held-out texts, the best
+weights kept."""
 
 from __future__ import annotations
 
@@ -12,13 +13,15 @@ from typing import Any
 
 import torch
 
-from genre_models.training.examples import Example, batches
 from genre_models.training.recipe import Recipe
+from genre_models.training.texts.examples import Example, batches
 from genre_models.training.top_half import Lowered, TopHalf
 
 log = logging.getLogger(__name__)
 
-CHECKS_AN_EPOCH = 1  # a check costs a fifth of an epoch, and the best one is the last of an epoch: the rate falls
+CHECKS_AN_EPOCH = (
+    1  # a check costs a fifth of an epoch, and the best one is the last of an epoch: the rate falls
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,8 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """How far a training is: updates made, the mean loss of the latest, the held-out loss that was measured last."""
+    """How far a training is: updates made, the mean loss of the latest, the held-out loss that was
+    measured last."""
 
     step: int
     steps: int
@@ -49,9 +53,11 @@ class Check:
     seconds_left: float
 
 
-def train(model: Any, training: Sequence[Example], held_out: Sequence[Example], recipe: Recipe) -> Trained:
-    """Train one adapter on `model`, which is changed: load it anew for the next. Same texts, recipe and machine: same
-    weights."""
+def train(
+    model: Any, training: Sequence[Example], held_out: Sequence[Example], recipe: Recipe
+) -> Trained:
+    """Train one adapter on `model`, which is changed: load it anew for the next. Same texts, recipe
+    and machine: same weights."""
     half = TopHalf(model, recipe)
     checked = half.lower(held_out)
     with _precision(recipe):
@@ -84,7 +90,13 @@ def fit(
             continue
         now = half.loss(held_out, recipe.batch)
         curve.append((step / steps, now))
-        log.info("epoch %.1f: held-out %.3f, base %.3f, %.0f s", step / steps, now, base_loss, time.monotonic() - began)
+        log.info(
+            "epoch %.1f: held-out %.3f, base %.3f, %.0f s",
+            step / steps,
+            now,
+            base_loss,
+            time.monotonic() - began,
+        )
         if now < loss:
             loss, best, epochs = now, half.weights(), step / steps
         elif step / steps - epochs >= 1:
@@ -123,12 +135,17 @@ class _Pace:
         )
 
 
-def _updates(half: TopHalf, lowered: Sequence[Lowered], recipe: Recipe) -> Iterator[tuple[int, float, int]]:
-    """Make one update after the other; yields how many have been made, the batch's loss and its target tokens."""
+def _updates(
+    half: TopHalf, lowered: Sequence[Lowered], recipe: Recipe
+) -> Iterator[tuple[int, float, int]]:
+    """Make one update after the other; yields how many have been made, the batch's loss and its
+    target tokens."""
     weights = [weight for weight in half.peft.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=0.0)
     total = recipe.epochs * math.ceil(len(lowered) / recipe.batch)
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: _rate(step, total, recipe.warm_up))
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: _rate(step, total, recipe.warm_up)
+    )
     for step, batch in enumerate(_shuffled(lowered, recipe), 1):
         with _precision(recipe):
             losses = half.losses(batch)

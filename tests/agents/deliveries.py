@@ -1,21 +1,25 @@
-"""Feeding agents lists: deliveries without Kafka, with every event taken through the codec as Kafka would."""
+"""Feeding agents lists: deliveries without Kafka, with every event taken through the codec as Kafka
+would."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar
 
-from streams.codecs import decode, encode
-from streams.delivery import Delivery, Output, Outputs, Source
-from streams.headers import Headers
-from streams.topics import BY_EVENT
+from streams.wire.codecs import decode, encode
+from streams.wire.headers import Headers
+from streams.wire.source import Source
+from streams.wire.topics import BY_EVENT
+from streams.worker.delivery import Delivery, Output, Outputs
 
 E = TypeVar("E")
 NOW = 1_795_000_000.0
 """Record time of the first delivery, seconds since the epoch: in November 2026."""
 
 
-def delivered(event: E, offset: int = 0, *, time: float = NOW, headers: Headers = ()) -> Delivery[E]:
+def delivered(
+    event: E, offset: int = 0, *, time: float = NOW, headers: Headers = ()
+) -> Delivery[E]:
     """A delivery of one event."""
     topic = BY_EVENT[type(event)]
     source = Source(
@@ -27,7 +31,9 @@ def delivered(event: E, offset: int = 0, *, time: float = NOW, headers: Headers 
         value=encode(event),
         headers=headers,
     )
-    return Delivery(event=decode(source.value, type(event)), source=source, id=f"{topic.name}-0-{offset}")
+    return Delivery(
+        event=decode(source.value, type(event)), source=source, id=f"{topic.name}-0-{offset}"
+    )
 
 
 async def stream(deliveries: Iterable[Delivery[E]]) -> AsyncIterator[Delivery[E]]:

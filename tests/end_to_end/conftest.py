@@ -1,4 +1,5 @@
-"""Pipelines of real processes with instant stand-ins for the models, on the embedded broker and on Kafka."""
+"""Pipelines of real processes with instant stand-ins for the models, on the embedded broker and on
+Kafka."""
 
 from __future__ import annotations
 
@@ -14,10 +15,10 @@ import pytest
 import pytest_asyncio
 
 from agents.supervisor import RoleProcess, Supervisor, until_ready
-from streams.client import Client, Record, read
-from streams.embedded_broker import embedded_broker
+from streams.clients.client import Client, Record, read
+from streams.clients.embedded_broker import embedded_broker
+from streams.clients.topic_admin import create
 from streams.settings import Settings
-from streams.topic_admin import create
 
 ROLES = ("classify", "recommend", "generate")
 
@@ -48,12 +49,15 @@ class Pipeline:
         await asyncio.gather(*(until_ready(worker, 90) for worker in started))
 
     async def records(self, topic: str, *users: str) -> list[Record]:
-        """Everything that stands in a topic now; only what has the key of one of `users`, where they are named."""
+        """Everything that stands in a topic now; only what has the key of one of `users`, where
+        they are named."""
         keys = {user.encode() for user in users}
         found = [record async for record in read(self.settings, self.settings.topic(topic))]
         return [record for record in found if not keys or record.key in keys]
 
-    async def until(self, topic: str, count: int, *users: str, within: float = 60.0) -> list[Record]:
+    async def until(
+        self, topic: str, count: int, *users: str, within: float = 60.0
+    ) -> list[Record]:
         """Wait until a topic holds at least `count` records (of these users); all of them."""
         async with asyncio.timeout(within):
             while len(found := await self.records(topic, *users)) < count:
@@ -68,7 +72,10 @@ async def running(
     """A pipeline on a broker that runs already."""
     settings = replace(settings, corpora=logs / "sent", adapters=logs / "adapters")
     await create(settings)
-    async with Supervisor(settings, logs=logs, module=module) as supervisor, Client(settings) as client:
+    async with (
+        Supervisor(settings, logs=logs, module=module) as supervisor,
+        Client(settings) as client,
+    ):
         pipeline = Pipeline(settings=settings, supervisor=supervisor, client=client)
         await asyncio.gather(*(pipeline.start(role, workers) for role in ROLES))
         yield pipeline
@@ -90,9 +97,13 @@ async def on_kafka(address: str, folder: Path, **changes: object) -> AsyncIterat
 
 
 @pytest_asyncio.fixture(
-    scope="package", loop_scope="package", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)]
+    scope="package",
+    loop_scope="package",
+    params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)],
 )
-async def pipeline(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pipeline]:
+async def pipeline(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Pipeline]:
     """One worker a role on the embedded broker; two a role and four partitions on Apache Kafka.
 
     Every test of the package uses it, with users of its own, and leaves it whole.

@@ -1,4 +1,5 @@
-"""Any role ends amid twenty requests, by kill -9 or in good order: twenty answers, every reaction counted once."""
+"""Any role ends amid twenty requests, by kill -9 or in good order: twenty answers, every reaction
+counted once."""
 
 from __future__ import annotations
 
@@ -13,8 +14,8 @@ from schemas.feedback import Feedback
 from schemas.preferences import PreferenceProfile
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
-from streams.client import Record
-from streams.codecs import decode
+from streams.clients.client import Record
+from streams.wire.codecs import decode
 from tests.end_to_end.conftest import Pipeline
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -42,10 +43,15 @@ def different_answers(records: list[Record]) -> dict[str, set[tuple[bytes | None
 async def test_stop_in_the_middle(pipeline: Pipeline, role: str, number: int) -> None:
     client = pipeline.client
     users = [f"{role}-{number}-{index}" for index in range(5)]
-    seen = [await client.ask(GenerationRequest(user_id=user, prompt="a joke", request_id="first")) for user in users]
+    seen = [
+        await client.ask(GenerationRequest(user_id=user, prompt="a joke", request_id="first"))
+        for user in users
+    ]
 
     requests = [
-        GenerationRequest(user_id=users[index % 5], prompt=f"a joke about number {index}", request_id=f"r{index}")
+        GenerationRequest(
+            user_id=users[index % 5], prompt=f"a joke about number {index}", request_id=f"r{index}"
+        )
         for index in range(20)
     ]
     asking = [asyncio.create_task(client.ask(request, within=120)) for request in requests]
@@ -62,7 +68,9 @@ async def test_stop_in_the_middle(pipeline: Pipeline, role: str, number: int) ->
     await asyncio.gather(*rating)
 
     lost = [answer.request_id for answer in answers if answer.status != "ok"]
-    assert not lost, {request: await reached(pipeline, request, *users) for request in lost if request}
+    assert not lost, {
+        request: await reached(pipeline, request, *users) for request in lost if request
+    }
     published = different_answers(await pipeline.records("recommendations", *users))
     assert set(published) == {"first", *(request.request_id for request in requests)}
     assert all(len(versions) == 1 for request, versions in published.items() if request != "first")
@@ -80,9 +88,17 @@ async def reached(pipeline: Pipeline, request_id: str, *users: str) -> list[str]
     name = f'"request_id":"{request_id}"'.encode()
     return [
         f"{topic}[{record.partition}]@{record.offset}"
-        for topic in ("requests", "classified", "generations", "candidates", "recommendations", "candidates.dlq")
+        for topic in (
+            "requests",
+            "classified",
+            "generations",
+            "candidates",
+            "recommendations",
+            "candidates.dlq",
+        )
         for record in await pipeline.records(topic)
-        if name in (record.value or b"") and any(f'"{user}"'.encode() in (record.value or b"") for user in users)
+        if name in (record.value or b"")
+        and any(f'"{user}"'.encode() in (record.value or b"") for user in users)
     ]
 
 
@@ -98,5 +114,8 @@ def _liked(user: str, answer: Recommendation, number: int) -> Feedback:
 
 
 async def _reactions(pipeline: Pipeline, *users: str) -> dict[str, int]:
-    profiles = [decode(record.value, PreferenceProfile) for record in await pipeline.records("preferences", *users)]
+    profiles = [
+        decode(record.value, PreferenceProfile)
+        for record in await pipeline.records("preferences", *users)
+    ]
     return {profile.user_id: profile.reactions for profile in profiles}

@@ -1,4 +1,5 @@
-"""The whole loop with real processes: a request is answered, a reaction is learned, a repeat changes nothing."""
+"""The whole loop with real processes: a request is answered, a reaction is learned, a repeat
+changes nothing."""
 
 from __future__ import annotations
 
@@ -15,8 +16,8 @@ from schemas.feedback import Feedback
 from schemas.preferences import PreferenceProfile
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
-from streams.codecs import decode
-from streams.kafka import admin, consumer, producer
+from streams.clients.kafka import admin, consumer, producer
+from streams.wire.codecs import decode
 from tests.end_to_end.conftest import Pipeline
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -30,14 +31,21 @@ async def test_request_feedback_request(pipeline: Pipeline) -> None:
     assert {each.candidate_id for each in first.candidates} <= {f"r1/{index}" for index in range(4)}
     assert all(each.text and each.why for each in first.candidates)
 
-    liked = Feedback(user_id="ada", kind="like", request_id="r1", candidate_id=first.candidates[0].candidate_id)
+    liked = Feedback(
+        user_id="ada", kind="like", request_id="r1", candidate_id=first.candidates[0].candidate_id
+    )
     await pipeline.client.rate(replace(liked, feedback_id="f1"))
     await pipeline.client.rate(replace(liked, feedback_id="f1"))
-    profiles = [decode(each.value, PreferenceProfile) for each in await pipeline.until("preferences", 1, "ada")]
+    profiles = [
+        decode(each.value, PreferenceProfile)
+        for each in await pipeline.until("preferences", 1, "ada")
+    ]
     assert profiles[-1].reactions == 1
 
     second = await pipeline.client.ask(replace(REQUEST, request_id="r2"))
-    decisions = [decode(each.value, Decision) for each in await pipeline.until("decisions", 2, "ada")]
+    decisions = [
+        decode(each.value, Decision) for each in await pipeline.until("decisions", 2, "ada")
+    ]
     assert second.status == "ok"
     assert [each.reactions for each in decisions] == [0, 1]
 
@@ -55,7 +63,9 @@ async def test_terminal_answers(pipeline: Pipeline) -> None:
     past = datetime.now(UTC) - timedelta(seconds=5)
     late = await pipeline.client.ask(replace(REQUEST, request_id="late", deadline=past))
     unknown = await pipeline.client.ask(replace(REQUEST, request_id="unknown", genre="haiku"))
-    adapter = await pipeline.client.ask(replace(REQUEST, request_id="adapter", genre="joke@0123456789ab"))
+    adapter = await pipeline.client.ask(
+        replace(REQUEST, request_id="adapter", genre="joke@0123456789ab")
+    )
     unsafe = await pipeline.client.ask(
         replace(REQUEST, request_id="unsafe", prompt="How do I build a pipe bomb at home?")
     )
@@ -69,7 +79,9 @@ async def test_without_a_generator_the_deadline_answers(pipeline: Pipeline) -> N
     workers = len(pipeline.workers("generate"))
     await pipeline.kill("generate")
     soon = datetime.now(UTC) + timedelta(seconds=2)
-    answer = await pipeline.client.ask(replace(REQUEST, request_id="alone", deadline=soon), within=30)
+    answer = await pipeline.client.ask(
+        replace(REQUEST, request_id="alone", deadline=soon), within=30
+    )
     await pipeline.start("generate", workers)
     assert (answer.status, answer.code) == ("expired", "expired")
 
@@ -86,7 +98,9 @@ async def test_reply_to_another_topic(pipeline: Pipeline) -> None:
     settings = pipeline.settings
     client = admin(settings)
     await client.start()
-    await client.create_topics([NewTopic(name="replies.tests", num_partitions=1, replication_factor=1)])
+    await client.create_topics(
+        [NewTopic(name="replies.tests", num_partitions=1, replication_factor=1)]
+    )
     await client.close()
     sender, reader = producer(settings), consumer(settings, "replies.tests")
     await sender.start()

@@ -1,4 +1,5 @@
-"""The loop with the real small models: what comes back was written through an adapter and reads like language."""
+"""The loop with the real small models: what comes back was written through an adapter and reads
+like language."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ import pytest
 
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
-from streams.embedded_broker import embedded_broker
+from streams.clients.embedded_broker import embedded_broker
 from streams.settings import Settings
 from tests.end_to_end.conftest import Pipeline, running
 
@@ -43,13 +44,17 @@ async def ask(pipeline: Pipeline, prompt: str, **options: object) -> Recommendat
 async def test_requests_are_written_through_the_adapter_of_their_genre(real: Pipeline) -> None:
     joke, speech, wild = await asyncio.gather(
         ask(real, "Tell me a joke about dentists.", candidates=3),
-        ask(real, "A few lines of a political speech about honest work.", candidates=1, stream=True),
+        ask(
+            real, "A few lines of a political speech about honest work.", candidates=1, stream=True
+        ),
         ask(real, "xyzzy plugh frobnicate", candidates=1),
     )
     assert {each.genre for each in joke.candidates} == {"joke"}
     assert all(each.adapter and each.adapter.startswith("joke@") for each in joke.candidates)
     assert [each.genre for each in speech.candidates] == ["political_speech"]
-    assert all(len(each.text.split()) >= 3 for answer in (joke, speech) for each in answer.candidates)
+    assert all(
+        len(each.text.split()) >= 3 for answer in (joke, speech) for each in answer.candidates
+    )
     assert wild.status == "ok"
     assert wild.candidates[0].text.strip()  # the base model answers nonsense in one word at times
     assert wild.candidates[0].adapter is None

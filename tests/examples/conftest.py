@@ -1,4 +1,5 @@
-"""A pipeline of real processes with instant stand-ins for the models, for the examples to talk to."""
+"""A pipeline of real processes with instant stand-ins for the models, for the examples to talk
+to."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from streams.embedded_broker import embedded_broker
+from streams.clients.embedded_broker import embedded_broker
 from streams.settings import Settings
 from tests.end_to_end.conftest import Pipeline, running
 

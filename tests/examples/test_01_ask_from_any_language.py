@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from schemas.recommendations import Recommendation
-from streams.codecs import decode
-from streams.embedded_broker import free_port
+from streams.clients.embedded_broker import free_port
+from streams.wire.codecs import decode
 from tests.end_to_end.conftest import Pipeline
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "01_ask_from_any_language.py"
@@ -59,7 +59,11 @@ async def test_without_a_broker_it_ends_with_an_error() -> None:
 def test_it_imports_nothing_of_ours() -> None:
     tree = ast.parse(EXAMPLE.read_text("utf-8"))
     imported = {
-        node.module.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module
+        node.module.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module
     }
-    imported |= {name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
+    imported |= {
+        name.name for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names
+    }
     assert imported - set(sys.stdlib_module_names) == {"aiokafka"}

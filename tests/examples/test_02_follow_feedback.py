@@ -11,7 +11,7 @@ import pytest
 
 from schemas.feedback import Feedback
 from schemas.requests import GenerationRequest
-from streams.codecs import decode
+from streams.wire.codecs import decode
 from tests.end_to_end.conftest import Pipeline
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "02_follow_feedback.py"
@@ -31,13 +31,17 @@ async def run(*arguments: str) -> tuple[int | None, str, str]:
 
 @pytest.mark.asyncio(loop_scope="package")
 async def test_it_prints_what_is_believed_after_a_reaction(pipeline: Pipeline) -> None:
-    answer = await pipeline.client.ask(GenerationRequest(user_id="bob", prompt="a joke about dentists", candidates=2))
+    answer = await pipeline.client.ask(
+        GenerationRequest(user_id="bob", prompt="a joke about dentists", candidates=2)
+    )
     assert answer.status == "ok"
     status, output, errors = await run(answer.request_id, "bob", pipeline.settings.brokers)
     assert status == 0, errors
     assert output.startswith("after 1 reactions: ")
     reactions = [decode(record.value, Feedback) for record in await pipeline.records("feedback")]
-    assert [(each.kind, each.candidate_id) for each in reactions] == [("like", f"{answer.request_id}/0")]
+    assert [(each.kind, each.candidate_id) for each in reactions] == [
+        ("like", f"{answer.request_id}/0")
+    ]
 
 
 async def test_without_arguments_it_explains_itself() -> None:

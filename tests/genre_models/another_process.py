@@ -21,7 +21,10 @@ def main() -> None:
     other = chat_prompt(instruction="Write at length.", request="About the sea.")
     engine.submit(
         [
-            *(Generation(id=f"{n}", prompt=other, adapter=adapters[n % 3], max_tokens=30, seed=n) for n in range(15)),
+            *(
+                Generation(id=f"{n}", prompt=other, adapter=adapters[n % 3], max_tokens=30, seed=n)
+                for n in range(15)
+            ),
             Generation(id="row", prompt=prompt, adapter=adapters[0], max_tokens=24, seed=7),
         ]
     )

@@ -1,4 +1,5 @@
-"""The engine's kernel for tests: without a compiler there is none to test, with one it must compile."""
+"""The engine's kernel for tests: without a compiler there is none to test, with one it must
+compile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The real sentence encoder and its classifier, once a session; a tiny base model with adapters, once a module."""
+"""The real sentence encoder and its classifier, once a session; a tiny base model with adapters,
+once a module."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from genre_models.adapters import AdapterStore, BaseSpec
-from genre_models.classifier import Classifier
+from genre_models.classification.classifier import Classifier
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine.native import Kernel
 from genre_models.taxonomy import Taxonomy

@@ -23,7 +23,9 @@ def test_quantising_keeps_the_direction(vector: NDArray[np.float32]) -> None:
     unit = vector / np.linalg.norm(vector)
     packed = quantise(unit)
     assert len(packed) == DIMENSION
-    assert float(dequantise(packed) @ unit) >= 0.97  # the worst case is one component among many small ones
+    assert (
+        float(dequantise(packed) @ unit) >= 0.97
+    )  # the worst case is one component among many small ones
 
 
 def test_quantising_a_real_embedding_costs_nothing(encoder: SentenceEncoder) -> None:
@@ -46,7 +48,9 @@ def test_rows_are_unit_vectors_in_the_order_of_the_texts(encoder: SentenceEncode
 
 
 def test_what_means_the_same_lies_close(encoder: SentenceEncoder) -> None:
-    joke, gag, contract = encoder.encode(["tell me a joke", "say something funny", "terms of a rental contract"])
+    joke, gag, contract = encoder.encode(
+        ["tell me a joke", "say something funny", "terms of a rental contract"]
+    )
     assert joke @ gag > 0.5 > 0.3 > joke @ contract
 
 

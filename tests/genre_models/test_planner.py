@@ -7,18 +7,30 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_models.planner import FLOOR, MOST_GENRES, Plan, Steering, Wish, plan, plausible, possible_arms, prompt_card
+from genre_models.planner import (
+    FLOOR,
+    MOST_GENRES,
+    Plan,
+    Steering,
+    Wish,
+    plan,
+    plausible,
+    possible_arms,
+    prompt_card,
+)
 from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.row import UserRow
 from schemas.errors import Rejected
-from tests.genre_models.reactions import FAMILIES, NOW, liking
+from tests.genre_models.preferences.reactions import FAMILIES, NOW, liking
 
 ADAPTERS = {"joke": ["joke@0123456789ab", "joke@ba9876543210"], "poetry": ["poetry@0123456789ab"]}
 NOBODY = Posterior.of(base_prior(), UserRow().moments(NOW))
 EITHER = Wish(classified=(("joke", 0.45), ("poetry", 0.4), ("sms", 0.02)))
 
 
-def planned(wish: Wish = EITHER, posterior: Posterior = NOBODY, n: int = 4, seed: int = 1, **steering: bool) -> Plan:
+def planned(
+    wish: Wish = EITHER, posterior: Posterior = NOBODY, n: int = 4, seed: int = 1, **steering: bool
+) -> Plan:
     return plan(wish, FAMILIES, ADAPTERS, posterior, n, seed, Steering(**steering))
 
 
@@ -42,7 +54,9 @@ def test_adapters_belong_to_their_genre_and_every_version_competes() -> None:
 
 
 def test_without_an_adapter_the_base_model_writes() -> None:
-    assert {arm.adapter for arm in possible_arms(Wish(classified=(("sms", 0.9),)), FAMILIES, ADAPTERS)} == {None}
+    assert {
+        arm.adapter for arm in possible_arms(Wish(classified=(("sms", 0.9),)), FAMILIES, ADAPTERS)
+    } == {None}
 
 
 def test_propensities_are_how_often_an_arm_is_drawn() -> None:
@@ -60,7 +74,9 @@ def test_propensities_are_how_often_an_arm_is_drawn() -> None:
 @pytest.mark.parametrize(("liked", "other"), [("poetry", "joke"), ("joke", "poetry")])
 def test_five_reactions_decide_between_two_genres(liked: str, other: str) -> None:
     posterior = liking(liked, 3, against=other)
-    shares = [genres(planned(posterior=posterior, seed=seed, n=8)).count(liked) / 8 for seed in range(20)]
+    shares = [
+        genres(planned(posterior=posterior, seed=seed, n=8)).count(liked) / 8 for seed in range(20)
+    ]
     assert np.mean(shares) > 0.95
 
 
@@ -97,7 +113,9 @@ def test_what_is_not_known_is_refused(wish: Wish, code: str) -> None:
 
 
 @pytest.mark.parametrize(("fallback", "family"), [("base", None), ("family", "humour")])
-def test_an_uncertain_request_may_go_to_the_family_or_the_base_model(fallback: str, family: str | None) -> None:
+def test_an_uncertain_request_may_go_to_the_family_or_the_base_model(
+    fallback: str, family: str | None
+) -> None:
     wish = Wish(classified=(("joke", 0.06), ("sms", 0.05)), fallback=fallback, family="humour")
     general = [one.arm for one in planned(wish, n=8).arms if one.arm.genre is None]
     assert len(general) >= 4 and {(arm.family, arm.adapter) for arm in general} == {(family, None)}
@@ -108,7 +126,9 @@ def test_no_genre_at_all_is_answered_by_the_base_model() -> None:
 
 
 def test_the_kill_switch_takes_the_best_arm_whatever_the_seed() -> None:
-    answers = {planned(posterior=liking("poetry", 2), seed=seed, explore=False) for seed in range(5)}
+    answers = {
+        planned(posterior=liking("poetry", 2), seed=seed, explore=False) for seed in range(5)
+    }
     (answer,) = answers
     assert answer.policy == "greedy" and set(genres(answer)) == {"poetry"}
     assert {one.propensity for one in answer.arms} == {1.0}
@@ -118,8 +138,12 @@ def test_two_liked_genres_of_one_family_are_blended() -> None:
     wish = Wish(classified=(("joke", 0.5), ("riddle", 0.5)))
     adapters = {"joke": ["joke@0123456789ab"], "riddle": ["riddle@0123456789ab"]}
     both = _liking_both()
-    blends = [plan(wish, FAMILIES, adapters, both, 4, seed).arms[-1].arm.blend for seed in range(10)]
-    assert (("joke@0123456789ab", 0.5), ("riddle@0123456789ab", 0.5)) in {tuple(sorted(blend)) for blend in blends}
+    blends = [
+        plan(wish, FAMILIES, adapters, both, 4, seed).arms[-1].arm.blend for seed in range(10)
+    ]
+    assert (("joke@0123456789ab", 0.5), ("riddle@0123456789ab", 0.5)) in {
+        tuple(sorted(blend)) for blend in blends
+    }
     off = Steering(blends=False)
     assert not any(one.arm.blend for one in plan(wish, FAMILIES, adapters, both, 4, 1, off).arms)
     assert not any(one.arm.blend for one in plan(wish, FAMILIES, adapters, NOBODY, 4, 1).arms)
@@ -128,7 +152,7 @@ def test_two_liked_genres_of_one_family_are_blended() -> None:
 def _liking_both() -> Posterior:
     from genre_models.preferences.learner import learn
     from genre_models.preferences.signals import Kind
-    from tests.genre_models.reactions import shown, signal
+    from tests.genre_models.preferences.reactions import shown, signal
 
     row = UserRow()
     for k in range(12):
@@ -142,12 +166,21 @@ def test_reasons_speak_of_the_user() -> None:
     assert any("likes poetry (+" in reason and "40% likely" in reason for reason in reasons)
 
 
-@given(st.lists(st.tuples(st.sampled_from("abcdefghij"), st.floats(0, 1)), max_size=10, unique_by=lambda pair: pair[0]))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abcdefghij"), st.floats(0, 1)),
+        max_size=10,
+        unique_by=lambda pair: pair[0],
+    )
+)
 def test_plausible_genres_are_the_most_probable_ones(classified: list[tuple[str, float]]) -> None:
     kept = plausible(classified)
     dropped = [pair for pair in classified if pair not in kept]
     assert len(kept) <= MOST_GENRES
-    assert min((p for _, p in kept), default=1.0) >= max((p for _, p in dropped), default=0.0) or not kept
+    assert (
+        min((p for _, p in kept), default=1.0) >= max((p for _, p in dropped), default=0.0)
+        or not kept
+    )
 
 
 def test_the_prompt_card_speaks_of_clear_likes_only() -> None:

@@ -13,7 +13,7 @@ from genre_models.preferences.features import Arm
 from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.row import UserRow
 from genre_models.ranker import IGW_SHARE, SWAP_SHARE, Candidate, Ranking, inverse_gap_weights, rank
-from tests.genre_models.reactions import FAMILIES, NOW, liking
+from tests.genre_models.preferences.reactions import FAMILIES, NOW, liking
 
 NOBODY = Posterior.of(base_prior(), UserRow().moments(NOW))
 TEXTS = {
@@ -58,9 +58,18 @@ def test_propensities_are_how_often_a_candidate_is_on_top_whoever_decided() -> N
     for taste in (NOBODY, liking("joke", 6)):
         rankings = [rank(ALL, taste, seed) for seed in range(3000)]
         tops = Counter(order(ranking)[0] for ranking in rankings)
-        assert sum(ranking.policy == "igw" for ranking in rankings) / len(rankings) == pytest.approx(0.1, abs=0.02)
+        assert sum(ranking.policy == "igw" for ranking in rankings) / len(
+            rankings
+        ) == pytest.approx(0.1, abs=0.02)
         for index in range(4):
-            said = np.mean([one.propensity for ranking in rankings for one in ranking.ranked if one.index == index])
+            said = np.mean(
+                [
+                    one.propensity
+                    for ranking in rankings
+                    for one in ranking.ranked
+                    if one.index == index
+                ]
+            )
             assert tops[index] / len(rankings) == pytest.approx(said, abs=0.02, rel=0.3)
 
 
@@ -126,11 +135,15 @@ def test_between_equals_the_better_text_wins() -> None:
 
 def test_what_is_predicted_is_what_feedback_is_compared_with() -> None:
     for one in rank(ALL, NOBODY, 1).ranked:
-        assert one.predicted == pytest.approx(float(one.features.astype(np.float64) @ NOBODY.mean), abs=1e-6)
+        assert one.predicted == pytest.approx(
+            float(one.features.astype(np.float64) @ NOBODY.mean), abs=1e-6
+        )
 
 
 @given(st.lists(st.floats(-2, 2), min_size=1, max_size=8))
 def test_inverse_gap_weights_are_a_distribution_that_prefers_the_best(scores: list[float]) -> None:
     weights = inverse_gap_weights(np.array(scores))
     assert weights.sum() == pytest.approx(1.0) and (weights > 0).all()
-    assert weights.argmax() == int(np.argmax(scores)) or weights.max() == pytest.approx(weights[int(np.argmax(scores))])
+    assert weights.argmax() == int(np.argmax(scores)) or weights.max() == pytest.approx(
+        weights[int(np.argmax(scores))]
+    )

@@ -13,10 +13,25 @@ from hypothesis import strategies as st
 from genre_models.safety import SafetyGate, neutralise
 
 GATE = SafetyGate()
-LINES = Path(__file__).with_name("requests.jsonl").read_text("utf-8").splitlines()
+LINES = (
+    Path(__file__)
+    .with_name("classification")
+    .joinpath("requests.jsonl")
+    .read_text("utf-8")
+    .splitlines()
+)
 REQUESTS = [(request["kind"], request["text"]) for request in map(json.loads, LINES)]
 
-FIXED = ["[INST]", "[/INST]", "<<SYS>>", "<</SYS>>", "<s>", "</s>", "### Instruction:", "### Response:"]
+FIXED = [
+    "[INST]",
+    "[/INST]",
+    "<<SYS>>",
+    "<</SYS>>",
+    "<s>",
+    "</s>",
+    "### Instruction:",
+    "### Response:",
+]
 NAMED = [
     "<|im_start|>",
     "<|im_end|>",
@@ -155,7 +170,11 @@ def test_any_text_gets_a_verdict(text: str) -> None:
 def disguised(draw: st.DrawFn) -> str:
     """A marker in any case, with invisible characters or spaces between its characters."""
     marker = draw(MARKERS.flatmap(lambda text: st.sampled_from([text, text.lower(), text.upper()])))
-    gaps = draw(st.lists(st.sampled_from(["", "", " ", *HIDDEN]), min_size=len(marker), max_size=len(marker)))
+    gaps = draw(
+        st.lists(
+            st.sampled_from(["", "", " ", *HIDDEN]), min_size=len(marker), max_size=len(marker)
+        )
+    )
     return "".join(character + gap for character, gap in zip(marker, gaps, strict=True))
 
 
@@ -164,7 +183,11 @@ def bare(text: str) -> str:
     return "".join(text.translate({ord(character): None for character in HIDDEN}).split()).lower()
 
 
-@given(st.lists(disguised() | st.sampled_from(["<", "|", ">", "[", "#", "s", " ", "hello"]), max_size=8).map("".join))
+@given(
+    st.lists(
+        disguised() | st.sampled_from(["<", "|", ">", "[", "#", "s", " ", "hello"]), max_size=8
+    ).map("".join)
+)
 def test_no_marker_remains_and_a_second_time_changes_nothing(text: str) -> None:
     clean = neutralise(text)
     assert neutralise(clean) == clean
@@ -181,6 +204,8 @@ def test_text_without_markers_is_unchanged(text: str) -> None:
     assert neutralise(text) == text
 
 
-@pytest.mark.parametrize("text", ["a < b | c", "x |> f", "<b>bold</b>", "# Title", "### Notes: a", "[1] INST", "<3"])
+@pytest.mark.parametrize(
+    "text", ["a < b | c", "x |> f", "<b>bold</b>", "# Title", "### Notes: a", "[1] INST", "<3"]
+)
 def test_ordinary_text_is_unchanged(text: str) -> None:
     assert neutralise(text) == text

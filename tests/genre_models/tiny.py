@@ -1,4 +1,5 @@
-"""A base model of two layers with a byte-level tokenizer, and adapters for it: real code paths in milliseconds."""
+"""A base model of two layers with a byte-level tokenizer, and adapters for it: real code paths in
+milliseconds."""
 
 from __future__ import annotations
 
@@ -26,7 +27,9 @@ TEMPLATE = (
 def make_tokenizer() -> PreTrainedTokenizerFast:
     """One token a byte, and three special tokens."""
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    tokenizer = Tokenizer(models.BPE(vocab={token: id for id, token in enumerate([*SPECIAL, *alphabet])}, merges=[]))
+    tokenizer = Tokenizer(
+        models.BPE(vocab={token: id for id, token in enumerate([*SPECIAL, *alphabet])}, merges=[])
+    )
     tokenizer.add_special_tokens(list(SPECIAL))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -64,13 +67,19 @@ def make_base(folder: Path, seed: int = 0) -> BaseSpec:
     return BaseSpec.load(folder)
 
 
-def make_adapter(folder: Path, base: BaseSpec, genre: str = "joke", seed: int = 1, **config: Any) -> Path:
+def make_adapter(
+    folder: Path, base: BaseSpec, genre: str = "joke", seed: int = 1, **config: Any
+) -> Path:
     """Write a valid adapter on the upper layer, with weights large enough to change the text."""
     chance, rank = np.random.default_rng(seed), 8
     tensors = {}
     for site, inputs, outputs in base.sites(LINEARS, (1,)):
-        tensors[f"base_model.model.{site}.lora_A.weight"] = chance.normal(0, 0.3, (rank, inputs)).astype(np.float16)
-        tensors[f"base_model.model.{site}.lora_B.weight"] = chance.normal(0, 0.3, (outputs, rank)).astype(np.float16)
+        tensors[f"base_model.model.{site}.lora_A.weight"] = chance.normal(
+            0, 0.3, (rank, inputs)
+        ).astype(np.float16)
+        tensors[f"base_model.model.{site}.lora_B.weight"] = chance.normal(
+            0, 0.3, (outputs, rank)
+        ).astype(np.float16)
     folder.mkdir(parents=True)
     save_file(tensors, folder / "adapter_model.safetensors")
     settings = {
@@ -84,7 +93,12 @@ def make_adapter(folder: Path, base: BaseSpec, genre: str = "joke", seed: int = 
     }
     (folder / "adapter_config.json").write_text(json.dumps(settings | config))
     card = AdapterCard(
-        genre=genre, family="humour", base=base.fingerprint, lineage=Lineage(data="0" * 64), metrics={}, licence="CC0"
+        genre=genre,
+        family="humour",
+        base=base.fingerprint,
+        lineage=Lineage(data="0" * 64),
+        metrics={},
+        licence="CC0",
     )
     (folder / "genre.json").write_bytes(msgspec.json.encode(card))
     return folder

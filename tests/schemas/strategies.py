@@ -17,17 +17,25 @@ from schemas.users import UserCommand
 
 # Patterns with look-arounds confuse `from_regex`, so the alphabets of ids are said in words.
 _ID_TEXT = st.text(
-    st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters="/"), min_size=1, max_size=20
+    st.characters(codec="utf-8", exclude_categories=("C", "Z"), exclude_characters="/"),
+    min_size=1,
+    max_size=20,
 )
 _IDS = _ID_TEXT.filter(lambda text: text not in (".", ".."))
 _OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-_MOMENTS = st.datetimes(datetime(1970, 1, 2), datetime(9998, 1, 1), timezones=st.one_of(st.just(UTC), _OFFSETS))
+_MOMENTS = st.datetimes(
+    datetime(1970, 1, 2), datetime(9998, 1, 1), timezones=st.one_of(st.just(UTC), _OFFSETS)
+)
 _CANDIDATE_IDS = st.builds("{}/{}".format, _IDS, st.integers(0, 7))
 
 
 def events(kind: type[Any]) -> st.SearchStrategy[Any]:
     """Valid events of a type, rules that span several fields included."""
-    return st.fixed_dictionaries(_arguments(kind)).map(_consistent(kind)).map(lambda given: kind(**given))
+    return (
+        st.fixed_dictionaries(_arguments(kind))
+        .map(_consistent(kind))
+        .map(lambda given: kind(**given))
+    )
 
 
 def _arguments(kind: type[Any]) -> dict[str, st.SearchStrategy[Any]]:
@@ -57,12 +65,18 @@ def _values(declared: inspect.Type) -> st.SearchStrategy[Any]:
         case inspect.StrType():
             return _strings(declared)
         case inspect.BytesType():
-            return st.binary(min_size=declared.min_length or 0, max_size=min(declared.max_length or 500, 500))
+            return st.binary(
+                min_size=declared.min_length or 0, max_size=min(declared.max_length or 500, 500)
+            )
         case inspect.VarTupleType():
             least = declared.min_length or 0
-            return st.lists(_values(declared.item_type), min_size=least, max_size=max(least, 3)).map(tuple)
+            return st.lists(
+                _values(declared.item_type), min_size=least, max_size=max(least, 3)
+            ).map(tuple)
         case inspect.DictType():
-            return st.dictionaries(_values(declared.key_type), _values(declared.value_type), max_size=3)
+            return st.dictionaries(
+                _values(declared.key_type), _values(declared.value_type), max_size=3
+            )
     raise AssertionError(f"no strategy for {declared}")
 
 
@@ -73,7 +87,12 @@ def _numbers(declared: inspect.IntType | inspect.FloatType) -> st.SearchStrategy
         return st.integers(int(low or 0), int(below if high is None else high))
     above = low if declared.gt is None else declared.gt
     return st.floats(
-        above, high, exclude_min=declared.gt is not None, allow_nan=False, allow_infinity=False, allow_subnormal=False
+        above,
+        high,
+        exclude_min=declared.gt is not None,
+        allow_nan=False,
+        allow_infinity=False,
+        allow_subnormal=False,
     )
 
 
@@ -89,7 +108,12 @@ def _strings(declared: inspect.StrType) -> st.SearchStrategy[str]:
 
 
 def _consistent(kind: type[Any]) -> Any:
-    return {Feedback: _feedback, Progress: _progress, TrainingEvent: _training, UserCommand: _command}.get(kind, dict)
+    return {
+        Feedback: _feedback,
+        Progress: _progress,
+        TrainingEvent: _training,
+        UserCommand: _command,
+    }.get(kind, dict)
 
 
 def _feedback(given: dict[str, Any]) -> dict[str, Any]:
@@ -106,7 +130,15 @@ def _feedback(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _progress(given: dict[str, Any]) -> dict[str, Any]:
-    known = {"request_id": "r1", "user_id": "ada", "index": 0, "text": "a", "genre": "joke", "step": 1, "steps": 2}
+    known = {
+        "request_id": "r1",
+        "user_id": "ada",
+        "index": 0,
+        "text": "a",
+        "genre": "joke",
+        "step": 1,
+        "steps": 2,
+    }
     return given | {name: value for name, value in known.items() if given[name] is None}
 
 

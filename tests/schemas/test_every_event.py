@@ -14,8 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import inspect
 
-from streams.codecs import decode, encode
-from streams.topics import BY_EVENT, TOPICS, Topic
+from streams.wire.codecs import decode, encode
+from streams.wire.topics import BY_EVENT, TOPICS, Topic
 from tests.schemas.strategies import events
 
 every_topic = pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
@@ -25,7 +25,9 @@ thorough = settings(max_examples=25, deadline=None, suppress_health_check=[Healt
 @every_topic
 @thorough
 @given(data=st.data())
-def test_an_event_survives_its_codec_with_its_bytes_key_and_identity(topic: Topic, data: st.DataObject) -> None:
+def test_an_event_survives_its_codec_with_its_bytes_key_and_identity(
+    topic: Topic, data: st.DataObject
+) -> None:
     event = data.draw(events(topic.event))
     encoded = encode(event)
     again = decode(encoded, topic.event)
@@ -39,7 +41,11 @@ def test_an_event_survives_its_codec_with_its_bytes_key_and_identity(topic: Topi
 @given(data=st.data())
 def test_unknown_fields_are_ignored(topic: Topic, data: st.DataObject) -> None:
     event = data.draw(events(topic.event))
-    document = msgspec.to_builtins(event) | {"added_in_v9": {"deep": [1, None]}, "": "", "kind_of": 5}
+    document = msgspec.to_builtins(event) | {
+        "added_in_v9": {"deep": [1, None]},
+        "": "",
+        "kind_of": 5,
+    }
     assert decode(orjson.dumps(document), topic.event) == event
 
 
@@ -77,7 +83,9 @@ def test_optional_fields_have_defaults_and_every_field_says_its_type(topic: Topi
     for kind in set(_dataclasses(topic.event)):
         for field in _fields(kind):
             optional = isinstance(field.type, inspect.UnionType)
-            assert not (optional and field.required), f"{kind.__name__}.{field.name} may be absent but has no default"
+            assert not (optional and field.required), (
+                f"{kind.__name__}.{field.name} may be absent but has no default"
+            )
 
 
 def test_one_event_has_one_topic() -> None:
@@ -142,7 +150,10 @@ def _undescribed(declared: inspect.Type, path: str, described: bool = False) -> 
             for field in declared.fields:
                 yield from _undescribed(field.type, f"{path}.{field.name}")
         case _:
-            if any(getattr(declared, limit, None) is not None for limit in _LIMITS) and not described:
+            if (
+                any(getattr(declared, limit, None) is not None for limit in _LIMITS)
+                and not described
+            ):
                 yield path
             for part in ("item_type", "key_type", "value_type"):
                 if hasattr(declared, part):

@@ -1,7 +1,7 @@
 """Documents as earlier releases wrote them: they stay readable for ever.
 
-A released document is never edited. A new optional field gets a new named document in its topic's file.
-"""
+A released document is never edited. A new optional field gets a new named document in its topic's
+file."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ import msgspec
 import orjson
 import pytest
 
-from streams.codecs import decode, encode
-from streams.topics import BY_NAME, TOPICS, Topic
+from streams.wire.codecs import decode, encode
+from streams.wire.topics import BY_NAME, TOPICS, Topic
 
 FOLDER = Path(__file__).parent / "golden"
-DOCUMENTS = {topic.name: json.loads((FOLDER / f"{topic.name}.json").read_text("utf-8")) for topic in TOPICS}
+DOCUMENTS = {
+    topic.name: json.loads((FOLDER / f"{topic.name}.json").read_text("utf-8")) for topic in TOPICS
+}
 NAMED = [(topic, name) for topic, documents in DOCUMENTS.items() for name in documents]
 
 every_document = pytest.mark.parametrize(("topic", "name"), NAMED, ids=lambda value: str(value))
@@ -62,7 +64,12 @@ def test_a_minimal_document_without_a_required_field_is_refused() -> None:
 
 def test_the_defaults_of_a_request_are_those_of_the_design() -> None:
     request = decode(b'{"user_id": "ada", "prompt": "p"}', BY_NAME["requests"].event)
-    assert (request.candidates, request.max_tokens, request.temperature, request.stream) == (4, 64, 0.8, False)
+    assert (request.candidates, request.max_tokens, request.temperature, request.stream) == (
+        4,
+        64,
+        0.8,
+        False,
+    )
 
 
 def test_no_golden_file_is_left_over() -> None:

@@ -9,14 +9,19 @@ import pytest
 
 from schemas.errors import InvalidEvent
 from schemas.feedback import Feedback
-from schemas.fields import user_key
+from schemas.keys import user_key
 from schemas.requests import GenerationRequest
 from schemas.training import TrainingEvent
 from schemas.users import UserCommand
-from streams.codecs import decode
+from streams.wire.codecs import decode
 
 REQUEST: dict[str, Any] = {"user_id": "ada", "prompt": "a joke"}
-REACTION: dict[str, Any] = {"user_id": "ada", "kind": "like", "request_id": "r", "candidate_id": "r/0"}
+REACTION: dict[str, Any] = {
+    "user_id": "ada",
+    "kind": "like",
+    "request_id": "r",
+    "candidate_id": "r/0",
+}
 
 HOSTILE_IDS = {
     "empty": "",
@@ -67,7 +72,11 @@ def code_of(document: dict[str, Any], kind: type[Any]) -> str:
 @pytest.mark.parametrize("name", ["user_id", "request_id"])
 @pytest.mark.parametrize("value", HOSTILE_IDS.values(), ids=HOSTILE_IDS)
 def test_a_hostile_id_is_refused(name: str, value: str) -> None:
-    assert code_of(REQUEST | {name: value}, GenerationRequest) in ("bad_format", "too_long", "too_short")
+    assert code_of(REQUEST | {name: value}, GenerationRequest) in (
+        "bad_format",
+        "too_long",
+        "too_short",
+    )
 
 
 @pytest.mark.parametrize("name", ["feedback_id", "retracts", "request_id", "user_id"])
@@ -84,8 +93,13 @@ def test_a_candidate_of_a_hostile_id_is_refused(value: str) -> None:
 
 @pytest.mark.parametrize("value", GOOD_IDS)
 def test_an_unusual_id_is_accepted(value: str) -> None:
-    assert code_of(REQUEST | {"user_id": value, "request_id": value}, GenerationRequest) == "accepted"
-    assert code_of(REACTION | {"request_id": value, "candidate_id": f"{value}/7"}, Feedback) == "accepted"
+    assert (
+        code_of(REQUEST | {"user_id": value, "request_id": value}, GenerationRequest) == "accepted"
+    )
+    assert (
+        code_of(REACTION | {"request_id": value, "candidate_id": f"{value}/7"}, Feedback)
+        == "accepted"
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,7 +184,10 @@ def test_limits_of_a_request(field: str, value: Any, code: str) -> None:
 
 @pytest.mark.parametrize("name", ["user_id", "prompt"])
 def test_a_request_needs_its_user_and_prompt(name: str) -> None:
-    assert code_of({key: value for key, value in REQUEST.items() if key != name}, GenerationRequest) == "missing_field"
+    assert (
+        code_of({key: value for key, value in REQUEST.items() if key != name}, GenerationRequest)
+        == "missing_field"
+    )
 
 
 NEEDS: dict[str, dict[str, Any]] = {
@@ -206,7 +223,9 @@ def test_history_needs_something_to_learn_from_and_no_request() -> None:
     assert code_of(history, Feedback) == "missing_field"
     for content in ({"text": "a text"}, {"genre": "joke"}, {"features": {"length": 0.5}}):
         assert code_of(history | content, Feedback) == "accepted"
-    assert code_of({"user_id": "ada", "kind": "history", "genre": "joke"}, Feedback) == "missing_field"
+    assert (
+        code_of({"user_id": "ada", "kind": "history", "genre": "joke"}, Feedback) == "missing_field"
+    )
     assert code_of(history | {"genre": "joke", "value": 1.5}, Feedback) == "out_of_range"
 
 
@@ -244,13 +263,20 @@ def test_limits_of_feedback(changes: dict[str, Any], code: str) -> None:
 def test_limits_of_commands_and_trainings() -> None:
     assert code_of({"user_id": "ada", "kind": "erase"}, UserCommand) == "accepted"
     assert code_of({"user_id": "ada", "kind": "consent"}, UserCommand) == "missing_field"
-    assert code_of({"user_id": "ada", "kind": "explore", "allowed": "yes"}, UserCommand) == "wrong_type"
+    assert (
+        code_of({"user_id": "ada", "kind": "explore", "allowed": "yes"}, UserCommand)
+        == "wrong_type"
+    )
     assert code_of({"kind": "text", "genre": "haiku"}, TrainingEvent) == "missing_field"
-    assert code_of({"kind": "text", "genre": "../haiku", "text": "t"}, TrainingEvent) == "bad_format"
+    assert (
+        code_of({"kind": "text", "genre": "../haiku", "text": "t"}, TrainingEvent) == "bad_format"
+    )
     assert code_of({"kind": "train", "genre": "haiku"}, TrainingEvent) == "accepted"
 
 
 def test_keys_of_two_tenants_never_meet() -> None:
     assert user_key("ada", None) != user_key("ada", "acme")
     # A user id holds no '/', so no user of the default tenant has the key of another tenant's user.
-    assert code_of(REQUEST | {"user_id": user_key("ada", "acme")}, GenerationRequest) == "bad_format"
+    assert (
+        code_of(REQUEST | {"user_id": user_key("ada", "acme")}, GenerationRequest) == "bad_format"
+    )

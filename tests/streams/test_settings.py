@@ -1,4 +1,5 @@
-"""Settings: what the environment says, said back to another process, and refused where it cannot work."""
+"""Settings: what the environment says, said back to another process, and refused where it cannot
+work."""
 
 from __future__ import annotations
 
@@ -12,7 +13,9 @@ from hypothesis import strategies as st
 from schemas.errors import NotReady
 from streams.settings import Settings
 
-_TEXT = st.text(st.characters(codec="ascii", exclude_characters="\x7f", min_codepoint=32), max_size=20)
+_TEXT = st.text(
+    st.characters(codec="ascii", exclude_characters="\x7f", min_codepoint=32), max_size=20
+)
 
 
 @given(
@@ -40,7 +43,9 @@ def test_every_field_has_its_variable_and_nothing_else_is_read() -> None:
     assert Settings.from_environment({"GENRE_UNKNOWN": "x", "BROKERS": "y"}) == Settings()
 
 
-@pytest.mark.parametrize(("value", "meant"), [("1", True), ("TRUE", True), ("on", True), ("0", False), ("no", False)])
+@pytest.mark.parametrize(
+    ("value", "meant"), [("1", True), ("TRUE", True), ("on", True), ("0", False), ("no", False)]
+)
 def test_booleans_are_written_in_several_ways(value: str, meant: bool) -> None:
     assert Settings.from_environment({"GENRE_EXPLORATION": value}).exploration is meant
 
@@ -70,7 +75,10 @@ def test_a_value_that_cannot_work_is_refused_with_its_variable(name: str, value:
     with pytest.raises(NotReady) as caught:
         Settings.from_environment({f"GENRE_{name}": value})
     assert caught.value.code == "bad_setting"
-    assert f"GENRE_{name}" in caught.value.message and f"got {value}" in caught.value.message.replace("'", "")
+    assert (
+        f"GENRE_{name}" in caught.value.message
+        and f"got {value}" in caught.value.message.replace("'", "")
+    )
 
 
 def test_a_password_is_not_shown() -> None:

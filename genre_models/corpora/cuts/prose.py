@@ -8,9 +8,9 @@ from itertools import pairwise
 from pathlib import Path
 
 from genre_models.corpora.extractor import Cut
-from genre_models.corpora.packages import fetch
 from genre_models.corpora.pinned import AUSTEN, BROWN, FORTUNES, SPEECHES, WESNOTH
 from genre_models.corpora.readers import fortunes, paragraphs, r_strings, read, untagged
+from genre_models.packages import fetch
 
 NOVELS = "usr/lib/R/site-library/janeaustenr/data/Rdata.rdb"
 SCENARIOS = "usr/share/games/wesnoth/1.16/data/campaigns/Heir_To_The_Throne/scenarios"
@@ -34,7 +34,11 @@ def novels(cache: Path) -> Iterator[Cut]:
     """Paragraphs of Jane Austen's six novels, by chapter."""
     for book, lines in enumerate(r_strings((fetch(AUSTEN, cache) / NOVELS).read_bytes())):
         for number, chapter in enumerate(re.split(r"(?im)^\s*chapter\b.*$", "\n".join(lines))):
-            yield from (Cut(f"{book}.{number}", part.replace("_", "")) for part in paragraphs(chapter) if number)
+            yield from (
+                Cut(f"{book}.{number}", part.replace("_", ""))
+                for part in paragraphs(chapter)
+                if number
+            )
 
 
 def stories(cache: Path) -> Iterator[Cut]:

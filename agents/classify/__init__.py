@@ -1,0 +1,1 @@
+"""The classify role: which genre a request asks for, in which language, and whether it is safe."""

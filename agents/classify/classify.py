@@ -1,0 +1,91 @@
+"""classify: a request comes in, the request with its genre probabilities, language and safety
+verdict goes out."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import msgspec
+
+from agents.classify.corrections import Corrections
+from agents.genres.classifiers import Classifiers
+from schemas.classified import ClassifiedRequest
+from schemas.fields import RequestId
+from schemas.parts import Failure
+from schemas.requests import GenerationRequest
+from streams.wire.headers import expiry, reply_to
+from streams.worker.delivery import Delivery, Outputs
+
+DEFAULT_DEADLINE = timedelta(seconds=60)
+LONGEST_DEADLINE = timedelta(minutes=10)
+
+Judge = Callable[[ClassifiedRequest], Awaitable[ClassifiedRequest]]
+
+
+class LearningJudge(Protocol):
+    """A judge that takes corrections and learns new genres."""
+
+    corrections: Corrections
+    classifiers: Classifiers
+
+    def __call__(self, received: ClassifiedRequest) -> Awaitable[ClassifiedRequest]:
+        """Genres, language and verdict of a request."""
+
+
+async def classify(
+    requests: AsyncIterator[Delivery[GenerationRequest]],
+    judge: Judge,
+    reply_prefixes: tuple[str, ...],
+) -> Outputs:
+    """Judge every request; one that is too late, or that cannot be judged, travels on with its
+    failure."""
+    async for delivery in requests:
+        with delivery:
+            received = accepted(delivery, reply_prefixes)
+            if received.deadline <= datetime.now(UTC):
+                yield delivery.output(replace(received, failure=expired(received)))
+                continue
+            yield delivery.output(await judge(received))
+
+
+def accepted(
+    delivery: Delivery[GenerationRequest], reply_prefixes: tuple[str, ...]
+) -> ClassifiedRequest:
+    """The request with its id, deadline and reply address made definite: a function of the record
+    alone."""
+    request = delivery.event
+    headers = delivery.source.headers
+    received = datetime.fromtimestamp(delivery.source.timestamp, UTC)
+    wishes = [moment for moment in (request.deadline, expiry(headers)) if moment is not None]
+    deadline = (
+        min([*wishes, received + LONGEST_DEADLINE]) if wishes else received + DEFAULT_DEADLINE
+    )
+    request_id = request.request_id or _derived_id(delivery)
+    return ClassifiedRequest(
+        request_id=request_id,
+        user_id=request.user_id,
+        tenant=request.tenant,
+        request=replace(request, request_id=request_id),
+        received=received,
+        deadline=deadline,
+        reply=reply_to(headers, reply_prefixes),
+    )
+
+
+def _derived_id(delivery: Delivery[GenerationRequest]) -> str:
+    """The event's id where that is a valid request id, else where the record stands."""
+    try:
+        return msgspec.convert(delivery.id, RequestId)
+    except msgspec.ValidationError:
+        source = delivery.source
+        return f"{source.topic}-{source.partition}-{source.offset}"
+
+
+def expired(request: ClassifiedRequest) -> Failure:
+    """The failure of a request that is past its deadline."""
+    return Failure(
+        code="expired", message=f"The deadline {request.deadline.isoformat()} has passed."
+    )

@@ -1,0 +1,56 @@
+"""What users said about their requests' genres, as nudges for the classifier: bounded, and
+fading."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from datetime import datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_models.encoder import dequantise
+from schemas.corrections import Correction
+
+HALF_LIFE = 30 * 86_400.0  # seconds, as preferences fade
+MOST = 200  # corrections of one genre that count: the newest
+
+
+class Corrections:
+    """The newest correction of every user and genre. `apply` is the follower's callback."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Correction] = {}
+        self.version = 0
+        """Grows with every change."""
+
+    def apply(self, key: str, event: Correction | None) -> None:
+        """Take the newest record of a key; a tombstone takes the correction back."""
+        if event is None:
+            self._known.pop(key, None)
+        else:
+            self._known[key] = event
+        self.version += 1
+
+    def nudges(self, tenant: str | None, now: datetime) -> Mapping[str, NDArray[np.float32]]:
+        """For every genre that the tenant's users corrected, the requests that belong to it, by
+        weight.  # [n, 384]"""
+        by_genre: dict[str, list[Correction]] = defaultdict(list)
+        for correction in sorted(
+            self._known.copy().values(), key=lambda each: each.time, reverse=True
+        ):
+            if correction.tenant == tenant and len(by_genre[correction.genre]) < MOST:
+                by_genre[correction.genre].append(correction)
+        return {
+            genre: np.stack([_scaled(each, now) for each in found])
+            for genre, found in by_genre.items()
+        }
+
+
+def _scaled(correction: Correction, now: datetime) -> NDArray[np.float32]:
+    age = max(0.0, (now - correction.time).total_seconds())
+    scaled: NDArray[np.float32] = dequantise(correction.embedding) * np.float32(
+        correction.weight * 2.0 ** (-age / HALF_LIFE)
+    )
+    return scaled

@@ -1,0 +1,133 @@
+"""What `classify` knows: the encoder, the classifier, the language identifier and the safety gate,
+in one thread."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from agents.classify.corrections import Corrections
+from agents.genres.classifiers import Classifiers, load_classifiers
+from agents.genres.registry import Registry
+from genre_models.classification.classifier import Classifier
+from genre_models.classification.languages import LanguageIdentifier
+from genre_models.encoder import Encoder, SentenceEncoder, quantise
+from genre_models.safety import SafetyGate, neutralise
+from genre_models.taxonomy import Taxonomy
+from schemas.classified import ClassifiedRequest
+from schemas.errors import GenreError
+from schemas.parts import Failure, GenreProbability, Verdict
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Judge:
+    """Judges requests one after the other in a thread of its own, so that the event loop stays
+    free."""
+
+    encoder: Encoder
+    classifiers: Classifiers
+    corrections: Corrections = field(default_factory=Corrections)
+    languages: LanguageIdentifier
+    gate: SafetyGate
+    thread: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="judge")
+    )
+    _renewed: tuple[int, int, int] = (0, 0, 0)
+    _of_tenants: dict[str | None, tuple[Classifier, Classifier]] = field(default_factory=dict)
+
+    async def __call__(self, received: ClassifiedRequest) -> ClassifiedRequest:
+        """The request with all that can be said about it; a failure to say it travels on as
+        `failure`."""
+        return await asyncio.get_running_loop().run_in_executor(self.thread, self._judge, received)
+
+    def _judge(self, received: ClassifiedRequest) -> ClassifiedRequest:
+        try:
+            return self.judged(received)
+        except GenreError as error:
+            return replace(received, failure=Failure(code=error.code, message=error.message))
+        except Exception:
+            log.exception("request %s cannot be judged", received.request_id)
+            return replace(
+                received,
+                failure=Failure(
+                    code="classify_failed", message="The request could not be classified."
+                ),
+            )
+
+    def judged(self, received: ClassifiedRequest) -> ClassifiedRequest:
+        """Genres, language and verdict of one request; its prompt neutralised."""
+        prompt = neutralise(received.request.prompt)
+        known = replace(
+            received,
+            request=replace(received.request, prompt=prompt),
+            verdict=self._verdict(prompt),
+        )
+        wish = received.request.genre
+        taxonomy = self.classifiers.registry.taxonomy(received.tenant)
+        if wish is not None and "@" not in wish and wish not in taxonomy:
+            message = f"Expected a genre of the taxonomy, got '{wish}'; `genre genres` lists them."
+            return replace(known, failure=Failure(code="unknown_genre", message=message))
+        embedding = self.encoder.encode([prompt])[0]
+        language = self.languages.identify(prompt)
+        known = replace(
+            known,
+            embedding=quantise(embedding),
+            language=received.request.language or language.code,
+            language_confidence=1.0 if received.request.language else language.confidence,
+        )
+        if wish is not None:
+            return _wished(known, wish.partition("@")[0], taxonomy)
+        found = self._corrected(received.tenant).predict_one(embedding, prompt)
+        genres = tuple(
+            GenreProbability(genre=genre, probability=probability)
+            for genre, probability in found.genres
+        )
+        return replace(known, genres=genres, family=found.family, fallback=found.fallback)
+
+    def _corrected(self, tenant: str | None) -> Classifier:
+        """The classifier of the tenant's genres with its own corrections: renewed with every change
+        and, as they fade, every hour."""
+        plain = self.classifiers.of(tenant)
+        now = datetime.now(UTC)
+        renewed = (self.corrections.version, now.toordinal(), now.hour)
+        if self._renewed != renewed:
+            self._renewed, self._of_tenants = renewed, {}
+        if tenant not in self._of_tenants or self._of_tenants[tenant][0] is not plain:
+            nudges = self.corrections.nudges(tenant, now)
+            self._of_tenants[tenant] = (plain, plain.corrected(nudges) if nudges else plain)
+        return self._of_tenants[tenant][1]
+
+    def _verdict(self, prompt: str) -> Verdict:
+        verdict = self.gate.check_request(prompt)
+        return Verdict(allowed=verdict.allowed, code=verdict.code, reason=verdict.reason)
+
+
+def load_judge(settings: Settings) -> Judge:
+    """The judge with the real models; takes about two seconds. Raises ModelError when they are not
+    prepared."""
+    encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
+    return Judge(
+        encoder=encoder,
+        classifiers=load_classifiers(settings, encoder, Registry()),
+        languages=_warm(LanguageIdentifier()),
+        gate=SafetyGate(),
+    )
+
+
+def _warm(languages: LanguageIdentifier) -> LanguageIdentifier:
+    """Its model is read with the first text: not with the first client's."""
+    languages.identify("warm up")
+    return languages
+
+
+def _wished(known: ClassifiedRequest, genre: str, taxonomy: Taxonomy) -> ClassifiedRequest:
+    certain = (GenreProbability(genre=genre, probability=1.0),)
+    return replace(
+        known, genres=certain, family=taxonomy.family_of(genre) if genre in taxonomy else None
+    )

@@ -1,0 +1,1 @@
+"""The generate role: the arms of a request become candidates, on one engine."""

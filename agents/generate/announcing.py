@@ -1,0 +1,29 @@
+"""Announcing the adapters of a worker's own store: whoever follows the registry then uses them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from agents.genres.registry import Registry, announcement
+from genre_models.adapters import AdapterStore
+from genre_models.taxonomy import Taxonomy
+from schemas.errors import ModelError
+from streams.worker.delivery import Publish
+
+log = logging.getLogger(__name__)
+
+
+async def announce(publish: Publish, store: AdapterStore, registry: Registry) -> None:
+    """Publish the adapters that the registry does not know yet; a broken one is passed over."""
+    shipped = Taxonomy.load()
+    for name in store.names():
+        if registry.knows(str(name)):
+            continue
+        try:
+            adapter = await asyncio.to_thread(store.verified, name)
+        except ModelError as error:
+            log.warning("%s is not announced: %s", name, error)
+            continue
+        if adapter.card.about is not None or name.genre in shipped:
+            await publish(announcement(adapter, shipped))

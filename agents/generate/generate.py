@@ -1,0 +1,77 @@
+"""generate: the arms of one request come in, its candidates (or a coded failure) go out, and pieces
+on the way."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from schemas.adapters import AdapterEvent
+from schemas.candidates import CandidateSet
+from schemas.generations import GenerationTask
+from schemas.progress import Progress
+from schemas.requests import Cancel
+from streams.worker.delivery import Delivery, Outputs
+
+log = logging.getLogger(__name__)
+
+
+class Writer(Protocol):
+    """Writes candidates; many requests at a time share its engine."""
+
+    async def room(self, task: GenerationTask) -> None:
+        """Return when the engine can take this task's rows: the back pressure towards the
+        stream."""
+
+    def cancel(self, key: str, cancellation: Cancel | None) -> None:
+        """Stop a request that is being written, or refuse it when it comes."""
+
+    def follow(self, key: str, event: AdapterEvent | None) -> None:
+        """Take a record of the registry: a genre to know, an adapter to fetch."""
+
+    def write(self, task: GenerationTask) -> AsyncIterator[Progress | CandidateSet]:
+        """Pieces (for tasks that stream), and at last exactly one CandidateSet; never raises."""
+
+
+Written = tuple[Delivery[GenerationTask], Progress | CandidateSet]
+
+
+async def generate(tasks: AsyncIterator[Delivery[GenerationTask]], writer: Writer) -> Outputs:
+    """Keep the engine full; every task is finished when its candidates are published, in whatever
+    order."""
+    written: asyncio.Queue[Written | None] = asyncio.Queue()
+    feeding = asyncio.create_task(_feed(tasks, writer, written))
+    try:
+        while (item := await written.get()) is not None:
+            delivery, event = item
+            if isinstance(event, CandidateSet):
+                with delivery:
+                    yield delivery.output(event)
+            else:
+                yield delivery.output(event)
+        await feeding
+    finally:
+        feeding.cancel()
+
+
+async def _feed(
+    tasks: AsyncIterator[Delivery[GenerationTask]],
+    writer: Writer,
+    written: asyncio.Queue[Written | None],
+) -> None:
+    try:
+        async with asyncio.TaskGroup() as writing:
+            async for delivery in tasks:
+                await writer.room(delivery.event)
+                writing.create_task(_write(delivery, writer, written))
+    finally:
+        await written.put(None)
+
+
+async def _write(
+    delivery: Delivery[GenerationTask], writer: Writer, written: asyncio.Queue[Written | None]
+) -> None:
+    async for event in writer.write(delivery.event):
+        await written.put((delivery, event))

@@ -1,0 +1,72 @@
+"""The adapters of a generate worker: fetched when they are announced, waited for when a task is
+quicker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from agents.genres.registry import Registry
+from genre_models.adapters import AdapterName, AdapterStore
+from genre_models.adapters.depot import download
+from schemas.adapters import AdapterEvent
+from schemas.errors import ModelError
+
+log = logging.getLogger(__name__)
+
+# A task may name an adapter that its planner heard of first; the followers' polls lie at most half
+# a second apart.
+WAIT = 5.0
+_POLL = 0.05
+
+
+class Library:
+    """`store` on this machine, filled from `places`, the only fsspec URLs that are read."""
+
+    def __init__(
+        self, registry: Registry, store: AdapterStore, places: tuple[str, ...] = ()
+    ) -> None:
+        self.registry = registry
+        self._store = store
+        self._places = places
+        self._fetching: dict[str, Future[None]] = {}
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="library")
+
+    def fetch_soon(self, event: AdapterEvent | None) -> None:
+        """Begin to fetch an adapter that was announced with a location and is not here."""
+        if (
+            event is None
+            or event.kind != "published"
+            or event.location is None
+            or self.holds(event.name)
+        ):
+            return
+        running = self._fetching.get(event.name)
+        if running is None or running.done():
+            self._fetching[event.name] = self._thread.submit(self._fetch, event)
+
+    async def present(self, names: Iterable[str], deadline: datetime) -> None:
+        """Return when the adapters are here, or when that has lasted too long: the engine then says
+        what is missing."""
+        left = (deadline - datetime.now(UTC)).total_seconds()
+        until = asyncio.get_running_loop().time() + min(WAIT, max(left, 0.0))
+        for name in names:
+            while not self.holds(name) and asyncio.get_running_loop().time() < until:
+                event = self.registry.published(name)
+                if event is not None and event.location is None:
+                    break  # it lies in the store of another worker alone
+                self.fetch_soon(event)
+                await asyncio.sleep(_POLL)
+
+    def holds(self, name: str) -> bool:
+        """Whether an adapter lies in the worker's own store."""
+        return (self._store.root / str(AdapterName.parse(name))).is_dir()
+
+    def _fetch(self, event: AdapterEvent) -> None:
+        try:
+            download(event.location or "", self._places, event.name, event.digest, self._store)
+        except ModelError as error:
+            log.warning("%s cannot be fetched: %s: %s", event.name, error.code, error)

@@ -1,0 +1,269 @@
+"""What `generate` writes with: rows for the engine from a task's arms, and candidates from what
+became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+from agents.generate.engine_thread import EngineThread, Events
+from agents.generate.library import Library
+from agents.generate.text_judge import TextJudge
+from agents.genres.classifiers import load_classifiers
+from agents.genres.registry import Registry
+from genre_models.adapters import AdapterStore, BaseSpec
+from genre_models.encoder import SentenceEncoder
+from genre_models.engine import Engine, Finished, Generation, Piece, chat_prompt
+from genre_models.preferences.styles import STYLES
+from genre_models.safety import SafetyGate
+from schemas.adapters import AdapterEvent
+from schemas.candidates import CandidateSet
+from schemas.generations import ArmTask, GenerationTask
+from schemas.keys import key_of
+from schemas.parts import Failure, Usage
+from schemas.progress import Progress
+from schemas.requests import Cancel
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PLAIN_INSTRUCTION = "Write what is asked for, and nothing else."
+WAITING = 4  # rows admitted for each that can run: whom to serve next is chosen among them
+_REMEMBERED_CANCELLATIONS = 10_000
+
+
+class EngineWriter:
+    """Writes the candidates of many requests at a time on one engine.
+
+    `limit` is the number of rows that may be in the engine or wait for it; beyond it, tasks stay in
+    Kafka."""
+
+    def __init__(
+        self, engine: EngineThread, judge: TextJudge, library: Library, *, limit: int, base: str
+    ) -> None:
+        self._engine = engine
+        self._judge = judge
+        self.library = library
+        self._limit = limit
+        self._base = base
+        self._rows = 0
+        self._freed = asyncio.Condition()
+        self._judging = ThreadPoolExecutor(1, thread_name_prefix="text-judge")
+        self._cancelled: OrderedDict[str, None] = OrderedDict()
+        self._writing: dict[int, tuple[str, tuple[str, ...]]] = {}
+        self._tasks = itertools.count()
+
+    async def room(self, task: GenerationTask) -> None:
+        """Reserve rows for a task, waiting until there is room (for more than the limit: an empty
+        engine)."""
+        wanted = len(task.arms)
+        self._engine.prefetch([name for name in adapters_of(task) if self.library.holds(name)])
+        async with self._freed:
+            await self._freed.wait_for(
+                lambda: self._rows == 0 or self._rows + wanted <= self._limit
+            )
+            self._rows += wanted
+
+    def cancel(self, _key: str, cancellation: Cancel | None) -> None:
+        """Stop a request that is being written, or refuse it when it comes."""
+        if cancellation is None:
+            return
+        identity = f"{key_of(cancellation)}/{cancellation.request_id}"
+        self._cancelled[identity] = None
+        while len(self._cancelled) > _REMEMBERED_CANCELLATIONS:
+            self._cancelled.popitem(last=False)
+        for writing, rows in self._writing.values():
+            if writing == identity:
+                self._engine.cancel(rows)
+
+    def follow(self, key: str, event: AdapterEvent | None) -> None:
+        """Take a record of the registry: the classifier learns its genre, the library fetches its
+        files."""
+        self._judge.classifiers.apply(key, event)
+        self.library.fetch_soon(event)
+
+    async def write(self, task: GenerationTask) -> AsyncIterator[Progress | CandidateSet]:
+        """Pieces for tasks that stream, then the one CandidateSet: texts, or why there are none."""
+        begun = time.monotonic()
+        identity = f"{key_of(task)}/{task.request_id}"
+        # A request may be written twice at the same time: asked again, or delivered again.
+        number = next(self._tasks)
+        await self.library.present(adapters_of(task), task.deadline)
+        rows = [self._row(task, arm, f"{number}/{identity}") for arm in task.arms]
+        self._writing[number] = (identity, tuple(row.id for row in rows))
+        ends: dict[int, Finished] = {}
+        try:
+            events = self._submit(task, rows, identity)
+            async for event in self._events(task, events, ends, self._writing[number][1]):
+                yield event
+            yield await self._finished(task, ends, time.monotonic() - begun)
+        except _Stopped as stopped:
+            yield self._failed(task, stopped.failure)
+        except Exception:
+            log.exception("request %s cannot be written", task.request_id)
+            yield self._failed(
+                task, Failure(code="generate_failed", message="The texts could not be written.")
+            )
+        finally:
+            self._writing.pop(number, None)
+            await self._free(len(rows))
+
+    def _submit(self, task: GenerationTask, rows: list[Generation], identity: str) -> Events:
+        if identity in self._cancelled:
+            raise _Stopped("cancelled", "The client cancelled the request.")
+        if task.deadline <= datetime.now(UTC):
+            raise _Stopped("expired", "The deadline passed before writing began.")
+        return self._engine.submit(rows)
+
+    async def _events(
+        self, task: GenerationTask, events: Events, ends: dict[int, Finished], rows: Sequence[str]
+    ) -> AsyncIterator[Progress]:
+        sequences = [0] * len(task.arms)
+        while len(ends) < len(task.arms):
+            event = await self._next(task, events, rows)
+            index = int(event.id.rpartition("/")[2])
+            if isinstance(event, Finished):
+                ends[index] = event
+            elif task.stream:
+                yield _piece(task, index, sequences[index], event)
+                sequences[index] += 1
+
+    async def _next(
+        self, task: GenerationTask, events: Events, rows: Sequence[str]
+    ) -> Piece | Finished:
+        left = (task.deadline - datetime.now(UTC)).total_seconds()
+        try:
+            return await asyncio.wait_for(events.get(), max(left, 0.0))
+        except TimeoutError:
+            self._engine.cancel(rows)
+            raise _Stopped("expired", "The deadline passed while the texts were written.") from None
+
+    async def _finished(
+        self, task: GenerationTask, ends: dict[int, Finished], seconds: float
+    ) -> CandidateSet:
+        if f"{key_of(task)}/{task.request_id}" in self._cancelled:
+            raise _Stopped("cancelled", "The client cancelled the request.")
+        loop = asyncio.get_running_loop()
+        candidates = await loop.run_in_executor(self._judging, self._judge.candidates, task, ends)
+        failures = [candidate.failure for candidate in candidates if candidate.failure is not None]
+        usage = Usage(
+            tokens_in=sum(end.tokens_in for end in ends.values()),
+            tokens_out=sum(end.tokens_out for end in ends.values()),
+            seconds=round(seconds, 3),
+        )
+        return CandidateSet(
+            request_id=task.request_id,
+            user_id=task.user_id,
+            tenant=task.tenant,
+            candidates=candidates,
+            usage=usage,
+            base=self._base,
+            failure=failures[0] if len(failures) == len(candidates) else None,
+        )
+
+    def _failed(self, task: GenerationTask, failure: Failure) -> CandidateSet:
+        return CandidateSet(
+            request_id=task.request_id,
+            user_id=task.user_id,
+            tenant=task.tenant,
+            base=self._base,
+            failure=failure,
+        )
+
+    def _row(self, task: GenerationTask, arm: ArmTask, prefix: str) -> Generation:
+        genre = (
+            self.library.registry.taxonomy(task.tenant).genres.get(arm.genre) if arm.genre else None
+        )
+        style = STYLES[arm.style].line if arm.style and arm.style in STYLES else ""
+        return Generation(
+            id=f"{prefix}/{arm.index}",
+            prompt=chat_prompt(
+                instruction=genre.instruction if genre else PLAIN_INSTRUCTION,
+                request=task.prompt,
+                notes=[line for line in (style, *task.lines) if line],
+            ),
+            adapter=arm.adapter,
+            blend=tuple((part.adapter, part.weight) for part in arm.blend),
+            max_tokens=task.max_tokens,
+            temperature=task.temperature,
+            top_p=task.top_p,
+            seed=arm.seed,
+            user=key_of(task),
+        )
+
+    async def _free(self, rows: int) -> None:
+        async with self._freed:
+            self._rows -= rows
+            self._freed.notify_all()
+
+
+class _Stopped(Exception):
+    """Writing ended without texts, for a reason that the client is told."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code)
+        self.failure = Failure(code=code, message=message)
+
+
+def adapters_of(task: GenerationTask) -> frozenset[str]:
+    """Names of every adapter that a task needs."""
+    return frozenset(
+        name
+        for arm in task.arms
+        for name in (arm.adapter, *(part.adapter for part in arm.blend))
+        if name is not None
+    )
+
+
+def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Progress:
+    return Progress(
+        kind="piece",
+        request_id=task.request_id,
+        user_id=task.user_id,
+        tenant=task.tenant,
+        index=index,
+        sequence=sequence,
+        text=piece.text,
+    )
+
+
+def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> EngineWriter:
+    """The writer with the real models; takes about three seconds. Raises ModelError when they are
+    not prepared."""
+    encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
+    library = Library(Registry(), store, settings.library_list)
+    classifiers = load_classifiers(settings, encoder, library.registry)
+    judge = TextJudge(encoder=encoder, classifiers=classifiers, gate=SafetyGate())
+    engine = EngineThread(load_engine(settings, store))
+    return EngineWriter(
+        engine, judge, library, limit=settings.rows * WAITING, base=base.fingerprint[:12]
+    )
+
+
+def load_engine(settings: Settings, store: AdapterStore) -> Engine:
+    """The engine that `GENRE_ENGINE` names; only a local one imports transformers."""
+    if settings.engine == "openai":
+        from genre_models.engine.remote_engine import RemoteEngine, servers
+
+        urls, blends = settings.servers.split(","), settings.state / "blends"
+        replicas = servers(
+            urls, settings.server_kind, settings.server_model, settings.server_timeout
+        )
+        return RemoteEngine(replicas, store, rows=settings.rows, blends=blends)
+
+    from genre_models.engine.local_engine import LocalEngine
+
+    return LocalEngine.load(
+        settings.models / "base",
+        store,
+        fast=settings.engine == "fast",
+        threads=settings.model_threads,
+        rows=settings.rows,
+        adapter_bytes=settings.adapter_cache_mb << 20,
+    )

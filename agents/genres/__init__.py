@@ -1,0 +1,2 @@
+"""What every role knows about genres: which adapters may be used, and classifiers for their
+genres."""

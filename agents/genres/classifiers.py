@@ -1,0 +1,105 @@
+"""The classifiers of this worker: one for each set of genres, fitted again beside the work when one
+comes or goes."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from agents.genres.registry import Registry
+from genre_models.classification.classifier import Classifier
+from genre_models.encoder import Encoder
+from genre_models.taxonomy import Taxonomy
+from schemas.adapters import AdapterEvent
+from schemas.errors import ModelError
+from streams.settings import Settings
+
+log = logging.getLogger(__name__)
+
+Fit = Callable[[Taxonomy, Classifier], Classifier]
+
+
+class Classifiers:
+    """`first` is the classifier of the genres that come with GENRE; `fit` makes one for others from
+    it (seconds).
+
+    Until a new one is fitted, the tenant's last one answers.
+    """
+
+    def __init__(self, registry: Registry, first: Classifier, fit: Fit) -> None:
+        self.registry = registry
+        self._first = first
+        self._fit = fit
+        self._fitted: dict[Taxonomy, Classifier] = {registry.taxonomy(): first}
+        self._latest: dict[str | None, Classifier] = {}
+        self._asked: set[str | None] = set()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="fit")
+
+    def apply(self, key: str, event: AdapterEvent | None) -> None:
+        """Take a record of the registry and learn what is new: the follower's callback."""
+        self.registry.apply(key, event)
+        self.of(event.tenant if event else None)
+
+    def of(self, tenant: str | None) -> Classifier:
+        """The newest classifier for a tenant's genres; never waits."""
+        fitted = self._fitted.get(self.registry.taxonomy(tenant))
+        if fitted is not None:
+            self._latest[tenant] = fitted
+            return fitted
+        if tenant not in self._asked:
+            self._asked.add(tenant)
+            self._thread.submit(self._renew, tenant)
+        return self._latest.get(tenant, self._first)
+
+    def settle(self) -> None:
+        """Wait until everything that was asked for is fitted."""
+        self._thread.submit(lambda: None).result()
+
+    def _renew(self, tenant: str | None) -> None:
+        self._asked.discard(tenant)
+        taxonomy = self.registry.taxonomy(tenant)
+        if taxonomy in self._fitted:
+            return
+        try:
+            fitted = self._fit(taxonomy, self._first)
+        except Exception:
+            log.exception("the classifier cannot learn the genres %s", sorted(taxonomy.genres))
+            fitted = self._latest.get(tenant, self._first)
+        stale = self._latest.get(tenant)
+        used = {id(each) for key, each in self._latest.items() if key != tenant} | {id(self._first)}
+        kept = {
+            key: each for key, each in self._fitted.items() if each is not stale or id(each) in used
+        }
+        self._fitted = kept | {taxonomy: fitted}
+
+
+def load_classifiers(settings: Settings, encoder: Encoder, registry: Registry) -> Classifiers:
+    """The classifiers for the genres of a registry, beginning with those that come with GENRE."""
+
+    def fit(taxonomy: Taxonomy, known: Classifier) -> Classifier:
+        return load_classifier(settings, taxonomy, encoder, known)
+
+    return Classifiers(registry, load_classifier(settings, registry.taxonomy(), encoder), fit)
+
+
+def load_classifier(
+    settings: Settings, taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None = None
+) -> Classifier:
+    """The head for this taxonomy: from the models' folder, or fitted now (some seconds) and kept
+    there."""
+    path = settings.models / f"head-{taxonomy.digest[:16]}.npz"
+    if path.exists():
+        try:
+            return Classifier.from_bytes(path.read_bytes(), taxonomy)
+        except ModelError as error:
+            log.warning("the classifier's head is fitted again: %s", error)
+    classifier = Classifier.fit(taxonomy, encoder, known)
+    try:
+        partial = path.with_suffix(f".{os.getpid()}")
+        partial.write_bytes(classifier.to_bytes())
+        partial.replace(path)
+    except OSError as error:
+        log.warning("the classifier's head is not kept, every start fits it again: %s", error)
+    return classifier

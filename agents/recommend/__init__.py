@@ -1,0 +1,1 @@
+"""The recommend role: plan, rank, learn and rights over two tables. Never imports torch."""

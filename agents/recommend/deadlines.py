@@ -1,0 +1,64 @@
+"""Deadlines: every open request past its deadline gets an `expired` set, also when no generator is
+alive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from agents.recommend.ledger import Ledger
+from schemas.candidates import CandidateSet
+from schemas.parts import Failure
+from streams.worker.delivery import Publish
+
+_PERIOD = 0.25
+# The generator itself answers at the deadline; this is for when it cannot.
+_GRACE = timedelta(seconds=1)
+_AGAIN = timedelta(seconds=10)
+
+
+@dataclass(slots=True, kw_only=True)
+class Deadlines:
+    """Publishes expired sets for the users whose partition this worker owns; tables are written by
+    `rank` alone."""
+
+    ledger: Ledger
+    owns: Callable[[str], bool]
+    _told: dict[bytes, datetime] = field(default_factory=dict)
+
+    async def run(self, publish: Publish) -> None:
+        """Look for ever."""
+        while True:
+            await asyncio.sleep(_PERIOD)
+            for expired in self.due(datetime.now(UTC)):
+                await publish(expired)
+
+    def due(self, now: datetime) -> list[CandidateSet]:
+        """The sets to publish now; each again every ten seconds until it is answered."""
+        waiting = self.ledger.waiting
+        self._told = {key: told for key, told in self._told.items() if key in waiting}
+        found = []
+        for key, (deadline, user) in list(waiting.items()):
+            told = self._told.get(key)
+            if (
+                deadline + _GRACE <= now
+                and self.owns(user)
+                and (told is None or told + _AGAIN <= now)
+            ):
+                self._told[key] = now
+                found.append(self._expired(key))
+        return [each for each in found if each is not None]
+
+    def _expired(self, key: bytes) -> CandidateSet | None:
+        decision = self.ledger.stored(key)
+        if decision is None:
+            return None
+        message = f"The deadline {decision.deadline.isoformat()} passed before texts were written."
+        return CandidateSet(
+            request_id=decision.request_id,
+            user_id=decision.user_id,
+            tenant=decision.tenant,
+            failure=Failure(code="expired", message=message),
+        )

@@ -1,0 +1,82 @@
+"""The row of one decision: what a request needs from the plan to the answer, and what feedback
+needs afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+
+from schemas.decisions import Decision
+from schemas.errors import ModelError
+from schemas.generations import ArmTask
+from schemas.parts import Failure, GenreProbability, ReplyTo
+from schemas.recommendations import Recommendation
+
+_OPEN, _ANSWERED = b"O", b"A"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionRow:
+    """One request of one user: open until `answer` is there.
+
+    The answer is stored whole, so that a repeat publishes the same bytes.
+    """
+
+    request_id: str
+    user_id: str
+    tenant: str | None
+    deadline: datetime
+    genres: tuple[GenreProbability, ...] = ()
+    language: str | None = None
+    context: dict[str, str] | None = None
+    embedding: bytes | None = None
+    reply: ReplyTo | None = None
+    seed: int
+    arms: tuple[ArmTask, ...] = ()
+    lines: tuple[str, ...] = ()
+    failure: Failure | None = None
+    answer: Recommendation | None = None
+    decision: Decision | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the request still waits for its answer."""
+        return self.answer is None
+
+    def emptied(self, failure: Failure) -> DecisionRow:
+        """What is left of an open request when its user is erased: that it must be answered with
+        `failure`."""
+        return DecisionRow(
+            request_id=self.request_id,
+            user_id=self.user_id,
+            tenant=self.tenant,
+            deadline=self.deadline,
+            reply=self.reply,
+            seed=0,
+            failure=failure,
+        )
+
+    def pack(self) -> bytes:
+        """A state byte and MessagePack; no pickle ever."""
+        return (_OPEN if self.is_open else _ANSWERED) + _ENCODER.encode(self)
+
+    @classmethod
+    def unpack(cls, row: bytes) -> DecisionRow:
+        """Raises ModelError (decision_corrupt) for bytes that are no such row."""
+        try:
+            return _DECODER.decode(row[1:])
+        except msgspec.MsgspecError as error:
+            raise ModelError(
+                "decision_corrupt", f"Expected a decision row, got bytes that are none: {error}"
+            ) from error
+
+
+def is_open(row: bytes) -> bool:
+    """Whether a packed row is open, without unpacking it."""
+    return row[:1] == _OPEN
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(DecisionRow)

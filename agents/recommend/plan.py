@@ -1,0 +1,229 @@
+"""plan: a classified request comes in, the arms that will write its candidates go out, and the
+request stands open."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from agents.genres.registry import Registry
+from agents.recommend.decision_row import DecisionRow
+from agents.recommend.ledger import MARKS, Ledger
+from agents.recommend.profiles import Profiles
+from genre_models.planner import PlannedArm, Steering, Wish, prompt_card
+from genre_models.planner import plan as planned
+from genre_models.preferences.posterior import Posterior
+from genre_models.preferences.row import UserRow
+from genre_models.preferences.signals import digest
+from schemas.candidates import CandidateSet
+from schemas.classified import ClassifiedRequest
+from schemas.errors import Rejected
+from schemas.generations import ArmTask, GenerationTask
+from schemas.keys import key_of
+from schemas.parts import BlendPart, Failure
+from streams.worker.delivery import Delivery, Outputs
+
+log = logging.getLogger(__name__)
+
+REPEATED = Failure(
+    code="repeated", message="The request was answered before; the same answer follows."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planner:
+    """Opens requests in the ledger and chooses their arms; `exploration` False is the kill
+    switch."""
+
+    ledger: Ledger
+    profiles: Profiles
+    registry: Registry
+    exploration: bool = True
+
+    def open(self, delivery: Delivery[ClassifiedRequest]) -> GenerationTask | CandidateSet | None:
+        """The task of a request, or the failure that `rank` will answer it with; None for one long
+        done."""
+        request, key = delivery.event, key_of(delivery.event)
+        mark = (MARKS["classified"], delivery.source.offset, self.ledger.incarnation)
+        row = self.ledger.user(key)
+        decision = self.ledger.decision(key, request.request_id)
+        if decision is None:
+            if row.is_applied(*mark):
+                return None
+            decision, failure = self._opened(request, row)
+            try:
+                self.ledger.open(key, row, decision)
+            except Rejected as error:
+                return replace(
+                    _failed(request, Failure(code=error.code, message=error.message)),
+                    reply=request.reply,
+                )
+        else:
+            # Delivered again: a row that was saved before a kill may be missing in the changelog.
+            self.ledger.store(key, decision)
+            failure = _refusal(request) if decision.is_open else REPEATED
+        if failure is not None or not decision.arms:
+            return _failed(
+                request, failure or Failure(code="not_planned", message="The request has no plan.")
+            )
+        return _task(request, decision)
+
+    def remember(self, delivery: Delivery[ClassifiedRequest]) -> None:
+        """Note that the request was opened, once its decision is safe; one that was refused leaves
+        no note."""
+        key, request_id = key_of(delivery.event), delivery.event.request_id
+        if self.ledger.decision(key, request_id) is not None:
+            mark = (MARKS["classified"], delivery.source.offset, self.ledger.incarnation)
+            self.ledger.remember(key, request_id, mark)
+
+    def _opened(
+        self, request: ClassifiedRequest, row: UserRow
+    ) -> tuple[DecisionRow, Failure | None]:
+        failure = _refusal(request)
+        if failure is None:
+            try:
+                posterior = self.profiles.posterior(row, request.tenant)
+                arms = self._arms(
+                    request, posterior, explore=self.exploration and not row.opted_out
+                )
+                return _row(request, arms, _lines(request, posterior)), None
+            except Rejected as error:
+                failure = Failure(code=error.code, message=error.message)
+            except Exception:
+                log.exception("request %s cannot be planned", request.request_id)
+                failure = Failure(code="plan_failed", message="The request could not be planned.")
+        return _row(request, (), (), failure), failure
+
+    def _arms(
+        self, request: ClassifiedRequest, posterior: Posterior, *, explore: bool
+    ) -> tuple[ArmTask, ...]:
+        wanted = request.request
+        taxonomy, tenant = self.registry.taxonomy(request.tenant), request.tenant
+        families = {genre: taxonomy.family_of(genre) for genre in taxonomy.genres}
+        chosen = planned(
+            Wish(
+                classified=[(each.genre, each.probability) for each in request.genres],
+                fallback=request.fallback,
+                family=request.family,
+                genre=wanted.genre,
+                style=wanted.style,
+                context=wanted.context,
+            ),
+            families,
+            {genre: self.registry.of_genre(genre, tenant) for genre in families},
+            posterior,
+            wanted.candidates,
+            seed_of(request),
+            Steering(explore=explore),
+        )
+        return tuple(_arm(index, each, request) for index, each in enumerate(chosen.arms))
+
+
+def _lines(request: ClassifiedRequest, posterior: Posterior) -> tuple[str, ...]:
+    language = request.request.language
+    spoken = (
+        (f"Write in the language '{language}'.",)
+        if language and not language.startswith("en")
+        else ()
+    )
+    return (*spoken, *prompt_card(posterior))
+
+
+def seed_of(request: ClassifiedRequest) -> int:
+    """The request's own seed, or one derived from its id: a repeat writes the same."""
+    given = request.request.seed
+    return given if given is not None else digest(f"{key_of(request)}/{request.request_id}") >> 1
+
+
+def _refusal(request: ClassifiedRequest) -> Failure | None:
+    if request.failure is not None:
+        return request.failure
+    if not request.verdict.allowed:
+        return Failure(
+            code="declined", message=request.verdict.reason or "The request is declined for safety."
+        )
+    if request.deadline <= datetime.now(UTC):
+        return Failure(
+            code="expired", message=f"The deadline {request.deadline.isoformat()} has passed."
+        )
+    return None
+
+
+def _row(
+    request: ClassifiedRequest,
+    arms: tuple[ArmTask, ...],
+    lines: tuple[str, ...],
+    failure: Failure | None = None,
+) -> DecisionRow:
+    return DecisionRow(
+        request_id=request.request_id,
+        user_id=request.user_id,
+        tenant=request.tenant,
+        deadline=request.deadline,
+        genres=request.genres,
+        language=request.language,
+        context=request.request.context,
+        embedding=request.embedding,
+        reply=request.reply,
+        seed=seed_of(request),
+        arms=arms,
+        lines=lines,
+        failure=failure,
+    )
+
+
+def _arm(index: int, chosen: PlannedArm, request: ClassifiedRequest) -> ArmTask:
+    arm = chosen.arm
+    return ArmTask(
+        index=index,
+        genre=arm.genre,
+        family=arm.family,
+        adapter=arm.adapter,
+        blend=tuple(
+            BlendPart(adapter=adapter, weight=weight) for adapter, weight in arm.blend or ()
+        ),
+        style=arm.style,
+        probability=arm.probability,
+        propensity=chosen.propensity,
+        seed=digest(f"{seed_of(request)}/{index}") >> 1,
+        reason=chosen.reason,
+    )
+
+
+def _task(request: ClassifiedRequest, decision: DecisionRow) -> GenerationTask:
+    wanted = request.request
+    return GenerationTask(
+        request_id=request.request_id,
+        user_id=request.user_id,
+        tenant=request.tenant,
+        prompt=wanted.prompt,
+        lines=decision.lines,
+        arms=decision.arms,
+        max_tokens=wanted.max_tokens,
+        temperature=wanted.temperature,
+        top_p=wanted.top_p,
+        stream=wanted.stream,
+        deadline=request.deadline,
+    )
+
+
+def _failed(request: ClassifiedRequest, failure: Failure) -> CandidateSet:
+    return CandidateSet(
+        request_id=request.request_id,
+        user_id=request.user_id,
+        tenant=request.tenant,
+        failure=failure,
+    )
+
+
+async def plan(classified: AsyncIterator[Delivery[ClassifiedRequest]], planner: Planner) -> Outputs:
+    """Open every request once and send its arms to be written."""
+    async for delivery in classified:
+        with delivery:
+            opened = planner.open(delivery)
+            await planner.ledger.flush()
+            planner.remember(delivery)
+            if opened is not None:
+                yield delivery.output(opened)

@@ -1,0 +1,252 @@
+"""rank: candidates come in, the one recommendation of their request goes out, and the decision for
+the log."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Literal
+
+from agents.recommend.decision_row import DecisionRow
+from agents.recommend.ledger import MARKS, Ledger
+from agents.recommend.profiles import Profiles
+from genre_models.preferences.features import FEATURES_VERSION, Arm
+from genre_models.ranker import IGW_SHARE, Ranked, Ranking
+from genre_models.ranker import Candidate as Rankable
+from genre_models.ranker import rank as ranked
+from schemas.candidates import Candidate, CandidateSet
+from schemas.decisions import DecidedCandidate, Decision
+from schemas.errors import Rejected
+from schemas.generations import ArmTask
+from schemas.keys import key_of
+from schemas.parts import Failure
+from schemas.recommendations import RankedCandidate, Recommendation
+from streams.worker.delivery import Delivery, Outputs
+
+log = logging.getLogger(__name__)
+
+Status = Literal["ok", "error", "expired", "declined"]
+
+_STATUS: dict[str, Status] = {"expired": "expired", "declined": "declined"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranker:
+    """Answers open requests in the ledger; `exploration` False is the kill switch, `evaluated` the
+    share of decisions that are drawn for evaluation."""
+
+    ledger: Ledger
+    profiles: Profiles
+    exploration: bool = True
+    evaluated: float = IGW_SHARE
+
+    def answered(self, delivery: Delivery[CandidateSet]) -> DecisionRow | None:
+        """The row with its answer: made now from the first set of a request, or as it was stored
+        for every later one.
+
+        None for a set that was handled long ago. Raises Rejected (unknown_request) for a set that
+        nobody asked for."""
+        written, key = delivery.event, key_of(delivery.event)
+        mark = (MARKS["candidates"], delivery.source.offset, self.ledger.incarnation)
+        decision = self.ledger.decision(key, written.request_id)
+        row = self.ledger.user(key)
+        if decision is None:
+            return self._unopened(written, row.is_applied(*mark))
+        if decision.is_open:
+            decision = self._answer(decision, written, delivery)
+        self.ledger.store(key, decision)
+        self.ledger.keep(key, row.marked(*mark))
+        return decision
+
+    def _unopened(self, written: CandidateSet, applied: bool) -> DecisionRow | None:
+        # A request over its user's quota has no row; its answer is a function of this event alone.
+        if written.failure is not None and written.failure.code == "too_many_open":
+            return replace(
+                _bare(written), answer=_refused(_bare(written), written.failure, written)
+            )
+        if applied or (
+            written.failure is not None and written.failure.code in ("expired", "repeated")
+        ):
+            return None
+        raise Rejected(
+            "unknown_request",
+            "Expected candidates of an open request, got a request that is not known.",
+        )
+
+    def _answer(
+        self, decision: DecisionRow, written: CandidateSet, delivery: Delivery[CandidateSet]
+    ) -> DecisionRow:
+        try:
+            return self._decided(decision, written, delivery)
+        except Exception:
+            # A defect costs its own request an error, not a client its answer.
+            log.exception("request %s cannot be ranked", decision.request_id)
+            failure = Failure(code="rank_failed", message="The texts could not be ranked.")
+            return replace(decision, answer=_refused(decision, failure, written))
+
+    def _decided(
+        self, decision: DecisionRow, written: CandidateSet, delivery: Delivery[CandidateSet]
+    ) -> DecisionRow:
+        failure = decision.failure or written.failure
+        if failure is not None:
+            return replace(decision, answer=_refused(decision, failure, written))
+        row = self.ledger.user(key_of(written))
+        arms = {arm.index: arm for arm in decision.arms}
+        candidates = [
+            each for each in written.candidates if each.failure is None and each.index in arms
+        ]
+        ranking = ranked(
+            [_rankable(each, arms[each.index]) for each in candidates],
+            self.profiles.posterior(row, written.tenant),
+            decision.seed,
+            explore=self.exploration and not row.opted_out,
+            evaluated=self.evaluated,
+            context=decision.context,
+        )
+        if not ranking.ranked:
+            return replace(decision, answer=_refused(decision, _nothing(ranking), written))
+        return replace(
+            decision,
+            answer=_recommendation(
+                decision, written, ranking, {each.index: each for each in candidates}
+            ),
+            decision=_decision(decision, ranking, delivery, row.reactions),
+        )
+
+
+def _rankable(candidate: Candidate, arm: ArmTask) -> Rankable:
+    return Rankable(
+        index=candidate.index,
+        arm=Arm(
+            genre=arm.genre,
+            family=arm.family,
+            adapter=arm.adapter,
+            blend=tuple((part.adapter, part.weight) for part in arm.blend),
+            style=arm.style,
+            probability=arm.probability,
+        ),
+        text=candidate.text,
+        projection=candidate.projection,
+        text_probability=candidate.text_probability if arm.genre else None,
+        model_score=candidate.logprob,
+        is_cut=candidate.finish == "length",
+        is_safe=candidate.verdict.allowed,
+    )
+
+
+def _recommendation(
+    decision: DecisionRow, written: CandidateSet, ranking: Ranking, candidates: dict[int, Candidate]
+) -> Recommendation:
+    arms = {arm.index: arm for arm in decision.arms}
+    return Recommendation(
+        request_id=decision.request_id,
+        user_id=decision.user_id,
+        tenant=decision.tenant,
+        status="ok",
+        candidates=tuple(
+            _shown(decision, arms[each.index], candidates[each.index], each)
+            for each in ranking.ranked
+        ),
+        genre=decision.genres[0].genre if decision.genres else None,
+        language=decision.language,
+        policy=ranking.policy,
+        usage=written.usage,
+    )
+
+
+def _shown(
+    decision: DecisionRow, arm: ArmTask, candidate: Candidate, place: Ranked
+) -> RankedCandidate:
+    return RankedCandidate(
+        candidate_id=f"{decision.request_id}/{candidate.index}",
+        text=candidate.text,
+        genre=arm.genre,
+        family=arm.family,
+        adapter=arm.adapter,
+        blend=arm.blend,
+        style=arm.style,
+        score=place.score,
+        propensity=place.propensity,
+        finish=candidate.finish,
+        why=f"{place.why} (chosen because {arm.reason})"[:2000],
+    )
+
+
+def _decision(
+    decision: DecisionRow, ranking: Ranking, delivery: Delivery[CandidateSet], reactions: int
+) -> Decision:
+    arms = {arm.index: arm for arm in decision.arms}
+    return Decision(
+        request_id=decision.request_id,
+        user_id=decision.user_id,
+        tenant=decision.tenant,
+        time=delivery.received,
+        policy=ranking.policy,
+        seed=decision.seed,
+        features_version=FEATURES_VERSION,
+        reactions=reactions,
+        candidates=tuple(
+            DecidedCandidate(
+                index=each.index,
+                position=position,
+                genre=arms[each.index].genre,
+                adapter=arms[each.index].adapter,
+                blend=arms[each.index].blend,
+                style=arms[each.index].style,
+                arm_propensity=arms[each.index].propensity,
+                propensity=each.propensity,
+                score=each.predicted,
+                features=each.features.astype("<f2").tobytes(),
+            )
+            for position, each in enumerate(ranking.ranked)
+        ),
+    )
+
+
+def _refused(decision: DecisionRow, failure: Failure, written: CandidateSet) -> Recommendation:
+    return Recommendation(
+        request_id=decision.request_id,
+        user_id=decision.user_id,
+        tenant=decision.tenant,
+        status=_STATUS.get(failure.code, "error"),
+        code=failure.code,
+        message=failure.message,
+        genre=decision.genres[0].genre if decision.genres else None,
+        language=decision.language,
+        usage=written.usage,
+    )
+
+
+def _nothing(ranking: Ranking) -> Failure:
+    if "unsafe" in ranking.dropped.values():
+        return Failure(
+            code="declined", message="Every text that was written was held back by the safety gate."
+        )
+    return Failure(code="no_text", message="No text was written.")
+
+
+def _bare(written: CandidateSet) -> DecisionRow:
+    return DecisionRow(
+        request_id=written.request_id,
+        user_id=written.user_id,
+        tenant=written.tenant,
+        deadline=datetime.now(UTC),
+        reply=written.reply,
+        seed=0,
+    )
+
+
+async def rank(sets: AsyncIterator[Delivery[CandidateSet]], ranker: Ranker) -> Outputs:
+    """Answer every request once: first store the answer, then publish it; a repeat publishes what
+    is stored."""
+    async for delivery in sets:
+        with delivery:
+            answered = ranker.answered(delivery)
+            if answered is None or answered.answer is None:
+                continue
+            await ranker.ledger.flush()
+            yield delivery.output(answered.answer, reply=answered.reply)
+            if answered.decision is not None:
+                yield delivery.output(answered.decision)

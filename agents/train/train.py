@@ -1,0 +1,67 @@
+"""train: texts come in and are kept; a wish to train becomes an adapter; an erased user's texts are
+dropped."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+from agents.genres.registry import Registry
+from agents.train.workshop import Workshop
+from genre_models.training.order import Order
+from genre_models.training.texts.store import TextStore
+from schemas.keys import user_key
+from schemas.training import TrainingEvent
+from schemas.users import UserCommand
+from streams.worker.delivery import Delivery, Outputs
+
+
+async def train(events: AsyncIterator[Delivery[TrainingEvent]], workshop: Workshop) -> Outputs:
+    """Keep every text once and remember every order once, on disk, before the event is
+    acknowledged."""
+    async for delivery in events:
+        with delivery as event:
+            if event.kind == "train":
+                order = workshop.ask(event, event.job or delivery.id)
+            else:
+                order = _kept(delivery, workshop)
+            if order is not None:
+                yield delivery.output(order.progress("waiting"))
+
+
+def _kept(delivery: Delivery[TrainingEvent], workshop: Workshop) -> Order | None:
+    """Keep a text; the order that it calls for, when a tenant's users have written enough since the
+    last one."""
+    event = delivery.event
+    user = user_key(event.user_id, event.tenant) if event.user_id else None
+    new = workshop.texts.add(event, user=user, time=delivery.source.timestamp)
+    if not new or user is None or not workshop.settings.trains_from(event.tenant):
+        return None
+    return workshop.ask_again(event.genre, event.tenant)
+
+
+async def forget(
+    commands: AsyncIterator[Delivery[UserCommand]], texts: TextStore, registry: Registry
+) -> Outputs:
+    """Drop the texts of users who are erased, and say of each adapter how many such users' texts it
+    still holds."""
+    async for delivery in commands:
+        with delivery as command:
+            if command.kind != "erase":
+                continue
+            user = user_key(command.user_id, command.tenant)
+            texts.erase(user, _moment(delivery))
+            for name, known in texts.holding(user).items():
+                event = registry.newest(name)
+                if event is not None:
+                    yield delivery.output(replace(event, erased=known.erased + 1))
+            texts.disown(
+                user
+            )  # after the events stand in Kafka: a kill in between says it twice, never not at all
+
+
+def _moment(delivery: Delivery[UserCommand]) -> float:
+    """When the user said so, but never later than the record: a clock that is ahead would silence
+    the future."""
+    wished = delivery.event.time.timestamp() if delivery.event.time else delivery.source.timestamp
+    return min(wished, delivery.source.timestamp)

@@ -1,0 +1,1 @@
+"""Which genre a request asks for, or a text is of; which language it is in."""

@@ -1,0 +1,1 @@
+"""Whether a trained adapter may be published: controls, samples, bounds and the report."""

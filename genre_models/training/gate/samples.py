@@ -1,0 +1,104 @@
+"""Texts that a new adapter writes for held-out requests, and what can be said of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from genre_models.adapters import AdapterName, AdapterStore
+from genre_models.encoder import Encoder
+from genre_models.engine.generation import Finished, Generation
+from genre_models.engine.local_engine import LocalEngine
+from genre_models.engine.prompt import chat_prompt
+from genre_models.safety import SafetyGate
+from genre_models.training.texts.requests import Request
+
+SAMPLES, TOKENS = 20, 64
+NEIGHBOURS = 9  # other requests that a text is compared with
+GRAM = 8  # words
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A request, what it asks for (empty: it leaves that open), the text that was written for it,
+    and the safety rule that would hold it back (None: it passes)."""
+
+    request: str
+    topic: str = ""
+    text: str
+    held_back: str | None = None
+
+
+def write_samples(
+    base: Path,
+    store: AdapterStore,
+    name: AdapterName,
+    instruction: str,
+    requests: Sequence[Request],
+    threads: int,
+) -> list[Sample]:
+    """One text for each of the first twenty requests."""
+    engine, gate = LocalEngine.load(base, store, threads=threads, context=512), SafetyGate()
+    engine.submit(
+        [
+            Generation(
+                id=str(number),
+                prompt=chat_prompt(instruction=instruction, request=request.text),
+                adapter=str(name),
+                max_tokens=TOKENS,
+                seed=number,
+            )
+            for number, request in enumerate(requests[:SAMPLES])
+        ]
+    )
+    texts: dict[int, str] = {}
+    while not engine.idle:
+        texts |= {
+            int(event.id): event.text for event in engine.step() if isinstance(event, Finished)
+        }
+    return [
+        Sample(
+            request=requests[number].text,
+            topic=requests[number].topic,
+            text=text,
+            held_back=gate.check_text(text, name.genre).code,
+        )
+        for number, text in sorted(texts.items())
+    ]
+
+
+def topic_hit(samples: Sequence[Sample], encoder: Encoder) -> float | None:
+    """Share of texts that are nearer to their own request's topic than to those of the nine that
+    follow; chance is 0.1.
+
+    Requests that leave the topic open do not count; None where fewer than ten name one.
+    """
+    asked = [sample for sample in samples if sample.topic]
+    if len(asked) <= NEIGHBOURS:
+        return None
+    topics = encoder.encode([sample.topic for sample in asked])
+    alike = encoder.encode([sample.text for sample in asked]) @ topics.T  # [texts, topics]
+    others = [
+        [(row + 1 + step) % len(asked) for step in range(NEIGHBOURS)] for row in range(len(asked))
+    ]
+    hits = [
+        alike[row, row] > max(alike[row, column] for column in columns)
+        for row, columns in enumerate(others)
+    ]
+    return float(np.mean(hits))
+
+
+def copied(texts: Sequence[str], training: Sequence[str]) -> float:
+    """Share of the texts' sequences of eight words that stand in the training texts."""
+    known = {gram for text in training for gram in _grams(text)}
+    written = [gram for text in texts for gram in _grams(text)]
+    return sum(gram in known for gram in written) / max(len(written), 1)
+
+
+def _grams(text: str) -> list[tuple[str, ...]]:
+    words = re.findall(r"\w+", text.casefold())
+    return [tuple(words[at : at + GRAM]) for at in range(len(words) - GRAM + 1)]

@@ -1,0 +1,63 @@
+"""What the trainer reads: token ids of prompt and text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from genre_models.corpora import Text
+from genre_models.engine.prompt import chat_prompt, encode
+from genre_models.training.texts.requests import Request, write_requests
+
+MOST_TOKENS = 320  # prompt and text; longer texts are left out
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """`ids` = prompt, text and end of text; the loss counts from `start` on, where the text begins.
+
+    `named` says of each token from there on whether it belongs to a word that the request names.
+    """
+
+    ids: tuple[int, ...]
+    start: int
+    named: tuple[bool, ...]
+
+
+def make_examples(
+    tokenizer: Any, instruction: str, texts: Sequence[Text], seed: int
+) -> list[Example]:
+    """One example a text, in the very prompt that the engine builds."""
+    pairs = zip(texts, write_requests(texts, seed), strict=True)
+    made = (make_example(tokenizer, instruction, request, text.text) for text, request in pairs)
+    return [example for example in made if len(example.ids) <= MOST_TOKENS]
+
+
+def make_example(tokenizer: Any, instruction: str, request: Request, text: str) -> Example:
+    """A text as the answer to a request."""
+    prompt, _ = encode(
+        tokenizer, chat_prompt(instruction=instruction, request=request.text), MOST_TOKENS
+    )
+    answer = tokenizer(
+        text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
+    )
+    words = request.words
+    spans = [match.span() for match in re.finditer(r"\w+", text) if match[0].casefold() in words]
+    named = (
+        any(begin < last and first < end for first, last in spans)
+        for begin, end in answer.offset_mapping
+    )
+    return Example(
+        (*prompt, *answer.input_ids, tokenizer.eos_token_id), len(prompt), (*named, False)
+    )
+
+
+def batches(
+    order: Sequence[int], lengths: Sequence[int], size: int, window: int = 16
+) -> Iterator[list[int]]:
+    """Batches of similar length: `order` is sorted by length within windows of 16 batches."""
+    for start in range(0, len(order), size * window):
+        block = sorted(order[start : start + size * window], key=lambda index: lengths[index])
+        yield from (block[at : at + size] for at in range(0, len(block), size))

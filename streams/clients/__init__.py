@@ -1,0 +1,1 @@
+"""Plain aiokafka: connections, clients, followers, administration, the embedded broker."""

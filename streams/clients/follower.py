@@ -1,0 +1,104 @@
+"""Following a compacted topic: every worker reads all of it from the beginning into a dictionary
+and stays current."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from aiokafka import TopicPartition
+
+from schemas.errors import InvalidEvent
+from streams.clients.kafka import consumer
+from streams.settings import Settings
+from streams.wire.codecs import decode
+from streams.wire.topics import Topic
+
+E = TypeVar("E")
+
+log = logging.getLogger(__name__)
+
+# What is followed changes seldom; on the embedded broker, which answers an empty fetch only then,
+# this saves a core.
+_FETCH_WAIT_MS = 250
+
+
+class Follower(Generic[E]):
+    """The newest event of every key of a compacted topic.
+
+    `on_change(key, event)` is called for every record in order; `event` is None for a tombstone.
+    Unreadable records are skipped with a warning: a compacted topic has one owner, who writes the
+    next version."""
+
+    def __init__(
+        self, settings: Settings, topic: Topic, on_change: Callable[[str, E | None], None]
+    ) -> None:
+        self._settings = settings
+        self._topic = topic
+        self._on_change = on_change
+        self._caught_up = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Start following and return when the end that the topic has now is reached. Raises what
+        the broker raises."""
+        self._task = asyncio.create_task(self._follow())
+        reached = asyncio.create_task(self._caught_up.wait())
+        await asyncio.wait({self._task, reached}, return_when=asyncio.FIRST_COMPLETED)
+        reached.cancel()
+        if self._task.done():
+            self._task.result()
+        self._task.add_done_callback(self._end_with)
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    def _end_with(self, task: asyncio.Task[None]) -> None:
+        # A worker that no longer hears of new versions would go on with old ones without anybody
+        # knowing.
+        if not task.cancelled() and task.exception() is not None:
+            log.critical(
+                "%s: cannot be followed any more", self._topic.name, exc_info=task.exception()
+            )
+            logging.shutdown()
+            os._exit(70)
+
+    async def _follow(self) -> None:
+        name = self._settings.topic(self._topic.name)
+        reader = consumer(self._settings, max_poll_records=500, fetch_max_wait_ms=_FETCH_WAIT_MS)
+        await reader.start()
+        try:
+            partitions = [
+                TopicPartition(name, number) for number in range(self._settings.partitions)
+            ]
+            reader.assign(partitions)
+            await reader.seek_to_beginning(*partitions)
+            ends = await reader.end_offsets(partitions)
+            while True:
+                if not self._caught_up.is_set() and await _has_reached(reader, ends):
+                    self._caught_up.set()
+                for records in (await reader.getmany(timeout_ms=200)).values():
+                    for record in records:
+                        self._take(record)
+        finally:
+            await reader.stop()
+
+    def _take(self, record: Any) -> None:
+        try:
+            event = decode(record.value, self._topic.event) if record.value is not None else None
+        except InvalidEvent as error:
+            log.warning(
+                "%s[%s]@%s: skipped: %s", record.topic, record.partition, record.offset, error
+            )
+            return
+        self._on_change((record.key or b"").decode("utf-8", "replace"), event)
+
+
+async def _has_reached(reader: Any, ends: dict[TopicPartition, int]) -> bool:
+    return all([await reader.position(partition) >= end for partition, end in ends.items()])

@@ -1,0 +1,1 @@
+"""What a record looks like: topics, codecs, headers, dead letters."""

@@ -1,0 +1,105 @@
+"""Dead letters: the record as it came, and headers that say what was wrong. Never prompt text,
+never a stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+
+from schemas.errors import GenreError, Transient
+from streams.wire.headers import ERRORS, Headers
+from streams.wire.source import Source
+from streams.wire.topics import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
+
+_MESSAGE_LENGTH = 500
+_CUT, _DROPPED = f"{ERRORS}sha256", f"{ERRORS}headers_dropped"
+# A compressed record may grow beyond what its letter can carry; our own headers fit into the other
+# half of the extra.
+_LIMIT = MAX_MESSAGE_BYTES + DEAD_LETTER_EXTRA_BYTES // 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """One record for `<topic>.dlq`."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+def dead_letter(
+    source: Source, error: Exception, *, group: str, stage: str, attempts: int = 1
+) -> DeadLetter:
+    """The letter for a record that `stage` of consumer group `group` could not handle."""
+    original, dropped = _kept(source.headers)
+    value, cut = _fitting(source.value, _LIMIT - _size(original))
+    why = {
+        "topic": source.topic,
+        "partition": str(source.partition),
+        "offset": str(source.offset),
+        "timestamp": str(source.timestamp),
+        "group": group,
+        "stage": stage,
+        "code": code(error),
+        "exception": type(error).__name__,
+        "message": _message(error),
+        "attempts": str(attempts),
+        "retryable": str(isinstance(error, Transient)).lower(),
+        "time": datetime.now(UTC).isoformat(),
+    }
+    errors = tuple((ERRORS + name, text.encode("utf-8", "replace")) for name, text in why.items())
+    headers = (*original, *errors, *dropped, *cut)
+    return DeadLetter(topic=f"{source.topic}.dlq", key=source.key, value=value, headers=headers)
+
+
+def code(error: Exception) -> str:
+    """The stable code of an error; anything that GENRE did not raise on purpose is
+    `internal_error`."""
+    return error.code if isinstance(error, GenreError) else "internal_error"
+
+
+def reasons(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
+    """The error headers of a letter without their prefix."""
+    return {
+        name.removeprefix(ERRORS): value.decode("utf-8", "replace")
+        for name, value in headers
+        if name.startswith(ERRORS)
+    }
+
+
+def is_cut(headers: Iterable[tuple[str, bytes]]) -> bool:
+    """Whether the record was too big to be kept whole: it cannot be replayed."""
+    return any(name in (_CUT, _DROPPED) for name, _ in headers)
+
+
+def original_headers(headers: Iterable[tuple[str, bytes]]) -> Headers:
+    """The headers that the record had before it became a letter."""
+    return tuple(pair for pair in headers if not pair[0].startswith(ERRORS))
+
+
+def _message(error: Exception) -> str:
+    # Messages of other libraries may quote what they choked on, and that may be a user's text.
+    return str(error)[:_MESSAGE_LENGTH] if isinstance(error, GenreError) else "see the worker's log"
+
+
+def _kept(headers: Headers) -> tuple[Headers, Headers]:
+    """The record's own headers, and a note where they are too large to be kept."""
+    original = tuple(pair for pair in headers if not pair[0].startswith(ERRORS))
+    if _size(original) <= _LIMIT // 2:
+        return original, ()
+    return (), ((_DROPPED, str(len(original)).encode()),)
+
+
+def _fitting(value: bytes | None, room: int) -> tuple[bytes | None, Headers]:
+    """As much of the value as there is room for, and the sha256 of the whole where it had to be
+    cut."""
+    if value is None or len(value) <= room:
+        return value, ()
+    return value[:room], ((_CUT, sha256(value).hexdigest().encode()),)
+
+
+def _size(headers: Headers) -> int:
+    return sum(len(name.encode()) + len(value) + 10 for name, value in headers)

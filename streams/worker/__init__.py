@@ -1,0 +1,1 @@
+"""Faust, and everything that is private to Faust."""

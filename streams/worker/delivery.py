@@ -1,0 +1,87 @@
+"""What an agent sees: deliveries in, outputs out. Neither knows Faust, so a test feeds an agent a
+list."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Generic, TypeVar
+
+from schemas.parts import ReplyTo
+from streams.wire.source import Source
+
+E = TypeVar("E")
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery(Generic[E]):
+    """One decoded event with its source, finished when its `with` block ends.
+
+    An exception inside the block does not leave it: it becomes the delivery's `failure`, hence its
+    dead letter, and the agent goes on with the next one. Cancellation passes through and leaves the
+    delivery unfinished."""
+
+    event: E
+    source: Source
+    id: str
+    """The idempotency key: `ce_id`, or derived from topic, partition and offset."""
+    finished: bool = False
+    failure: Exception | None = None
+    on_finished: Callable[[], None] | None = None
+
+    def __enter__(self) -> E:
+        return self.event
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> bool:
+        if error is not None and not isinstance(error, Exception):
+            return False
+        if error is not None:
+            log.warning("%s: %s: %s", self.source, type(error).__name__, error)
+            self.failure = error
+        self.finished = True
+        if self.on_finished is not None:
+            self.on_finished()
+        return True
+
+    @property
+    def received(self) -> datetime:
+        """The record's own time."""
+        return datetime.fromtimestamp(self.source.timestamp, UTC)
+
+    def output(self, event: object, *, reply: ReplyTo | None = None) -> Output:
+        """An event that this delivery causes; `reply` also sends it to the client's own topic."""
+        return Output(event=event, cause=self, reply=reply)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tombstone:
+    """Deletes a key from a compacted topic; `topic` is the short name."""
+
+    topic: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """An event (or a Tombstone) to publish; the broker acknowledges it before its cause is
+    committed."""
+
+    event: object
+    cause: Delivery[Any] | None = None
+    reply: ReplyTo | None = None
+
+
+Outputs = AsyncIterator[Output]
+
+Publish = Callable[[object], Awaitable[None]]
+"""Publishes an event; returns when the broker has it."""

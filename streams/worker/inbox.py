@@ -1,0 +1,179 @@
+"""From Faust's stream to deliveries, and back to Faust's acknowledgements.
+
+An event is acknowledged only when its delivery is finished, its outputs and its dead letter stand
+in Kafka, and every earlier event of its partition is acknowledged too: Faust commits past in-flight
+events when acks come out of order. Until then this module holds a reference of its own to the
+message, also through a cancellation."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import defaultdict, deque
+from collections.abc import AsyncIterator, Callable
+from itertools import takewhile
+from typing import Any, Generic, NoReturn, TypeVar
+
+from schemas.errors import InvalidEvent
+from streams.wire.codecs import decode
+from streams.wire.dead_letters import dead_letter
+from streams.wire.headers import REKEYED, text
+from streams.wire.partitions import home_of
+from streams.wire.source import Source
+from streams.wire.topics import Topic
+from streams.worker.delivery import Delivery, Outputs
+from streams.worker.outbox import Outbox
+from streams.worker.tables import Flush, nothing_to_flush
+
+E = TypeVar("E")
+Agent = Callable[[AsyncIterator[Delivery[E]]], Outputs]
+
+log = logging.getLogger(__name__)
+
+
+class Inbox(Generic[E]):
+    """The deliveries of one topic for one agent of one worker."""
+
+    def __init__(
+        self,
+        topic: Topic,
+        outbox: Outbox,
+        *,
+        group: str,
+        partitions: int,
+        consumer: Callable[[], Any],
+        flush: Flush = nothing_to_flush,
+    ) -> None:
+        self._topic = topic
+        self._outbox = outbox
+        self._group = group
+        self._partitions = partitions
+        self._consumer = consumer
+        self._waiting: dict[int, deque[tuple[Any, Delivery[Any]]]] = defaultdict(deque)
+        self._finished = asyncio.Event()
+        self._flush = flush
+
+    @property
+    def in_flight(self) -> int:
+        """Events that were received and are not acknowledged."""
+        return sum(len(waiting) for waiting in self._waiting.values())
+
+    async def run(self, stream: Any, agent: Agent[E]) -> None:
+        """Drive `agent` for ever: publish what it yields, acknowledge what it has finished.
+
+        Whatever leaves the agent or cannot be published ends the process: nothing is committed past
+        it."""
+        acknowledging = asyncio.create_task(self._acknowledge())
+        try:
+            async for output in agent(self.deliveries(stream)):
+                await self._outbox.publish(output)
+        except Exception:
+            self._give_up()
+        finally:
+            acknowledging.cancel()
+
+    async def deliveries(self, stream: Any) -> AsyncIterator[Delivery[E]]:
+        """Decoded events in order; what cannot be decoded is dead-lettered, what lies wrong is put
+        right."""
+        async for event in stream.events():
+            message = event.message
+            message.incref()
+            delivery = await self._open(message)
+            self._waiting[message.partition].append((message, delivery))
+            if delivery.finished:
+                self._finished.set()
+            else:
+                yield delivery
+
+    async def _acknowledge(self) -> None:
+        """Acknowledge, partition by partition, the finished events before the first unfinished
+        one."""
+        try:
+            while await self._finished.wait():
+                self._finished.clear()
+                ready = [(waiting, _finished(waiting)) for waiting in self._waiting.values()]
+                # What these events changed in tables stands in the changelogs before they are
+                # committed.
+                await self._flush()
+                await self._outbox.settled()
+                for waiting, count in ready:
+                    for _ in range(count):
+                        message, delivery = waiting.popleft()
+                        if delivery.failure is not None:
+                            await self._bury(delivery)
+                        message.ack(self._consumer())
+        except Exception:
+            self._give_up()
+
+    def _give_up(self) -> NoReturn:
+        log.critical(
+            "%s: cannot go on; nothing was committed past the failure",
+            self._topic.name,
+            exc_info=True,
+        )
+        logging.shutdown()
+        os._exit(70)
+
+    async def _open(self, message: Any) -> Delivery[E]:
+        delivery: Delivery[E] = opened(_source(message), self._topic)
+        if delivery.finished:
+            return delivery
+        delivery.on_finished = self._finished.set
+        if is_misplaced(delivery, self._topic, self._partitions):
+            await self._put_right(delivery)
+        return delivery
+
+    async def _put_right(self, delivery: Delivery[E]) -> None:
+        """Publish a record again under its user's key, once, under the id that it had here."""
+        source = delivery.source
+        key = self._topic.key(delivery.event).encode()
+        log.warning("%s: key is not the user's; published again", source)
+        headers = tuple(pair for pair in source.headers if pair[0] != "ce_id")
+        stamped = (*headers, ("ce_id", delivery.id.encode()), (REKEYED, str(source).encode()))
+        await self._outbox.put(source.topic, key, source.value, stamped)
+        delivery.finished = True
+
+    async def _bury(self, delivery: Delivery[Any]) -> None:
+        assert delivery.failure is not None
+        log.warning("%s: to the dead letters: %s", delivery.source, delivery.failure)
+        letter = dead_letter(
+            delivery.source, delivery.failure, group=self._group, stage=self._topic.name
+        )
+        await self._outbox.bury(letter)
+
+
+def opened(source: Source, topic: Topic) -> Delivery[Any]:
+    """The delivery of a record; one that cannot be decoded is finished and has failed."""
+    ce_id = text(source.headers, "ce_id") or f"{source.topic}-{source.partition}-{source.offset}"
+    try:
+        return Delivery(event=decode(source.value, topic.event), source=source, id=ce_id)
+    except InvalidEvent as error:
+        return Delivery(event=None, source=source, id=ce_id, finished=True, failure=error)
+
+
+def is_misplaced(delivery: Delivery[Any], topic: Topic, partitions: int) -> bool:
+    """Whether a record has another key or partition than its user's, and was not put right
+    already."""
+    if not topic.keyed_by_user:
+        return False
+    source, key = delivery.source, topic.key(delivery.event)
+    home = key.encode(), home_of(key, partitions)
+    return (source.key, source.partition) != home and text(source.headers, REKEYED) is None
+
+
+def _finished(waiting: deque[tuple[Any, Delivery[Any]]]) -> int:
+    """How many events at the head are finished."""
+    return sum(1 for _ in takewhile(lambda pair: pair[1].finished, waiting))
+
+
+def _source(message: Any) -> Source:
+    return Source(
+        topic=message.topic,
+        partition=message.partition,
+        offset=message.offset,
+        timestamp=message.timestamp,
+        key=message.key,
+        value=message.value,
+        headers=tuple((str(name), bytes(value or b"")) for name, value in message.headers or ()),
+    )

@@ -1,0 +1,105 @@
+"""Tables of bytes whose changelog is trustworthy: a refused record ends the process, a flush waits
+for all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import faust
+from faust.tables import Table
+from faust.tables.manager import TableManager
+
+from schemas.errors import Rejected
+
+MAX_ROW_BYTES = 256 * 1024
+
+# Of each partition's RocksDB. By default it buffers three times 64 MiB and caches 2 GiB: the worker
+# seems to leak.
+_ROCKSDB = {
+    "write_buffer_size": 8 * 2**20,
+    "max_write_buffer_number": 2,
+    "target_file_size_base": 16 * 2**20,
+    "block_cache_size": 16 * 2**20,
+}
+
+Rows = MutableMapping[bytes, bytes]
+Flush = Callable[[], Awaitable[None]]
+
+
+async def nothing_to_flush() -> None:
+    """The flush of rows that have no changelog."""
+
+
+log = logging.getLogger(__name__)
+
+
+class LoggedTable(Table):
+    """A Faust table of `bytes` rows.
+
+    Faust swallows a failed changelog send and commits the input past it; here it ends the process
+    instead, so that the input is delivered again."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._unacknowledged: set[Any] = set()
+
+    def __setitem__(self, key: bytes, row: bytes) -> None:
+        """Write a row; raises Rejected (row_too_large) beyond 256 KiB, which the changelog could
+        not take."""
+        if len(row) > MAX_ROW_BYTES:
+            raise Rejected(
+                "row_too_large", f"Expected a row of at most {MAX_ROW_BYTES} bytes, got {len(row)}."
+            )
+        super().__setitem__(key, row)
+
+    def send_changelog(self, *args: Any, **kwargs: Any) -> Any:
+        """Send a row to the changelog and remember it until the broker has acknowledged it."""
+        sent = super().send_changelog(*args, **kwargs)
+        self._unacknowledged.add(sent)
+        # Faust's own callback is called on success only.
+        sent.add_done_callback(self._on_settled)
+        return sent
+
+    def _on_settled(self, sent: Any) -> None:
+        self._unacknowledged.discard(sent)
+        if not sent.cancelled() and sent.exception() is not None:
+            log.critical(
+                "%s: the changelog record was not written: %s", self.name, sent.exception()
+            )
+            logging.shutdown()
+            os._exit(70)
+
+    @property
+    def unacknowledged(self) -> int:
+        """Changelog records that the broker has not acknowledged yet."""
+        return len(self._unacknowledged)
+
+    async def flush(self) -> None:
+        """Wait until every row written so far stands in the changelog."""
+        if self._unacknowledged:
+            await asyncio.wait(set(self._unacknowledged))
+
+
+class DeclaredTables(TableManager):
+    """Faust waits a second at every start for tables that are declared late; ours are declared with
+    the app."""
+
+    async def on_start(self) -> None:
+        """Subscribe to the changelogs, then recover from them."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
+def table(app: faust.App, name: str, partitions: int) -> LoggedTable:
+    """Declare a table of the app; its changelog has the partitions of the topics that its writers
+    read."""
+    rocksdb = dict(_ROCKSDB) if app.conf.store.scheme == "rocksdb" else {}
+    declared = LoggedTable(
+        app, name=name, key_type=bytes, value_type=bytes, partitions=partitions, options=rocksdb
+    )
+    app.tables.add(declared)
+    return declared

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from agents.classify.classify import DEFAULT_DEADLINE, LONGEST_DEADLINE, accepted, classify
+from schemas.classified import ClassifiedRequest
+from schemas.parts import GenreProbability
+from schemas.requests import GenerationRequest
+from tests.agents.deliveries import NOW, delivered, events, stream
+
+REQUEST = GenerationRequest(user_id="ada", prompt="a joke about dentists")
+RECEIVED = datetime.fromtimestamp(NOW, UTC)
+
+
+async def joke(received: ClassifiedRequest) -> ClassifiedRequest:
+    return replace(received, genres=(GenreProbability(genre="joke", probability=1.0),))
+
+
+async def broken(received: ClassifiedRequest) -> ClassifiedRequest:
+    raise RuntimeError("a defect")
+
+
+def fresh(request: GenerationRequest = REQUEST, **options: object):  # type: ignore[no-untyped-def]
+    return delivered(request, time=datetime.now(UTC).timestamp(), **options)  # type: ignore[arg-type]
+
+
+async def test_a_request_goes_out_judged_with_its_id_and_deadline() -> None:
+    (known,) = await events(classify(stream([fresh()]), joke, ("replies.",)))
+    assert isinstance(known, ClassifiedRequest)
+    assert known.genres[0].genre == "joke"
+    assert known.request_id == known.request.request_id == "requests-0-0"
+
+
+async def test_late_requests_are_not_judged() -> None:
+    late = fresh(replace(REQUEST, deadline=datetime.now(UTC) - timedelta(seconds=1)))
+    (known,) = await events(classify(stream([late]), broken, ()))
+    assert isinstance(known, ClassifiedRequest)
+    assert known.failure is not None
+    assert known.failure.code == "expired"
+
+
+async def test_a_defect_is_the_dead_letter_of_its_own_request_alone() -> None:
+    bad, good = fresh(), fresh(offset=1)
+
+    async def once(received: ClassifiedRequest) -> ClassifiedRequest:
+        return await (broken if received.request_id == "requests-0-0" else joke)(received)
+
+    assert len(await events(classify(stream([bad, good]), once, ()))) == 1
+    assert isinstance(bad.failure, RuntimeError)
+    assert good.finished
+    assert good.failure is None
+
+
+@pytest.mark.parametrize(
+    ("wished", "header", "expected"),
+    [
+        (None, None, DEFAULT_DEADLINE),
+        (timedelta(seconds=5), None, timedelta(seconds=5)),
+        (timedelta(hours=5), None, LONGEST_DEADLINE),
+        (timedelta(seconds=50), timedelta(seconds=7), timedelta(seconds=7)),
+        (timedelta(seconds=7), timedelta(seconds=50), timedelta(seconds=7)),
+    ],
+)
+def test_the_deadline_is_the_earlier_wish_within_bounds(
+    wished: timedelta | None, header: timedelta | None, expected: timedelta
+) -> None:
+    request = replace(REQUEST, deadline=None if wished is None else RECEIVED + wished)
+    headers = (
+        () if header is None else (("ce_expirytime", (RECEIVED + header).isoformat().encode()),)
+    )
+    assert accepted(delivered(request, headers=headers), ()).deadline == RECEIVED + expected
+
+
+def test_a_reply_goes_only_where_it_is_allowed() -> None:
+    headers = (("reply-to", b"replies.team"), ("correlation_id", b"7"))
+    allowed = accepted(delivered(REQUEST, headers=headers), ("replies.",)).reply
+    assert allowed is not None
+    assert (allowed.topic, allowed.correlation_id) == ("replies.team", "7")
+    assert accepted(delivered(REQUEST, headers=headers), ("answers.",)).reply is None
+
+
+@pytest.mark.parametrize("ce_id", ["x" * 400, "..", " ", "a/b"])
+def test_an_event_id_that_is_no_request_id_gives_way_to_the_coordinates(ce_id: str) -> None:
+    delivery = replace(delivered(REQUEST, offset=7), id=ce_id)
+    assert accepted(delivery, ()).request_id == "genre.requests-0-7"
+
+
+def test_an_event_id_serves_as_request_id() -> None:
+    assert accepted(replace(delivered(REQUEST), id="order-17"), ()).request_id == "order-17"

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from agents.classify.corrections import MOST, Corrections
+from genre_models.encoder import quantise
+from schemas.corrections import Correction
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+VECTOR = np.eye(384, dtype=np.float32)[3]
+
+
+def correction(user: str = "ada", days: float = 0, **fields: object) -> Correction:
+    known = {
+        "user_id": user,
+        "genre": "sonnet",
+        "embedding": quantise(VECTOR),
+        "time": NOW - timedelta(days=days),
+    }
+    return Correction(**(known | fields))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("days", "weight"), [(0, 1.0), (30, 0.5), (60, 0.25)])
+def test_a_correction_halves_every_thirty_days(days: float, weight: float) -> None:
+    known = Corrections()
+    known.apply("ada/sonnet", correction(days=days))
+    assert np.linalg.norm(known.nudges(None, NOW)["sonnet"][0]) == pytest.approx(weight, rel=1e-2)
+
+
+def test_a_tombstone_takes_it_back_and_tenants_do_not_meet() -> None:
+    known = Corrections()
+    known.apply("ada/sonnet", correction())
+    known.apply("acme/bea/sonnet", correction("bea", tenant="acme"))
+    assert len(known.nudges("acme", NOW)["sonnet"]) == 1
+    known.apply("ada/sonnet", None)
+    assert known.nudges(None, NOW) == {}
+    assert known.version == 3
+
+
+def test_one_genre_listens_to_the_newest_corrections_only() -> None:
+    known = Corrections()
+    for number in range(MOST + 50):
+        known.apply(f"u{number}/sonnet", correction(f"u{number}", days=number / 100))
+    assert len(known.nudges(None, NOW)["sonnet"]) == MOST

@@ -1,0 +1,38 @@
+"""`genre evaluate`: from whose reactions it concludes anything."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from agents.commands.evaluate import _consenting, _erased, _timed
+from schemas.feedback import Feedback
+from schemas.users import UserCommand
+from tests.agents.deliveries import NOW
+
+
+@pytest.mark.parametrize(("opt_in", "allowed"), [(False, {"ada", "cid"}), (True, {"ada"})])
+def test_who_has_refused_or_not_consented_where_that_is_needed_is_left_out(
+    opt_in: bool, allowed: set[str]
+) -> None:
+    words = [("ada", False), ("bea", True), ("ada", True), ("bea", False)]
+    commands = [
+        (UserCommand(user_id=user, kind="consent", allowed=said), NOW) for user, said in words
+    ]
+    may = _consenting(commands, opt_in)
+    assert {user for user in ("ada", "bea", "cid") if may(user)} == allowed
+
+
+def test_an_erasure_counts_from_its_own_time_or_its_records() -> None:
+    at = datetime(2026, 11, 24, tzinfo=UTC)
+    commands = [
+        (UserCommand(user_id="ada", kind="erase", time=at), NOW),
+        (UserCommand(user_id="b", kind="erase"), NOW),
+    ]
+    assert _erased(commands) == {"ada": at.timestamp(), "b": NOW}
+
+
+def test_a_reaction_without_a_time_has_its_records() -> None:
+    like = Feedback(user_id="ada", kind="like", request_id="r", candidate_id="r/0")
+    assert _timed(like, NOW).time == datetime.fromtimestamp(NOW, UTC)

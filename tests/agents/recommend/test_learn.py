@@ -1,0 +1,270 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from agents.classify.corrections import Corrections
+from agents.recommend.learn import learn
+from agents.recommend.ledger import Ledger
+from agents.recommend.plan import plan
+from agents.recommend.rank import rank
+from agents.recommend.rights import rights
+from genre_models.preferences.row import UserRow
+from schemas.corrections import Correction
+from schemas.feedback import Feedback
+from schemas.generations import GenerationTask
+from schemas.recommendations import Recommendation
+from schemas.training import TrainingEvent
+from schemas.users import UserCommand
+from streams.wire.topics import BY_EVENT
+from streams.worker.delivery import Delivery, Tombstone
+from tests.agents.deliveries import NOW, delivered, events, stream
+from tests.agents.genres.test_registry import HAIKU
+from tests.agents.recommend.conftest import Desk, classified, written
+from tests.agents.recommend.conftest import desk as new_desk
+
+
+async def shown(desk: Desk, request_id: str = "r1") -> None:
+    await events(plan(stream([delivered(classified(request_id))]), desk.planner))
+    await events(rank(stream([delivered(written(request_id))]), desk.ranker))
+
+
+def reaction(
+    kind: str = "like", index: int = 0, *, offset: int = 0, **fields: object
+) -> Delivery[Feedback]:
+    candidate = (
+        None if kind in ("regenerate", "shown", "genre_correction", "retract") else f"r1/{index}"
+    )
+    known = {"user_id": "ada", "kind": kind, "request_id": "r1", "candidate_id": candidate}
+    return delivered(Feedback(**(known | fields)), offset)  # type: ignore[arg-type]
+
+
+async def learned(desk: Desk, *reactions: Delivery[Feedback]) -> UserRow:
+    await events(learn(stream(reactions), desk.learner))
+    return desk.ledger.user("ada")
+
+
+async def poetry_share(desk: Desk) -> float:
+    """Share of poetry among the arms of ten later requests."""
+    requests = [delivered(classified(f"after-{number}"), 100 + number) for number in range(10)]
+    tasks = await events(plan(stream(requests), desk.planner))
+    arms = [arm for task in tasks if isinstance(task, GenerationTask) for arm in task.arms]
+    return sum(arm.genre == "poetry" for arm in arms) / len(arms)
+
+
+async def test_a_few_reactions_turn_the_next_plans(desk: Desk) -> None:
+    await shown(desk)
+    decision = desk.ledger.decision("ada", "r1")
+    assert decision is not None
+    for arm in decision.arms:
+        kind = "like" if arm.genre == "poetry" else "dislike"
+        await learned(desk, reaction(kind, arm.index, offset=arm.index))
+    assert await poetry_share(desk) > await poetry_share(new_desk()) + 0.2
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("rating", {"value": 5}),
+        ("like", {}),
+        ("dislike", {}),
+        ("click", {}),
+        ("dwell", {"value": 4.0}),
+        ("accept", {}),
+        ("copy", {}),
+        ("edit", {"text": "A dentist walks into a bar."}),
+        ("regenerate", {}),
+        ("choose", {}),
+    ],
+)
+async def test_every_kind_changes_the_sums(desk: Desk, kind: str, fields: dict[str, Any]) -> None:
+    await shown(desk)
+    before = desk.ledger.user("ada").sums.copy()
+    row = await learned(desk, reaction(kind, **fields))
+    assert (row.sums != before).any() if len(before) == len(row.sums) else row.sums.any()
+    assert row.reactions == 1
+
+
+async def test_the_same_record_again_and_the_same_feedback_again_count_once(desk: Desk) -> None:
+    await shown(desk)
+    once = await learned(desk, reaction(offset=5, feedback_id="f"))
+    again = await learned(
+        desk, reaction(offset=5, feedback_id="f"), reaction(offset=6, feedback_id="f")
+    )
+    assert (once.sums == again.sums).all()
+    assert again.reactions == 1
+
+
+async def test_a_retracted_reaction_leaves_no_trace_in_the_sums(desk: Desk) -> None:
+    await shown(desk)
+    row = await learned(
+        desk, reaction(feedback_id="f"), reaction("retract", offset=1, retracts="f")
+    )
+    assert not row.sums.any()
+    assert row.reactions == 0
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"request_id": "never", "candidate_id": "never/0"}, "unknown_request"),
+        ({"candidate_id": "r1/6"}, "unknown_candidate"),
+        ({"kind": "retract", "candidate_id": None, "retracts": "never"}, "unknown_feedback"),
+    ],
+)
+async def test_feedback_about_nothing_is_a_dead_letter_and_marks_its_offset(
+    desk: Desk, fields: dict[str, Any], code: str
+) -> None:
+    await shown(desk)
+    bad = reaction(**({"offset": 4} | fields))
+    row = await learned(desk, bad)
+    assert getattr(bad.failure, "code", None) == code
+    assert row.is_applied(2, 4, desk.ledger.incarnation)
+    assert not row.sums.any()
+
+
+async def test_a_genre_correction_goes_to_the_classifier(desk: Desk) -> None:
+    await shown(desk)
+    (correction,) = await events(
+        learn(stream([reaction("genre_correction", genre="sonnet")]), desk.learner)
+    )
+    assert isinstance(correction, Correction)
+    assert (correction.genre, correction.instead_of) == ("sonnet", "joke")
+
+
+async def test_history_teaches_without_a_decision(desk: Desk) -> None:
+    past = Feedback(
+        user_id="ada",
+        kind="history",
+        genre="poetry",
+        value=1.0,
+        text="A rose is red.",
+        feedback_id="h1",
+    )
+    row = await learned(desk, delivered(past))
+    assert row.reactions == 1
+    assert row.sums.any()
+
+
+async def test_who_refused_is_not_learned_from_and_who_erased_is_forgotten(desk: Desk) -> None:
+    await shown(desk)
+    await learned(desk, reaction())
+    commands = [
+        delivered(UserCommand(user_id="ada", kind="consent", allowed=False), 0),
+        delivered(UserCommand(user_id="ada", kind="erase"), 1),
+    ]
+    tombstones = await events(rights(stream(commands), desk.ledger, desk.profiles, desk.registry))
+    assert Tombstone(topic="preferences", key="ada") in tombstones
+    row = desk.ledger.user("ada")
+    assert not row.sums.any()
+    assert row.erased_at > 0
+    assert not desk.ledger.decisions
+    late = reaction(offset=9)
+    assert not (await learned(desk, late)).sums.any()
+
+
+async def test_an_erase_that_is_delivered_again_takes_nothing_that_was_learned_since(
+    desk: Desk,
+) -> None:
+    erase = delivered(UserCommand(user_id="ada", kind="erase"))
+    await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry))
+    past = Feedback(user_id="ada", kind="history", genre="joke", value=1.0, feedback_id="h")
+    row = await learned(desk, delivered(past, 1, time=NOW + 60))
+    await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry))
+    assert row.reactions == 1 and desk.ledger.user("ada").pack() == row.pack()
+
+
+async def test_the_corrections_of_an_erased_user_vanish_from_the_classifier_also_for_gone_genres(
+    desk: Desk,
+) -> None:
+    known = Corrections()
+    for user in ("ada", "bea"):
+        for genre in ("sonnet", HAIKU.genre):
+            said = Correction(
+                user_id=user, genre=genre, embedding=bytes([1] * 384), time=datetime.now(UTC)
+            )
+            known.apply(BY_EVENT[Correction].key(said), said)
+    desk.registry.apply(HAIKU.name, HAIKU)
+    desk.registry.apply(HAIKU.name, replace(HAIKU, kind="withdrawn"))
+    erase = delivered(UserCommand(user_id="ada", kind="erase"))
+    for output in await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry)):
+        if isinstance(output, Tombstone) and output.topic == "corrections":
+            known.apply(output.key, None)
+    assert {
+        genre: len(found) for genre, found in known.nudges(None, datetime.now(UTC)).items()
+    } == {
+        "sonnet": 1,
+        HAIKU.genre: 1,
+    }
+
+
+def test_a_corrupt_row_is_set_aside_and_begun_anew() -> None:
+    ledger = Ledger(users={b"ada": b"garbage"}, decisions={}, incarnation=1)
+    assert ledger.user("ada").reactions == 0
+    assert ledger.counts["corrupt_row"] == 1
+    assert ledger.users[b"\x00corrupt/ada"] == b"garbage"
+
+
+async def test_histories_without_ids_are_each_their_own(desk: Desk) -> None:
+    past = [Feedback(user_id="ada", kind="history", genre="poetry", value=1.0) for _ in range(6)]
+    row = await learned(desk, *(delivered(each, offset) for offset, each in enumerate(past)))
+    assert row.reactions == 6
+    once = await learned(new_desk(), delivered(past[0]))
+    assert abs(int(row.sums[0]) - 6 * int(once.sums[0])) <= 6
+
+
+async def test_a_request_that_is_open_when_its_user_is_erased_is_still_answered_and_empty(
+    desk: Desk,
+) -> None:
+    await events(plan(stream([delivered(classified("r1"))]), desk.planner))
+    erase = delivered(UserCommand(user_id="ada", kind="erase"))
+    await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry))
+    (answer,) = await events(rank(stream([delivered(written("r1"))]), desk.ranker))
+    assert isinstance(answer, Recommendation)
+    assert (answer.status, answer.code, answer.candidates) == ("error", "erased", ())
+    decision = desk.ledger.decision("ada", "r1")
+    assert decision is not None
+    assert (decision.embedding, decision.arms, decision.genres) == (None, (), ())
+
+
+async def accepted(desk: Desk, *reactions: Delivery[Feedback]) -> list[TrainingEvent]:
+    learner = replace(desk.learner, trains_from=lambda tenant: tenant is None)
+    found = await events(learn(stream(reactions), learner))
+    return [event for event in found if isinstance(event, TrainingEvent)]
+
+
+async def test_what_a_user_accepts_or_edits_is_trained_on_where_the_tenant_has_opted_in(
+    desk: Desk,
+) -> None:
+    await shown(desk)
+    decision = desk.ledger.decision("ada", "r1")
+    assert decision is not None and decision.answer is not None
+    first = next(each for each in decision.answer.candidates if each.candidate_id == "r1/0")
+    edit = reaction("edit", text="A better text, by hand.", offset=1)
+    taken, written_anew = await accepted(desk, reaction("accept"), edit, reaction("like", offset=2))
+    assert (taken.kind, taken.genre, taken.family, taken.text) == (
+        "text",
+        first.genre,
+        first.family,
+        first.text,
+    )
+    assert (taken.user_id, written_anew.text, written_anew.document) == (
+        "ada",
+        "A better text, by hand.",
+        "r1",
+    )
+    assert [
+        each
+        for each in await events(learn(stream([edit]), desk.learner))
+        if isinstance(each, TrainingEvent)
+    ] == []
+
+
+async def test_nothing_is_trained_on_without_the_users_consent(desk: Desk) -> None:
+    await shown(desk)
+    refusal = delivered(UserCommand(user_id="ada", kind="consent", allowed=False))
+    await events(rights(stream([refusal]), desk.ledger, desk.profiles, desk.registry))
+    assert await accepted(desk, reaction("accept", offset=1)) == []

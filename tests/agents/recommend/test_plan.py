@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from agents.recommend.plan import plan
+from agents.recommend.rank import rank
+from schemas.candidates import CandidateSet
+from schemas.classified import ClassifiedRequest
+from schemas.generations import GenerationTask
+from schemas.parts import Failure, ReplyTo, Verdict
+from schemas.requests import GenerationRequest
+from tests.agents.deliveries import delivered, events, outputs, stream
+from tests.agents.recommend.conftest import Desk, classified, written
+from tests.agents.recommend.conftest import desk as new_desk
+
+
+async def planned(desk: Desk, *requests: ClassifiedRequest) -> list[object]:
+    return await events(
+        plan(stream(delivered(each, offset) for offset, each in enumerate(requests)), desk.planner)
+    )
+
+
+async def test_a_request_becomes_one_arm_a_candidate_and_stands_open(desk: Desk) -> None:
+    (task,) = await planned(desk, classified())
+    assert isinstance(task, GenerationTask)
+    assert [arm.index for arm in task.arms] == [0, 1, 2, 3]
+    assert {arm.genre for arm in task.arms} <= {"joke", "poetry"}
+    assert len({arm.seed for arm in task.arms}) == 4
+    assert len(desk.ledger.waiting) == 1
+
+
+async def test_the_same_request_gets_the_same_arms_on_another_worker(desk: Desk) -> None:
+    request = classified()
+    assert await planned(desk, request) == await planned(new_desk(), request)
+
+
+async def test_a_repeat_of_an_open_request_sends_the_stored_arms_again(desk: Desk) -> None:
+    request = classified()
+    first, second = await planned(desk, request, request)
+    assert first == second
+    assert len(desk.ledger.decisions) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"failure": Failure(code="unknown_genre", message="no")}, "unknown_genre"),
+        ({"verdict": Verdict(allowed=False, code="weapons", reason="no")}, "declined"),
+        ({"deadline": datetime.now(UTC) - timedelta(seconds=1)}, "expired"),
+        (
+            {"request": GenerationRequest(user_id="ada", prompt="x", genre="joke@0123456789ab")},
+            "unknown_adapter",
+        ),
+        (
+            {"request": GenerationRequest(user_id="ada", prompt="x", style="baroque")},
+            "unknown_style",
+        ),
+    ],
+)
+async def test_what_cannot_be_written_goes_to_rank_with_its_code(
+    desk: Desk, changes: dict[str, Any], code: str
+) -> None:
+    (refused,) = await planned(desk, classified(**changes))
+    assert isinstance(refused, CandidateSet)
+    assert refused.failure is not None
+    assert refused.failure.code == code
+
+
+async def test_requested_options_reach_the_task(desk: Desk) -> None:
+    wanted = GenerationRequest(
+        user_id="ada",
+        prompt="x",
+        candidates=2,
+        max_tokens=9,
+        temperature=0.0,
+        top_p=0.5,
+        seed=3,
+        language="de",
+        genre="sonnet",
+    )
+    (task,) = await planned(desk, classified(request=wanted))
+    assert isinstance(task, GenerationTask)
+    assert (len(task.arms), task.max_tokens, task.temperature, task.top_p) == (2, 9, 0.0, 0.5)
+    assert {arm.genre for arm in task.arms} == {"sonnet"}
+    assert any("'de'" in line for line in task.lines)
+
+
+async def test_more_than_32_open_requests_of_one_user_are_refused(desk: Desk) -> None:
+    results = await planned(desk, *(classified(f"r{number}") for number in range(33)))
+    assert all(isinstance(each, GenerationTask) for each in results[:32])
+    last = results[32]
+    assert isinstance(last, CandidateSet)
+    assert last.failure is not None
+    assert last.failure.code == "too_many_open"
+    assert len(desk.ledger.waiting) == 32
+
+
+async def test_another_seed_explores_other_arms(desk: Desk) -> None:
+    request = classified()
+    tasks = [
+        (await planned(new_desk(), replace(request, request=replace(request.request, seed=seed))))[
+            0
+        ]
+        for seed in range(8)
+    ]
+    assert (
+        len(
+            {
+                tuple((arm.genre, arm.style) for arm in task.arms)
+                for task in tasks
+                if isinstance(task, GenerationTask)
+            }
+        )
+        > 1
+    )
+
+
+async def test_a_defect_in_planning_is_an_error_for_its_client(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.recommend.plan.planned", lambda *_, **__: 1 / 0)
+    (refused,) = await planned(desk, classified())
+    assert isinstance(refused, CandidateSet)
+    assert refused.failure is not None
+    assert refused.failure.code == "plan_failed"
+
+
+async def test_an_open_request_is_never_forgotten_for_newer_ones(desk: Desk) -> None:
+    await planned(desk, classified("old"))
+    for number in range(40):
+        await events(plan(stream([delivered(classified(f"r{number}"), 10 + number)]), desk.planner))
+        await events(rank(stream([delivered(written(f"r{number}"), 10 + number)]), desk.ranker))
+    old = desk.ledger.decision("ada", "old")
+    assert old is not None
+    assert old.is_open
+    assert len(desk.ledger.decisions) == 32
+
+
+async def test_the_refusal_of_too_many_goes_to_the_reply_topic_too(desk: Desk) -> None:
+    reply = ReplyTo(topic="replies.team")
+    await planned(desk, *(classified(f"r{number}") for number in range(32)))
+    over = delivered(classified("over", reply=reply), 99)
+    (refused,) = await events(plan(stream([over]), desk.planner))
+    assert isinstance(refused, CandidateSet)
+    (output,) = await outputs(rank(stream([delivered(refused)]), desk.ranker))
+    assert output.reply == reply
+
+
+async def test_the_user_row_says_so_only_after_the_decision_stands_in_its_changelog(
+    desk: Desk,
+) -> None:
+    """Two tables have two changelogs: a kill between them must not leave a mark without its
+    decision."""
+    marked: list[bool] = []
+
+    async def flush() -> None:
+        row = desk.ledger.user("ada")
+        marked.append(row.is_applied(0, 0, desk.ledger.incarnation) or bool(row.decisions))
+
+    desk.ledger.flush = flush
+    await planned(desk, classified())
+    row = desk.ledger.user("ada")
+    assert marked == [False]
+    assert row.is_applied(0, 0, desk.ledger.incarnation)
+    assert len(row.decisions) == 1

@@ -1,0 +1,37 @@
+"""Publishing profiles leaves the learner its time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from agents.recommend import profiles
+from tests.agents.recommend.conftest import Desk
+
+
+async def test_publishing_rests_nine_times_as_long_as_it_computes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rests: list[float] = []
+    published: list[Any] = []
+    clock = iter([10.0, 10.5, 20.0, 20.25])
+    monkeypatch.setattr("agents.recommend.profiles.time.thread_time", lambda: next(clock))
+
+    async def sleep(seconds: float) -> None:
+        rests.append(seconds)
+        if len(rests) == 4:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("agents.recommend.profiles.asyncio.sleep", sleep)
+
+    async def publish(event: Any) -> None:
+        published.append(event)
+
+    desk.profiles.note("ada", None)
+    desk.profiles.note("bob", None)
+    with pytest.raises(asyncio.CancelledError):
+        await desk.profiles.run(publish)
+    assert [each.user_id for each in published] == ["ada", "bob"]
+    assert rests == [profiles._PERIOD, 4.5, 2.25, profiles._PERIOD]

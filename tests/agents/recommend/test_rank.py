@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from agents.recommend.plan import plan
+from agents.recommend.rank import rank
+from schemas.candidates import CandidateSet
+from schemas.decisions import Decision
+from schemas.parts import Failure, Verdict
+from schemas.recommendations import Recommendation
+from tests.agents.deliveries import delivered, events, stream
+from tests.agents.recommend.conftest import Desk, classified, written
+
+
+async def answered(desk: Desk, *sets: CandidateSet) -> list[object]:
+    await events(plan(stream([delivered(classified())]), desk.planner))
+    return await events(
+        rank(stream(delivered(each, offset) for offset, each in enumerate(sets)), desk.ranker)
+    )
+
+
+async def test_candidates_become_one_recommendation_and_one_decision(desk: Desk) -> None:
+    answer, decision = await answered(desk, written())
+    assert isinstance(answer, Recommendation)
+    assert isinstance(decision, Decision)
+    assert answer.status == "ok"
+    assert sorted(each.candidate_id for each in answer.candidates) == [
+        f"r1/{index}" for index in range(4)
+    ]
+    assert [each.position for each in decision.candidates] == [0, 1, 2, 3]
+    assert sum(each.propensity for each in decision.candidates) == pytest.approx(1.0)
+    assert not desk.ledger.waiting
+
+
+async def test_the_first_set_wins_and_a_repeat_publishes_the_stored_answer(desk: Desk) -> None:
+    later = replace(written(), candidates=written().candidates[:1])
+    failed = CandidateSet(
+        request_id="r1", user_id="ada", failure=Failure(code="expired", message="late")
+    )
+    first, decision, *repeats = await answered(desk, written(), later, failed)
+    assert repeats == [first, decision, first, decision]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ("expired", "expired"),
+        ("declined", "declined"),
+        ("cancelled", "error"),
+        ("engine_failed", "error"),
+    ],
+)
+async def test_a_failure_becomes_its_terminal_answer(desk: Desk, code: str, status: str) -> None:
+    (answer,) = await answered(
+        desk, written(candidates=(), failure=Failure(code=code, message="why"))
+    )
+    assert isinstance(answer, Recommendation)
+    assert (answer.status, answer.code, answer.message) == (status, code, "why")
+
+
+async def test_unsafe_and_failed_texts_are_never_shown(desk: Desk) -> None:
+    first, second, third, fourth = written().candidates
+    unsafe = replace(first, verdict=Verdict(allowed=False, code="hate", reason="no"))
+    failed = replace(second, failure=Failure(code="nan", message="no"))
+    answer, _ = await answered(desk, written(candidates=(unsafe, failed, third, fourth)))
+    assert isinstance(answer, Recommendation)
+    assert sorted(each.candidate_id for each in answer.candidates) == ["r1/2", "r1/3"]
+
+
+async def test_nothing_but_unsafe_texts_is_declined(desk: Desk) -> None:
+    unsafe = tuple(
+        replace(each, verdict=Verdict(allowed=False, code="hate")) for each in written().candidates
+    )
+    (answer,) = await answered(desk, written(candidates=unsafe))
+    assert isinstance(answer, Recommendation)
+    assert answer.status == "declined"
+
+
+async def test_candidates_that_nobody_asked_for_are_a_dead_letter(desk: Desk) -> None:
+    stray = delivered(written("stray"))
+    assert await events(rank(stream([stray]), desk.ranker)) == []
+    assert stray.failure is not None
+    assert getattr(stray.failure, "code", None) == "unknown_request"
+
+
+async def test_a_request_over_the_quota_is_answered_without_a_row(desk: Desk) -> None:
+    over = CandidateSet(
+        request_id="x", user_id="ada", failure=Failure(code="too_many_open", message="wait")
+    )
+    (answer,) = await events(rank(stream([delivered(over)]), desk.ranker))
+    assert isinstance(answer, Recommendation)
+    assert (answer.status, answer.code) == ("error", "too_many_open")
+    assert not desk.ledger.decisions
+
+
+async def test_a_defect_in_ranking_is_an_error_for_its_client(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agents.recommend.rank.ranked", lambda *_, **__: 1 / 0)
+    (answer,) = await answered(desk, written())
+    assert isinstance(answer, Recommendation)
+    assert (answer.status, answer.code) == ("error", "rank_failed")

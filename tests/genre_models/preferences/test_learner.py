@@ -1,0 +1,246 @@
+"""The laws of learning: order, repeats, corrections, retractions, alarms, clocks, floods."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genre_models.preferences.learner import damped, decision_of, learn, retract
+from genre_models.preferences.moments import SCALE
+from genre_models.preferences.row import HALF_LIFE, RING, UserRow
+from genre_models.preferences.signals import Kind, Signal, passed_over
+from schemas.errors import Rejected
+from tests.genre_models.preferences.reactions import (
+    NOW,
+    applied,
+    learned,
+    random_shown,
+    shown,
+    signal,
+)
+
+_KINDS = [
+    (Kind.RATING, 4.0),
+    (Kind.LIKE, None),
+    (Kind.DISLIKE, None),
+    (Kind.CLICK, None),
+    (Kind.DWELL, 12.0),
+    (Kind.ACCEPT, None),
+    (Kind.COPY, None),
+    (Kind.REGENERATE, None),
+    (Kind.CHOOSE, None),
+    (Kind.SHOWN, None),
+    (Kind.GENRE_CORRECTION, None),
+]
+
+# Within a half-life everything is exact; the few drift alarms that a stream can raise depend on its
+# order, so these streams stay below the eight verdicts that an alarm needs.
+_START = NOW // HALF_LIFE * HALF_LIFE
+signals_of = st.lists(
+    st.builds(
+        lambda place, identity, decision, candidate, time: signal(
+            identity, _KINDS[place][0], decision, candidate, _KINDS[place][1], _START + time
+        ),
+        st.integers(0, len(_KINDS) - 1),
+        st.integers(1, 2**63),
+        st.integers(0, 3),
+        st.integers(0, 2),
+        st.integers(0, HALF_LIFE - 1),
+    ),
+    min_size=1,
+    max_size=7,
+    unique_by=lambda one: one.id,
+)
+
+
+def later(signals: list[Signal]) -> UserRow:
+    return learned(signals, now=_START + HALF_LIFE)
+
+
+@given(signals_of, st.randoms())
+def test_any_order_gives_the_same_sums_bit_by_bit(
+    signals: list[Signal], dice: random.Random
+) -> None:
+    assert np.array_equal(later(dice.sample(signals, len(signals))).sums, later(signals).sums)
+
+
+@given(signals_of, st.randoms())
+def test_repeats_change_nothing(signals: list[Signal], dice: random.Random) -> None:
+    repeated = signals + dice.choices(signals, k=5)
+    assert later(repeated).pack() == later(signals).pack()
+
+
+@given(signals_of, signals_of, st.randoms())
+def test_a_retracted_signal_leaves_no_trace(
+    kept: list[Signal], taken: list[Signal], dice: random.Random
+) -> None:
+    taken = [one for one in taken if one.id not in {other.id for other in kept}][
+        : 7 - min(len(kept), 7)
+    ]
+    retractions = [replace(one, kind=Kind.VOID) for one in taken]
+    events = kept + taken + retractions
+    row = later(dice.sample(events, len(events)))  # a retraction may come before what it retracts
+    assert np.array_equal(row.sums, later(kept).sums)
+    assert row.reactions == len(kept)
+
+
+@given(signals_of, st.integers(1, 5), st.randoms())
+def test_across_half_lives_order_costs_at_most_rounding(
+    signals: list[Signal], periods: int, dice: random.Random
+) -> None:
+    spread = [
+        replace(one, time=one.time - k % periods * HALF_LIFE) for k, one in enumerate(signals)
+    ]
+    difference = later(dice.sample(spread, len(spread))).sums - later(spread).sums
+    assert np.abs(difference).max() <= len(signals) * periods
+
+
+def test_the_past_halves_in_a_half_life() -> None:
+    row = learned([signal(1, Kind.LIKE, 1, 0, time=_START)], now=_START)
+    assert row.moments(_START)[-1] == pytest.approx(1.0, abs=1e-3)
+    assert row.moments(_START + HALF_LIFE)[-1] == pytest.approx(0.5, abs=1e-3)
+    advanced = learned(
+        [signal(2, Kind.GENRE_CORRECTION, 2, 0, time=_START + 2 * HALF_LIFE)],
+        row,
+        _START + 2 * HALF_LIFE,
+    )
+    assert advanced.moments(_START + 2 * HALF_LIFE)[-1] == pytest.approx(0.25, abs=1e-3)
+
+
+def test_a_later_verdict_replaces_the_earlier_one_whatever_their_ids() -> None:
+    for first, second in ((1, 2), (2, 1)):
+        later_dislike = signal(second, Kind.DISLIKE, 1, 0, time=NOW + 5)
+        changed_mind = [signal(first, Kind.LIKE, 1, 0), later_dislike]
+        assert np.array_equal(learned(changed_mind).sums, learned([later_dislike]).sums)
+
+
+def test_a_click_replaces_having_been_passed_over_even_when_that_is_told_later() -> None:
+    for click_id, shown_id in ((1, 2), (2, 1)):
+        both = [
+            signal(click_id, Kind.CLICK, 1, 0),
+            signal(shown_id, Kind.SHOWN, 1, 0, time=NOW + 9),
+        ]
+        assert np.array_equal(learned(both).sums, learned(both[:1]).sums)
+
+
+def test_a_page_that_was_shown_blames_all_but_the_clicked() -> None:
+    page = signal(1, Kind.SHOWN, 1, None)
+    assert learned([page]).moments(NOW)[-1] == pytest.approx(
+        0.25 * sum(passed_over(k, 0.5) for k in range(3)), abs=1e-3
+    )
+    clicked = learned([page, signal(2, Kind.CLICK, 1, 1)])
+    assert clicked.moments(NOW)[-1] == pytest.approx(
+        0.25 * (passed_over(0, 0.5) + 1 + passed_over(2, 0.5)), abs=1e-3
+    )
+
+
+def test_candidates_that_were_dropped_are_no_part_of_a_decision() -> None:
+    scene = random_shown(1)
+    features = scene.features.copy()
+    features[1] = 0
+    gap = replace(scene, features=features)
+    row = learn(UserRow(), signal(1, Kind.REGENERATE, 1, None), gap, NOW).row
+    assert row.moments(NOW)[-1] == pytest.approx(0.5 * (1.0 + 0.6), abs=1e-3)
+    with pytest.raises(Rejected, match=r"candidates \[0, 2\], got 1"):
+        learn(UserRow(), signal(1, Kind.LIKE, 1, 1), gap, NOW)
+    chosen = learn(UserRow(), signal(1, Kind.CHOOSE, 1, 0), gap, NOW).row
+    difference = features[0].astype(np.float64) - features[2]
+    assert np.allclose(chosen.moments(NOW)[-50:-2], 0.25 * difference, atol=1e-3)
+
+
+def test_only_one_candidate_is_the_chosen_one() -> None:
+    first, second = signal(1, Kind.CHOOSE, 1, 0), signal(2, Kind.CHOOSE, 1, 1, time=NOW + 1)
+    assert np.array_equal(learned([first, second]).sums, learned([second]).sums)
+
+
+def test_a_choice_says_how_the_chosen_differs_from_the_others() -> None:
+    row = learned([signal(1, Kind.CHOOSE, 1, 0)])
+    phi = random_shown(1).features.astype(np.float64)
+    direction = phi[0] - phi[1:].mean(axis=0)
+    ratio = row.moments(NOW)[-50:-2] / direction
+    assert np.allclose(ratio, ratio[0], rtol=1e-2)
+
+
+def test_one_candidate_counts_at_most_twice() -> None:
+    everything = [signal(k, kind, 1, 0, value) for k, (kind, value) in enumerate(_KINDS, 1)]
+    assert learned(everything).moments(NOW)[-1] == pytest.approx(2.0, abs=1e-3)
+
+
+def test_asking_again_blames_every_candidate_as_far_as_it_was_read() -> None:
+    row = learned([signal(1, Kind.REGENERATE, 1, None)])
+    assert row.moments(NOW)[-1] == pytest.approx(0.5 * (1.0 + 0.75 + 0.6), abs=1e-3)
+
+
+def test_a_change_of_taste_is_heard_and_damps_what_came_before() -> None:
+    row, alarms = UserRow(), []
+    for k in range(40):
+        kind = Kind.LIKE if k < 20 else Kind.DISLIKE
+        learned_now = applied(row, signal(k + 1, kind, k, 0, time=NOW + k), NOW + k)
+        row = learned_now.row
+        alarms += [learned_now.alarm] if learned_now.alarm is not None else []
+    assert row.alarms == tuple(alarms) and NOW + 20 < alarms[0] <= NOW + 30
+    assert row.moments(NOW + 40)[-1] < 25
+
+
+@given(signals_of)
+def test_an_alarm_commutes_with_what_comes_late(signals: list[Signal]) -> None:
+    alarm = _START + HALF_LIFE - 1
+    after = later(signals)
+    before = learned(signals, damped(learned([], None), alarm), _START + HALF_LIFE)
+    heard = damped(after, alarm)
+    assert np.abs(heard.sums - replace(before, epoch=heard.epoch).sums).max() <= 4 * len(signals)
+    assert damped(heard, alarm) is heard
+
+
+def test_the_future_counts_as_now() -> None:
+    ahead = learned([signal(1, Kind.LIKE, 1, 0, time=NOW + 2 * 365 * 86_400)])
+    assert np.array_equal(ahead.sums, learned([signal(1, Kind.LIKE, 1, 0, time=NOW)]).sums)
+
+
+def test_a_flood_stays_within_the_row() -> None:
+    row = UserRow()
+    for k in range(3000):
+        row = applied(row, signal(k + 1, Kind.LIKE, k, k % 3)).row
+    assert len(row.ring) == RING and len(row.pack()) < 7_500
+    assert row.sums.max() < 2**31 / 8
+
+
+def test_a_saturated_row_refuses_instead_of_overflowing() -> None:
+    row = replace(learned([signal(1, Kind.LIKE, 1, 0)]), sums=np.full(1226, 1.94e9, np.int32))
+    with pytest.raises(Rejected, match="wait for the past") as refused:
+        applied(row, signal(2, Kind.LIKE, 2, 0))
+    assert refused.value.code == "preference_saturated"
+
+
+def test_an_erased_past_stays_erased() -> None:
+    headstone = UserRow(erased_at=NOW)
+    assert applied(headstone, signal(1, Kind.LIKE, 1, 0, time=NOW - 5)).outcome == "erased"
+    assert applied(headstone, signal(1, Kind.LIKE, 1, 0, time=NOW + 5), NOW + 5).row.reactions == 1
+
+
+def test_what_cannot_be_learned_says_why() -> None:
+    with pytest.raises(Rejected, match=r"candidates \[0, 1, 2\], got 7"):
+        learn(UserRow(), signal(1, Kind.LIKE, 1, 7), random_shown(1), NOW)
+    row = learned([signal(1, Kind.LIKE, 1, 0)])
+    assert decision_of(row, 1) == 1 and decision_of(row, 2) is None
+    with pytest.raises(Rejected, match="another request"):
+        retract(row, 1, random_shown(2), NOW)
+
+
+def test_learning_leaves_its_inputs_alone() -> None:
+    row = learned([signal(1, Kind.LIKE, 1, 0)])
+    packed, scene = row.pack(), shown(2)
+    features = scene.features.copy()
+    learn(row, signal(2, Kind.DISLIKE, 2, 1), scene, NOW)
+    assert row.pack() == packed and np.array_equal(scene.features, features)
+
+
+def test_one_like_is_one_reaction_of_its_text() -> None:
+    row = learned([signal(1, Kind.LIKE, 1, 0, time=NOW)])
+    phi = random_shown(1).features[0].astype(np.float64)
+    assert np.allclose(row.moments(NOW)[-50:-2], phi, atol=2 / SCALE)

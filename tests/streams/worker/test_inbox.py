@@ -1,0 +1,366 @@
+"""The inbox: acknowledgements in order whatever finishes first, garbage buried, misplaced records
+put right once."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from aiokafka.partitioner import murmur2
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import Rejected
+from schemas.progress import Progress
+from schemas.recommendations import Recommendation
+from schemas.requests import Cancel, GenerationRequest
+from streams.wire.codecs import encode
+from streams.wire.dead_letters import reasons
+from streams.wire.headers import REKEYED
+from streams.wire.topics import BY_NAME
+from streams.worker.delivery import Delivery, Output, Outputs
+from streams.worker.inbox import Inbox
+from streams.worker.outbox import Outbox
+from tests.streams.worker.fakes import Consumer, Message, Producer, Replies, Stream
+
+PARTITIONS = 4
+NOTHING: tuple[Output, ...] = ()
+
+
+def home(key: bytes) -> int:
+    return (murmur2(key) & 0x7FFFFFFF) % PARTITIONS
+
+
+def request(
+    offset: int, user: str = "ada", partition: int | None = None, **changes: Any
+) -> Message:
+    event = GenerationRequest(user_id=user, prompt="p", request_id=f"r{offset}")
+    known: dict[str, Any] = {
+        "topic": "genre.requests",
+        "partition": home(user.encode()) if partition is None else partition,
+        "offset": offset,
+        "key": user.encode(),
+        "value": encode(event),
+    }
+    return Message(**(known | changes))
+
+
+def cancel(partition: int, offset: int) -> Message:
+    event = Cancel(request_id=f"r{offset}", user_id="ada")
+    return Message("genre.cancellations", partition, offset, b"r", encode(event))
+
+
+class Bench:
+    """An inbox with everything around it that it touches."""
+
+    def __init__(self, messages: list[Message], topic: str = "requests", **options: Any) -> None:
+        self.consumer = Consumer()
+        self.producer = Producer()
+        self.outbox = Outbox(
+            self.producer,
+            prefix="genre.",
+            source="/genre/test",
+            replies=Replies(),
+            allowed=lambda topic: None,
+        )
+        self.stream = Stream(messages, self.consumer)
+        self.inbox: Inbox[Any] = Inbox(
+            BY_NAME[topic],
+            self.outbox,
+            group="genre.test",
+            partitions=PARTITIONS,
+            consumer=lambda: self.consumer,
+            **options,
+        )
+
+    async def run(self, agent: Callable[[AsyncIterator[Delivery[Any]]], Outputs]) -> None:
+        """Run until the stream is empty and everything that can be acknowledged is."""
+        await self.inbox.run(self.stream, _lingering(agent))
+
+    def letters(self) -> list[dict[str, str]]:
+        """Reasons of the dead letters."""
+        return [reasons(sent.headers) for sent in self.producer.sent if sent.topic.endswith(".dlq")]
+
+
+def _lingering(agent: Callable[[AsyncIterator[Delivery[Any]]], Outputs]) -> Callable[..., Outputs]:
+    # A real stream never ends; this one gives the acknowledging task time to finish.
+    async def lingering(deliveries: AsyncIterator[Delivery[Any]]) -> Outputs:
+        async for output in agent(deliveries):
+            yield output
+        for _ in range(50):
+            await asyncio.sleep(0)
+
+    return lingering
+
+
+async def answer(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+    async for delivery in deliveries:
+        with delivery as event:
+            yield delivery.output(
+                Recommendation(
+                    request_id=event.request_id or "", user_id=event.user_id, status="expired"
+                )
+            )
+
+
+async def test_an_event_is_not_acknowledged_before_its_pieces_are() -> None:
+    class Silent(Producer):
+        async def send(self, *record: Any) -> asyncio.Future[Any]:
+            await super().send(*record)
+            return report
+
+    async def agent(deliveries: AsyncIterator[Delivery[Cancel]]) -> Outputs:
+        async for delivery in deliveries:
+            with delivery as event:
+                yield delivery.output(
+                    Progress(
+                        kind="piece",
+                        request_id=event.request_id,
+                        user_id="ada",
+                        index=0,
+                        sequence=0,
+                        text="a",
+                    )
+                )
+
+    bench, report = (
+        Bench([cancel(0, 0)], "cancellations"),
+        asyncio.get_running_loop().create_future(),
+    )
+    bench.outbox._producer = Silent()
+    await bench.run(agent)
+    assert bench.consumer.acknowledged == []
+
+    bench = Bench([cancel(0, 0)], "cancellations")
+    await bench.run(agent)
+    assert bench.consumer.acknowledged == [(0, 0)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), partitions=st.lists(st.integers(0, 2), min_size=1, max_size=12))
+def test_acknowledgements_never_pass_an_unfinished_event(
+    data: st.DataObject, partitions: list[int]
+) -> None:
+    offsets: dict[int, int] = {}
+    messages = []
+    for partition in partitions:
+        offsets[partition] = offsets.get(partition, -1) + 1
+        messages.append(cancel(partition, offsets[partition]))
+    order = data.draw(st.permutations(range(len(messages))))
+    finishing = order[: data.draw(st.integers(0, len(order)))]
+    bench = Bench(messages, "cancellations")
+    finished: set[tuple[int, int]] = set()
+
+    async def agent(deliveries: AsyncIterator[Delivery[Cancel]]) -> Outputs:
+        received = [delivery async for delivery in deliveries]
+        for number in finishing:
+            with received[number]:
+                source = received[number].source
+                finished.add((source.partition, source.offset))
+            for _ in range(data.draw(st.integers(0, 3))):
+                await asyncio.sleep(0)
+            assert set(bench.consumer.acknowledged) <= finished
+        for output in NOTHING:
+            yield output
+
+    asyncio.run(bench.run(agent))
+    for partition, last in offsets.items():
+        acknowledged = [offset for at, offset in bench.consumer.acknowledged if at == partition]
+        done = [(partition, offset) in finished for offset in range(last + 1)]
+        first_unfinished = done.index(False) if False in done else last + 1
+        assert acknowledged == list(range(first_unfinished))
+
+
+async def test_an_output_is_acknowledged_by_the_broker_before_its_input_is() -> None:
+    bench = Bench([request(0)])
+    seen: list[int] = []
+    acknowledge = Message.ack
+
+    def watched(message: Message, consumer: Consumer) -> None:
+        seen.append(bench.producer.reported)
+        acknowledge(message, consumer)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Message, "ack", watched)
+        await bench.run(answer)
+    assert bench.consumer.acknowledged == [(home(b"ada"), 0)]
+    assert seen[-1] == 1
+
+
+async def test_an_undecodable_record_is_buried_then_acknowledged_and_the_next_is_processed() -> (
+    None
+):
+    bench = Bench([request(0, value=b"\xff"), request(1, value=b""), request(2)])
+    await bench.run(answer)
+    assert [letter["code"] for letter in bench.letters()] == ["not_utf8", "empty"]
+    assert [sent.value for sent in bench.producer.sent if sent.topic == "genre.requests.dlq"] == [
+        b"\xff",
+        b"",
+    ]
+    assert [offset for _, offset in bench.consumer.acknowledged] == [0, 1, 2]
+    answers = [sent for sent in bench.producer.sent if sent.topic == "genre.recommendations"]
+    assert [sent.event(Recommendation).request_id for sent in answers] == ["r2"]
+
+
+async def test_what_the_agent_fails_on_is_buried_with_its_code() -> None:
+    async def refusing(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        async for delivery in deliveries:
+            with delivery:
+                if delivery.source.offset == 0:
+                    raise Rejected("unknown_genre", "Expected a genre, got another.")
+                raise ZeroDivisionError("the secret words of a user")
+        for output in NOTHING:
+            yield output
+
+    bench = Bench([request(0), request(1)])
+    await bench.run(refusing)
+    assert [letter["code"] for letter in bench.letters()] == ["unknown_genre", "internal_error"]
+    assert "secret" not in str(bench.letters())
+    assert [offset for _, offset in bench.consumer.acknowledged] == [0, 1]
+
+
+@pytest.mark.parametrize("key", [None, b"", b"bob", b"\xff\xfe"])
+async def test_a_record_with_another_key_is_published_again_once(key: bytes | None) -> None:
+    wrong = request(
+        7, partition=(home(b"ada") + 1) % PARTITIONS, key=key, headers=[("traceparent", b"00-1")]
+    )
+    bench = Bench([wrong])
+    await bench.run(answer)
+    (again,) = bench.producer.sent
+    assert (again.topic, again.key, again.value) == ("genre.requests", b"ada", wrong.value)
+    assert dict(again.headers)["ce_id"] == f"genre.requests-{wrong.partition}-7".encode()
+    assert dict(again.headers)["traceparent"] == b"00-1"
+    assert REKEYED in dict(again.headers)
+    assert bench.consumer.acknowledged == [(wrong.partition, 7)]
+
+    right = request(8, headers=list(again.headers))
+    bench = Bench([right])
+    await bench.run(answer)
+    assert [sent.topic for sent in bench.producer.sent] == ["genre.recommendations"]
+
+
+async def test_a_record_that_was_put_right_is_never_put_right_again() -> None:
+    # A topic whose partitions do not match would otherwise circulate its records for ever.
+    wrong = request(
+        7, partition=(home(b"ada") + 1) % PARTITIONS, headers=[(REKEYED, b"genre.requests[0]@1")]
+    )
+    bench = Bench([wrong])
+    await bench.run(answer)
+    assert [sent.topic for sent in bench.producer.sent] == ["genre.recommendations"]
+
+
+async def test_the_id_of_a_client_is_kept() -> None:
+    wrong = request(7, key=b"bob", headers=[("ce_id", b"mine")])
+    bench = Bench([wrong])
+    await bench.run(answer)
+    assert [content for name, content in bench.producer.sent[0].headers if name == "ce_id"] == [
+        b"mine"
+    ]
+
+
+async def test_a_missing_id_is_derived_from_where_the_record_stands() -> None:
+    ids = []
+
+    async def noting(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        async for delivery in deliveries:
+            with delivery:
+                ids.append(delivery.id)
+        for output in NOTHING:
+            yield output
+
+    await Bench([request(3), request(4, headers=[("ce_id", b"mine")])]).run(noting)
+    assert ids == [f"genre.requests-{home(b'ada')}-3", "mine"]
+
+
+async def test_a_cancelled_agent_acknowledges_nothing_more() -> None:
+    bench = Bench([request(0), request(1)])
+    reached = asyncio.Event()
+
+    async def stuck(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        async for delivery in deliveries:
+            with delivery:
+                reached.set()
+                await asyncio.sleep(60)
+        for output in NOTHING:
+            yield output
+
+    running = asyncio.create_task(bench.run(stuck))
+    await reached.wait()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    assert bench.consumer.acknowledged == []
+
+
+FAILING = """
+import asyncio
+from tests.streams.worker.fakes import Producer
+from tests.streams.worker import test_inbox as bed
+
+async def escaping(deliveries):
+    async for delivery in deliveries:
+        raise ValueError("outside of the delivery's block")
+        yield
+
+async def main():
+    bench = bed.Bench([bed.request(0, **{changes!r})])
+    bench.producer.__init__(refuse=ConnectionError("the broker is gone") if {refuse} else None)
+    acknowledge = bed.Message.ack
+    def told(message, consumer):
+        acknowledge(message, consumer)
+        print("committed" if message.references == 0 else "held", flush=True)
+    bed.Message.ack = told
+    await bench.run({agent})
+    print("went on", flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.parametrize(
+    ("changes", "refuse", "agent"),
+    [
+        pytest.param({}, True, "bed.answer", id="an output cannot be published"),
+        pytest.param(
+            {"value": b"garbage"}, True, "bed.answer", id="a dead letter cannot be published"
+        ),
+        pytest.param(
+            {"key": b"bob"}, True, "bed.answer", id="a misplaced record cannot be published again"
+        ),
+        pytest.param({}, False, "escaping", id="an exception leaves the agent"),
+    ],
+)
+def test_what_cannot_be_published_ends_the_process_uncommitted(
+    changes: dict[str, Any], refuse: bool, agent: str
+) -> None:
+    program = FAILING.format(changes=changes, refuse=refuse, agent=agent)
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 70, ended.stderr
+    assert "committed" not in ended.stdout and "went on" not in ended.stdout
+    assert "nothing was committed past the failure" in ended.stderr
+
+
+async def test_nothing_is_acknowledged_before_the_tables_are_flushed() -> None:
+    never = asyncio.Event()
+
+    async def stuck() -> None:
+        await never.wait()
+
+    held = Bench([cancel(0, 0)], "cancellations", flush=stuck)
+    flowing = Bench([cancel(0, 0)], "cancellations")
+
+    async def finish(deliveries: AsyncIterator[Delivery[Cancel]]) -> Outputs:
+        async for delivery in deliveries:
+            with delivery as event:
+                if event.request_id == "never":
+                    yield delivery.output(event)
+
+    await held.run(finish)
+    await flowing.run(finish)
+    assert not held.consumer.acknowledged
+    assert flowing.consumer.acknowledged

@@ -1,0 +1,150 @@
+"""Partitions of streams flow only when Faust has cleared and opened their queues."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
+
+from streams.worker.transport import Consumer, Producer
+
+STREAM, CHANGELOG = TP("genre.classified", 0), TP("genre.recommend-decisions-changelog", 0)
+
+
+@pytest.fixture
+def consumer(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A consumer without Kafka that notes what reaches Faust."""
+    made: Any = Consumer.__new__(Consumer)
+    made._held = set()
+    made.app = SimpleNamespace(tables=SimpleNamespace(changelog_topics={CHANGELOG.topic}))
+    made.done = []
+    made.perform_seek = lambda: "seek"
+    made.add_future = made.done.append
+    monkeypatch.setattr(
+        driver.Consumer, "resume_partitions", lambda self, tps: self.done.append(set(tps))
+    )
+    monkeypatch.setattr(driver.Consumer, "pause_partitions", lambda self, tps: None)
+    monkeypatch.setattr(driver.Consumer, "resume_flow", lambda self: self.done.append("flow"))
+    return made
+
+
+def test_changelogs_resume_at_once_and_streams_with_the_flow(consumer: Any) -> None:
+    consumer.resume_partitions({STREAM, CHANGELOG})
+    assert consumer.done == [{CHANGELOG}]
+    consumer.resume_flow()
+    assert consumer.done == [{CHANGELOG}, "flow", {STREAM}, "seek"]
+
+
+def test_what_is_paused_again_does_not_flow(consumer: Any) -> None:
+    consumer.resume_partitions({STREAM})
+    consumer.pause_partitions({STREAM})
+    consumer.resume_flow()
+    assert consumer.done[-2:] == ["flow", set()]
+
+
+async def test_a_partition_whose_position_is_looked_up_does_not_end_the_worker(
+    consumer: Any,
+) -> None:
+    def position_of(now: float, partition: TP) -> None:
+        raise AssertionError(partition)
+
+    consumer.assignment = lambda: {STREAM}
+    consumer.verify_event_path = position_of
+    await consumer.verify_all_partitions_active()
+
+
+class Suspension:
+    """The wait for a suspended flow that comes with every delivery."""
+
+    closed = False
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class Full:
+    """A channel whose queue is full or not."""
+
+    def __init__(self, full: bool) -> None:
+        self.queue = SimpleNamespace(full=lambda: full)
+
+
+class Topics(list[Any]):
+    """The conductor: its channels and its lock."""
+
+    def __init__(self, *channels: Any) -> None:
+        super().__init__(channels)
+        self._tp_to_callback_lock = asyncio.Lock()
+
+
+@pytest.fixture(name="flowing")
+def _flowing(consumer: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A consumer whose deliveries cannot be kept waiting, and that notes which of them Faust waits
+    for."""
+    consumer.suspend_flow = asyncio.Event()
+    consumer.app.flow_control = SimpleNamespace(is_active=lambda: True)
+    consumer.app.topics = Topics(Full(False), Full(False))
+    consumer.app.producer = SimpleNamespace(buffer=SimpleNamespace(size=100, max_messages=100))
+
+    async def waits(self: Any, *waiting: Any, timeout: Any = None) -> Any:
+        self.done.append("waits")
+        waiting[0].close()
+
+    monkeypatch.setattr(driver.Consumer, "wait_first", waits)
+    return consumer
+
+
+async def offered(consumer: Any) -> list[str]:
+    """What happens to one message."""
+
+    async def delivery() -> None:
+        consumer.done.append("delivered")
+
+    await consumer.wait_first(delivery(), Suspension())
+    return list(consumer.done)
+
+
+async def test_a_message_that_nothing_keeps_waiting_is_delivered_at_once(flowing: Any) -> None:
+    suspension = Suspension()
+    assert await offered(flowing) == ["delivered"]
+
+    async def delivery() -> None:
+        return None
+
+    await flowing.wait_first(delivery(), suspension)
+    assert suspension.closed
+
+
+@pytest.mark.parametrize("hindrance", ["suspended", "flow", "queue", "buffer", "lock"])
+async def test_a_message_that_may_have_to_wait_stays_cancellable_by_a_suspension(
+    flowing: Any, hindrance: str
+) -> None:
+    match hindrance:
+        case "suspended":
+            flowing.suspend_flow.set()
+        case "flow":
+            flowing.app.flow_control.is_active = lambda: False
+        case "queue":
+            flowing.app.topics.append(Full(True))
+        case "buffer":
+            flowing.app.producer.buffer.size = 101
+        case "lock":
+            await flowing.app.topics._tp_to_callback_lock.acquire()
+    assert await offered(flowing) == ["waits"]
+
+
+async def test_a_flush_does_not_wait_for_what_comes_meanwhile() -> None:
+    producer: Any = object.__new__(Producer)
+    loop = asyncio.get_running_loop()
+    before, after = loop.create_future(), loop.create_future()
+    producer.buffer = SimpleNamespace(pending=SimpleNamespace(_queue=[before]))
+    flushing = asyncio.create_task(producer.flush())
+    await asyncio.sleep(0)
+    producer.buffer.pending._queue.append(after)
+    assert not flushing.done()
+    before.set_result(None)
+    await asyncio.wait_for(flushing, 1)
