@@ -8,6 +8,8 @@ keeps the same population."""
 from __future__ import annotations
 
 import asyncio
+import time
+from functools import partial
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -15,8 +17,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from agents.genres.registry import Registry
 from agents.recommend.learn import Learner
 from agents.recommend.ledger import Ledger
-from agents.recommend.populations import Populations
-from agents.recommend.profiles import Profiles
+from agents.recommend.populations import PERIOD, Populations
 from agents.roles import share_cores
 from schemas.feedback import Feedback
 from streams.settings import Settings
@@ -41,19 +42,15 @@ class Changes(dict[bytes, bytes]):
         self.noted.append((key, row))
 
 
-def learner_over(users: Changes, decisions: dict[bytes, bytes], partitions: int) -> Learner:
-    """The product's learner with the product's population."""
+def populations_over(users: Changes, partitions: int) -> Populations:
+    """The product's population of every partition."""
     every = frozenset(range(partitions))
-    populations = Populations(
+    return Populations(
         users=users,
-        partition_of=lambda key: home_of(key, partitions),
+        partition_of=partial(home_of, partitions=partitions),
         owned=lambda: every,
         partitions=partitions,
     )
-    ledger = Ledger(users=users, decisions=decisions, incarnation=1, exchange=populations.exchange)
-    registry = Registry()
-    profiles = Profiles(ledger=ledger, registry=registry, prior=populations.prior)
-    return Learner(ledger=ledger, profiles=profiles, registry=registry)
 
 
 async def recovered(settings: Settings, table: str) -> dict[bytes, bytes]:
@@ -86,7 +83,14 @@ async def main() -> None:
     settings = Settings.from_environment()
     users = Changes()
     users.update(await recovered(settings, "preferences"))
-    learner = learner_over(users, await recovered(settings, "decisions"), settings.partitions)
+    populations = populations_over(users, settings.partitions)
+    ledger = Ledger(
+        users=users,
+        decisions=await recovered(settings, "decisions"),
+        incarnation=1,
+        changed=populations.changed,
+    )
+    learner, added_up = Learner(ledger=ledger, registry=Registry()), time.monotonic()
     target = changelog(settings.prefix, "raw", "preferences")
     async with (
         AIOKafkaConsumer(
@@ -104,6 +108,9 @@ async def main() -> None:
                 noted, users.noted = users.noted, []
                 for key, row in noted:
                     await producer.send(target, row, key, partition=place.partition)
+            if time.monotonic() - added_up > PERIOD:
+                populations.catch_up()
+                added_up = time.monotonic()
             await producer.flush()
             await consumer.commit()
 

@@ -8,13 +8,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-import msgspec
-
 from agents.classify.corrections import Corrections
+from agents.failures import expired
 from agents.genres.classifiers import Classifiers
 from schemas.classified import ClassifiedRequest
 from schemas.fields import RequestId
-from schemas.parts import Failure
 from schemas.requests import GenerationRequest
 from streams.wire.headers import expiry, reply_to
 from streams.worker.delivery import Delivery, Outputs
@@ -46,7 +44,7 @@ async def classify(
         with delivery:
             received = accepted(delivery, reply_prefixes)
             if received.deadline <= datetime.now(UTC):
-                yield delivery.output(replace(received, failure=expired(received)))
+                yield delivery.output(replace(received, failure=expired(received.deadline)))
                 continue
             yield delivery.output(await judge(received))
 
@@ -63,7 +61,7 @@ def accepted(
     deadline = (
         min([*wishes, received + LONGEST_DEADLINE]) if wishes else received + DEFAULT_DEADLINE
     )
-    request_id = request.request_id or _derived_id(delivery)
+    request_id = request.request_id or delivery.given_id(RequestId)
     return ClassifiedRequest(
         request_id=request_id,
         user_id=request.user_id,
@@ -72,20 +70,4 @@ def accepted(
         received=received,
         deadline=deadline,
         reply=reply_to(headers, reply_prefixes),
-    )
-
-
-def _derived_id(delivery: Delivery[GenerationRequest]) -> str:
-    """The event's id where that is a valid request id, else where the record stands."""
-    try:
-        return msgspec.convert(delivery.id, RequestId)
-    except msgspec.ValidationError:
-        source = delivery.source
-        return f"{source.topic}-{source.partition}-{source.offset}"
-
-
-def expired(request: ClassifiedRequest) -> Failure:
-    """The failure of a request that is past its deadline."""
-    return Failure(
-        code="expired", message=f"The deadline {request.deadline.isoformat()} has passed."
     )

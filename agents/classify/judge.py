@@ -4,12 +4,12 @@ in one thread."""
 from __future__ import annotations
 
 import asyncio
-import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from agents.classify.corrections import Corrections
+from agents.failures import failure_of
 from agents.genres.classifiers import Classifiers, load_classifiers
 from agents.genres.registry import Registry
 from genre_models.classification.classifier import Classifier
@@ -18,11 +18,10 @@ from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.safety import SafetyGate, neutralise
 from genre_models.taxonomy import Taxonomy
 from schemas.classified import ClassifiedRequest
-from schemas.errors import GenreError
 from schemas.parts import Failure, GenreProbability, Verdict
 from streams.settings import Settings
 
-log = logging.getLogger(__name__)
+CLASSIFY_FAILED = Failure(code="classify_failed", message="The request could not be classified.")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -49,16 +48,9 @@ class Judge:
     def _judge(self, received: ClassifiedRequest) -> ClassifiedRequest:
         try:
             return self.judged(received)
-        except GenreError as error:
-            return replace(received, failure=Failure(code=error.code, message=error.message))
-        except Exception:
-            log.exception("request %s cannot be judged", received.request_id)
-            return replace(
-                received,
-                failure=Failure(
-                    code="classify_failed", message="The request could not be classified."
-                ),
-            )
+        except Exception as error:
+            failure = failure_of(error, CLASSIFY_FAILED, received.request_id)
+            return replace(received, failure=failure)
 
     def judged(self, received: ClassifiedRequest) -> ClassifiedRequest:
         """Genres, language and verdict of one request; its prompt neutralised."""

@@ -11,12 +11,12 @@ import typer
 
 from agents.commands.setup import print_json, settings
 from agents.genres.registry import Registry
-from agents.recommend.ledger import MARKS, Ledger
+from agents.recommend.ledger import Ledger
 from agents.recommend.rebuild import Log, Rebuild, differing
 from agents.recommend.role import incarnation_of
-from genre_models.preferences.row import UserRow
+from genre_models.preferences.row import UserRow, readable
 from schemas.adapters import AdapterEvent
-from schemas.errors import ModelError, Rejected
+from schemas.errors import Rejected
 from schemas.preferences import PreferenceProfile
 from streams.clients.client import first_offsets, read
 from streams.clients.kafka import committed, members, producer, reach
@@ -85,9 +85,14 @@ async def rebuilt(given: Settings, *, check: bool = False, write: bool = False) 
     done = await committed(given, given.topic("recommend"), *inputs) if check else {}
     table = await _running(given) if check else {}
     if check:
-        replayed.is_due = lambda source, key: _is_done(
-            source, table.get(key), done, replayed.ledger.incarnation
-        )
+
+        def is_done(source: Source, key: str) -> bool:
+            """Whether the running system has applied a record: its row or its group says so."""
+            row, committed_at = table.get(key), done.get((source.topic, source.partition), 0)
+            is_marked = row is not None and row.is_applied(*replayed.ledger.mark(source))
+            return is_marked or source.offset < committed_at
+
+        replayed.is_due = is_done
     replayed.replay(await _log(given))
     rows = replayed.remembered()
     found: dict[str, Any] = {
@@ -119,16 +124,6 @@ async def _prepared(given: Settings, *, is_cut: bool) -> Rebuild:
         partitions=given.partitions,
         opt_in=given.learning_opt_in,
     )
-
-
-def _is_done(
-    source: Source, row: UserRow | None, done: Mapping[tuple[str, int], int], incarnation: int
-) -> bool:
-    """Whether the running system must have applied a record: it has said so, or has committed its
-    offset."""
-    mark = MARKS["users" if source.topic.endswith("users") else "feedback"]
-    is_marked = row is not None and row.is_applied(mark, source.offset, incarnation)
-    return is_marked or source.offset < done.get((source.topic, source.partition), 0)
 
 
 async def _is_cut(given: Settings) -> bool:
@@ -164,7 +159,7 @@ async def _snapshots(given: Settings, incarnation: int) -> Rows:
     newest: dict[bytes, UserRow | None] = {}
     async for record in read(given, given.topic("preferences")):
         newest[record.key or b""] = (
-            _row(decode(record.value, PreferenceProfile).row) if record.value else None
+            readable(decode(record.value, PreferenceProfile).row) if record.value else None
         )
     return {
         key: row.pack()
@@ -179,18 +174,11 @@ async def _running(given: Settings) -> dict[str, UserRow]:
     async for record in read(given, changelog(given.prefix, "recommend", "preferences")):
         newest[record.key or b""] = record.value or b""
     rows = {
-        key.decode(): _row(packed)
+        key.decode(): readable(packed)
         for key, packed in newest.items()
         if packed and not key.startswith(b"\0")
     }
     return {key: row for key, row in rows.items() if row is not None}
-
-
-def _row(packed: bytes) -> UserRow | None:
-    try:
-        return UserRow.unpack(packed)
-    except ModelError:
-        return None
 
 
 async def _write(given: Settings, tables: Mapping[str, Mapping[bytes, tuple[int, bytes]]]) -> int:

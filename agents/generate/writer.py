@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+from agents.failures import expired, failure_of
 from agents.generate.engine_thread import EngineThread, Events
 from agents.generate.library import Library
 from agents.generate.text_judge import TextJudge
@@ -24,6 +25,7 @@ from genre_models.preferences.styles import STYLES
 from genre_models.safety import SafetyGate
 from schemas.adapters import AdapterEvent
 from schemas.candidates import CandidateSet
+from schemas.errors import Rejected
 from schemas.generations import ArmTask, GenerationTask
 from schemas.keys import key_of
 from schemas.parts import Failure, Usage
@@ -33,6 +35,7 @@ from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
+GENERATE_FAILED = Failure(code="generate_failed", message="The texts could not be written.")
 PLAIN_INSTRUCTION = "Write what is asked for, and nothing else."
 WAITING = 4  # rows admitted for each that can run: whom to serve next is chosen among them
 _REMEMBERED_CANCELLATIONS = 10_000
@@ -103,22 +106,17 @@ class EngineWriter:
             async for event in self._events(task, events, ends, self._writing[number][1]):
                 yield event
             yield await self._finished(task, ends, time.monotonic() - begun)
-        except _Stopped as stopped:
-            yield self._failed(task, stopped.failure)
-        except Exception:
-            log.exception("request %s cannot be written", task.request_id)
-            yield self._failed(
-                task, Failure(code="generate_failed", message="The texts could not be written.")
-            )
+        except Exception as error:
+            yield self._failed(task, failure_of(error, GENERATE_FAILED, task.request_id))
         finally:
             self._writing.pop(number, None)
             await self._free(len(rows))
 
     def _submit(self, task: GenerationTask, rows: list[Generation], identity: str) -> Events:
         if identity in self._cancelled:
-            raise _Stopped("cancelled", "The client cancelled the request.")
+            raise Rejected("cancelled", "The client cancelled the request.")
         if task.deadline <= datetime.now(UTC):
-            raise _Stopped("expired", "The deadline passed before writing began.")
+            raise _overdue(task, "passed before writing began")
         return self._engine.submit(rows)
 
     async def _events(
@@ -142,13 +140,13 @@ class EngineWriter:
             return await asyncio.wait_for(events.get(), max(left, 0.0))
         except TimeoutError:
             self._engine.cancel(rows)
-            raise _Stopped("expired", "The deadline passed while the texts were written.") from None
+            raise _overdue(task, "passed while the texts were written") from None
 
     async def _finished(
         self, task: GenerationTask, ends: dict[int, Finished], seconds: float
     ) -> CandidateSet:
         if f"{key_of(task)}/{task.request_id}" in self._cancelled:
-            raise _Stopped("cancelled", "The client cancelled the request.")
+            raise Rejected("cancelled", "The client cancelled the request.")
         loop = asyncio.get_running_loop()
         candidates = await loop.run_in_executor(self._judging, self._judge.candidates, task, ends)
         failures = [candidate.failure for candidate in candidates if candidate.failure is not None]
@@ -203,12 +201,9 @@ class EngineWriter:
             self._freed.notify_all()
 
 
-class _Stopped(Exception):
-    """Writing ended without texts, for a reason that the client is told."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code)
-        self.failure = Failure(code=code, message=message)
+def _overdue(task: GenerationTask, passed: str) -> Rejected:
+    failure = expired(task.deadline, passed)
+    return Rejected(failure.code, failure.message)
 
 
 def adapters_of(task: GenerationTask) -> frozenset[str]:

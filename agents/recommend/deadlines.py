@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from agents.failures import expired
 from agents.recommend.ledger import Ledger
 from schemas.candidates import CandidateSet
-from schemas.parts import Failure
 from streams.worker.delivery import Publish
 
 _PERIOD = 0.25
@@ -32,8 +32,8 @@ class Deadlines:
         """Look for ever."""
         while True:
             await asyncio.sleep(_PERIOD)
-            for expired in self.due(datetime.now(UTC)):
-                await publish(expired)
+            for overdue in self.due(datetime.now(UTC)):
+                await publish(overdue)
 
     def due(self, now: datetime) -> list[CandidateSet]:
         """The sets to publish now; each again every ten seconds until it is answered."""
@@ -55,10 +55,9 @@ class Deadlines:
         decision = self.ledger.stored(key)
         if decision is None:
             return None
-        message = f"The deadline {decision.deadline.isoformat()} passed before texts were written."
         return CandidateSet(
             request_id=decision.request_id,
             user_id=decision.user_id,
             tenant=decision.tenant,
-            failure=Failure(code="expired", message=message),
+            failure=expired(decision.deadline, "passed before texts were written"),
         )

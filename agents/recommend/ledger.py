@@ -1,8 +1,8 @@
-"""The two tables of the recommend role in words: users, their newest decisions, and which requests
-are open.
+"""The two tables of the recommend role in words: users, their newest decisions, open requests.
 
-Reading, changing and writing a row happens without an `await` in between, so agents never overwrite
-each other."""
+Reading a case, changing it and keeping it happen without an `await` in between, so agents never
+overwrite each other.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +11,17 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from agents.recommend.decision_row import DecisionRow, is_open
+from genre_models.preferences.learner import Learned
 from genre_models.preferences.row import DECISIONS, UserRow, is_outdated
 from genre_models.preferences.signals import digest
 from schemas.errors import ModelError, Rejected
 from schemas.keys import key_of
 from schemas.parts import Failure
+from streams.wire.source import Source
+from streams.worker.delivery import Delivery
 from streams.worker.tables import Flush, Rows, nothing_to_flush
 
 log = logging.getLogger(__name__)
@@ -35,14 +39,32 @@ class Ledger:
     decisions: Rows
     incarnation: int
     flush: Flush = nothing_to_flush
-    exchange: Callable[[str, UserRow, UserRow], None] | None = None
-    """Told of every row that is replaced: the population follows."""
     counts: Counter[str] = field(default_factory=Counter)
     """What was odd, by name: the health page shows it."""
     waiting: dict[bytes, tuple[datetime, str]] = field(default_factory=dict)
     """Deadline and user of every open decision."""
+    changed: dict[str, UserRow] | None = None
+    """Of users whose row was replaced, the first that was: whoever adds rows up takes it out."""
+    due: dict[str, None] = field(default_factory=dict)
+    """Users whose profile is to be published, in the order in which they changed."""
     _outdated: set[str] = field(default_factory=set)
     """Users whose stored row, when it was last read, came from another feature recipe."""
+
+    def case(self, delivery: Delivery[Any]) -> Case:
+        """What is remembered of the user and the request that an event speaks of, read once."""
+        key, request_id = key_of(delivery.event), getattr(delivery.event, "request_id", None)
+        return Case(
+            ledger=self,
+            key=key,
+            mark=self.mark(delivery.source),
+            row=self.user(key),
+            decision=None if request_id is None else self.decision(key, request_id),
+        )
+
+    def mark(self, source: Source) -> tuple[int, int, int]:
+        """How a user's row remembers a record: the place of its topic, its offset, the cluster."""
+        place = next(place for name, place in MARKS.items() if source.topic.endswith(name))
+        return place, source.offset, self.incarnation
 
     def user(self, key: str) -> UserRow:
         """The user's row; a new one for somebody unknown. A corrupt row is set aside, counted, and
@@ -60,10 +82,10 @@ class Ledger:
             self.users[f"\x00corrupt/{key}".encode()] = packed
             return UserRow()
 
-    def keep(self, key: str, row: UserRow, *, old: UserRow | None = None) -> None:
-        """Write a user's row; `old` is the row that it replaces, where it has just been read."""
-        if self.exchange is not None:
-            self.exchange(key, self.user(key) if old is None else old, row)
+    def keep(self, key: str, row: UserRow, old: UserRow) -> None:
+        """Write a user's row in place of the `old` one, which has just been read."""
+        if self.changed is not None:
+            self.changed.setdefault(key, old)
         if key in self._outdated:
             self._outdated.remove(key)
             self.counts["outdated_row"] += 1
@@ -71,32 +93,7 @@ class Ledger:
 
     def decision(self, key: str, request_id: str) -> DecisionRow | None:
         """The decision about a request, while it is remembered."""
-        return self._decision(key, digest(request_id))
-
-    def open(self, key: str, row: UserRow, decision: DecisionRow) -> None:
-        """Store a new decision, and delete the user's oldest answered one beyond the newest 32.
-
-        Raises Rejected (too_many_open) when 32 requests of the user wait for their answers.
-        """
-        known = self._stored_of(key, row)
-        if len(known) >= DECISIONS:
-            forgotten = next((old for old in known if not self._is_open(key, old)), None)
-            if forgotten is None:
-                message = f"Expected at most {DECISIONS} unanswered requests of one user, got more."
-                raise Rejected("too_many_open", message)
-            self.decisions.pop(decision_key(key, forgotten), None)
-        self.store(key, decision)
-
-    def remember(self, key: str, request_id: str, mark: tuple[int, int, int]) -> None:
-        """Note in the user's row that a request was opened by the record of `mark`.
-
-        Only after the decision stands in its changelog: the two tables have two, and a row that
-        says so without the decision would lose the request."""
-        row = self.user(key)
-        remembering, _ = replace(row, decisions=self._stored_of(key, row)).remembering(
-            digest(request_id)
-        )
-        self.keep(key, remembering.marked(*mark))
+        return self.stored(decision_key(key, digest(request_id)))
 
     def store(self, key: str, decision: DecisionRow) -> None:
         """Write a decision that is open already, or its answer."""
@@ -127,35 +124,101 @@ class Ledger:
             if decision is not None:
                 self.waiting[place] = (decision.deadline, key_of(decision))
 
-    def forget(self, key: str, row: UserRow) -> tuple[int, ...]:
-        """Delete the decisions of a user; of the open ones nothing but the duty to answer stays.
-        Those that stay."""
-        kept = []
-        for number in row.decisions:
-            decision = self._decision(key, number)
-            if decision is not None and decision.is_open:
-                self.store(
-                    key,
-                    decision.emptied(
-                        Failure(code="erased", message="The user was erased meanwhile.")
-                    ),
+
+@dataclass(slots=True, kw_only=True)
+class Case:
+    """One delivery, and the user's row and the decision that it speaks of, as they are now.
+
+    Agents change `row` and `decision` through it and `keep` what they changed.
+    """
+
+    ledger: Ledger
+    key: str
+    mark: tuple[int, int, int]
+    row: UserRow
+    decision: DecisionRow | None
+    _read: UserRow = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._read = self.row
+
+    @property
+    def is_applied(self) -> bool:
+        """Whether the row says that this very record was applied before."""
+        return self.row.is_applied(*self.mark)
+
+    def may_learn(self, opt_in: bool) -> bool:
+        """Whether the user may be learned from; `opt_in` asks for their consent."""
+        return self.row.may_learn(opt_in)
+
+    def learn(self, step: Callable[[UserRow], Learned]) -> Learned:
+        """Take a step of the learner's; what it says of it."""
+        learned = step(self.row)
+        self.row = learned.row
+        return learned
+
+    def keep(self) -> None:
+        """Write the row, with the record noted as applied."""
+        self.ledger.keep(self.key, self.row.marked(*self.mark), self._read)
+
+    def tell(self) -> None:
+        """Have the user's profile published."""
+        self.ledger.due[self.key] = None
+
+    def open(self, decision: DecisionRow) -> None:
+        """Store a new decision, and delete the user's oldest answered one beyond the newest 32.
+
+        Raises Rejected (too_many_open) when 32 requests of the user wait for their answers.
+        """
+        known = self._stored()
+        if len(known) >= DECISIONS:
+            forgotten = next((old for old in known if not self._is_open(old)), None)
+            if forgotten is None:
+                raise Rejected(
+                    "too_many_open",
+                    f"Expected at most {DECISIONS} unanswered requests of one user, got more.",
                 )
+            self.ledger.decisions.pop(decision_key(self.key, forgotten), None)
+        self.store(decision)
+
+    def store(self, decision: DecisionRow) -> None:
+        """Write the decision, opened or answered."""
+        self.decision = decision
+        self.ledger.store(self.key, decision)
+
+    def remember(self) -> None:
+        """Note in the row that the request was opened by this record.
+
+        Only after the decision stands in its changelog: the two tables have two, and a row that
+        says so without the decision would lose the request.
+        """
+        assert self.decision is not None
+        number = digest(self.decision.request_id)
+        self.row, _ = replace(self.row, decisions=self._stored()).remembering(number)
+        self.keep()
+
+    def forget(self) -> tuple[int, ...]:
+        """Delete the user's decisions; of open ones the duty to answer stays. Those that stay."""
+        kept = []
+        for number in self.row.decisions:
+            place = decision_key(self.key, number)
+            decision = self.ledger.stored(place)
+            if decision is not None and decision.is_open:
+                erased = Failure(code="erased", message="The user was erased meanwhile.")
+                self.ledger.store(self.key, decision.emptied(erased))
                 kept.append(number)
             else:
-                self.decisions.pop(decision_key(key, number), None)
+                self.ledger.decisions.pop(place, None)
+        self.ledger.due.pop(self.key, None)
         return tuple(kept)
 
-    def _stored_of(self, key: str, row: UserRow) -> tuple[int, ...]:
-        return tuple(
-            number for number in row.decisions if decision_key(key, number) in self.decisions
-        )
+    def _stored(self) -> tuple[int, ...]:
+        decisions = self.ledger.decisions
+        return tuple(n for n in self.row.decisions if decision_key(self.key, n) in decisions)
 
-    def _is_open(self, key: str, number: int) -> bool:
-        packed = self.decisions.get(decision_key(key, number))
+    def _is_open(self, number: int) -> bool:
+        packed = self.ledger.decisions.get(decision_key(self.key, number))
         return packed is not None and is_open(packed)
-
-    def _decision(self, key: str, number: int) -> DecisionRow | None:
-        return self.stored(decision_key(key, number))
 
 
 def decision_key(key: str, number: int) -> bytes:

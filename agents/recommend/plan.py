@@ -3,14 +3,14 @@ request stands open."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from agents.failures import expired, failure_of
 from agents.genres.registry import Registry
 from agents.recommend.decision_row import DecisionRow
-from agents.recommend.ledger import MARKS, Ledger
+from agents.recommend.ledger import Ledger
 from agents.recommend.profiles import Profiles
 from genre_models.planner import PlannedArm, Steering, Wish, prompt_card
 from genre_models.planner import plan as planned
@@ -25,11 +25,11 @@ from schemas.keys import key_of
 from schemas.parts import BlendPart, Failure
 from streams.worker.delivery import Delivery, Outputs
 
-log = logging.getLogger(__name__)
-
 REPEATED = Failure(
     code="repeated", message="The request was answered before; the same answer follows."
 )
+NOT_PLANNED = Failure(code="not_planned", message="The request has no plan.")
+PLAN_FAILED = Failure(code="plan_failed", message="The request could not be planned.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,38 +45,31 @@ class Planner:
     def open(self, delivery: Delivery[ClassifiedRequest]) -> GenerationTask | CandidateSet | None:
         """The task of a request, or the failure that `rank` will answer it with; None for one long
         done."""
-        request, key = delivery.event, key_of(delivery.event)
-        mark = (MARKS["classified"], delivery.source.offset, self.ledger.incarnation)
-        row = self.ledger.user(key)
-        decision = self.ledger.decision(key, request.request_id)
+        request, case = delivery.event, self.ledger.case(delivery)
+        decision = case.decision
         if decision is None:
-            if row.is_applied(*mark):
+            if case.is_applied:
                 return None
-            decision, failure = self._opened(request, row)
+            decision, failure = self._opened(request, case.row)
             try:
-                self.ledger.open(key, row, decision)
+                case.open(decision)
             except Rejected as error:
-                return replace(
-                    _failed(request, Failure(code=error.code, message=error.message)),
-                    reply=request.reply,
-                )
+                refused = Failure(code=error.code, message=error.message)
+                return replace(_failed(request, refused), reply=request.reply)
         else:
             # Delivered again: a row that was saved before a kill may be missing in the changelog.
-            self.ledger.store(key, decision)
+            case.store(decision)
             failure = _refusal(request) if decision.is_open else REPEATED
         if failure is not None or not decision.arms:
-            return _failed(
-                request, failure or Failure(code="not_planned", message="The request has no plan.")
-            )
+            return _failed(request, failure or NOT_PLANNED)
         return _task(request, decision)
 
     def remember(self, delivery: Delivery[ClassifiedRequest]) -> None:
         """Note that the request was opened, once its decision is safe; one that was refused leaves
-        no note."""
-        key, request_id = key_of(delivery.event), delivery.event.request_id
-        if self.ledger.decision(key, request_id) is not None:
-            mark = (MARKS["classified"], delivery.source.offset, self.ledger.incarnation)
-            self.ledger.remember(key, request_id, mark)
+        no note. The case is read again: others may have changed the row meanwhile."""
+        case = self.ledger.case(delivery)
+        if case.decision is not None:
+            case.remember()
 
     def _opened(
         self, request: ClassifiedRequest, row: UserRow
@@ -85,15 +78,11 @@ class Planner:
         if failure is None:
             try:
                 posterior = self.profiles.posterior(row, request.tenant)
-                arms = self._arms(
-                    request, posterior, explore=self.exploration and not row.opted_out
-                )
+                explore = self.exploration and not row.opted_out
+                arms = self._arms(request, posterior, explore=explore)
                 return _row(request, arms, _lines(request, posterior)), None
-            except Rejected as error:
-                failure = Failure(code=error.code, message=error.message)
-            except Exception:
-                log.exception("request %s cannot be planned", request.request_id)
-                failure = Failure(code="plan_failed", message="The request could not be planned.")
+            except Exception as error:
+                failure = failure_of(error, PLAN_FAILED, request.request_id)
         return _row(request, (), (), failure), failure
 
     def _arms(
@@ -145,9 +134,7 @@ def _refusal(request: ClassifiedRequest) -> Failure | None:
             code="declined", message=request.verdict.reason or "The request is declined for safety."
         )
     if request.deadline <= datetime.now(UTC):
-        return Failure(
-            code="expired", message=f"The deadline {request.deadline.isoformat()} has passed."
-        )
+        return expired(request.deadline)
     return None
 
 

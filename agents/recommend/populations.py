@@ -25,16 +25,17 @@ from genre_models.preferences.empirical_bayes import (
 from genre_models.preferences.features import FEATURES_VERSION
 from genre_models.preferences.population import Population
 from genre_models.preferences.posterior import Prior
-from genre_models.preferences.row import UserRow
+from genre_models.preferences.row import UserRow, readable
 from genre_models.preferences.signals import digest
 from schemas.errors import ModelError
+from schemas.keys import user_of
 from schemas.population import PopulationSums
 from streams.worker.delivery import Publish
 from streams.worker.tables import Rows
 
 log = logging.getLogger(__name__)
 
-_PERIOD = 2.0  # seconds between publications: a prior moves slowly
+PERIOD = 2.0  # seconds between publications: a prior moves slowly
 _PERIODS = 15  # between two E steps: 0.2 ms a user
 _MOST = 1000  # users of one partition that an E step asks; more would tell hardly more
 _AT_ONCE = 20  # users between two looks at the other tasks: 4 ms
@@ -55,17 +56,20 @@ class Populations:
     counts: Counter[str] = field(default_factory=Counter)
     """`population_left_out`: records that are corrupt, of another recipe or of a partition that is
     not there."""
+    changed: dict[str, UserRow] = field(default_factory=dict)
+    """The ledger's: of users whose row was replaced since it was added up, the row that was."""
     _own: dict[Place, Population] = field(default_factory=dict)
     _differed: dict[Place, Differences] = field(default_factory=dict)
     _others: dict[Place, tuple[Population, Differences]] = field(default_factory=dict)
     _stale: set[Place] = field(default_factory=set)
-    _changed: set[Place] = field(default_factory=set)
+    _unpublished: set[Place] = field(default_factory=set)
     _counted: frozenset[int] = frozenset()
     _priors: dict[str | None, Prior] = field(default_factory=dict)
 
     def prior(self, tenant: str | None) -> Prior:
         """What is believed about a user of that tenant who has not reacted yet."""
         if tenant not in self._priors:
+            self.catch_up()
             population, differed = Population(), Differences()
             for place, (sums, differing) in (self._others | self._own_records()).items():
                 if place[0] == tenant:
@@ -73,11 +77,17 @@ class Populations:
             self._priors[tenant] = prior_of(population, differed)
         return self._priors[tenant]
 
-    def exchange(self, key: str, old: UserRow | None, new: UserRow | None) -> None:
-        """A user's row has changed."""
-        place = (_tenant(key), self.partition_of(key))
+    def catch_up(self) -> None:
+        """Add up what has changed, but not while partitions move: then all is counted again."""
+        while self.changed and self.owned():
+            key, old = self.changed.popitem()
+            stored = self.users.get(key.encode())
+            self._exchange(key, old, None if stored is None else readable(stored))
+
+    def _exchange(self, key: str, old: UserRow | None, new: UserRow | None) -> None:
+        place = (user_of(key)[1], self.partition_of(key))
         self._own[place] = self._own.get(place, Population()).exchanged(old, new)
-        self._changed.add(place)
+        self._unpublished.add(place)
         self._stale.add(place)
 
     def apply(self, _key: str, event: PopulationSums | None) -> None:
@@ -100,37 +110,40 @@ class Populations:
         """Sum the rows of the partitions that are owned now, after a recovery or a rebalance."""
         self._counted = self.owned()
         self._own, self._differed, self._priors = {}, {}, {}
+        self.changed.clear()
         for raw, stored in list(self.users.items()):
             key = raw.decode()
             if not key.startswith("\0") and self.partition_of(key) in self._counted:
-                self.exchange(key, None, _row(stored))
+                self._exchange(key, None, readable(stored))
 
     async def run(self, publish: Publish) -> None:
         """Publish what has changed, for ever."""
         for period in count(1):
-            await asyncio.sleep(_PERIOD)
+            await asyncio.sleep(PERIOD)
             # Nothing is owned while partitions move: what was counted stands until they have
             # arrived.
             if self.owned() not in (self._counted, frozenset()):
                 self.recount()
+            self.catch_up()
             if period % _PERIODS == 0:
                 await self.estimate()
-            changed, self._changed = self._changed, set()
-            for place in changed & self._own.keys():
+            unpublished, self._unpublished = self._unpublished, set()
+            for place in unpublished & self._own.keys():
                 await publish(self._sums(place))
             self._priors = {}
 
     async def estimate(self) -> None:
         """The E step over the own rows where any has changed: of everybody, or of an even sample of
         many."""
+        self.catch_up()
         stale, self._stale = self._stale & self._own.keys(), set()
         found: dict[Place, Differences] = dict.fromkeys(stale, Differences())
         waiting: dict[Place, list[UserRow]] = {place: [] for place in stale}
         for raw, stored in list(self.users.items()):
             key = raw.decode()
-            place = (_tenant(key), self.partition_of(key))
+            place = (user_of(key)[1], self.partition_of(key))
             row = (
-                _row(stored)
+                readable(stored)
                 if place in stale and not key.startswith("\0") and self._is_asked(place, key)
                 else None
             )
@@ -144,7 +157,7 @@ class Populations:
             place: found[place] + differences(rows, self.prior(place[0]))
             for place, rows in waiting.items()
         }
-        self._changed |= stale
+        self._unpublished |= stale
         self._priors = {}
 
     def _is_asked(self, place: Place, key: str) -> bool:
@@ -166,14 +179,3 @@ class Populations:
             sums=packed(population, differed),
             time=datetime.now(UTC),
         )
-
-
-def _tenant(key: str) -> str | None:
-    return key.rpartition("/")[0] or None
-
-
-def _row(stored: bytes) -> UserRow | None:
-    try:
-        return UserRow.unpack(stored)
-    except ModelError:
-        return None

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from agents.genres.registry import Registry
@@ -14,7 +14,7 @@ from agents.recommend.ledger import Ledger
 from genre_models.preferences.posterior import Posterior, Prior
 from genre_models.preferences.profile import Profile, Taste, profile
 from genre_models.preferences.row import UserRow
-from schemas.keys import user_key
+from schemas.keys import user_of
 from schemas.preferences import Leaning, PreferenceProfile
 from streams.worker.delivery import Publish
 
@@ -27,36 +27,27 @@ _REST = 9
 
 @dataclass(slots=True, kw_only=True)
 class Profiles:
-    """Remembers whose row has changed and publishes their profiles once a second."""
+    """Publishes the profiles that the ledger says are due, once a second."""
 
     ledger: Ledger
     registry: Registry
     prior: Callable[[str | None], Prior]
-    _changed: dict[str, tuple[str, str | None]] = field(default_factory=dict)
-
-    def note(self, user_id: str, tenant: str | None) -> None:
-        """The user's row has changed."""
-        self._changed[user_key(user_id, tenant)] = (user_id, tenant)
-
-    def forget(self, key: str) -> None:
-        """The user was erased: nothing is left to publish."""
-        self._changed.pop(key, None)
 
     async def run(self, publish: Publish) -> None:
         """Publish for ever. What a crash leaves unpublished follows the user's next reaction."""
         while True:
             await asyncio.sleep(_PERIOD)
-            changed, self._changed = self._changed, {}
-            for user_id, tenant in changed.values():
+            due, self.ledger.due = self.ledger.due, {}
+            for key in due:
                 begun = time.thread_time()
-                profile = self.profile(user_id, tenant)
+                profile = self.profile(key)
                 rest = _REST * (time.thread_time() - begun)
                 await publish(profile)
                 await asyncio.sleep(rest)
 
-    def profile(self, user_id: str, tenant: str | None) -> PreferenceProfile:
-        """The user's profile as of now."""
-        row = self.ledger.user(user_key(user_id, tenant))
+    def profile(self, key: str) -> PreferenceProfile:
+        """The profile of a user as of now."""
+        row, (user_id, tenant) = self.ledger.user(key), user_of(key)
         tastes = self.read(row, tenant)
         return PreferenceProfile(
             user_id=user_id,

@@ -3,16 +3,17 @@ the log."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 
+from agents.failures import failure_of
 from agents.recommend.decision_row import DecisionRow
-from agents.recommend.ledger import MARKS, Ledger
+from agents.recommend.ledger import Ledger
 from agents.recommend.profiles import Profiles
 from genre_models.preferences.features import FEATURES_VERSION, Arm
+from genre_models.preferences.row import UserRow
 from genre_models.ranker import IGW_SHARE, Ranked, Ranking
 from genre_models.ranker import Candidate as Rankable
 from genre_models.ranker import rank as ranked
@@ -20,16 +21,15 @@ from schemas.candidates import Candidate, CandidateSet
 from schemas.decisions import DecidedCandidate, Decision
 from schemas.errors import Rejected
 from schemas.generations import ArmTask
-from schemas.keys import key_of
 from schemas.parts import Failure
 from schemas.recommendations import RankedCandidate, Recommendation
 from streams.worker.delivery import Delivery, Outputs
 
-log = logging.getLogger(__name__)
-
 Status = Literal["ok", "error", "expired", "declined"]
 
 _STATUS: dict[str, Status] = {"expired": "expired", "declined": "declined"}
+
+RANK_FAILED = Failure(code="rank_failed", message="The texts could not be ranked.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,52 +47,35 @@ class Ranker:
         for every later one.
 
         None for a set that was handled long ago. Raises Rejected (unknown_request) for a set that
-        nobody asked for."""
-        written, key = delivery.event, key_of(delivery.event)
-        mark = (MARKS["candidates"], delivery.source.offset, self.ledger.incarnation)
-        decision = self.ledger.decision(key, written.request_id)
-        row = self.ledger.user(key)
+        nobody asked for.
+        """
+        written, case = delivery.event, self.ledger.case(delivery)
+        decision = case.decision
         if decision is None:
-            return self._unopened(written, row.is_applied(*mark))
+            return _unopened(written, case.is_applied)
         if decision.is_open:
-            decision = self._answer(decision, written, delivery)
-        self.ledger.store(key, decision)
-        self.ledger.keep(key, row.marked(*mark))
+            decision = self._answer(decision, case.row, delivery)
+        case.store(decision)
+        case.keep()
         return decision
 
-    def _unopened(self, written: CandidateSet, applied: bool) -> DecisionRow | None:
-        # A request over its user's quota has no row; its answer is a function of this event alone.
-        if written.failure is not None and written.failure.code == "too_many_open":
-            return replace(
-                _bare(written), answer=_refused(_bare(written), written.failure, written)
-            )
-        if applied or (
-            written.failure is not None and written.failure.code in ("expired", "repeated")
-        ):
-            return None
-        raise Rejected(
-            "unknown_request",
-            "Expected candidates of an open request, got a request that is not known.",
-        )
-
     def _answer(
-        self, decision: DecisionRow, written: CandidateSet, delivery: Delivery[CandidateSet]
+        self, decision: DecisionRow, row: UserRow, delivery: Delivery[CandidateSet]
     ) -> DecisionRow:
         try:
-            return self._decided(decision, written, delivery)
-        except Exception:
+            return self._ranked(decision, row, delivery)
+        except Exception as error:
             # A defect costs its own request an error, not a client its answer.
-            log.exception("request %s cannot be ranked", decision.request_id)
-            failure = Failure(code="rank_failed", message="The texts could not be ranked.")
-            return replace(decision, answer=_refused(decision, failure, written))
+            failure = failure_of(error, RANK_FAILED, decision.request_id)
+            return replace(decision, answer=_refused(decision, failure, delivery.event))
 
-    def _decided(
-        self, decision: DecisionRow, written: CandidateSet, delivery: Delivery[CandidateSet]
+    def _ranked(
+        self, decision: DecisionRow, row: UserRow, delivery: Delivery[CandidateSet]
     ) -> DecisionRow:
+        written = delivery.event
         failure = decision.failure or written.failure
         if failure is not None:
             return replace(decision, answer=_refused(decision, failure, written))
-        row = self.ledger.user(key_of(written))
         arms = {arm.index: arm for arm in decision.arms}
         candidates = [
             each for each in written.candidates if each.failure is None and each.index in arms
@@ -107,13 +90,25 @@ class Ranker:
         )
         if not ranking.ranked:
             return replace(decision, answer=_refused(decision, _nothing(ranking), written))
+        by_index = {each.index: each for each in candidates}
         return replace(
             decision,
-            answer=_recommendation(
-                decision, written, ranking, {each.index: each for each in candidates}
-            ),
+            answer=_recommendation(decision, written, ranking, by_index),
             decision=_decision(decision, ranking, delivery, row.reactions),
         )
+
+
+def _unopened(written: CandidateSet, applied: bool) -> DecisionRow | None:
+    # A request over its user's quota has no row; its answer is a function of this event alone.
+    failure = written.failure
+    if failure is not None and failure.code == "too_many_open":
+        return replace(_bare(written), answer=_refused(_bare(written), failure, written))
+    if applied or (failure is not None and failure.code in ("expired", "repeated")):
+        return None
+    raise Rejected(
+        "unknown_request",
+        "Expected candidates of an open request, got a request that is not known.",
+    )
 
 
 def _rankable(candidate: Candidate, arm: ArmTask) -> Rankable:

@@ -18,9 +18,7 @@ from agents.genres.registry import Registry
 from agents.recommend.decision_row import DecisionRow
 from agents.recommend.learn import Learner
 from agents.recommend.ledger import Ledger, decision_key
-from agents.recommend.profiles import Profiles
 from agents.recommend.rights import obey
-from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.row import DECISIONS, UserRow
 from genre_models.preferences.signals import digest
 from schemas.decisions import Decision
@@ -28,11 +26,10 @@ from schemas.feedback import Feedback
 from schemas.keys import key_of
 from schemas.recommendations import RankedCandidate, Recommendation
 from schemas.users import UserCommand
-from streams.wire.partitions import home_of
+from streams.wire.partitions import home_of, is_misplaced
 from streams.wire.source import Source
 from streams.wire.topics import BY_EVENT
-from streams.worker.delivery import Delivery
-from streams.worker.inbox import is_misplaced, opened
+from streams.worker.delivery import Delivery, opened
 
 # What is remembered of a user's past; offsets and the list of decisions depend on when the table
 # was written.
@@ -84,13 +81,7 @@ class Rebuild:
             self._texts[key_of(answer.event), answer.event.request_id] = answer.event
         for made in self._events(log.decisions, Decision):
             self._decide(made.event)
-        # Nothing here is published, so nothing is read from the posterior.
-        profiles = Profiles(
-            ledger=self.ledger, registry=self.registry, prior=lambda tenant: base_prior()
-        )
-        learner = Learner(
-            ledger=self.ledger, profiles=profiles, registry=self.registry, opt_in=self.opt_in
-        )
+        learner = Learner(ledger=self.ledger, registry=self.registry, opt_in=self.opt_in)
         for delivery in self._in_order(log):
             with delivery:
                 self._apply(delivery, learner)
@@ -134,7 +125,9 @@ class Rebuild:
         topic = BY_EVENT[kind]
         for source in records:
             delivery = opened(source, topic)
-            if not delivery.finished and not is_misplaced(delivery, topic, self.partitions):
+            if delivery.finished:
+                continue
+            if not is_misplaced(delivery.event, source, topic, self.partitions):
                 yield delivery
 
     def _decide(self, made: Decision) -> None:

@@ -40,8 +40,8 @@ def build(settings: Settings) -> RoleApp:
         decisions=decisions,
         incarnation=0,
         flush=app.flush,
-        exchange=populations.exchange,
         counts=app.counts,
+        changed=populations.changed,
     )
     profiles = Profiles(ledger=ledger, registry=registry, prior=populations.prior)
     planner = Planner(
@@ -55,7 +55,6 @@ def build(settings: Settings) -> RoleApp:
     )
     learner = Learner(
         ledger=ledger,
-        profiles=profiles,
         registry=registry,
         opt_in=settings.learning_opt_in,
         trains_from=settings.trains_from,
@@ -76,7 +75,7 @@ def build(settings: Settings) -> RoleApp:
     app.bind("plan", partial(plan, planner=planner))
     app.bind("rank", partial(rank, ranker=ranker))
     app.bind("learn", partial(learn, learner=learner))
-    app.bind("rights", partial(rights, ledger=ledger, profiles=profiles, registry=registry))
+    app.bind("rights", partial(rights, ledger=ledger, registry=registry))
     app.beside("deadlines", deadlines.run)
     app.beside("profiles", profiles.run)
     app.beside("populations", populations.run)

@@ -10,6 +10,7 @@ from agents.genres.registry import Registry
 from agents.train.workshop import Workshop
 from genre_models.training.order import Order
 from genre_models.training.texts.store import TextStore
+from schemas.fields import Id
 from schemas.keys import user_key
 from schemas.training import TrainingEvent
 from schemas.users import UserCommand
@@ -22,7 +23,7 @@ async def train(events: AsyncIterator[Delivery[TrainingEvent]], workshop: Worksh
     async for delivery in events:
         with delivery as event:
             if event.kind == "train":
-                order = workshop.ask(event, event.job or delivery.id)
+                order = workshop.ask(event, event.job or delivery.given_id(Id))
             else:
                 order = _kept(delivery, workshop)
             if order is not None:

@@ -69,7 +69,7 @@ class Workshop:
             return None
         return self.ask(
             TrainingEvent(kind="train", genre=genre, tenant=tenant),
-            f"{_place(genre, tenant)}/{count}",
+            f"{tenant or DEFAULT_TENANT}.{genre}.{count}",
         )
 
     async def run(self, publish: Publish) -> None:

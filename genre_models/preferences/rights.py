@@ -27,8 +27,3 @@ def with_consent(row: UserRow, given: bool) -> UserRow:
 def with_exploration(row: UserRow, allowed: bool) -> UserRow:
     """Exploration allowed or refused from now on."""
     return replace(row, opted_out=not allowed)
-
-
-def may_learn(row: UserRow, opt_in: bool) -> bool:
-    """With `opt_in` only those who agreed are learned from, otherwise all but those who refused."""
-    return row.consent is True or (row.consent is None and not opt_in)

@@ -135,6 +135,10 @@ class UserRow:
         """float64 [size(DIMENSION)]: the sums as reactions weigh at `now` (seconds)."""
         return self.sums * (2.0 ** ((self.epoch + 1) - now / HALF_LIFE) / SCALE)
 
+    def may_learn(self, opt_in: bool) -> bool:
+        """With `opt_in` only those who agreed are learned from, else all but those who refused."""
+        return self.consent is True or (self.consent is None and not opt_in)
+
     def is_applied(self, topic: int, offset: int, incarnation: int) -> bool:
         """Whether that record is already in this row; a mark of another cluster says nothing."""
         return incarnation == self.incarnation and offset < self.marks[topic]
@@ -151,6 +155,14 @@ class UserRow:
             return self, ()
         decisions = (*self.decisions, decision)
         return replace(self, decisions=decisions[-DECISIONS:]), decisions[:-DECISIONS]
+
+
+def readable(data: bytes) -> UserRow | None:
+    """The row in a record; None for bytes that are none."""
+    try:
+        return UserRow.unpack(data)
+    except ModelError:
+        return None
 
 
 def is_outdated(data: bytes) -> bool:

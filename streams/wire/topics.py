@@ -16,7 +16,7 @@ from schemas.decisions import Decision
 from schemas.errors import Rejected
 from schemas.feedback import Feedback
 from schemas.generations import GenerationTask
-from schemas.keys import user_key
+from schemas.keys import key_of
 from schemas.population import PopulationSums
 from schemas.preferences import PreferenceProfile
 from schemas.progress import Progress
@@ -60,12 +60,8 @@ class Topic:
         return f"{self.name}.dlq"
 
 
-def _user(event: Any) -> str:
-    return user_key(event.user_id, event.tenant)
-
-
 def _request(event: Any) -> str:
-    return f"{_user(event)}/{event.request_id}"
+    return f"{key_of(event)}/{event.request_id}"
 
 
 def _answer(event: Any) -> str:
@@ -86,7 +82,7 @@ def _one_a_request(
         name=name,
         kind=kind,
         event=event,
-        key=_user,
+        key=key_of,
         identity=identity,
         keyed_by_user=True,
         retention_days=retention_days,
@@ -98,7 +94,7 @@ TOPICS: tuple[Topic, ...] = (
         name="requests",
         kind="request",
         event=GenerationRequest,
-        key=_user,
+        key=key_of,
         identity=_request,
         keyed_by_user=True,
         written_by_clients=True,
@@ -135,8 +131,8 @@ TOPICS: tuple[Topic, ...] = (
         name="feedback",
         kind="feedback",
         event=Feedback,
-        key=_user,
-        identity=lambda event: f"{_user(event)}/{event.feedback_id}",
+        key=key_of,
+        identity=lambda event: f"{key_of(event)}/{event.feedback_id}",
         keyed_by_user=True,
         written_by_clients=True,
         retention_days=365,
@@ -145,8 +141,8 @@ TOPICS: tuple[Topic, ...] = (
         name="users",
         kind="user",
         event=UserCommand,
-        key=_user,
-        identity=lambda event: f"{_user(event)}/{event.kind}/{event.time}",
+        key=key_of,
+        identity=lambda event: f"{key_of(event)}/{event.kind}/{event.time}",
         keyed_by_user=True,
         written_by_clients=True,
         retention_days=400,
@@ -155,16 +151,16 @@ TOPICS: tuple[Topic, ...] = (
         name="corrections",
         kind="correction",
         event=Correction,
-        key=lambda event: f"{_user(event)}/{event.genre}",
-        identity=lambda event: f"{_user(event)}/{event.genre}/{event.time}",
+        key=lambda event: f"{key_of(event)}/{event.genre}",
+        identity=lambda event: f"{key_of(event)}/{event.genre}/{event.time}",
         cleanup="compact",
     ),
     Topic(
         name="preferences",
         kind="preferences",
         event=PreferenceProfile,
-        key=_user,
-        identity=lambda event: f"{_user(event)}/{event.time}",
+        key=key_of,
+        identity=lambda event: f"{key_of(event)}/{event.time}",
         cleanup="compact",
         keyed_by_user=True,
     ),

@@ -10,8 +10,14 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
+from schemas.errors import InvalidEvent
 from schemas.parts import ReplyTo
+from streams.wire.codecs import decode
+from streams.wire.headers import text
 from streams.wire.source import Source
+from streams.wire.topics import Topic
 
 E = TypeVar("E")
 
@@ -58,6 +64,13 @@ class Delivery(Generic[E]):
         """The record's own time."""
         return datetime.fromtimestamp(self.source.timestamp, UTC)
 
+    def given_id(self, kind: Any) -> str:
+        """The event's id where it is a valid one of this `kind`, else where the record stands."""
+        try:
+            return str(msgspec.convert(self.id, kind))
+        except msgspec.ValidationError:
+            return f"{self.source.topic}-{self.source.partition}-{self.source.offset}"
+
     def output(self, event: object, *, reply: ReplyTo | None = None) -> Output:
         """An event that this delivery causes; `reply` also sends it to the client's own topic."""
         return Output(event=event, cause=self, reply=reply)
@@ -85,3 +98,12 @@ Outputs = AsyncIterator[Output]
 
 Publish = Callable[[object], Awaitable[None]]
 """Publishes an event; returns when the broker has it."""
+
+
+def opened(source: Source, topic: Topic) -> Delivery[Any]:
+    """The delivery of a record; one that cannot be decoded is finished and has failed."""
+    ce_id = text(source.headers, "ce_id") or f"{source.topic}-{source.partition}-{source.offset}"
+    try:
+        return Delivery(event=decode(source.value, topic.event), source=source, id=ce_id)
+    except InvalidEvent as error:
+        return Delivery(event=None, source=source, id=ce_id, finished=True, failure=error)

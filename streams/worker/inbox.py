@@ -15,14 +15,12 @@ from collections.abc import AsyncIterator, Callable
 from itertools import takewhile
 from typing import Any, Generic, NoReturn, TypeVar
 
-from schemas.errors import InvalidEvent
-from streams.wire.codecs import decode
 from streams.wire.dead_letters import dead_letter
-from streams.wire.headers import REKEYED, text
-from streams.wire.partitions import home_of
+from streams.wire.headers import REKEYED
+from streams.wire.partitions import is_misplaced
 from streams.wire.source import Source
 from streams.wire.topics import Topic
-from streams.worker.delivery import Delivery, Outputs
+from streams.worker.delivery import Delivery, Outputs, opened
 from streams.worker.outbox import Outbox
 from streams.worker.tables import Flush, nothing_to_flush
 
@@ -120,7 +118,7 @@ class Inbox(Generic[E]):
         if delivery.finished:
             return delivery
         delivery.on_finished = self._finished.set
-        if is_misplaced(delivery, self._topic, self._partitions):
+        if is_misplaced(delivery.event, delivery.source, self._topic, self._partitions):
             await self._put_right(delivery)
         return delivery
 
@@ -141,25 +139,6 @@ class Inbox(Generic[E]):
             delivery.source, delivery.failure, group=self._group, stage=self._topic.name
         )
         await self._outbox.bury(letter)
-
-
-def opened(source: Source, topic: Topic) -> Delivery[Any]:
-    """The delivery of a record; one that cannot be decoded is finished and has failed."""
-    ce_id = text(source.headers, "ce_id") or f"{source.topic}-{source.partition}-{source.offset}"
-    try:
-        return Delivery(event=decode(source.value, topic.event), source=source, id=ce_id)
-    except InvalidEvent as error:
-        return Delivery(event=None, source=source, id=ce_id, finished=True, failure=error)
-
-
-def is_misplaced(delivery: Delivery[Any], topic: Topic, partitions: int) -> bool:
-    """Whether a record has another key or partition than its user's, and was not put right
-    already."""
-    if not topic.keyed_by_user:
-        return False
-    source, key = delivery.source, topic.key(delivery.event)
-    home = key.encode(), home_of(key, partitions)
-    return (source.key, source.partition) != home and text(source.headers, REKEYED) is None
 
 
 def _finished(waiting: deque[tuple[Any, Delivery[Any]]]) -> int:

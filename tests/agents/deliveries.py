@@ -4,15 +4,18 @@ would."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from typing import TypeVar
 
 from streams.wire.codecs import decode, encode
 from streams.wire.headers import Headers
+from streams.wire.roles import ROLES, Agent
 from streams.wire.source import Source
 from streams.wire.topics import BY_EVENT
-from streams.worker.delivery import Delivery, Output, Outputs
+from streams.worker.delivery import Delivery, Output, Outputs, Tombstone
 
 E = TypeVar("E")
+AGENTS = {agent.name: agent for role in ROLES.values() for agent in role.agents}
 NOW = 1_795_000_000.0
 """Record time of the first delivery, seconds since the epoch: in November 2026."""
 
@@ -43,10 +46,23 @@ async def stream(deliveries: Iterable[Delivery[E]]) -> AsyncIterator[Delivery[E]
 
 
 async def outputs(agent: Outputs) -> list[Output]:
-    """Everything that an agent yields, each taken through the codec."""
-    return [output async for output in agent]
+    """Everything that an agent yields as its readers get it: encoded, decoded, on declared topics.
+
+    The generator has the name of its function, and that is the agent's in `streams/wire/roles.py`.
+    """
+    name: str = agent.__name__  # type: ignore[attr-defined]
+    return [_published(output, AGENTS[name]) async for output in agent]
 
 
 async def events(agent: Outputs) -> list[object]:
     """The events that an agent yields."""
     return [output.event for output in await outputs(agent)]
+
+
+def _published(output: Output, agent: Agent) -> Output:
+    event = output.event
+    if isinstance(event, Tombstone):
+        assert event.topic in agent.writes
+        return output
+    assert BY_EVENT[type(event)].name in agent.writes
+    return replace(output, event=decode(encode(event), type(event)))

@@ -47,7 +47,7 @@ def desk() -> Desk:
         profiles,
         Planner(ledger=ledger, profiles=profiles, registry=registry),
         Ranker(ledger=ledger, profiles=profiles),
-        Learner(ledger=ledger, profiles=profiles, registry=registry),
+        Learner(ledger=ledger, registry=registry),
         registry,
     )
 

@@ -60,7 +60,7 @@ async def test_one_user_moves_the_population_by_a_bounded_amount(desk: Desk) -> 
         owned=lambda: frozenset({0}),
         partitions=1,
     )
-    desk.ledger.exchange = along.exchange
+    desk.ledger.changed = along.changed
     past = Feedback(user_id="ada", kind="history", genre="joke", value=1.0)
     few = [delivered(replace(past, feedback_id=f"f{k}"), k) for k in range(20)]
     await events(learn(stream(few), desk.learner))

@@ -156,7 +156,7 @@ async def test_who_refused_is_not_learned_from_and_who_erased_is_forgotten(desk:
         delivered(UserCommand(user_id="ada", kind="consent", allowed=False), 0),
         delivered(UserCommand(user_id="ada", kind="erase"), 1),
     ]
-    tombstones = await events(rights(stream(commands), desk.ledger, desk.profiles, desk.registry))
+    tombstones = await events(rights(stream(commands), desk.ledger, desk.registry))
     assert Tombstone(topic="preferences", key="ada") in tombstones
     row = desk.ledger.user("ada")
     assert not row.sums.any()
@@ -170,10 +170,10 @@ async def test_an_erase_that_is_delivered_again_takes_nothing_that_was_learned_s
     desk: Desk,
 ) -> None:
     erase = delivered(UserCommand(user_id="ada", kind="erase"))
-    await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry))
+    await events(rights(stream([erase]), desk.ledger, desk.registry))
     past = Feedback(user_id="ada", kind="history", genre="joke", value=1.0, feedback_id="h")
     row = await learned(desk, delivered(past, 1, time=NOW + 60))
-    await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry))
+    await events(rights(stream([erase]), desk.ledger, desk.registry))
     assert row.reactions == 1 and desk.ledger.user("ada").pack() == row.pack()
 
 
@@ -190,7 +190,7 @@ async def test_the_corrections_of_an_erased_user_vanish_from_the_classifier_also
     desk.registry.apply(HAIKU.name, HAIKU)
     desk.registry.apply(HAIKU.name, replace(HAIKU, kind="withdrawn"))
     erase = delivered(UserCommand(user_id="ada", kind="erase"))
-    for output in await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry)):
+    for output in await events(rights(stream([erase]), desk.ledger, desk.registry)):
         if isinstance(output, Tombstone) and output.topic == "corrections":
             known.apply(output.key, None)
     assert {
@@ -221,7 +221,7 @@ async def test_a_request_that_is_open_when_its_user_is_erased_is_still_answered_
 ) -> None:
     await events(plan(stream([delivered(classified("r1"))]), desk.planner))
     erase = delivered(UserCommand(user_id="ada", kind="erase"))
-    await events(rights(stream([erase]), desk.ledger, desk.profiles, desk.registry))
+    await events(rights(stream([erase]), desk.ledger, desk.registry))
     (answer,) = await events(rank(stream([delivered(written("r1"))]), desk.ranker))
     assert isinstance(answer, Recommendation)
     assert (answer.status, answer.code, answer.candidates) == ("error", "erased", ())
@@ -266,5 +266,5 @@ async def test_what_a_user_accepts_or_edits_is_trained_on_where_the_tenant_has_o
 async def test_nothing_is_trained_on_without_the_users_consent(desk: Desk) -> None:
     await shown(desk)
     refusal = delivered(UserCommand(user_id="ada", kind="consent", allowed=False))
-    await events(rights(stream([refusal]), desk.ledger, desk.profiles, desk.registry))
+    await events(rights(stream([refusal]), desk.ledger, desk.registry))
     assert await accepted(desk, reaction("accept", offset=1)) == []

@@ -52,7 +52,7 @@ async def liked(desk: Desk, *users: str) -> None:
 
 async def test_sums_kept_along_the_way_equal_sums_counted_afterwards(desk: Desk) -> None:
     along = populations(desk)
-    desk.ledger.exchange = along.exchange
+    desk.ledger.changed = along.changed
     await liked(desk, "ada", "bea", "abe")
     counted = populations(desk)
     counted.recount()
@@ -75,7 +75,7 @@ async def test_partitions_add_up_whoever_owns_them(desk: Desk) -> None:
 
 async def test_tenants_do_not_teach_each_other(desk: Desk) -> None:
     along = populations(desk)
-    desk.ledger.exchange = along.exchange
+    desk.ledger.changed = along.changed
     await liked(desk, "ada")
     assert np.array_equal(along.prior("acme").mean, base_prior().mean)
 
@@ -138,7 +138,7 @@ async def test_an_erased_user_leaves_the_population_as_if_never_there(desk: Desk
     await never.estimate()
     await liked(desk, "ada")
     await events(rights(stream([delivered(UserCommand(user_id="ada", kind="erase"))]), desk.ledger,
-                        desk.profiles, desk.profiles.registry))  # fmt: skip
+                        desk.registry))  # fmt: skip
     after = populations(desk)
     after.recount()
     await after.estimate()

@@ -29,8 +29,7 @@ async def test_publishing_rests_nine_times_as_long_as_it_computes(
     async def publish(event: Any) -> None:
         published.append(event)
 
-    desk.profiles.note("ada", None)
-    desk.profiles.note("bob", None)
+    desk.ledger.due = {"ada": None, "bob": None}
     with pytest.raises(asyncio.CancelledError):
         await desk.profiles.run(publish)
     assert [each.user_id for each in published] == ["ada", "bob"]

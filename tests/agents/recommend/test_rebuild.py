@@ -25,7 +25,7 @@ from schemas.users import UserCommand
 from streams.wire.partitions import home_of
 from streams.wire.source import Source
 from streams.wire.topics import BY_EVENT
-from streams.worker.inbox import opened
+from streams.worker.delivery import opened
 from tests.agents.deliveries import NOW, delivered
 from tests.agents.recommend.conftest import Desk
 from tests.agents.recommend.conftest import desk as new_desk
@@ -226,7 +226,7 @@ def test_drift_alarms_come_again_at_the_same_times_and_are_published(changed: Sy
     again.replay(changed.log())
     alarms = changed.desk.ledger.user("ada").alarms
     assert alarms and again.remembered()["ada"].alarms == alarms
-    published = changed.desk.profiles.profile("ada", None)
+    published = changed.desk.profiles.profile("ada")
     assert tuple(each.timestamp() for each in published.changes) == alarms
 
 

@@ -84,6 +84,16 @@ async def test_a_genre_that_comes_with_genre_keeps_its_family_and_words(shop: Wo
     assert order_of(replace(TRAIN, genre="ode"), "j", shop.settings, shop.texts).family == "ode"
 
 
+@pytest.mark.parametrize("given", ["a/b", "x" * 300, "job-7"])
+async def test_an_order_without_a_job_has_a_valid_one_whatever_the_records_id(
+    shop: Workshop, given: str
+) -> None:
+    asked = replace(delivered(TrainingEvent(kind="train", genre="haiku"), 4), id=given)
+    (told,) = await events(train(stream([asked]), shop))
+    assert isinstance(told, Progress)
+    assert told.job == (given if given == "job-7" else "genre.training-0-4")
+
+
 async def test_enough_texts_of_users_order_a_new_version_where_the_tenant_has_opted_in(
     shop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from genre_models.preferences.drift import Detector
 from genre_models.preferences.moments import size
-from genre_models.preferences.rights import erased, may_learn, with_consent, with_exploration
+from genre_models.preferences.rights import erased, with_consent, with_exploration
 from genre_models.preferences.row import DECISIONS, UserRow, is_outdated
 from genre_models.preferences.signals import Kind
 from schemas.errors import ModelError
@@ -132,5 +132,5 @@ def test_consent_is_a_setting() -> None:
         with_consent(UserRow(), True),
         with_consent(UserRow(), False),
     )
-    assert [may_learn(row, opt_in=True) for row in (asked, agreed, refused)] == [False, True, False]
-    assert [may_learn(row, opt_in=False) for row in (asked, agreed, refused)] == [True, True, False]
+    assert [row.may_learn(opt_in=True) for row in (asked, agreed, refused)] == [False, True, False]
+    assert [row.may_learn(opt_in=False) for row in (asked, agreed, refused)] == [True, True, False]

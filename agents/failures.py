@@ -1,0 +1,27 @@
+"""Why a request gets no texts, in the words that its client reads."""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime
+
+from schemas.errors import Rejected
+from schemas.parts import Failure
+
+log = logging.getLogger(__name__)
+
+
+def failure_of(error: Exception, otherwise: Failure, request_id: str) -> Failure:
+    """What an error means for its request: what was rejected is told with its reason.
+
+    Anything else is a defect: the client is told `otherwise`, the log what it was.
+    """
+    if isinstance(error, Rejected):
+        return Failure(code=error.code, message=error.message)
+    log.error("request %s: %s", request_id, otherwise.message, exc_info=error)
+    return otherwise
+
+
+def expired(deadline: datetime, passed: str = "has passed") -> Failure:
+    """The failure of a request that is past its deadline; `passed` says how far it had come."""
+    return Failure(code="expired", message=f"The deadline {deadline.isoformat()} {passed}.")

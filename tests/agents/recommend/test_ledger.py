@@ -1,0 +1,129 @@
+"""One reading an event: a case has what is remembered, and a reaction passes through few files."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from agents.recommend.decision_row import DecisionRow
+from agents.recommend.learn import learn
+from agents.recommend.ledger import MARKS, Ledger
+from agents.recommend.plan import plan
+from agents.recommend.rank import rank
+from genre_models.preferences.row import UserRow
+from schemas.feedback import Feedback
+from streams.wire.partitions import is_misplaced
+from streams.wire.source import Source
+from streams.wire.topics import BY_EVENT
+from streams.worker.delivery import Delivery, opened
+from tests.agents.deliveries import delivered, outputs, stream
+from tests.agents.recommend.conftest import Desk, classified, written
+
+ROOT = Path(__file__).parents[3]
+USER, TENANT = "ada-the-user", "acme"
+KEY = f"{TENANT}/{USER}"
+LIKE = Feedback(
+    user_id=USER, tenant=TENANT, kind="like", request_id="r1", candidate_id="r1/0", feedback_id="f"
+)
+
+
+async def answered(desk: Desk) -> None:
+    """One request of the user has its answer."""
+    request = delivered(classified("r1", USER, tenant=TENANT))
+    await outputs(plan(stream([request]), desk.planner))
+    await outputs(rank(stream([delivered(written("r1", USER, tenant=TENANT))]), desk.ranker))
+
+
+@pytest.fixture(name="unpacked")
+def _unpacked(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often rows are unpacked."""
+    counts: Counter[str] = Counter()
+    for kind in (UserRow, DecisionRow):
+        monkeypatch.setattr(kind, "unpack", classmethod(counting(counts, kind)))
+    return counts
+
+
+def counting(counts: Counter[str], kind: Any) -> Any:
+    unpack = kind.unpack.__func__
+
+    def counted(cls: Any, data: bytes) -> Any:
+        counts[cls.__name__] += 1
+        return unpack(cls, data)
+
+    return counted
+
+
+async def test_rank_and_learn_unpack_a_row_once(desk: Desk, unpacked: Counter[str]) -> None:
+    request = delivered(classified("r1", USER, tenant=TENANT))
+    await outputs(plan(stream([request]), desk.planner))
+    unpacked.clear()
+    await outputs(rank(stream([delivered(written("r1", USER, tenant=TENANT))]), desk.ranker))
+    assert unpacked == {"UserRow": 1, "DecisionRow": 1}
+    unpacked.clear()
+    await outputs(learn(stream([delivered(LIKE)]), desk.learner))
+    assert unpacked == {"UserRow": 1, "DecisionRow": 1}
+
+
+@contextmanager
+def watching(found: dict[str, set[str]]) -> Iterator[None]:
+    """Note every file of ours, with its functions, that holds the user's key or row meanwhile."""
+
+    def note(frame: FrameType, event: str, result: Any) -> None:
+        file = Path(frame.f_code.co_filename)
+        if not file.is_relative_to(ROOT) or file.is_relative_to(ROOT / "tests"):
+            return
+        held = [*frame.f_locals.values(), *([result] if event == "return" else [])]
+        if any(isinstance(each, UserRow) or each in (KEY, KEY.encode()) for each in flat(held)):
+            found.setdefault(file.relative_to(ROOT).as_posix(), set()).add(frame.f_code.co_name)
+
+    sys.setprofile(note)
+    try:
+        yield
+    finally:
+        sys.setprofile(None)
+
+
+def flat(values: list[Any]) -> list[Any]:
+    """The values that can be compared: arrays cannot."""
+    return [each for each in values if isinstance(each, UserRow | str | bytes)]
+
+
+async def test_a_reaction_passes_through_few_files(desk: Desk) -> None:
+    await answered(desk)
+    desk.ledger.changed = {}
+    source = delivered(LIKE).source
+
+    async def received() -> AsyncIterator[Delivery[Feedback]]:
+        delivery = opened(source, BY_EVENT[Feedback])
+        assert not is_misplaced(delivery.event, source, BY_EVENT[Feedback], 1)
+        yield delivery
+        assert delivery.failure is None
+
+    found: dict[str, set[str]] = {}
+    with watching(found):
+        await outputs(learn(received(), desk.learner))
+    # Before there were cases, the same watch found ten.
+    assert found.keys() <= {
+        "schemas/keys.py",
+        "streams/wire/partitions.py",
+        "agents/recommend/ledger.py",
+        "genre_models/preferences/learner.py",
+        "genre_models/preferences/row.py",
+    }, found
+
+
+@pytest.mark.parametrize("prefix", ["genre.", "", "acme-", "feedback.users."])
+def test_a_mark_names_the_topic_whatever_its_prefix(prefix: str) -> None:
+    ledger = Ledger(users={}, decisions={}, incarnation=7)
+    for name, place in MARKS.items():
+        source = Source(
+            topic=prefix + name, partition=0, offset=3, timestamp=0.0, key=None, value=None
+        )
+        assert ledger.mark(source) == (place, 3, 7)
