@@ -18,6 +18,7 @@ from pathlib import Path
 
 from agents.supervisor import Supervisor
 from benchmarks.report import arguments, percentile, show
+from benchmarks.stand_ins import answering
 from schemas.requests import GenerationRequest
 from streams.clients.client import Client
 from streams.clients.embedded_broker import embedded_broker
@@ -28,7 +29,6 @@ from tests.kafka import is_found, kafka
 RATE = 20
 # Not counted: Python's and the broker's first events take several times as long.
 WARM_UP = 60
-ROLES = ("classify", "recommend", "generate")
 PROMPTS = (
     "Tell me a joke about dentists.",
     "A short poem about the sea.",
@@ -46,7 +46,7 @@ async def pipeline(settings: Settings, *, module: str) -> AsyncIterator[Client]:
             Supervisor(settings, logs=Path(logs), module=module) as supervisor,
             Client(settings) as client,
         ):
-            for role in ROLES:
+            for role in answering():
                 supervisor.start(role)
             await supervisor.ready(within=120)
             yield client

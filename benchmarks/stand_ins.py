@@ -34,9 +34,21 @@ from genre_models.classification.languages import LanguageIdentifier
 from genre_models.engine import Finished, Generation, Piece
 from genre_models.safety import SafetyGate
 from streams.settings import Settings
+from streams.wire.roles import ROLES
 from streams.worker.app import RoleApp
 
 DIMENSION = 384
+
+
+def answering() -> list[str]:
+    """The roles that a request passes on its way to its answer."""
+    reached, found = {"requests"}, 0
+    while len(reached) > found:
+        found = len(reached)
+        for role in ROLES.values():
+            for agent in role.agents:
+                reached |= set(agent.writes) if agent.reads in reached else set()
+    return [name for name, role in ROLES.items() if reached & set(role.reads)]
 
 
 class InstantEncoder:

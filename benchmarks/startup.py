@@ -18,8 +18,7 @@ from benchmarks.report import arguments, show
 from streams.clients.embedded_broker import embedded_broker
 from streams.clients.topic_admin import create
 from streams.settings import Settings
-
-ROLES = ("classify", "recommend", "generate")
+from streams.wire.roles import ROLES
 
 
 async def role(name: str) -> dict[str, float | None]:

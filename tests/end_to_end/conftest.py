@@ -15,12 +15,11 @@ import pytest
 import pytest_asyncio
 
 from agents.supervisor import RoleProcess, Supervisor, until_ready
+from benchmarks.stand_ins import answering
 from streams.clients.client import Client, Record, read
 from streams.clients.embedded_broker import embedded_broker
 from streams.clients.topic_admin import create
 from streams.settings import Settings
-
-ROLES = ("classify", "recommend", "generate")
 
 
 @dataclass(slots=True)
@@ -77,7 +76,7 @@ async def running(
         Client(settings) as client,
     ):
         pipeline = Pipeline(settings=settings, supervisor=supervisor, client=client)
-        await asyncio.gather(*(pipeline.start(role, workers) for role in ROLES))
+        await asyncio.gather(*(pipeline.start(role, workers) for role in answering()))
         yield pipeline
 
 
