@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +12,7 @@ from aiokafka import TopicPartition
 
 from schemas.errors import InvalidEvent
 from streams.clients.kafka import consumer
+from streams.ending import give_up
 from streams.settings import Settings
 from streams.wire.codecs import decode
 from streams.wire.topics import Topic
@@ -62,12 +62,8 @@ class Follower(Generic[E]):
     def _end_with(self, task: asyncio.Task[None]) -> None:
         # A worker that no longer hears of new versions would go on with old ones without anybody
         # knowing.
-        if not task.cancelled() and task.exception() is not None:
-            log.critical(
-                "%s: cannot be followed any more", self._topic.name, exc_info=task.exception()
-            )
-            logging.shutdown()
-            os._exit(70)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            give_up(f"{self._topic.name}: cannot be followed any more", error)
 
     async def _follow(self) -> None:
         name = self._settings.topic(self._topic.name)

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from itertools import takewhile
 from typing import Any, Generic, NoReturn, TypeVar
 
 from schemas.errors import InvalidEvent
+from streams.ending import give_up
 from streams.wire.codecs import decode
 from streams.wire.dead_letters import dead_letter
 from streams.wire.headers import REKEYED, text
@@ -68,8 +68,8 @@ class Inbox(Generic[E]):
         try:
             async for output in agent(self.deliveries(stream)):
                 await self._outbox.publish(output)
-        except Exception:
-            self._give_up()
+        except Exception as error:
+            self._give_up(error)
         finally:
             acknowledging.cancel()
 
@@ -103,17 +103,11 @@ class Inbox(Generic[E]):
                         if delivery.failure is not None:
                             await self._bury(delivery)
                         message.ack(self._consumer())
-        except Exception:
-            self._give_up()
+        except Exception as error:
+            self._give_up(error)
 
-    def _give_up(self) -> NoReturn:
-        log.critical(
-            "%s: cannot go on; nothing was committed past the failure",
-            self._topic.name,
-            exc_info=True,
-        )
-        logging.shutdown()
-        os._exit(70)
+    def _give_up(self, error: Exception) -> NoReturn:
+        give_up(f"{self._topic.name}: cannot go on; nothing was committed past the failure", error)
 
     async def _open(self, message: Any) -> Delivery[E]:
         delivery: Delivery[E] = opened(_source(message), self._topic)
