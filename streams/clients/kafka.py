@@ -14,9 +14,7 @@ from aiokafka.errors import KafkaError
 from schemas.errors import NotReady
 from streams.clients.records import accept_any_header_name
 from streams.settings import Settings
-from streams.wire.topics import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
-
-MAX_REQUEST_BYTES = MAX_MESSAGE_BYTES + 2 * DEAD_LETTER_EXTRA_BYTES
+from streams.wire.limits import MAX_REQUEST_BYTES
 
 
 def security(settings: Settings) -> dict[str, Any]:

@@ -21,8 +21,9 @@ from streams.clients.follower import Follower
 from streams.clients.kafka import ReplyTopics, admin, cluster_id, producer
 from streams.settings import Settings
 from streams.wire.dead_letters import dead_letter
+from streams.wire.limits import MAX_MESSAGE_BYTES
 from streams.wire.source import Source
-from streams.wire.topics import BY_NAME, MAX_MESSAGE_BYTES, declarations
+from streams.wire.topics import BY_NAME, declarations
 
 pytestmark = pytest.mark.kafka
 
