@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from agents.genres.registry import Registry
 from agents.recommend.learn import Learner
@@ -19,6 +19,7 @@ from agents.recommend.populations import Populations
 from agents.recommend.profiles import Profiles
 from agents.roles import share_cores
 from schemas.feedback import Feedback
+from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.codecs import decode
 from streams.wire.partitions import home_of
@@ -59,24 +60,15 @@ def learner_over(users: Changes, decisions: dict[bytes, bytes], partitions: int)
 async def recovered(settings: Settings, table: str) -> dict[bytes, bytes]:
     """The rows of a changelog of the role."""
     topic = changelog(settings.prefix, "recommend", table)
-    places = [TopicPartition(topic, number) for number in range(settings.partitions)]
-    rows: dict[bytes, bytes] = {}
-    async with AIOKafkaConsumer(bootstrap_servers=settings.brokers) as consumer:
-        consumer.assign(places)
-        await consumer.seek_to_beginning()
-        missing = sum((await consumer.end_offsets(places)).values())
-        while missing:
-            for records in (await consumer.getmany(timeout_ms=1000)).values():
-                rows.update((record.key, record.value) for record in records)
-                missing -= len(records)
-    return rows
+    return {
+        record.key: record.value or b""
+        async for record in read(settings, topic)
+        if record.key is not None
+    }
 
 
 def _delivery(record: Any) -> Delivery[Feedback]:
-    source = Source(
-        topic=record.topic, partition=record.partition, offset=record.offset,
-        timestamp=record.timestamp / 1000, key=record.key, value=record.value,
-    )  # fmt: skip
+    source = Source.of(record, timestamp=record.timestamp / 1000)
     return Delivery(event=decode(record.value, Feedback), source=source, id=str(source))
 
 

@@ -110,7 +110,7 @@ class Inbox(Generic[E]):
         give_up(f"{self._topic.name}: cannot go on; nothing was committed past the failure", error)
 
     async def _open(self, message: Any) -> Delivery[E]:
-        delivery: Delivery[E] = opened(_source(message), self._topic)
+        delivery: Delivery[E] = opened(Source.of(message, timestamp=message.timestamp), self._topic)
         if delivery.finished:
             return delivery
         delivery.on_finished = self._finished.set
@@ -159,15 +159,3 @@ def is_misplaced(delivery: Delivery[Any], topic: Topic, partitions: int) -> bool
 def _finished(waiting: deque[tuple[Any, Delivery[Any]]]) -> int:
     """How many events at the head are finished."""
     return sum(1 for _ in takewhile(lambda pair: pair[1].finished, waiting))
-
-
-def _source(message: Any) -> Source:
-    return Source(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        timestamp=message.timestamp,
-        key=message.key,
-        value=message.value,
-        headers=tuple((str(name), bytes(value or b"")) for name, value in message.headers or ()),
-    )
