@@ -62,6 +62,11 @@ def consumer(settings: Settings, *topics: str, **overrides: Any) -> AIOKafkaCons
     return AIOKafkaConsumer(*topics, **(arguments | overrides))
 
 
+def set_fetch_wait(reader: AIOKafkaConsumer, seconds: float) -> None:
+    """Change how long each fetch of a consumer may wait for records; before it is started."""
+    reader._fetch_max_wait_ms = int(seconds * 1000)
+
+
 def admin(settings: Settings) -> AIOKafkaAdminClient:
     """An administration client."""
     return AIOKafkaAdminClient(
@@ -121,9 +126,7 @@ async def members(settings: Settings, group: str) -> int:
     await client.start()
     try:
         (answer,) = await client.describe_consumer_groups([group])
-        return sum(
-            len(found[5]) for found in answer.groups
-        )  # DescribeGroups: the sixth field of a group
+        return sum(len(described["members"]) for described in answer.to_object()["groups"])
     finally:
         await client.close()
 
