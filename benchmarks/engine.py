@@ -77,9 +77,8 @@ class Ours:
             rows=most,
             context=512,
         )
-        self.engine._ends = (
-            frozenset()
-        )  # every row writes all of its tokens, as its peers are made to
+        # Every row writes all of its tokens, as its peers are made to.
+        self.engine.ends = frozenset()
 
     def tok_s(self, wanted: Sequence[Generation], repeats: int = 1) -> float:
         """Tokens a second, adapters in memory."""

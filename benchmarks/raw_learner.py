@@ -12,7 +12,7 @@ import time
 from functools import partial
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from agents.genres.registry import Registry
 from agents.recommend.learn import Learner
@@ -20,6 +20,7 @@ from agents.recommend.ledger import Ledger
 from agents.recommend.populations import PERIOD, Populations
 from agents.roles import share_cores
 from schemas.feedback import Feedback
+from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.codecs import decode
 from streams.wire.partitions import home_of
@@ -56,24 +57,15 @@ def populations_over(users: Changes, partitions: int) -> Populations:
 async def recovered(settings: Settings, table: str) -> dict[bytes, bytes]:
     """The rows of a changelog of the role."""
     topic = changelog(settings.prefix, "recommend", table)
-    places = [TopicPartition(topic, number) for number in range(settings.partitions)]
-    rows: dict[bytes, bytes] = {}
-    async with AIOKafkaConsumer(bootstrap_servers=settings.brokers) as consumer:
-        consumer.assign(places)
-        await consumer.seek_to_beginning()
-        missing = sum((await consumer.end_offsets(places)).values())
-        while missing:
-            for records in (await consumer.getmany(timeout_ms=1000)).values():
-                rows.update((record.key, record.value) for record in records)
-                missing -= len(records)
-    return rows
+    return {
+        record.key: record.value or b""
+        async for record in read(settings, topic)
+        if record.key is not None
+    }
 
 
 def _delivery(record: Any) -> Delivery[Feedback]:
-    source = Source(
-        topic=record.topic, partition=record.partition, offset=record.offset,
-        timestamp=record.timestamp / 1000, key=record.key, value=record.value,
-    )  # fmt: skip
+    source = Source.of(record, timestamp=record.timestamp / 1000)
     return Delivery(event=decode(record.value, Feedback), source=source, id=str(source))
 
 

@@ -23,7 +23,7 @@ from itertools import cycle, groupby, islice
 from pathlib import Path
 
 import numpy as np
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
 from agents.recommend.decision_row import DecisionRow
@@ -37,6 +37,7 @@ from schemas.feedback import Feedback
 from schemas.parts import GenreProbability
 from schemas.recommendations import RankedCandidate, Recommendation
 from streams.clients.kafka import admin
+from streams.clients.reader import Reader
 from streams.clients.topic_admin import create
 from streams.settings import Settings
 from streams.wire.codecs import encode
@@ -193,15 +194,11 @@ def _partition(row: Row) -> int:
 
 async def samples(pid: int, settings: Settings, role: str, events: int) -> list[Sample]:
     """From the last moment without a new record in the role's changelog until all are there."""
-    places = [
-        TopicPartition(changelog(settings.prefix, role, "preferences"), each)
-        for each in range(PARTITIONS)
-    ]
     taken: list[Sample] = []
-    async with AIOKafkaConsumer(bootstrap_servers=settings.brokers) as consumer:
-        before = sum((await consumer.end_offsets(places)).values()) if role == "recommend" else 0
+    async with Reader(settings, changelog(settings.prefix, role, "preferences")) as reader:
+        before = await reader.written() if role == "recommend" else 0
         while not taken or taken[-1].records < events:
-            records = sum((await consumer.end_offsets(places)).values()) - before
+            records = await reader.written() - before
             taken = taken if records else []
             taken.append(
                 Sample(time.perf_counter(), records, cpu_seconds(pid), resident_megabytes(pid))

@@ -4,7 +4,6 @@ GenreError        has `code`, a snake_case word that travels in dead letters and
 ├── InvalidEvent  what arrived cannot be read or breaks its schema: dead letter, never retried
 ├── Rejected      what arrived is well-formed but cannot be done: dead letter or terminal answer
 ├── ModelError    a model, an adapter or its files are missing, broken or refused
-├── Transient     may succeed when tried again: retried in place
 └── NotReady      a broker, topic or setting is not as it must be: the process ends with one line
 """
 
@@ -31,10 +30,6 @@ class Rejected(GenreError):
 
 class ModelError(GenreError):
     """A model or an adapter is missing, corrupt, or not safe to load."""
-
-
-class Transient(GenreError):
-    """The same work may succeed later; the caller retries with a capped backoff."""
 
 
 class NotReady(GenreError):

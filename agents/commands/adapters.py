@@ -26,7 +26,8 @@ from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
 from schemas.keys import user_key
 from schemas.recommendations import Recommendation
-from streams.clients.client import Client, read
+from streams.clients.client import Client
+from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.codecs import decode
 from streams.wire.topics import BY_EVENT

@@ -13,10 +13,11 @@ from rich.table import Table
 from agents.commands.setup import print_json, settings
 from agents.commands.tail import as_json
 from schemas.errors import Rejected
-from streams.clients.client import Record, read
 from streams.clients.kafka import producer, reach
+from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.dead_letters import is_cut, original_headers, reasons
+from streams.wire.source import Source
 from streams.wire.topics import TOPICS, Topic, named
 
 cli = typer.Typer(help="Look at dead letters and replay them.", no_args_is_help=True)
@@ -100,7 +101,7 @@ async def _count() -> Counter[tuple[str, str]]:
     return counted
 
 
-async def _letters(name: str) -> list[Record]:
+async def _letters(name: str) -> list[Source]:
     given, topic = _named(name)
     await reach(given)
     return [letter async for letter in read(given, given.topic(topic.dead_letters))]
@@ -125,7 +126,7 @@ async def _replay(name: str, code: str | None, chosen: set[str]) -> int:
         await sender.stop()
 
 
-def _is_meant(letter: Record, code: str | None, chosen: set[str]) -> bool:
+def _is_meant(letter: Source, code: str | None, chosen: set[str]) -> bool:
     if chosen and f"{letter.partition}@{letter.offset}" not in chosen:
         return False
     if is_cut(letter.headers):

@@ -23,8 +23,8 @@ from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
 from schemas.keys import user_key
 from schemas.users import UserCommand
-from streams.clients.client import read
 from streams.clients.kafka import reach
+from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.codecs import decode
 from streams.wire.topics import BY_EVENT

@@ -13,8 +13,8 @@ from rich.table import Table
 from agents.commands.setup import print_json, settings
 from schemas.keys import user_key
 from schemas.preferences import PreferenceProfile
-from streams.clients.client import read
 from streams.clients.kafka import reach
+from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.codecs import decode
 

@@ -18,8 +18,8 @@ from genre_models.preferences.row import UserRow, readable
 from schemas.adapters import AdapterEvent
 from schemas.errors import Rejected
 from schemas.preferences import PreferenceProfile
-from streams.clients.client import first_offsets, read
 from streams.clients.kafka import committed, members, producer, reach
+from streams.clients.reader import Reader, read
 from streams.clients.topic_admin import require
 from streams.settings import Settings
 from streams.wire.codecs import decode
@@ -127,8 +127,11 @@ async def _prepared(given: Settings, *, is_cut: bool) -> Rebuild:
 
 
 async def _is_cut(given: Settings) -> bool:
-    starts = [await first_offsets(given, given.topic(name)) for name in _PAST]
-    return any(offset for each in starts for offset in each.values())
+    for name in _PAST:
+        async with Reader(given, given.topic(name)) as reader:
+            if await reader.is_cut():
+                return True
+    return False
 
 
 async def _log(given: Settings) -> Log:
@@ -150,7 +153,7 @@ async def _log(given: Settings) -> Log:
 
 
 async def _records(given: Settings, topic: str) -> list[Source]:
-    return [record.source async for record in read(given, topic)]
+    return [record async for record in read(given, topic)]
 
 
 async def _snapshots(given: Settings, incarnation: int) -> Rows:

@@ -10,8 +10,9 @@ import orjson
 import typer
 
 from agents.commands.setup import print_json, settings
-from streams.clients.client import Record, read
 from streams.clients.kafka import reach
+from streams.clients.reader import read
+from streams.wire.source import Source
 from streams.wire.topics import named
 
 
@@ -47,7 +48,7 @@ async def _tail(topic: str, beginning: bool, follow: bool, json: bool) -> None:
                 )
 
 
-def as_json(record: Record) -> dict[str, object]:
+def as_json(record: Source) -> dict[str, object]:
     """A record as a JSON object: its event where the value is JSON, else its bytes as text."""
     try:
         value = orjson.loads(record.value) if record.value else None

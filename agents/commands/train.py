@@ -21,7 +21,8 @@ from genre_models.training.texts.store import TextStore
 from schemas.errors import InvalidEvent, Rejected
 from schemas.progress import Progress
 from schemas.training import TrainingEvent
-from streams.clients.client import Client, read
+from streams.clients.client import Client
+from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.codecs import decode, encode
 

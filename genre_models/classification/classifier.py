@@ -66,10 +66,11 @@ class Classifier:
         self, taxonomy: Taxonomy, examples: Examples, head: KernelHead, meaning: KernelHead
     ) -> None:
         self._taxonomy = taxonomy
-        self._examples = examples
+        self.examples = examples
         self._head = head
         self._meaning = meaning  # for embeddings without their words, of requests and of texts
-        self._nudges: dict[str, NDArray[np.float32]] = {}
+        self.nudges: dict[str, NDArray[np.float32]] = {}
+        """Embeddings of corrections by genre, as `corrected` takes them."""
         self._words = WordIndex(examples.texts[: examples.requests])
         self._genres = tuple(taxonomy.genres)
         self._families = tuple(taxonomy.families)
@@ -131,7 +132,7 @@ class Classifier:
         its weight 0..1. However many they are, they move a genre's score by at most 0.5, and only
         for requests much like them."""
         twin = copy(self)
-        twin._nudges = {
+        twin.nudges = {
             genre: np.atleast_2d(rows) for genre, rows in nudges.items() if genre in self._taxonomy
         }
         return twin
@@ -141,16 +142,16 @@ class Classifier:
         meta = {
             "format": _FORMAT,
             "taxonomy": self._taxonomy.digest,
-            "texts": self._examples.texts,
-            "requests": self._examples.requests,
+            "texts": self.examples.texts,
+            "requests": self.examples.requests,
             "temperatures": [self._head.temperature, self._meaning.temperature],
         }
         target = io.BytesIO()
         np.savez_compressed(
             target,
             meta=np.frombuffer(json.dumps(meta).encode(), np.uint8),
-            embeddings=self._examples.embeddings.astype(np.float16),
-            labels=self._examples.labels.astype(np.uint16),
+            embeddings=self.examples.embeddings.astype(np.float16),
+            labels=self.examples.labels.astype(np.uint16),
             head=self._head.alpha.astype(np.float16),
             meaning=self._meaning.alpha.astype(np.float16),
         )
@@ -194,10 +195,10 @@ class Classifier:
     def _kernel(self, embedding: NDArray[np.float32], text: str | None) -> NDArray[np.float32]:
         """Kernel of one request with each request learned from; without `text`, with each text as
         well.  # [n]"""
-        alike: NDArray[np.float32] = 1 + self._examples.embeddings @ embedding
+        alike: NDArray[np.float32] = 1 + self.examples.embeddings @ embedding
         if text is None:
             return alike**2
-        return (alike[: self._examples.requests] + _WORDS * self._words.similarity(text)) ** 2
+        return (alike[: self.examples.requests] + _WORDS * self._words.similarity(text)) ** 2
 
     def _probabilities(
         self, embedding: NDArray[np.float32], text: str | None
@@ -205,7 +206,7 @@ class Classifier:
         """Of each genre, and last of no genre.  # [genres + 1]"""
         head = self._meaning if text is None else self._head
         scores = head.scores(self._kernel(embedding, text))
-        for genre, rows in self._nudges.items():
+        for genre, rows in self.nudges.items():
             scores[self._genres.index(genre)] += _nudge(rows, embedding)
         return head.probabilities(scores)
 
@@ -248,9 +249,7 @@ def _examples(taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None) ->
 def _embeddings(
     texts: tuple[str, ...], encoder: Encoder, known: Classifier | None
 ) -> NDArray[np.float32]:
-    have = (
-        dict(zip(known._examples.texts, known._examples.embeddings, strict=True)) if known else {}
-    )
+    have = dict(zip(known.examples.texts, known.examples.embeddings, strict=True)) if known else {}
     missing = [text for text in dict.fromkeys(texts) if text not in have]
     have.update(zip(missing, encoder.encode(missing), strict=True))
     return np.stack([have[text] for text in texts])

@@ -25,7 +25,7 @@ SMALLEST = 1e-30  # a row of zeros is divided by this
 
 def activation_levels() -> int:
     """What this processor multiplies without overflow."""
-    return WIDE if torch.cpu._is_vnni_supported() else NARROW
+    return WIDE if torch.cpu.get_capabilities().get("avx512_vnni") else NARROW
 
 
 class Exact:

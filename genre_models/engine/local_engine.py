@@ -51,7 +51,8 @@ class LocalEngine:
     ) -> None:
         self._model, self._tokenizer, self._adapters = model, tokenizer, adapters
         self._most_rows, self._context = rows, context
-        self._ends = frozenset(tokenizer.all_special_ids)
+        self.ends = frozenset(tokenizer.all_special_ids)
+        """The tokens that end a text."""
         self._schedule = Schedule()
         self._batch = Batch(model.slots, model.multiple)
         self._joining: _Joining | None = None
@@ -221,7 +222,7 @@ class LocalEngine:
             rows, choose(logits, [row.sampling for row in rows], self._model.reader), strict=True
         ):
             self._schedule.charge(row, WRITTEN)
-            for event in row.take(choice, self._ends):
+            for event in row.take(choice, self.ends):
                 yield self._end(row, event) if isinstance(event, Finished) else event
 
     def _end(self, row: Row, finished: Finished) -> Finished:

@@ -18,9 +18,9 @@ from typing import Any, cast, get_args
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine.concatenation import concatenated
 from genre_models.engine.generation import Finished, Generation, Piece
-from genre_models.engine.remote_server import Kind, RemoteServer, Use
+from genre_models.engine.remote_server import Kind, RemoteServer, ServerFailed, Use
 from genre_models.safety import neutralise
-from schemas.errors import GenreError, ModelError, Transient
+from schemas.errors import GenreError, ModelError
 
 log = logging.getLogger(__name__)
 
@@ -77,7 +77,7 @@ class RemoteEngine:
     def _run(self, row: Generation) -> None:
         try:
             end = self._answer(row) if row.id in self._open else _end(row.id, reason="cancelled")
-        except Transient as error:
+        except ServerFailed as error:
             log.warning(
                 "row %s: %s", row.id, error
             )  # it names the server, which is nothing to the client
@@ -92,7 +92,7 @@ class RemoteEngine:
 
     def _answer(self, row: Generation) -> Finished:
         key = "+".join(name for name, _ in row.mixture)
-        last: GenreError = Transient(
+        last: GenreError = ServerFailed(
             "server_unavailable", "expected a server that answers, got none: all rest"
         )
         for server in sorted(self._servers, key=lambda each: each.affinity(key), reverse=True):
@@ -100,7 +100,7 @@ class RemoteEngine:
                 continue
             try:
                 return _finished(row.id, server.complete(_body(row), self._use(row, server)))
-            except Transient as error:
+            except ServerFailed as error:
                 log.warning("%s", error)
                 last = error
         raise last
@@ -147,7 +147,7 @@ def _body(row: Generation) -> dict[str, Any]:
 
 
 def _finished(id: str, answer: Mapping[str, Any]) -> Finished:
-    """Raises Transient for an answer that is not what OpenAI's interface says."""
+    """Raises ServerFailed for an answer that is not what OpenAI's interface says."""
     try:
         choice, usage = answer["choices"][0], answer.get("usage") or {}
         text = choice["message"]["content"]
@@ -165,7 +165,7 @@ def _finished(id: str, answer: Mapping[str, Any]) -> Finished:
             tokens_out=int(usage.get("completion_tokens", 0)),
         )
     except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise Transient(
+        raise ServerFailed(
             "server_garbage", f"expected a chat completion, got something else: {error!r}"
         ) from error
 

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
-from schemas.errors import ModelError, Transient
+from schemas.errors import ModelError
 
 Kind = Literal["vllm", "sglang", "lorax", "llamacpp"]
 
@@ -23,6 +23,10 @@ TRIES = 3  # failures in a row that open the circuit
 REST = 10.0  # seconds that an open circuit stays open
 POLLS, POLL = 40, 0.25  # a loaded adapter is listed within ten seconds
 MOST_BYTES = 4 << 20  # of an answer
+
+
+class ServerFailed(ModelError):
+    """A server did not do what it was asked; another one may."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,14 +72,14 @@ class RemoteServer:
         return blake2b(f"{self.url}\0{key}".encode(), digest_size=8).digest()
 
     def complete(self, body: Mapping[str, Any], use: Use) -> dict[str, Any]:
-        """The answer of /v1/chat/completions. Raises Transient for what another server may do
+        """The answer of /v1/chat/completions. Raises ServerFailed for what another server may do
         better.
 
         An adapter that it cannot load (`server_adapter`) says nothing against it: rows without that
         adapter go on."""
         try:
             answer = self._complete(body, use)
-        except Transient as error:
+        except ServerFailed as error:
             if error.code == "server_adapter":
                 raise
             self._failures += 1
@@ -97,7 +101,7 @@ class RemoteServer:
         try:
             return self._post("/v1/chat/completions", {**body, **self._naming(use)})
         except _Unknown as error:
-            raise Transient(
+            raise ServerFailed(
                 "server_adapter", f"{self.url} does not know the adapter that it has loaded"
             ) from error
 
@@ -121,7 +125,7 @@ class RemoteServer:
         }
         missing = [name for name, _ in use.blend if name not in found]
         if missing:
-            raise Transient(
+            raise ServerFailed(
                 "server_adapter", f"{self.url} was not started with --lora {missing[0]}.gguf"
             )
         return [{"id": found[name], "scale": weight} for name, weight in use.blend]
@@ -133,7 +137,7 @@ class RemoteServer:
         for name, _ in use.blend:
             with self._loading:
                 if self.open:  # it failed while this row waited for its turn
-                    raise Transient(
+                    raise ServerFailed(
                         "server_unavailable", f"{self.url} rests: it has failed {TRIES} times"
                     )
                 if name not in self._loaded:
@@ -147,14 +151,14 @@ class RemoteServer:
         if name not in self._models():
             try:
                 self._post("/v1/load_lora_adapter", {"lora_name": name, "lora_path": str(folder)})
-            except Transient as error:  # another process may have loaded it just before
+            except ServerFailed as error:  # another process may have loaded it just before
                 if error.code != "server_adapter" or name not in self._models():
                     raise
         for _ in range(POLLS):
             if name in self._models():
                 return
             time.sleep(POLL)
-        raise Transient("server_adapter", f"{self.url} does not list {name} after loading it")
+        raise ServerFailed("server_adapter", f"{self.url} does not list {name} after loading it")
 
     def _models(self) -> set[str]:
         listed = self._ask("/v1/models", None)
@@ -177,13 +181,13 @@ class RemoteServer:
             with error:
                 raise self._refusal(error.code, path) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
-            raise Transient(
+            raise ServerFailed(
                 "server_unavailable", f"{self.url}{path} does not answer as it should: {error}"
             ) from error
 
     def _refusal(self, status: int, path: str) -> Exception:
         if path.endswith("/load_lora_adapter"):
-            return Transient(
+            return ServerFailed(
                 "server_adapter",
                 f"{self.url} cannot load an adapter ({status}): is its folder seen there?",
             )
@@ -191,7 +195,7 @@ class RemoteServer:
             return _Unknown()
         if status == 400 and path.startswith("/v1/chat"):
             return ModelError("server_refused", f"{self.url} refused the request as bad (400)")
-        return Transient("server_failed", f"{self.url}{path} answered {status}")
+        return ServerFailed("server_failed", f"{self.url}{path} answered {status}")
 
 
 class _Unknown(Exception):

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
-
-from aiokafka import TopicPartition
+from typing import Generic, TypeVar
 
 from schemas.errors import InvalidEvent
-from streams.clients.kafka import consumer
+from streams.clients.reader import Reader
+from streams.ending import give_up
 from streams.settings import Settings
 from streams.wire.codecs import decode
+from streams.wire.source import Source
 from streams.wire.topics import Topic
 
 E = TypeVar("E")
@@ -62,43 +61,24 @@ class Follower(Generic[E]):
     def _end_with(self, task: asyncio.Task[None]) -> None:
         # A worker that no longer hears of new versions would go on with old ones without anybody
         # knowing.
-        if not task.cancelled() and task.exception() is not None:
-            log.critical(
-                "%s: cannot be followed any more", self._topic.name, exc_info=task.exception()
-            )
-            logging.shutdown()
-            os._exit(70)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            give_up(f"{self._topic.name}: cannot be followed any more", error)
 
     async def _follow(self) -> None:
         name = self._settings.topic(self._topic.name)
-        reader = consumer(self._settings, max_poll_records=500, fetch_max_wait_ms=_FETCH_WAIT_MS)
-        await reader.start()
-        try:
-            partitions = [
-                TopicPartition(name, number) for number in range(self._settings.partitions)
-            ]
-            reader.assign(partitions)
-            await reader.seek_to_beginning(*partitions)
-            ends = await reader.end_offsets(partitions)
+        async with Reader(
+            self._settings, name, max_poll_records=500, fetch_max_wait_ms=_FETCH_WAIT_MS
+        ) as reader:
             while True:
-                if not self._caught_up.is_set() and await _has_reached(reader, ends):
+                if not self._caught_up.is_set() and await reader.is_read():
                     self._caught_up.set()
-                for records in (await reader.getmany(timeout_ms=200)).values():
-                    for record in records:
-                        self._take(record)
-        finally:
-            await reader.stop()
+                for record in await reader.take():
+                    self._take(record)
 
-    def _take(self, record: Any) -> None:
+    def _take(self, record: Source) -> None:
         try:
             event = decode(record.value, self._topic.event) if record.value is not None else None
         except InvalidEvent as error:
-            log.warning(
-                "%s[%s]@%s: skipped: %s", record.topic, record.partition, record.offset, error
-            )
+            log.warning("%s: skipped: %s", record, error)
             return
         self._on_change((record.key or b"").decode("utf-8", "replace"), event)
-
-
-async def _has_reached(reader: Any, ends: dict[TopicPartition, int]) -> bool:
-    return all([await reader.position(partition) >= end for partition, end in ends.items()])

@@ -14,9 +14,7 @@ from aiokafka.errors import KafkaError
 from schemas.errors import NotReady
 from streams.clients.records import accept_any_header_name
 from streams.settings import Settings
-from streams.wire.topics import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
-
-MAX_REQUEST_BYTES = MAX_MESSAGE_BYTES + 2 * DEAD_LETTER_EXTRA_BYTES
+from streams.wire.limits import MAX_REQUEST_BYTES
 
 
 def security(settings: Settings) -> dict[str, Any]:
@@ -62,6 +60,11 @@ def consumer(settings: Settings, *topics: str, **overrides: Any) -> AIOKafkaCons
         **security(settings),
     }
     return AIOKafkaConsumer(*topics, **(arguments | overrides))
+
+
+def set_fetch_wait(reader: AIOKafkaConsumer, seconds: float) -> None:
+    """Change how long each fetch of a consumer may wait for records; before it is started."""
+    reader._fetch_max_wait_ms = int(seconds * 1000)
 
 
 def admin(settings: Settings) -> AIOKafkaAdminClient:
@@ -123,9 +126,7 @@ async def members(settings: Settings, group: str) -> int:
     await client.start()
     try:
         (answer,) = await client.describe_consumer_groups([group])
-        return sum(
-            len(found[5]) for found in answer.groups
-        )  # DescribeGroups: the sixth field of a group
+        return sum(len(described["members"]) for described in answer.to_object()["groups"])
     finally:
         await client.close()
 

@@ -41,12 +41,12 @@ async def create(settings: Settings) -> list[str]:
             response = await client.create_topics(
                 [_new(declared.name, declared.config, settings) for declared in missing]
             )
-            for name, error_code, *_ in response.topic_errors:
-                error = for_code(error_code)
-                if error_code and error is not TopicAlreadyExistsError:
+            for answer in response.to_object()["topic_errors"]:
+                error = for_code(answer["error_code"])
+                if answer["error_code"] and error is not TopicAlreadyExistsError:
                     raise NotReady(
                         "topic_refused",
-                        f"Kafka refused to create the topic {name}: {error.__name__}.",
+                        f"Kafka refused to create the topic {answer['topic']}: {error.__name__}.",
                     )
         return [declared.name for declared in missing]
     finally:
@@ -105,9 +105,11 @@ async def _misconfigured(
         [ConfigResource(ConfigResourceType.TOPIC, name) for name in sorted(there)]
     )
     found = {
-        name: dict(pair[:2] for pair in pairs)
+        resource["resource_name"]: {
+            entry["config_names"]: entry["config_value"] for entry in resource["config_entries"]
+        }
         for each in answers
-        for *_, name, pairs in each.resources
+        for resource in each.to_object()["resources"]
     }
     return [
         f"{declared.name}: {setting} is {found[declared.name][setting]}, expected {expected}; "

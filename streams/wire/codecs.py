@@ -11,10 +11,9 @@ import orjson
 from msgspec import inspect
 
 from schemas.errors import InvalidEvent
+from streams.wire.limits import MAX_MESSAGE_BYTES
 
 E = TypeVar("E")
-
-MAX_EVENT_BYTES = 4 * 1024 * 1024
 
 _NOT_FINITE = re.compile(rb"-?(NaN|Infinity)")
 _PATH = re.compile(r" - at `(\$[^`]*)`")
@@ -59,9 +58,9 @@ def parse(value: bytes | None) -> Any:
     """The JSON document in `value`. Raises InvalidEvent as `decode` does."""
     if not value:
         raise InvalidEvent("empty", "Expected a JSON object, got an empty value.")
-    if len(value) > MAX_EVENT_BYTES:
+    if len(value) > MAX_MESSAGE_BYTES:
         raise InvalidEvent(
-            "too_large", f"Expected at most {MAX_EVENT_BYTES} bytes, got {len(value)}."
+            "too_large", f"Expected at most {MAX_MESSAGE_BYTES} bytes, got {len(value)}."
         )
     try:
         return orjson.loads(value)

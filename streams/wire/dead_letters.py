@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 
-from schemas.errors import GenreError, Transient
+from schemas.errors import GenreError
 from streams.wire.headers import ERRORS, Headers
+from streams.wire.limits import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 from streams.wire.source import Source
-from streams.wire.topics import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 
 _MESSAGE_LENGTH = 500
 _CUT, _DROPPED = f"{ERRORS}sha256", f"{ERRORS}headers_dropped"
@@ -30,9 +30,7 @@ class DeadLetter:
     headers: Headers
 
 
-def dead_letter(
-    source: Source, error: Exception, *, group: str, stage: str, attempts: int = 1
-) -> DeadLetter:
+def dead_letter(source: Source, error: Exception, *, group: str, stage: str) -> DeadLetter:
     """The letter for a record that `stage` of consumer group `group` could not handle."""
     original, dropped = _kept(source.headers)
     value, cut = _fitting(source.value, _LIMIT - _size(original))
@@ -46,8 +44,9 @@ def dead_letter(
         "code": code(error),
         "exception": type(error).__name__,
         "message": _message(error),
-        "attempts": str(attempts),
-        "retryable": str(isinstance(error, Transient)).lower(),
+        # Nothing is tried a second time.
+        "attempts": "1",
+        "retryable": "false",
         "time": datetime.now(UTC).isoformat(),
     }
     errors = tuple((ERRORS + name, text.encode("utf-8", "replace")) for name, text in why.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from streams.wire.headers import Headers
 
@@ -19,6 +20,20 @@ class Source:
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+
+    @classmethod
+    def of(cls, record: Any, *, timestamp: float) -> Source:
+        """The source of a record as aiokafka or Faust gives it: they count its time in different
+        units, `timestamp` is in seconds."""
+        return cls(
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            timestamp=timestamp,
+            key=record.key,
+            value=record.value,
+            headers=tuple((name, bytes(value or b"")) for name, value in record.headers or ()),
+        )
 
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]@{self.offset}"

@@ -24,10 +24,9 @@ from schemas.recommendations import Recommendation
 from schemas.requests import Cancel, GenerationRequest
 from schemas.training import TrainingEvent
 from schemas.users import UserCommand
+from streams.wire.limits import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 from streams.wire.roles import ROLES
 
-MAX_MESSAGE_BYTES = 4 * 1024 * 1024
-DEAD_LETTER_EXTRA_BYTES = 64 * 1024
 DAY_MS = 24 * 3600 * 1000
 
 

@@ -13,10 +13,11 @@ from faust.types.auth import AuthProtocol
 from yarl import URL
 
 from streams.clients.follower import Follower
-from streams.clients.kafka import MAX_REQUEST_BYTES, ReplyTopics, ssl_context
+from streams.clients.kafka import ReplyTopics, ssl_context
 from streams.clients.records import accept_any_header_name
 from streams.settings import Settings
 from streams.wire import topics
+from streams.wire.limits import MAX_REQUEST_BYTES
 from streams.wire.roles import Role
 from streams.worker.delivery import Output, Publish
 from streams.worker.health import HealthPage

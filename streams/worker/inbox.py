@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections import defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from itertools import takewhile
 from typing import Any, Generic, NoReturn, TypeVar
 
+from streams.ending import give_up
 from streams.wire.dead_letters import dead_letter
 from streams.wire.headers import REKEYED
 from streams.wire.partitions import is_misplaced
@@ -66,8 +66,8 @@ class Inbox(Generic[E]):
         try:
             async for output in agent(self.deliveries(stream)):
                 await self._outbox.publish(output)
-        except Exception:
-            self._give_up()
+        except Exception as error:
+            self._give_up(error)
         finally:
             acknowledging.cancel()
 
@@ -101,20 +101,14 @@ class Inbox(Generic[E]):
                         if delivery.failure is not None:
                             await self._bury(delivery)
                         message.ack(self._consumer())
-        except Exception:
-            self._give_up()
+        except Exception as error:
+            self._give_up(error)
 
-    def _give_up(self) -> NoReturn:
-        log.critical(
-            "%s: cannot go on; nothing was committed past the failure",
-            self._topic.name,
-            exc_info=True,
-        )
-        logging.shutdown()
-        os._exit(70)
+    def _give_up(self, error: Exception) -> NoReturn:
+        give_up(f"{self._topic.name}: cannot go on; nothing was committed past the failure", error)
 
     async def _open(self, message: Any) -> Delivery[E]:
-        delivery: Delivery[E] = opened(_source(message), self._topic)
+        delivery: Delivery[E] = opened(Source.of(message, timestamp=message.timestamp), self._topic)
         if delivery.finished:
             return delivery
         delivery.on_finished = self._finished.set
@@ -144,15 +138,3 @@ class Inbox(Generic[E]):
 def _finished(waiting: deque[tuple[Any, Delivery[Any]]]) -> int:
     """How many events at the head are finished."""
     return sum(1 for _ in takewhile(lambda pair: pair[1].finished, waiting))
-
-
-def _source(message: Any) -> Source:
-    return Source(
-        topic=message.topic,
-        partition=message.partition,
-        offset=message.offset,
-        timestamp=message.timestamp,
-        key=message.key,
-        value=message.value,
-        headers=tuple((str(name), bytes(value or b"")) for name, value in message.headers or ()),
-    )

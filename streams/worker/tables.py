@@ -4,8 +4,6 @@ for all of them."""
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
@@ -14,6 +12,7 @@ from faust.tables import Table
 from faust.tables.manager import TableManager
 
 from schemas.errors import Rejected
+from streams.ending import give_up
 
 MAX_ROW_BYTES = 256 * 1024
 
@@ -32,9 +31,6 @@ Flush = Callable[[], Awaitable[None]]
 
 async def nothing_to_flush() -> None:
     """The flush of rows that have no changelog."""
-
-
-log = logging.getLogger(__name__)
 
 
 class LoggedTable(Table):
@@ -67,11 +63,7 @@ class LoggedTable(Table):
     def _on_settled(self, sent: Any) -> None:
         self._unacknowledged.discard(sent)
         if not sent.cancelled() and sent.exception() is not None:
-            log.critical(
-                "%s: the changelog record was not written: %s", self.name, sent.exception()
-            )
-            logging.shutdown()
-            os._exit(70)
+            give_up(f"{self.name}: the changelog record was not written", sent.exception())
 
     @property
     def unacknowledged(self) -> int:

@@ -8,6 +8,8 @@ from typing import Any
 
 from faust.transport.drivers import aiokafka as driver
 
+from streams.clients.kafka import set_fetch_wait
+
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """Sets `fetch_max_wait_ms`, which Faust 0.15.3 fixes at 1500: the embedded broker does not wake
@@ -15,8 +17,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        # Read by aiokafka when the consumer starts; a test guards the private name.
-        consumer._fetch_max_wait_ms = int(self.app.fetch_wait * 1000)
+        set_fetch_wait(consumer, self.app.fetch_wait)
         return consumer
 
     async def seek_to_committed(self) -> Any:
@@ -30,7 +31,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             tp for tp, offset in committed.items() if not offset and tp.topic not in changelogs
         ]
         if never:
-            await self.call_thread(self._ensure_consumer().seek_to_beginning, *never)
+            await self.seek_to_beginning(*never)
         return committed
 
 

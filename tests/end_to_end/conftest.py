@@ -16,10 +16,12 @@ import pytest_asyncio
 
 from agents.supervisor import RoleProcess, Supervisor, until_ready
 from benchmarks.stand_ins import answering
-from streams.clients.client import Client, Record, read
+from streams.clients.client import Client
 from streams.clients.embedded_broker import embedded_broker
+from streams.clients.reader import read
 from streams.clients.topic_admin import create
 from streams.settings import Settings
+from streams.wire.source import Source
 
 
 @dataclass(slots=True)
@@ -47,7 +49,7 @@ class Pipeline:
         started = [self.supervisor.start(role) for _ in range(workers)]
         await asyncio.gather(*(until_ready(worker, 90) for worker in started))
 
-    async def records(self, topic: str, *users: str) -> list[Record]:
+    async def records(self, topic: str, *users: str) -> list[Source]:
         """Everything that stands in a topic now; only what has the key of one of `users`, where
         they are named."""
         keys = {user.encode() for user in users}
@@ -56,7 +58,7 @@ class Pipeline:
 
     async def until(
         self, topic: str, count: int, *users: str, within: float = 60.0
-    ) -> list[Record]:
+    ) -> list[Source]:
         """Wait until a topic holds at least `count` records (of these users); all of them."""
         async with asyncio.timeout(within):
             while len(found := await self.records(topic, *users)) < count:

@@ -14,14 +14,14 @@ from schemas.feedback import Feedback
 from schemas.preferences import PreferenceProfile
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
-from streams.clients.client import Record
 from streams.wire.codecs import decode
+from streams.wire.source import Source
 from tests.end_to_end.conftest import Pipeline
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
 
 
-def different_answers(records: list[Record]) -> dict[str, set[tuple[bytes | None, bytes]]]:
+def different_answers(records: list[Source]) -> dict[str, set[tuple[bytes | None, bytes]]]:
     """For every request the different (bytes, ce_id) that were published."""
     found: dict[str, set[tuple[bytes | None, bytes]]] = defaultdict(set)
     for record in records:

@@ -19,7 +19,7 @@ from genre_models.adapters import AdapterStore
 from genre_models.engine import Finished, Generation, chat_prompt
 from genre_models.engine.concatenation import concatenated
 from genre_models.engine.remote_engine import RemoteEngine
-from genre_models.engine.remote_server import REST, TRIES, Kind, RemoteServer
+from genre_models.engine.remote_server import REST, TRIES, Kind, RemoteServer, ServerFailed, Use
 
 PROMPT = chat_prompt(instruction="Write.", request="About cats.")
 
@@ -251,15 +251,12 @@ def test_a_bad_server_ends_in_a_code_and_another_one_takes_over(
 
 
 def test_a_server_that_fails_is_left_in_peace_for_a_while(fakes: list[Fake]) -> None:
-    from genre_models.engine.remote_server import Use
-    from schemas.errors import Transient
-
     now = [0.0]
     server = RemoteServer(fakes[0].url, "vllm", "tiny", clock=lambda: now[0])
     fakes[0].trouble = fails
     for _ in range(TRIES):
         assert not server.open
-        with pytest.raises(Transient):
+        with pytest.raises(ServerFailed):
             server.complete({}, Use(blend=(), folders={}))
     assert server.open
     now[0] = REST + 1

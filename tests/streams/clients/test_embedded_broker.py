@@ -18,13 +18,15 @@ from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from schemas.users import UserCommand
 from streams.clients import topic_admin
-from streams.clients.client import Client, Record, read
+from streams.clients.client import Client
 from streams.clients.embedded_broker import EmbeddedBroker, embedded_broker, free_port
 from streams.clients.follower import Follower
 from streams.clients.kafka import ReplyTopics, cluster_id, producer, reach
+from streams.clients.reader import read
 from streams.clients.running import announced, found
 from streams.settings import Settings
 from streams.wire.codecs import decode, encode
+from streams.wire.source import Source
 from streams.wire.topics import BY_NAME, declarations
 
 
@@ -34,7 +36,7 @@ async def client(broker: EmbeddedBroker) -> AsyncIterator[Client]:
         yield connected
 
 
-async def records(settings: Settings, topic: str) -> list[Record]:
+async def records(settings: Settings, topic: str) -> list[Source]:
     return [record async for record in read(settings, settings.topic(topic))]
 
 

@@ -16,13 +16,15 @@ from aiokafka.errors import MessageSizeTooLargeError
 from schemas.adapters import AdapterEvent
 from schemas.errors import InvalidEvent, NotReady
 from streams.clients import topic_admin
-from streams.clients.client import Client, read
+from streams.clients.client import Client
 from streams.clients.follower import Follower
 from streams.clients.kafka import ReplyTopics, admin, cluster_id, producer
+from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.dead_letters import dead_letter
+from streams.wire.limits import MAX_MESSAGE_BYTES
 from streams.wire.source import Source
-from streams.wire.topics import BY_NAME, MAX_MESSAGE_BYTES, declarations
+from streams.wire.topics import BY_NAME, declarations
 
 pytestmark = pytest.mark.kafka
 

@@ -13,7 +13,8 @@ from schemas.errors import InvalidEvent
 from schemas.feedback import Feedback
 from schemas.requests import GenerationRequest
 from schemas.training import TrainingEvent
-from streams.wire.codecs import MAX_EVENT_BYTES, decode, encode, parse
+from streams.wire.codecs import decode, encode, parse
+from streams.wire.limits import MAX_MESSAGE_BYTES
 from streams.wire.topics import TOPICS, Topic
 
 SECRET = "the secret words of a user"
@@ -34,7 +35,7 @@ def request(rest: str) -> bytes:
     [
         (None, "empty"),
         (b"", "empty"),
-        (b" " * (MAX_EVENT_BYTES + 1), "too_large"),
+        (b" " * (MAX_MESSAGE_BYTES + 1), "too_large"),
         (b"\xff\xfe{", "not_utf8"),
         (b'{"user_id": "\xed\xa0\x80"}', "not_utf8"),
         (b'{"user_id": "ad\xc3', "not_utf8"),

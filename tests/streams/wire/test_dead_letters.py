@@ -6,12 +6,12 @@ from hashlib import sha256
 
 import pytest
 
-from schemas.errors import InvalidEvent, Transient
+from schemas.errors import InvalidEvent
 from schemas.requests import GenerationRequest
 from streams.wire.codecs import decode
 from streams.wire.dead_letters import code, dead_letter, original_headers, reasons
+from streams.wire.limits import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 from streams.wire.source import Source
-from streams.wire.topics import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 
 HEADERS = (("ce_id", b"7"), ("x", b"\xff\x00"), ("ce_id", b"8"))
 
@@ -57,14 +57,6 @@ def test_the_reason_has_every_field_of_the_design() -> None:
         "attempts": "1",
         "retryable": "false",
     }
-
-
-def test_what_may_succeed_later_is_marked() -> None:
-    letter = dead_letter(source(), Transient("busy", "later"), group="g", stage="s", attempts=3)
-    assert (reasons(letter.headers)["retryable"], reasons(letter.headers)["attempts"]) == (
-        "true",
-        "3",
-    )
 
 
 def test_a_tombstone_is_kept_as_one() -> None:

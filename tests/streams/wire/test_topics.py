@@ -9,10 +9,10 @@ import pytest
 from schemas.errors import Rejected
 from streams.clients.topic_admin import access_rules
 from streams.settings import Settings
+from streams.wire.limits import MAX_MESSAGE_BYTES
 from streams.wire.roles import ROLES
 from streams.wire.topics import (
     BY_NAME,
-    MAX_MESSAGE_BYTES,
     TOPICS,
     changelog,
     declarations,

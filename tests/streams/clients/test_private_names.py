@@ -1,0 +1,62 @@
+"""The names inside aiokafka that we read, set or extend: a version that moves one fails here."""
+
+from __future__ import annotations
+
+import inspect
+from importlib.metadata import version
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+from aiokafka.consumer import fetcher
+from aiokafka.record import default_records
+from aiokafka.record.default_records import _DefaultRecordBatchPy as Batch
+
+import streams.clients
+from streams.clients.kafka import set_fetch_wait
+from tests.streams.private_names import private_names
+
+GUARDED: dict[str, tuple[object, str]] = {
+    "_DefaultRecordBatchPy": (default_records, "class _DefaultRecordBatchPy("),
+    "_DefaultRecordPy": (default_records, "class _DefaultRecordPy("),
+    "_buffer": (Batch._read_msg, "buffer = self._buffer"),
+    "_client": (
+        AIOKafkaConsumer.partitions_for_topic,
+        "return self._client.cluster.partitions_for_topic(topic)",
+    ),
+    "_fetch_max_wait_ms": (AIOKafkaConsumer.start, "fetch_max_wait_ms=self._fetch_max_wait_ms"),
+    "_pos": (Batch._read_msg, "self._pos = pos"),
+    "_read_msg": (Batch.__next__, "msg = self._read_msg()"),
+}
+"""Where the library uses each name, and how."""
+
+
+def test_the_version_is_the_one_that_was_read() -> None:
+    assert version("aiokafka") == "0.14.0"
+
+
+def test_every_private_name_is_guarded() -> None:
+    assert private_names(streams.clients) == set(GUARDED)
+
+
+@pytest.mark.parametrize("name", GUARDED)
+def test_a_guarded_name_means_what_it_meant(name: str) -> None:
+    place, use = GUARDED[name]
+    assert name in use and use in inspect.getsource(place)  # type: ignore[arg-type]
+
+
+async def test_aiokafka_keeps_its_fetch_wait_under_the_name_that_we_set() -> None:
+    consumer = AIOKafkaConsumer(fetch_max_wait_ms=321)
+    assert consumer._fetch_max_wait_ms == 321
+    set_fetch_wait(consumer, 0.005)
+    assert consumer._fetch_max_wait_ms == 5
+    await consumer.stop()
+
+
+async def test_a_client_asks_for_the_topics_that_it_was_told() -> None:
+    consumer = AIOKafkaConsumer()
+    assert "self.force_metadata_update()" in inspect.getsource(consumer._client.add_topic)
+    await consumer.stop()
+
+
+def test_aiokafka_reads_batches_through_the_name_that_we_set() -> None:
+    assert "records = MemoryRecords(part_data[-1])" in inspect.getsource(fetcher.Fetcher)
