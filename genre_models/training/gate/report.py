@@ -10,8 +10,8 @@ from html import escape
 from pathlib import Path
 
 from genre_models.corpora import Corpus, Prepared
+from genre_models.training.documents import write_json
 from genre_models.training.gate.gate import Measured, Verdict
-from genre_models.training.texts.store import write_json
 from genre_models.training.texts.two_classes import Mixture
 from genre_models.training.trainer import Trained
 
@@ -41,7 +41,6 @@ class Report:
 
     def write(self, folder: Path) -> Path:
         """Write `report.json` and `report.html` to `folder`; the page's path."""
-        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "report.json", self._numbers())
         page = folder / "report.html"
         page.write_text(self._page(), "utf-8")
