@@ -195,13 +195,11 @@ def perplexities(settings: Settings, folder: Path, *, tokens: int = HELD_OUT_TOK
     from transformers import AutoTokenizer
 
     from genre_models.corpora.corpus import load_corpus
+    from genre_models.packages import DEFAULT_CACHE
 
     tokenizer = AutoTokenizer.from_pretrained(settings.models / "base", local_files_only=True)
     texts: list[tuple[str, list[int]]] = []
-    corpora = {
-        genre: list(load_corpus(genre, Path("~/.cache/genre/corpora")).held_out)
-        for genre in HELD_OUT
-    }
+    corpora = {genre: list(load_corpus(genre, DEFAULT_CACHE).held_out) for genre in HELD_OUT}
     while tokens > 0 and any(corpora.values()):  # genres in turn: some have few held-out texts
         for genre, left in corpora.items():
             if left:

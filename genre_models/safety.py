@@ -12,6 +12,8 @@ from functools import cached_property
 from importlib import resources
 from typing import Literal
 
+from schemas.parts import ALLOWED, Verdict
+
 _WITHIN = 40  # characters between an intent and its object, where the rule names no number
 _INVISIBLE = (
     "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
@@ -30,18 +32,6 @@ _SPELLED = re.compile(
 _GAP = rf"[\s{_INVISIBLE}]*+"
 _OPEN, _BAR, _CLOSE = "<\uff1c", "|\uff5c", ">\uff1e"  # some templates use the wide forms
 _NAME = rf"[^{_OPEN}{_BAR}{_CLOSE}()\[\]#\n]{{0,128}}"
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a text may pass; if not, the rule's `code` (snake_case) and a sentence for people."""
-
-    allowed: bool
-    code: str | None = None
-    reason: str | None = None
-
-
-_PASSED = Verdict(True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,8 +104,8 @@ class SafetyGate:
         readings = {self._lookalikes.sub(" ", reading) for reading in self._readings(text)}
         for rule in rules:
             if any(rule.speaks(reading) for reading in readings):
-                return Verdict(False, rule.code, rule.reason)
-        return _PASSED
+                return Verdict(allowed=False, code=rule.code, reason=rule.reason)
+        return ALLOWED
 
     def _readings(self, text: str) -> Iterator[str]:
         """The text as written, with digits and twins for letters undone, and with letters written

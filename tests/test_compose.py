@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -191,6 +192,20 @@ def test_the_linter_finds_nothing() -> None:
         [linter, "--no-color", ROOT / "Dockerfile"], capture_output=True, text=True, timeout=60
     )
     assert (linted.returncode, linted.stdout) == (0, "")
+
+
+def test_the_models_are_made_from_the_few_files_that_are_copied_for_it(tmp_path: Path) -> None:
+    making = next(
+        at for at, (_, words) in enumerate(INSTRUCTIONS) if "genre_models.weights" in words
+    )
+    copied = [words.split()[:-1] for name, words in INSTRUCTIONS[:making] if name == "COPY"]
+    for source in (name for names in copied for name in names):
+        (tmp_path / source).parent.mkdir(exist_ok=True)
+        copy = shutil.copytree if (ROOT / source).is_dir() else shutil.copy
+        copy(ROOT / source, tmp_path / source)
+    command = [sys.executable, "-m", "genre_models.weights", "--help"]
+    asked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert asked.returncode == 0, asked.stderr
 
 
 def megabytes(limit: str) -> int:

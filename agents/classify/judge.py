@@ -18,7 +18,7 @@ from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.safety import SafetyGate, neutralise
 from genre_models.taxonomy import Taxonomy
 from schemas.classified import ClassifiedRequest
-from schemas.parts import Failure, GenreProbability, Verdict
+from schemas.parts import Failure, GenreProbability
 from streams.settings import Settings
 
 CLASSIFY_FAILED = Failure(code="classify_failed", message="The request could not be classified.")
@@ -58,7 +58,7 @@ class Judge:
         known = replace(
             received,
             request=replace(received.request, prompt=prompt),
-            verdict=self._verdict(prompt),
+            verdict=self.gate.check_request(prompt),
         )
         wish = received.request.genre
         taxonomy = self.classifiers.registry.taxonomy(received.tenant)
@@ -94,10 +94,6 @@ class Judge:
             nudges = self.corrections.nudges(tenant, now)
             self._of_tenants[tenant] = (plain, plain.corrected(nudges) if nudges else plain)
         return self._of_tenants[tenant][1]
-
-    def _verdict(self, prompt: str) -> Verdict:
-        verdict = self.gate.check_request(prompt)
-        return Verdict(allowed=verdict.allowed, code=verdict.code, reason=verdict.reason)
 
 
 def load_judge(settings: Settings) -> Judge:

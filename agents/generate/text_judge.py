@@ -16,7 +16,7 @@ from genre_models.projection import project
 from genre_models.safety import SafetyGate
 from schemas.candidates import Candidate
 from schemas.generations import ArmTask, GenerationTask
-from schemas.parts import Failure, Verdict
+from schemas.parts import Failure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +40,6 @@ class TextJudge:
     def _candidate(
         self, arm: ArmTask, end: Finished, embedding: NDArray[np.float32], classifier: Classifier
     ) -> Candidate:
-        verdict = self.gate.check_text(end.text, arm.genre)
         return Candidate(
             index=arm.index,
             text=end.text,
@@ -51,6 +50,6 @@ class TextJudge:
             text_probability=classifier.text_probability(embedding, arm.genre)
             if arm.genre
             else 0.0,
-            verdict=Verdict(allowed=verdict.allowed, code=verdict.code, reason=verdict.reason),
+            verdict=self.gate.check_text(end.text, arm.genre),
             failure=Failure(code=end.code, message=end.message or "") if end.code else None,
         )

@@ -4,11 +4,11 @@ comes or goes."""
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from agents.genres.registry import Registry
+from genre_models import atomic
 from genre_models.classification.classifier import Classifier
 from genre_models.encoder import Encoder
 from genre_models.taxonomy import Taxonomy
@@ -97,9 +97,7 @@ def load_classifier(
             log.warning("the classifier's head is fitted again: %s", error)
     classifier = Classifier.fit(taxonomy, encoder, known)
     try:
-        partial = path.with_suffix(f".{os.getpid()}")
-        partial.write_bytes(classifier.to_bytes())
-        partial.replace(path)
+        atomic.write(path, classifier.to_bytes())
     except OSError as error:
         log.warning("the classifier's head is not kept, every start fits it again: %s", error)
     return classifier

@@ -21,9 +21,10 @@ from agents.genres.registry import Registry, announcement
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec
 from genre_models.adapters.depot import upload
 from genre_models.taxonomy import Taxonomy
+from genre_models.training.documents import read_json, write_json
 from genre_models.training.order import Order
 from genre_models.training.recipe import Recipe
-from genre_models.training.texts.store import DEFAULT_TENANT, TextStore, read_json, write_json
+from genre_models.training.texts.store import DEFAULT_TENANT, TextStore
 from schemas.adapters import AdapterEvent
 from schemas.errors import GenreError
 from schemas.progress import Progress

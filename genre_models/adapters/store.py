@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import logging
-import shutil
-import tempfile
 from pathlib import Path
 
+from genre_models import atomic
 from genre_models.adapters.files import read_files
 from genre_models.adapters.name import PATTERN, AdapterName
 from genre_models.adapters.sites import BaseSpec
@@ -70,23 +69,14 @@ class AdapterStore:
         changes nothing."""
         files = read_files(folder)
         name = check_adapter(files, self.base, digest).name
-        if not (self.root / str(name)).is_dir():
-            self._write(name, files)
+        atomic.make_once(self.root / str(name), lambda target: _write(target, files))
         return name
 
-    def _write(self, name: AdapterName, files: dict[str, bytes]) -> None:
-        self.root.mkdir(parents=True, exist_ok=True)
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=self.root))
-        try:
-            for file, content in files.items():
-                (partial / file).write_bytes(content)
-            partial.replace(self.root / str(name))
-        except OSError:
-            shutil.rmtree(partial, ignore_errors=True)
-            if not (
-                self.root / str(name)
-            ).is_dir():  # else another process added the same bytes first
-                raise
+
+def _write(folder: Path, files: dict[str, bytes]) -> None:
+    folder.mkdir()
+    for file, content in files.items():
+        (folder / file).write_bytes(content)
 
 
 def add_starters(store: AdapterStore) -> list[AdapterName]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from genre_models import atomic
 from genre_models.corpora.cleaning import tidy
 from genre_models.corpora.duplicates import order
 from genre_models.corpora.extractor import Extractor
@@ -110,11 +111,9 @@ def _cut(genre: str, extractor: Extractor, cache: Path) -> Iterator[Text]:
 
 
 def _write(file: Path, prepared: Prepared) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    _steps(file).write_bytes(msgspec.json.encode(prepared.steps))
-    partial = file.with_suffix(".partial")
-    partial.write_bytes(b"".join(msgspec.json.encode(text) + b"\n" for text in prepared.texts))
-    partial.rename(file)
+    """The steps first: where the texts are, they are too."""
+    atomic.write(_steps(file), msgspec.json.encode(prepared.steps))
+    atomic.write(file, msgspec.json.Encoder().encode_lines(prepared.texts))
 
 
 def _steps(file: Path) -> Path:

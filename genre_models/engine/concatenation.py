@@ -4,8 +4,6 @@ the ranks."""
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import save_file
 
+from genre_models import atomic
 from genre_models.adapters import Adapter
 from genre_models.adapters.files import CONFIG, TENSORS
 
@@ -27,15 +26,11 @@ def concatenated(parts: Sequence[tuple[Adapter, float]], root: Path) -> tuple[st
     everywhere."""
     identity = "\n".join(f"{adapter.name}={weight!r}" for adapter, weight in parts)
     name = f"blend@{sha256(identity.encode()).hexdigest()[:12]}"
-    folder = root / name
-    if not folder.is_dir():
-        _write(folder, parts)
-    return name, folder
+    return name, atomic.make_once(root / name, lambda folder: _write(folder, parts))
 
 
 def _write(folder: Path, parts: Sequence[tuple[Adapter, float]]) -> None:
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
+    folder.mkdir()
     sites = sorted({site for adapter, _ in parts for site in adapter.tensors})
     tensors = {}
     for site in sites:
@@ -44,16 +39,10 @@ def _write(folder: Path, parts: Sequence[tuple[Adapter, float]]) -> None:
             low,
             high,
         )
-    save_file(tensors, partial / TENSORS)
-    (partial / CONFIG).write_text(
+    save_file(tensors, folder / TENSORS)
+    (folder / CONFIG).write_text(
         json.dumps(_config(sites, sum(adapter.rank for adapter, _ in parts)))
     )
-    try:
-        partial.replace(folder)
-    except OSError:
-        shutil.rmtree(partial, ignore_errors=True)
-        if not folder.is_dir():  # else another thread was first, with the same bytes
-            raise
 
 
 def _site(

@@ -25,7 +25,7 @@ from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_start
 from genre_models.corpora import Corpus, Prepared
 from genre_models.training.order import Order, Told
 from genre_models.training.texts.material import about, gather
-from genre_models.training.texts.two_classes import LOOKED_AT, Mixture, mixture
+from genre_models.training.texts.two_classes import LOOKED_AT, TwoClasses, two_classes
 from schemas.errors import GenreError
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def run(order: Order, told: Told) -> None:
     """
     told(order.progress("preparing"))
     corpus, prepared = gather(order)
-    mixed = _mixture(order, corpus)
+    found = _two_classes(order, corpus)
     store = AdapterStore(Path(order.store), BaseSpec.load(Path(order.models) / "base"))
     add_starters(store)  # the gate's controls, where no role has put them there yet
     known = trained_before(store, order, corpus)
@@ -51,10 +51,10 @@ def run(order: Order, told: Told) -> None:
             )
         )
     with tempfile.TemporaryDirectory(prefix="genre-training-") as scratch:
-        return _train_and_judge(order, corpus, prepared, mixed, store, Path(scratch), told)
+        return _train_and_judge(order, corpus, prepared, found, store, Path(scratch), told)
 
 
-def _mixture(order: Order, corpus: Corpus) -> Mixture | None:
+def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:
     """Whether the texts look like two classes; None where there is no encoder. Raises Rejected
     `two_classes`."""
     folder = Path(order.models) / "encoder"
@@ -63,7 +63,7 @@ def _mixture(order: Order, corpus: Corpus) -> Mixture | None:
     from genre_models.encoder import SentenceEncoder
 
     texts = [text.text for text in (*corpus.training, *corpus.held_out)[:LOOKED_AT]]
-    found = mixture(texts, SentenceEncoder.load(folder, threads=order.threads).encode(texts))
+    found = two_classes(texts, SentenceEncoder.load(folder, threads=order.threads).encode(texts))
     found.check()
     return found
 
@@ -90,7 +90,7 @@ def _train_and_judge(
     order: Order,
     corpus: Corpus,
     prepared: Prepared,
-    mixed: Mixture | None,
+    found: TwoClasses | None,
     store: AdapterStore,
     scratch: Path,
     told: Told,
@@ -115,20 +115,20 @@ def _train_and_judge(
     )
     told(order.progress("checking"))
     measured = session.measure(trained, scratch / "adapter", scratch / "store")
-    verdict = judge(order.genre, measured)
+    judgement = judge(order.genre, measured)
     folder = store.root / "reports" / made.digest
     page = Report(
         name=str(made),
         corpus=corpus,
         prepared=prepared,
-        mixed=mixed,
+        two_classes=found,
         trained=trained,
         measured=measured,
-        verdict=verdict,
+        judgement=judgement,
     ).write(folder)
     perplexity = math.exp(measured.loss)
-    if not verdict.passed:
-        message = f"{verdict.reasons}. The report: {page}"[:2000]
+    if not judgement.passed:
+        message = f"{judgement.reasons}. The report: {page}"[:2000]
         return told(
             order.progress("rejected", code="gate", message=message, held_out_perplexity=perplexity)
         )

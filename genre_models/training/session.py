@@ -16,7 +16,7 @@ from genre_models.encoder import SentenceEncoder
 from genre_models.training.gate.controls import Control, measure, start_of
 from genre_models.training.gate.gate import Measured
 from genre_models.training.gate.samples import SAMPLES, copied, topic_hit, write_samples
-from genre_models.training.gate.shift import drift
+from genre_models.training.gate.shift import shift
 from genre_models.training.order import Order
 from genre_models.training.texts.examples import make_examples
 from genre_models.training.texts.material import instruction
@@ -68,7 +68,7 @@ class Session:
         its own."""
         half = self._present()
         half.load(trained.tensors)
-        drifted = drift(half, self._tokenizer)
+        shifted = shift(half, self._tokenizer)
         self._half = None
         store = AdapterStore(scratch, self._store.base)
         requests = write_requests(self._corpus.held_out, self._order.recipe.seed + 1)
@@ -86,7 +86,7 @@ class Session:
             loss=trained.loss,
             base_loss=trained.base_loss,
             controls=self._controls,
-            drift=drifted,
+            shift=shifted,
             samples=samples,
             topic_hit=topic_hit(samples, SentenceEncoder.load(encoder))
             if encoder.is_dir()

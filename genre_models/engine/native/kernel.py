@@ -8,13 +8,14 @@ import logging
 import platform
 import shutil
 import subprocess
-import tempfile
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from genre_models import atomic
 
 log = logging.getLogger(__name__)
 
@@ -51,17 +52,12 @@ def _compiled(folder: Path) -> Path:
     if compiler is None:
         raise FileNotFoundError("expected gcc on the PATH, got none; install it and start again")
     source = files("genre_models.engine.native").joinpath("decode.c").read_bytes()
-    target = folder / f"decode-{_key(source, compiler)}.so"
-    if not target.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            made = Path(scratch) / "decode.so"
-            command = [compiler, *FLAGS, "-x", "c", "-", "-o", str(made), "-lm"]
-            subprocess.run(
-                command, input=source.decode(), text=True, capture_output=True, check=True
-            )
-            made.rename(target)
-    return target
+
+    def compile_to(library: Path) -> None:
+        command = [compiler, *FLAGS, "-x", "c", "-", "-o", str(library), "-lm"]
+        subprocess.run(command, input=source.decode(), text=True, capture_output=True, check=True)
+
+    return atomic.make_once(folder / f"decode-{_key(source, compiler)}.so", compile_to)
 
 
 def _key(source: bytes, compiler: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from genre_models.training.gate.controls import POOLED, Control
 from genre_models.training.gate.samples import Sample
 
-MOST_DRIFT = 1.0  # nats a token; the starter adapters lie between 0.18 and 0.69
+MOST_SHIFT = 1.0  # nats a token; the starter adapters lie between 0.18 and 0.69
 MOST_HELD_BACK = 0.05  # share of samples; those are held back in service too
 LEAST_TOPIC_HIT = (
     0.25  # of 20 samples; 0.1 is what an adapter reaches that ignores what it is asked
@@ -25,7 +25,7 @@ class Measured:
     loss: float
     base_loss: float
     controls: Sequence[Control]
-    drift: float
+    shift: float
     samples: Sequence[Sample]
     topic_hit: float | None
     copied: float
@@ -43,7 +43,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class Judgement:
     """Every finding, and the checks for which there was nothing to compare with."""
 
     findings: tuple[Finding, ...]
@@ -64,7 +64,7 @@ class Verdict:
         )
 
 
-def judge(genre: str, measured: Measured) -> Verdict:
+def judge(genre: str, measured: Measured) -> Judgement:
     """Weigh what was measured. A number that is not finite passes nothing."""
     own, pooled, wrong = _by_kind(genre, measured.controls)
     rivals = [("perplexity of the base model", measured.base_loss)]
@@ -75,7 +75,7 @@ def judge(genre: str, measured: Measured) -> Verdict:
         _below(f"own perplexity against the {name}", math.exp(measured.loss), math.exp(loss))
         for name, loss in rivals
     ]
-    return Verdict(
+    return Judgement(
         findings=(*findings, *_of_texts(measured)),
         missing=tuple(
             name
@@ -92,7 +92,7 @@ def _of_texts(measured: Measured) -> Iterable[Finding]:
     empty = sum(not sample.text.strip() for sample in measured.samples) / max(
         len(measured.samples), 1
     )
-    yield _below("drift on ordinary prompts (nats)", measured.drift, MOST_DRIFT)
+    yield _below("drift on ordinary prompts (nats)", measured.shift, MOST_SHIFT)
     yield _most("share of samples held back for safety", held_back, MOST_HELD_BACK)
     yield _most("share of empty samples", empty, MOST_HELD_BACK)
     yield _most(

@@ -10,9 +10,9 @@ from html import escape
 from pathlib import Path
 
 from genre_models.corpora import Corpus, Prepared
-from genre_models.training.gate.gate import Measured, Verdict
-from genre_models.training.texts.store import write_json
-from genre_models.training.texts.two_classes import Mixture
+from genre_models.training.documents import write_json
+from genre_models.training.gate.gate import Judgement, Measured
+from genre_models.training.texts.two_classes import TwoClasses
 from genre_models.training.trainer import Trained
 
 WIDTH, HEIGHT, EDGE = 480, 200, 36
@@ -28,20 +28,19 @@ STYLE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that is said of one adapter; `mixed` None: nothing could tell whether its texts are two
-    classes."""
+    """All that is said of one adapter; `two_classes` None: nothing could tell whether its texts
+    are."""
 
     name: str
     corpus: Corpus
     prepared: Prepared
-    mixed: Mixture | None
+    two_classes: TwoClasses | None
     trained: Trained
     measured: Measured
-    verdict: Verdict
+    judgement: Judgement
 
     def write(self, folder: Path) -> Path:
         """Write `report.json` and `report.html` to `folder`; the page's path."""
-        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / "report.json", self._numbers())
         page = folder / "report.html"
         page.write_text(self._page(), "utf-8")
@@ -52,10 +51,10 @@ class Report:
         left_out = self.prepared.removed
         return {
             "name": self.name,
-            "passed": self.verdict.passed,
-            "findings": [asdict(each) for each in self.verdict.findings],
-            "missing": self.verdict.missing,
-            "two_classes": self.mixed and asdict(self.mixed),
+            "passed": self.judgement.passed,
+            "findings": [asdict(each) for each in self.judgement.findings],
+            "missing": self.judgement.missing,
+            "two_classes": self.two_classes and asdict(self.two_classes),
             "ppl_base": math.exp(measured.base_loss),
             "ppl_adapter": math.exp(measured.loss),
             "controls": {each.name: math.exp(each.loss) for each in measured.controls},
@@ -70,12 +69,13 @@ class Report:
         }
 
     def _page(self) -> str:
-        corpus, trained, measured, verdict = self.corpus, self.trained, self.measured, self.verdict
+        corpus, trained, measured = self.corpus, self.trained, self.measured
+        judgement = self.judgement
         name = escape(self.name)
         left_out = (
             ", ".join(f"{count} {rule}" for rule, count in self.prepared.removed.items()) or "none"
         )
-        outcome = '<b class="yes">passed</b>' if verdict.passed else '<b class="no">rejected</b>'
+        outcome = '<b class="yes">passed</b>' if judgement.passed else '<b class="no">rejected</b>'
         return "\n".join(
             [
                 '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -85,9 +85,9 @@ class Report:
                 f"after {trained.epochs:.1f} epochs and {trained.seconds:.0f} s.</p>",
                 f"<p>{len(corpus.training)} training texts, {len(corpus.held_out)} held out; "
                 f"left out: {escape(left_out)}. No control for: "
-                f"{escape(', '.join(verdict.missing)) or 'nothing'}.</p>",
-                _two_classes(self.mixed),
-                _findings(verdict),
+                f"{escape(', '.join(judgement.missing)) or 'nothing'}.</p>",
+                _two_classes(self.two_classes),
+                _findings(judgement),
                 "<h2>Held-out perplexity</h2>",
                 _curve(trained.curve, measured),
                 "<h2>Samples</h2>",
@@ -97,24 +97,24 @@ class Report:
         )
 
 
-def _two_classes(mixed: Mixture | None) -> str:
-    if mixed is None or not mixed.suspect:
+def _two_classes(found: TwoClasses | None) -> str:
+    if found is None or not found.suspect:
         return ""
     texts = " and ".join(
-        f"<blockquote>{escape(text)}</blockquote>" for text in (mixed.one, mixed.other)
+        f"<blockquote>{escape(text)}</blockquote>" for text in (found.one, found.other)
     )
     return (
         '<p class="no">These may be two genres under one name '
-        f"({mixed.score:.2f}), such as</p>{texts}"
+        f"({found.score:.2f}), such as</p>{texts}"
     )
 
 
-def _findings(verdict: Verdict) -> str:
+def _findings(judgement: Judgement) -> str:
     rows = (
         f"<tr><td>{escape(each.check)}</td><td>{each.value:.3g}</td><td>{each.bound:.3g}</td>"
         f'<td class="{"yes" if each.passed else "no"}">'
         f"{'passed' if each.passed else 'not passed'}</td></tr>"
-        for each in verdict.findings
+        for each in judgement.findings
     )
     return _table(("check", "measured", "bound", ""), rows)
 

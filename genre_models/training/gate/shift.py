@@ -55,7 +55,7 @@ ORDINARY = (
 
 
 @torch.no_grad()
-def drift(half: TopHalf, tokenizer: Any) -> float:
+def shift(half: TopHalf, tokenizer: Any) -> float:
     """Mean Kullback-Leibler divergence KL(base || adapter) over the answers' tokens, in nats a
     token."""
     examples = [

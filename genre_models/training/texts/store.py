@@ -7,10 +7,11 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from genre_models import atomic
+from genre_models.training.documents import read_json, write_json
 from schemas.training import TrainingEvent
 
 DEFAULT_TENANT = "_"  # a folder name that no tenant can have
@@ -118,9 +119,7 @@ class TextStore:
         texts = list(read_texts(file))
         kept = [text for text in texts if text.user != user]
         if len(kept) < len(texts):
-            partial = file.with_suffix(".partial")
-            partial.write_bytes(b"".join(msgspec.json.encode(text) + b"\n" for text in kept))
-            partial.replace(file)
+            atomic.write(file, msgspec.json.Encoder().encode_lines(kept))
             self._known.pop(file, None)
         return len(texts) - len(kept)
 
@@ -142,20 +141,6 @@ def read_texts(file: Path) -> Iterator[SentText]:
             yield msgspec.json.decode(line, type=SentText)
         except msgspec.DecodeError:
             continue
-
-
-def write_json(file: Path, document: object) -> None:
-    """Write a document whole or not at all."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_bytes(msgspec.json.encode(document))
-    partial.replace(file)
-
-
-def read_json(file: Path, kind: Any) -> Any:
-    """The document in a file, as `kind`; None where there is no file. Raises
-    msgspec.DecodeError."""
-    return msgspec.json.decode(file.read_bytes(), type=kind) if file.exists() else None
 
 
 def _digest(text: str) -> bytes:

@@ -24,7 +24,7 @@ WORDS = sorted({*ENGLISH_STOP_WORDS, *".,;:?!'\"()-\n"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mixture:
+class TwoClasses:
     """How far texts fall into two classes, 0 to 1, and the most typical text of either."""
 
     score: float
@@ -47,7 +47,7 @@ class Mixture:
             )
 
 
-def mixture(texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> Mixture:
+def two_classes(texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> TwoClasses:
     """Part the texts by what they mean, [texts, dimensions], and ask whether the halves lie apart
     and differ in how they are written too: topics of one genre do not.
 
@@ -67,7 +67,7 @@ def mixture(texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> Mixtur
     told = (
         _informedness(texts, half) if apart > SUSPECT else 0.0
     )  # the product cannot reach it: spare the work
-    return Mixture(score=max(0.0, apart * told), one=nearest[0], other=nearest[1])
+    return TwoClasses(score=max(0.0, apart * told), one=nearest[0], other=nearest[1])
 
 
 def _informedness(texts: Sequence[str], half: npt.NDArray[np.int32]) -> float:

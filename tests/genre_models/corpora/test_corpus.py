@@ -1,10 +1,7 @@
-"""Corpora: cleaning, splitting, fetching; on texts written for the tests."""
+"""Corpora: cleaning and splitting; on texts written for the tests."""
 
 from __future__ import annotations
 
-import hashlib
-import io
-import zipfile
 from pathlib import Path
 
 import msgspec
@@ -12,18 +9,7 @@ import pytest
 
 from genre_models.corpora import Text, load_corpus
 from genre_models.corpora.corpus import EDITION
-from genre_models.packages import Package, fetch
 from schemas.errors import ModelError
-
-
-def _wheel() -> bytes:
-    archive = io.BytesIO()
-    with zipfile.ZipFile(archive, "w") as file:
-        file.writestr("demo/data.txt", "hello")
-    return archive.getvalue()
-
-
-WHEEL = _wheel()
 
 
 def text(content: str, document: str = "d") -> Text:
@@ -67,47 +53,3 @@ def test_a_sample_is_a_beginning(tmp_path: Path) -> None:
 def test_genres_without_a_corpus_are_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="political_speech"):
         load_corpus("haiku", tmp_path)
-
-
-@pytest.fixture
-def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """A package index that holds one wheel; the commands it was asked with."""
-    commands: list[list[str]] = []
-
-    def run(command: list[str], folder: Path) -> None:
-        commands.append([*command, (folder / "pinned.txt").read_text()])
-        (folder / "demo-1.0-py3-none-any.whl").write_bytes(WHEEL)
-
-    monkeypatch.setattr("genre_models.packages._run", run)
-    return commands
-
-
-def demo(sha256: str) -> Package:
-    return Package(client="pip", name="demo", version="1.0", licence="CC0", sha256=sha256)
-
-
-def test_a_package_that_is_there_is_not_fetched_again(
-    tmp_path: Path, wheel: list[list[str]]
-) -> None:
-    package = demo(hashlib.sha256(WHEEL).hexdigest())
-    assert (fetch(package, tmp_path) / "demo/data.txt").read_text() == "hello"
-    assert fetch(package, tmp_path) == tmp_path / "pip-demo-1.0"
-    assert [command[-1] for command in wheel] == [f"demo==1.0 --hash=sha256:{package.sha256}\n"]
-    assert not list(tmp_path.glob("*.partial"))
-
-
-def test_a_package_that_was_changed_is_refused(tmp_path: Path, wheel: list[list[str]]) -> None:
-    with pytest.raises(ModelError) as refused:
-        fetch(demo("0" * 64), tmp_path)
-    assert (
-        refused.value.code == "package_changed"
-        and wheel
-        and not (tmp_path / "pip-demo-1.0").exists()
-    )
-
-
-def test_a_client_that_fails_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sys.executable", "/bin/false")
-    with pytest.raises(ModelError) as refused:
-        fetch(demo("0" * 64), tmp_path)
-    assert refused.value.code == "package_unavailable"

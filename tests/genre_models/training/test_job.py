@@ -155,7 +155,7 @@ GOOD = Measured(
         Control(name="haiku@000000000000", genre="haiku", loss=3.1, weights={}),
         Control(name="pooled@000000000000", genre="pooled", loss=3.4, weights={}),
     ],
-    drift=0.3,
+    shift=0.3,
     samples=[Sample(request="a", text="b")] * 20,
     topic_hit=0.6,
     copied=0.0,
@@ -164,8 +164,8 @@ GOOD = Measured(
 
 
 def test_the_gate_passes_what_beats_every_control() -> None:
-    verdict = judge("haiku", GOOD)
-    assert verdict.passed and verdict.missing == () and verdict.reasons == ""
+    judgement = judge("haiku", GOOD)
+    assert judgement.passed and judgement.missing == () and judgement.reasons == ""
 
 
 @pytest.mark.parametrize(
@@ -176,8 +176,8 @@ def test_the_gate_passes_what_beats_every_control() -> None:
         ({"loss": 3.45}, "pooled"),
         ({"loss": 3.55}, "another genre's poem@000000000000"),
         ({"loss": math.nan}, "base model"),
-        ({"drift": 5.0}, "drift"),
-        ({"drift": math.nan}, "drift"),
+        ({"shift": 5.0}, "drift"),
+        ({"shift": math.nan}, "drift"),
         (
             {
                 "samples": [Sample(request="a", text="b", held_back="hate")] * 2
@@ -191,9 +191,9 @@ def test_the_gate_passes_what_beats_every_control() -> None:
     ],
 )
 def test_the_gate_names_what_is_not_good_enough(change: dict[str, object], reason: str) -> None:
-    verdict = judge("haiku", replace(GOOD, **change))  # type: ignore[arg-type]
-    assert not verdict.passed
-    assert reason in verdict.reasons
+    judgement = judge("haiku", replace(GOOD, **change))  # type: ignore[arg-type]
+    assert not judgement.passed
+    assert reason in judgement.reasons
 
 
 def test_copied_counts_sequences_of_eight_words() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from genre_models.training.texts.two_classes import Mixture, mixture
+from genre_models.training.texts.two_classes import TwoClasses, two_classes
 from schemas.errors import Rejected
 
 TOPICS = (("cat", "paw", "fur"), ("sea", "sky", "fog"))
@@ -39,22 +39,26 @@ def clause(topic: int, chance: random.Random) -> str:
 
 def test_two_ways_of_writing_are_two_classes_and_two_topics_are_one() -> None:
     chance, topics = random.Random(1), [0, 1] * 40
-    one = mixture([question(topic, chance) for topic in topics], meaning(topics))
-    two = mixture([(question, clause)[topic](topic, chance) for topic in topics], meaning(topics))
+    one = two_classes([question(topic, chance) for topic in topics], meaning(topics))
+    two = two_classes(
+        [(question, clause)[topic](topic, chance) for topic in topics], meaning(topics)
+    )
     assert one.score < 0.5 * two.score
     with pytest.raises(Rejected, match=r"Why has the .* and 'Any ") as refused:
         in_order(two).check()
     assert refused.value.code == "two_classes"
 
 
-def in_order(found: Mixture) -> Mixture:
+def in_order(found: TwoClasses) -> TwoClasses:
     """Which half comes first is chance."""
     one, other = sorted((found.one, found.other), reverse=True)
-    return Mixture(score=found.score, one=one, other=other)
+    return TwoClasses(score=found.score, one=one, other=other)
 
 
 def test_some_odd_texts_are_no_class() -> None:
     chance, topics = random.Random(1), [0] * 95 + [1] * 5
-    found = mixture([(question, clause)[topic](topic, chance) for topic in topics], meaning(topics))
+    found = two_classes(
+        [(question, clause)[topic](topic, chance) for topic in topics], meaning(topics)
+    )
     assert found.score == 0 and not found.suspect
     found.check()
