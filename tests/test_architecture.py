@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("schemas", "genre_models", "streams", "agents")
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 TOLD = MODULES + sorted(
-    path for folder in ("benchmarks", "examples") for path in (ROOT / folder).rglob("*.py")
+    path for folder in ("benchmarks", "docs", "examples") for path in (ROOT / folder).rglob("*.py")
 )
 EVERYTHING = TOLD + sorted((ROOT / "tests").rglob("*.py"))
 

@@ -1,0 +1,1 @@
+"""Pages about GENRE, and what draws them."""
