@@ -101,10 +101,10 @@ class RoleApp(faust.App):
         """Made where it is used: Faust's producer needs the running loop."""
         return Outbox(
             self.producer,
+            role=self.role,
+            writes=writes,
             prefix=self.genre_settings.prefix,
-            source=f"/genre/{self.role.name}",
             replies=self._replies,
-            allowed=lambda topic: self.role.check("write", topic, writes),
         )
 
     def on_init_dependencies(self) -> list[Any]:

@@ -10,14 +10,14 @@ import asyncio
 import logging
 from asyncio import Future
 from collections import deque
-from collections.abc import Callable
 from typing import Any, Protocol
 
 from schemas.parts import ReplyTo
 from streams.wire.codecs import encode
 from streams.wire.dead_letters import DeadLetter
 from streams.wire.headers import Headers, cloud_event, event_id, trace
-from streams.wire.topics import BY_EVENT
+from streams.wire.roles import Role
+from streams.wire.topics import BY_EVENT, BY_NAME, Topic
 from streams.worker.delivery import Output, Tombstone
 
 log = logging.getLogger(__name__)
@@ -47,40 +47,41 @@ class ReplyTopics(Protocol):
 
 
 class Outbox:
-    """Publishes what one agent or timer of a role makes.
+    """Publishes what one agent or timer of `role` makes, on the topics that it declares: `writes`.
 
-    `allowed` raises for a topic that it does not declare. Raises what the producer raises: the
-    caller must then not commit.
+    Raises NotReady (undeclared) for another topic, and what the producer raises: the caller must
+    then not commit.
     """
 
     def __init__(
         self,
         producer: Producer,
         *,
+        role: Role,
+        writes: tuple[str, ...],
         prefix: str,
-        source: str,
         replies: ReplyTopics,
-        allowed: Callable[[str], None],
     ) -> None:
         self._producer = producer
+        self._role = role
+        self._writes = writes
         self._prefix = prefix
-        self._source = source
         self._replies = replies
-        self._allowed = allowed
         self._unsettled: deque[Future[Any]] = deque()
 
     async def publish(self, output: Output) -> None:
         """Publish on the event's own topic and, where asked, on the client's reply topic."""
-        if isinstance(output.event, Tombstone):
-            self._allowed(output.event.topic)
-            return await self.put(
-                self._prefix + output.event.topic, output.event.key.encode(), None, ()
-            )
-        topic = BY_EVENT[type(output.event)]
-        self._allowed(topic.name)
-        value = encode(output.event)
-        key = topic.key(output.event).encode()
-        headers = self._headers(output)
+        event = output.event
+        topic = BY_NAME[event.topic] if isinstance(event, Tombstone) else BY_EVENT[type(event)]
+        self._role.check("write", topic.name, self._writes)
+        if isinstance(event, Tombstone):
+            await self.put(self._prefix + topic.name, event.key.encode(), None, ())
+        else:
+            await self._publish(topic, output)
+
+    async def _publish(self, topic: Topic, output: Output) -> None:
+        value, key = encode(output.event), topic.key(output.event).encode()
+        headers = self._headers(topic, output)
         pending = await self._producer.send(
             self._prefix + topic.name, key, value, None, None, headers
         )
@@ -90,7 +91,6 @@ class Outbox:
             await pending
         else:
             await self._settle_later(pending)
-        return None
 
     async def settled(self) -> None:
         """Wait until the broker has acknowledged all that was published so far. Raises as
@@ -119,13 +119,12 @@ class Outbox:
         """Write one record as it is and wait for its acknowledgement."""
         await (await self._producer.send(topic, key, value, None, None, list(headers)))
 
-    def _headers(self, output: Output) -> list[tuple[str, bytes]]:
-        topic = BY_EVENT[type(output.event)]
+    def _headers(self, topic: Topic, output: Output) -> list[tuple[str, bytes]]:
         cause = output.cause
         own = cloud_event(
             topic,
             ce_id=event_id(topic, topic.identity(output.event)),
-            source=self._source,
+            source=f"/genre/{self._role.name}",
             cause_id=cause.id if cause else None,
             correlation_id=getattr(output.event, "request_id", None),
         )

@@ -21,6 +21,7 @@ from schemas.requests import Cancel, GenerationRequest
 from streams.wire.codecs import encode
 from streams.wire.dead_letters import reasons
 from streams.wire.headers import REKEYED
+from streams.wire.roles import Role
 from streams.wire.topics import BY_NAME
 from streams.worker.delivery import Delivery, Output, Outputs
 from streams.worker.inbox import Inbox
@@ -62,10 +63,10 @@ class Bench:
         self.producer = Producer()
         self.outbox = Outbox(
             self.producer,
+            role=Role(name="test", agents=()),
+            writes=tuple(BY_NAME),
             prefix="genre.",
-            source="/genre/test",
             replies=Replies(),
-            allowed=lambda topic: None,
         )
         self.stream = Stream(messages, self.consumer)
         self.inbox: Inbox[Any] = Inbox(

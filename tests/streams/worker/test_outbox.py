@@ -35,13 +35,7 @@ CAUSE = Delivery(event="x", source=SOURCE, id="cause-1")
 def outbox(producer: Producer, role: str = "recommend", **replies: int) -> Outbox:
     topics = Replies({f"replies.{name}": partitions for name, partitions in replies.items()})
     declared = ROLES[role]
-    return Outbox(
-        producer,
-        prefix="genre.",
-        source=f"/genre/{role}",
-        replies=topics,
-        allowed=lambda topic: declared.check("write", topic, declared.writes),
-    )
+    return Outbox(producer, role=declared, writes=declared.writes, prefix="genre.", replies=topics)
 
 
 async def test_an_event_goes_to_its_topic_under_its_key_with_a_derived_id() -> None:

@@ -1,0 +1,76 @@
+"""A follower starts caught up, stays current, and never goes on in silence."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from schemas.adapters import AdapterEvent
+from streams.clients.client import Client
+from streams.clients.embedded_broker import EmbeddedBroker
+from streams.clients.follower import Follower
+from streams.settings import Settings
+from streams.wire.codecs import encode
+from streams.wire.topics import BY_NAME
+from tests.streams.clients.traffic import adapter, put
+
+
+async def test_a_follower_starts_caught_up_and_stays_current(broker: EmbeddedBroker) -> None:
+    settings, known = broker.settings, dict[str, AdapterEvent | None]()
+    joke, riddle = adapter("joke@0123456789ab"), adapter("riddle@0123456789ab")
+    await put(settings, "genre.adapters", encode(joke), b"garbage", key=joke.name.encode())
+    follower = Follower[AdapterEvent](
+        settings, BY_NAME["adapters"], lambda key, event: known.update({key: event})
+    )
+    await follower.start()
+    try:
+        assert known == {joke.name: joke}
+        await put(settings, "genre.adapters", encode(riddle), None, key=riddle.name.encode())
+        async with asyncio.timeout(10):
+            while riddle.name not in known or known[riddle.name] is not None:
+                await asyncio.sleep(0.01)
+        assert known == {joke.name: joke, riddle.name: None}
+    finally:
+        await follower.stop()
+
+
+async def test_a_follower_whose_callback_fails_does_not_start(broker: EmbeddedBroker) -> None:
+    def refuse(key: str, event: AdapterEvent | None) -> None:
+        raise ZeroDivisionError
+
+    await put(broker.settings, "genre.adapters", encode(adapter("joke@0123456789ab")))
+    with pytest.raises(ZeroDivisionError):
+        await Follower[AdapterEvent](broker.settings, BY_NAME["adapters"], refuse).start()
+
+
+async def test_a_follower_that_fails_later_ends_its_worker(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Event()
+    monkeypatch.setattr("os._exit", lambda status: ended.set())
+    monkeypatch.setattr("logging.shutdown", lambda: None)
+
+    def refuse(key: str, event: AdapterEvent | None) -> None:
+        raise ZeroDivisionError
+
+    follower = Follower[AdapterEvent](broker.settings, BY_NAME["adapters"], refuse)
+    await follower.start()
+    await put(broker.settings, "genre.adapters", encode(adapter("joke@0123456789ab")))
+    await asyncio.wait_for(ended.wait(), 10)
+    await follower.stop()
+
+
+@pytest.mark.kafka
+async def test_a_follower_of_several_partitions_catches_up(on_kafka: Settings) -> None:
+    names = [f"joke@{number:012x}" for number in range(20)]
+    async with Client(on_kafka) as client:
+        for name in names:
+            await client.publish(adapter(name))
+    known: dict[str, AdapterEvent | None] = {}
+    follower = Follower[AdapterEvent](
+        on_kafka, BY_NAME["adapters"], lambda key, event: known.update({key: event})
+    )
+    await follower.start()
+    await follower.stop()
+    assert sorted(known) == names

@@ -1,0 +1,67 @@
+"""A topic is read to its end or for ever."""
+
+from __future__ import annotations
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.admin.records_to_delete import RecordsToDelete
+
+from schemas.errors import NotReady
+from streams.clients.embedded_broker import EmbeddedBroker
+from streams.clients.kafka import admin
+from streams.clients.reader import Reader, read
+from streams.settings import Settings
+from tests.streams.clients.traffic import put, records
+
+
+async def test_reading_stops_at_the_end_or_follows(broker: EmbeddedBroker) -> None:
+    settings = broker.settings
+    assert await records(settings, "requests") == []
+    await put(settings, "genre.requests", b"1", b"2", None)
+    assert [record.value for record in await records(settings, "requests")] == [b"1", b"2", None]
+    following = read(settings, "genre.requests", follow=True)
+    assert [(await anext(following)).value for _ in range(3)] == [b"1", b"2", None]
+    await put(settings, "genre.requests", b"3")
+    assert (await anext(following)).value == b"3"
+    await following.aclose()
+
+
+@pytest.mark.kafka
+async def test_reading_a_topic_that_is_not_there_says_so(on_kafka: Settings) -> None:
+    with pytest.raises(NotReady) as caught:
+        await anext(read(on_kafka, "no.such.topic"))
+    assert caught.value.code == "no_topic" and "no.such.topic" in caught.value.message
+
+
+async def test_a_reader_knows_how_much_was_ever_written_and_whether_all_is_read(
+    broker: EmbeddedBroker,
+) -> None:
+    topic = "genre.requests"
+    await put(broker.settings, topic, b"1", b"2")
+    async with (
+        Reader(broker.settings, topic) as whole,
+        Reader(broker.settings, topic, beginning=False) as rest,
+    ):
+        await put(broker.settings, topic, b"3")
+        assert await rest.is_read() and not await whole.is_read()
+        assert await whole.written() == 3 and not await whole.is_cut()
+        while not (taken := await rest.take()):
+            pass
+        assert [record.value for record in taken] == [b"3"]
+
+
+@pytest.mark.kafka
+async def test_a_topic_that_has_lost_its_first_records_is_cut(on_kafka: Settings) -> None:
+    topic = on_kafka.topic("requests")
+    await put(on_kafka, topic, b"1", b"2")
+    first, _ = await records(on_kafka, "requests")
+    async with Reader(on_kafka, topic) as reader:
+        assert not await reader.is_cut()
+        client = admin(on_kafka)
+        await client.start()
+        try:
+            place = TopicPartition(topic, first.partition)
+            await client.delete_records({place: RecordsToDelete(before_offset=1)})
+        finally:
+            await client.close()
+        assert await reader.is_cut() and await reader.written() == 2
