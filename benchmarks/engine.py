@@ -23,6 +23,7 @@ from benchmarks.report import arguments, show
 from benchmarks.vllm_server import vllm_tok_s
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.engine import Finished, Generation, chat_prompt
+from genre_models.engine.generation import TOP_K
 from streams.settings import Settings
 
 NEW = 64
@@ -137,7 +138,7 @@ class Peft:
 
         from genre_models.engine.prompt import encode
 
-        prompts = [{"input_ids": encode(self._tokenizer, row.prompt, 512)[0]} for row in wanted]
+        prompts = [{"input_ids": encode(self._tokenizer, row.prompt, 512)} for row in wanted]
         row = wanted[0]
         with torch.inference_mode():
             self._model.generate(
@@ -146,7 +147,7 @@ class Peft:
                 do_sample=True,
                 temperature=row.temperature,
                 top_p=row.top_p,
-                top_k=row.top_k,
+                top_k=TOP_K,
                 repetition_penalty=row.repetition_penalty,
                 min_new_tokens=NEW,
                 max_new_tokens=NEW,

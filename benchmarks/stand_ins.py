@@ -31,13 +31,12 @@ from agents.roles import build, share_cores
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
+from genre_models.encoder import DIMENSION
 from genre_models.engine import Finished, Generation, Piece
 from genre_models.safety import SafetyGate
 from streams.settings import Settings
 from streams.wire.roles import ROLES
 from streams.worker.app import RoleApp
-
-DIMENSION = 384
 
 
 def answering() -> list[str]:
@@ -53,8 +52,6 @@ def answering() -> list[str]:
 
 class InstantEncoder:
     """Embeds a text as the sum of its words' hashes: no meaning beyond shared words, no time."""
-
-    dimension = DIMENSION
 
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """[n, 384] unit rows."""

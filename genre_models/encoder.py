@@ -22,10 +22,6 @@ _LONGEST = 256  # tokens; the encoder was trained on no more
 class Encoder(Protocol):
     """Anything that turns texts into unit vectors."""
 
-    @property
-    def dimension(self) -> int:
-        """Number of components of an embedding."""
-
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of `texts`: unit rows.  # [n, dimension]"""
 
@@ -33,8 +29,6 @@ class Encoder(Protocol):
 class SentenceEncoder:
     """all-MiniLM-L6-v2 from a local folder (Reimers and Gurevych 2019): mean of the token states,
     normalised."""
-
-    dimension = DIMENSION
 
     def __init__(self, model: Any, tokenizer: Any, threads: int | None = None) -> None:
         self._model = model

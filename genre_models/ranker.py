@@ -60,7 +60,6 @@ class Ranked:
     score: float
     predicted: float
     deviation: float
-    quality: float
     propensity: float
     features: Features
     why: str
@@ -178,9 +177,9 @@ def ordered(
     return _swapped(order, random), _after_swaps(propensities, by_mean)
 
 
-def inverse_gap_weights(scores: Floats, gamma: float = IGW_GAMMA) -> Floats:
+def inverse_gap_weights(scores: Floats) -> Floats:
     """p_k = 1 / (K + gamma (s* - s_k)), the best takes the rest; sums to 1."""
-    weights: Floats = 1 / (len(scores) + gamma * (scores.max() - scores))
+    weights: Floats = 1 / (len(scores) + IGW_GAMMA * (scores.max() - scores))
     best = int(scores.argmax())
     weights[best] = 0.0
     weights[best] = 1 - weights.sum()
@@ -236,7 +235,6 @@ def _ranked(
         score=score,
         predicted=predicted,
         deviation=deviation,
-        quality=quality,
         propensity=propensity,
         features=features.astype(np.float32),
         why=_why(candidate, predicted, deviation, quality, posterior),

@@ -20,6 +20,7 @@ from genre_models.preferences.moments import Floats
 ROUNDS = 50
 PULLS = 30
 START = 1_790_000_000
+SHRINKAGE, FEWEST = 3.0, 40  # of a user's rates towards everybody's, in ratings; ratings of a user
 BETWEEN = 3600
 """Seconds between two rounds: so short that forgetting with time hardly helps."""
 
@@ -79,17 +80,15 @@ def genre_id(name: str) -> str:
     return "".join(letter if letter.isalnum() else "_" for letter in name.lower())
 
 
-def like_rates(
-    ratings: Ratings, heterogeneity: float, shrinkage: float = 3.0, fewest: int = 40
-) -> Floats:
-    """[users, genres] of those with at least `fewest` ratings."""
+def like_rates(ratings: Ratings, heterogeneity: float) -> Floats:
+    """[users, genres] of those with at least 40 ratings."""
     shape = ratings.users.max() + 1, len(ratings.names)
     seen, liked = np.zeros(shape), np.zeros(shape)
     np.add.at(seen, ratings.users, ratings.genres[ratings.items])
     np.add.at(liked, ratings.users, ratings.genres[ratings.items] * ratings.likes[:, None])
     mean = liked.sum(axis=0) / seen.sum(axis=0)
-    many = np.bincount(ratings.users, minlength=shape[0]) >= fewest
-    rates = ((liked + shrinkage * mean) / (seen + shrinkage))[many]
+    many = np.bincount(ratings.users, minlength=shape[0]) >= FEWEST
+    rates = ((liked + SHRINKAGE * mean) / (seen + SHRINKAGE))[many]
     deviation = _logit(rates) - _logit(mean)
     scaled: Floats = 1 / (1 + np.exp(-(_logit(mean) + heterogeneity * deviation)))
     return scaled

@@ -19,7 +19,7 @@ SETTLED = 2000
 EVENTS = 30_000
 
 
-def ours(ratings: Ratings, events: int = EVENTS) -> dict[str, float]:
+def ours(ratings: Ratings) -> dict[str, float]:
     """AUC, log-loss and AUC within users of the product's expected liking."""
     policy = Ours(np.random.default_rng(0))
 
@@ -31,10 +31,10 @@ def ours(ratings: Ratings, events: int = EVENTS) -> dict[str, float]:
         if policy.signals % SETTLED == 0:
             policy.settle()
 
-    return _scores(ratings, events, predict, learn)
+    return _scores(ratings, predict, learn)
 
 
-def vowpal_wabbit(ratings: Ratings, events: int = EVENTS) -> dict[str, float]:
+def vowpal_wabbit(ratings: Ratings) -> dict[str, float]:
     """The same features alone and crossed with the user, logistic loss."""
     from vowpalwabbit import pyvw
 
@@ -48,19 +48,18 @@ def vowpal_wabbit(ratings: Ratings, events: int = EVENTS) -> dict[str, float]:
     def learn(offer: Offer, liked: float) -> None:
         workspace.learn(f"{1 if liked else -1} {line(offer)}")
 
-    return _scores(ratings, events, lambda offer: float(workspace.predict(line(offer))), learn)
+    return _scores(ratings, lambda offer: float(workspace.predict(line(offer))), learn)
 
 
 def _scores(
     ratings: Ratings,
-    events: int,
     predict: Callable[[Offer], float],
     learn: Callable[[Offer, float], None],
 ) -> dict[str, float]:
     films, predicted = Films(ratings), []
-    users, likes = ratings.users[:events], ratings.likes[:events]
+    users, likes = ratings.users[:EVENTS], ratings.likes[:EVENTS]
     for number, (user, item, liked) in enumerate(
-        zip(users, ratings.items[:events], likes, strict=True)
+        zip(users, ratings.items[:EVENTS], likes, strict=True)
     ):
         offer = films.offer(int(user), np.array([item]), 1_790_000_000 + number)
         predicted.append(min(max(predict(offer), 0.01), 0.99))

@@ -6,7 +6,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import copy
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -34,14 +34,12 @@ class Classification:
 
     `genres` holds the 8 likeliest and `families` all, most probable first; probabilities are
     calibrated and sum to less than 1: the rest is that no genre is meant. `fallback` says what to
-    act upon: the first genre ('none'), its `family` only, or neither ('base'). `confidence` is the
-    probability of the first genre."""
+    act upon: the first genre ('none'), its `family` only, or neither ('base')."""
 
     genres: tuple[tuple[str, float], ...]
     families: tuple[tuple[str, float], ...]
     family: str | None
     fallback: Literal["none", "family", "base"]
-    confidence: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,17 +101,6 @@ class Classifier:
     ) -> Classification:
         """Classify a request by its unit embedding and, which is clearly better, its text."""
         return self._classification(self._probabilities(embedding, text))
-
-    def predict_many(
-        self, embeddings: NDArray[np.float32], texts: Sequence[str] | None = None
-    ) -> tuple[Classification, ...]:
-        """`predict_one` for each row of `embeddings` [n, d]."""
-        if texts is None:
-            return tuple(self.predict_one(embedding) for embedding in embeddings)
-        return tuple(
-            self.predict_one(embedding, text)
-            for embedding, text in zip(embeddings, texts, strict=True)
-        )
 
     def text_probability(self, embedding: NDArray[np.float32], genre: str) -> float:
         """How surely a written text is of `genre`, 0..1, when even odds are that it is; 0 for a
@@ -221,7 +208,6 @@ class Classifier:
             families=families,
             family=_family_of(fallback, self._taxonomy.family_of(genres[0][0]), families[0][0]),
             fallback=fallback,
-            confidence=genres[0][1],
         )
 
 

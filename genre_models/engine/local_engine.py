@@ -143,14 +143,12 @@ class LocalEngine:
                 f"got {generation.max_tokens}",
             )
         names = [str(AdapterName.parse(name)) for name, _ in generation.mixture]
-        prompt, cut = encode(self._tokenizer, generation.prompt, room)
+        prompt = encode(self._tokenizer, generation.prompt, room)
         loading = tuple(
             (self._adapters.hold(name), weight)
             for name, (_, weight) in zip(names, generation.mixture, strict=True)
         )
-        return Row(
-            generation, tuple(prompt), cut, loading, Writing(self._tokenizer, generation.stop)
-        )
+        return Row(generation, tuple(prompt), loading, Writing(self._tokenizer, generation.stop))
 
     def _begin(self) -> Iterator[Finished]:
         """Choose whose prompt is read next: one for all waiting rows that share it and its

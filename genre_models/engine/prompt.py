@@ -27,29 +27,23 @@ def chat_prompt(
     *,
     instruction: str,
     request: str,
-    style: str | None = None,
-    language: str | None = None,
     notes: Sequence[str] = (),
 ) -> Prompt:
     """The prompt for one candidate: training and serving build it here, so that adapters read what
     they learned.
 
-    `instruction` is the genre's, `style` and `notes` (from a prompt card, one line each) say how,
-    `request` is the user's own text.
+    `instruction` is the genre's, `notes` (one line each) say how, `request` is the user's own text.
 
     >>> chat_prompt(
-    ...     instruction="You write jokes.", request="About cats.", style="dry", language="English"
+    ...     instruction="You write jokes.", request="About cats.", notes=["Be dry."]
     ... ).system
-    'You write jokes.\\nStyle: dry.\\nLanguage: English.'
+    'You write jokes.\\nBe dry.'
     """
-    lines = [instruction]
-    lines += [f"Style: {style}."] if style else []
-    lines += [f"Language: {language}."] if language else []
-    return Prompt(system="\n".join([*lines, *notes]), user=request.strip())
+    return Prompt(system="\n".join([instruction, *notes]), user=request.strip())
 
 
-def encode(tokenizer: Any, prompt: Prompt, limit: int) -> tuple[list[int], int]:
-    """(token ids, tokens cut) of `prompt` in the tokenizer's chat template, at most `limit` ids.
+def encode(tokenizer: Any, prompt: Prompt, limit: int) -> list[int]:
+    """Token ids of `prompt` in the tokenizer's chat template, at most `limit` ids.
 
     Only the template's own text may become special tokens; the contents are tokenised apart, with
     special tokens split into plain text. What is too long loses the middle of its longest content.
@@ -64,7 +58,7 @@ def encode(tokenizer: Any, prompt: Prompt, limit: int) -> tuple[list[int], int]:
     cut = max(0, sum(len(ids) for _, ids in parts) - limit)
     longest = max((ids for is_content, ids in parts if is_content), key=len)
     fitted = [_without_middle(ids, cut) if ids is longest else ids for _, ids in parts]
-    return [token for ids in fitted for token in ids], cut
+    return [token for ids in fitted for token in ids]
 
 
 def _split(rendered: str) -> list[str]:

@@ -17,7 +17,7 @@ from typing import Any, cast, get_args
 
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine.concatenation import concatenated
-from genre_models.engine.generation import Finished, Generation, Piece
+from genre_models.engine.generation import TOP_K, Finished, Generation, Piece
 from genre_models.engine.remote_server import Kind, RemoteServer, ServerFailed, Use
 from genre_models.safety import neutralise
 from schemas.errors import GenreError, ModelError
@@ -137,7 +137,7 @@ def _body(row: Generation) -> dict[str, Any]:
         "max_tokens": row.max_tokens,
         "temperature": row.temperature,
         "top_p": row.top_p,
-        "top_k": row.top_k,
+        "top_k": TOP_K,
         "repetition_penalty": row.repetition_penalty,  # llama.cpp's name for it is the next
         "repeat_penalty": row.repetition_penalty,
         "seed": row.seed % 2**31,

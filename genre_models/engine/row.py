@@ -19,7 +19,6 @@ class Row:
 
     generation: Generation
     prompt: tuple[int, ...]
-    tokens_cut: int
     loading: tuple[tuple[Loading, float], ...]
     writing: Writing
     usable: bool = False
@@ -57,7 +56,6 @@ class Row:
         return Sampling(
             temperature=wanted.temperature,
             top_p=wanted.top_p,
-            top_k=wanted.top_k,
             seed=wanted.seed,
             position=self.written,
             repetition_penalty=wanted.repetition_penalty,
@@ -97,7 +95,6 @@ class Row:
             logprob=self.logprobs / max(1, self.written),
             tokens_in=len(self.prompt),
             tokens_out=self.written,
-            tokens_cut=self.tokens_cut,
             code=code,
             message=message,
         )

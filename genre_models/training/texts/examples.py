@@ -12,6 +12,7 @@ from genre_models.engine.prompt import chat_prompt, encode
 from genre_models.training.texts.requests import Request, write_requests
 
 MOST_TOKENS = 320  # prompt and text; longer texts are left out
+WINDOW = 16  # batches
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def make_examples(
 
 def make_example(tokenizer: Any, instruction: str, request: Request, text: str) -> Example:
     """A text as the answer to a request."""
-    prompt, _ = encode(
+    prompt = encode(
         tokenizer, chat_prompt(instruction=instruction, request=request.text), MOST_TOKENS
     )
     answer = tokenizer(
@@ -54,10 +55,9 @@ def make_example(tokenizer: Any, instruction: str, request: Request, text: str) 
     )
 
 
-def batches(
-    order: Sequence[int], lengths: Sequence[int], size: int, window: int = 16
-) -> Iterator[list[int]]:
-    """Batches of similar length: `order` is sorted by length within windows of 16 batches."""
-    for start in range(0, len(order), size * window):
-        block = sorted(order[start : start + size * window], key=lambda index: lengths[index])
+def batches(order: Sequence[int], lengths: Sequence[int], size: int) -> Iterator[list[int]]:
+    """Batches of similar length: `order` is sorted by length within windows of 16
+    batches."""
+    for start in range(0, len(order), size * WINDOW):
+        block = sorted(order[start : start + size * WINDOW], key=lambda index: lengths[index])
         yield from (block[at : at + size] for at in range(0, len(block), size))

@@ -30,7 +30,6 @@ class Counting:
     """Another encoder that remembers what it was asked for."""
 
     def __init__(self, encoder: SentenceEncoder) -> None:
-        self.dimension = encoder.dimension
         self.asked: list[str] = []
         self._encoder = encoder
 
@@ -43,6 +42,10 @@ def ask(classifier: Classifier, encoder: SentenceEncoder, text: str) -> Classifi
     return classifier.predict_one(encoder.encode([text])[0], text)
 
 
+def confidence_of(found: Classification) -> float:
+    return found.genres[0][1]
+
+
 @pytest.fixture(scope="module")
 def unseen(
     classifier: Classifier, encoder: SentenceEncoder
@@ -51,7 +54,8 @@ def unseen(
     lines = Path(__file__).with_name("requests.jsonl").read_text("utf-8").splitlines()
     requests = [json.loads(line) for line in lines]
     texts = [request["text"] for request in requests]
-    return list(zip(requests, classifier.predict_many(encoder.encode(texts), texts), strict=True))
+    found = map(classifier.predict_one, encoder.encode(texts), texts)
+    return list(zip(requests, found, strict=True))
 
 
 def test_unseen_requests_find_their_genre(
@@ -66,7 +70,7 @@ def test_unseen_requests_find_their_genre(
 def test_confidence_means_what_it_says(unseen: list[tuple[dict[str, str], Classification]]) -> None:
     known = [(request["genre"], found) for request, found in unseen if request["kind"] == "genre"]
     right = np.array([found.genres[0][0] == genre for genre, found in known])
-    confidence = np.array([found.confidence for _, found in known])
+    confidence = np.array([confidence_of(found) for _, found in known])
     bins = np.minimum((confidence * 10).astype(int), 9)
     gaps = [
         abs(right[bins == each].mean() - confidence[bins == each].mean()) * (bins == each).mean()
@@ -78,10 +82,10 @@ def test_confidence_means_what_it_says(unseen: list[tuple[dict[str, str], Classi
 def test_what_no_genre_writes_is_left_to_the_base(
     unseen: list[tuple[dict[str, str], Classification]],
 ) -> None:
-    known = [found.confidence for request, found in unseen if request["kind"] == "genre"]
+    known = [confidence_of(found) for request, found in unseen if request["kind"] == "genre"]
     outside = [found for request, found in unseen if request["kind"] == "outside"]
     truth = [1] * len(known) + [0] * len(outside)
-    assert roc_auc_score(truth, known + [found.confidence for found in outside]) >= 0.95
+    assert roc_auc_score(truth, known + [confidence_of(found) for found in outside]) >= 0.95
     assert np.mean([found.fallback == "base" for found in outside]) >= 0.9
 
 
@@ -100,13 +104,6 @@ def test_a_classification_holds_together(
             assert found.family == taxonomy.family_of(found.genres[0][0])
 
 
-def test_one_and_many_agree(classifier: Classifier, encoder: SentenceEncoder) -> None:
-    texts = ["a joke about rain", "SELECT 1"]
-    rows = encoder.encode(texts)
-    assert classifier.predict_many(rows, texts) == tuple(map(classifier.predict_one, rows, texts))
-    assert classifier.predict_many(rows) == tuple(map(classifier.predict_one, rows))
-
-
 def test_without_its_text_a_request_is_still_understood(
     classifier: Classifier, encoder: SentenceEncoder
 ) -> None:
@@ -121,7 +118,7 @@ def test_it_survives_saving(classifier: Classifier, encoder: SentenceEncoder) ->
     for text in ("a joke about rain", "terms of use", "xyzzy"):
         one, other = ask(classifier, encoder, text), ask(again, encoder, text)
         assert one.genres[0][0] == other.genres[0][0] and one.fallback == other.fallback
-        assert one.confidence == pytest.approx(other.confidence, abs=0.02)
+        assert confidence_of(one) == pytest.approx(confidence_of(other), abs=0.02)
     assert again.to_bytes() == Classifier.from_bytes(again.to_bytes(), Taxonomy.load()).to_bytes()
 
 
@@ -158,9 +155,8 @@ def test_corrections_move_requests_like_them_and_no_others(
     before, after = ask(classifier, encoder, rebellious), ask(corrected, encoder, rebellious)
     assert before.genres[0][0] != "joke" and after.genres[0][0] == "joke"
     for text in ("a sonnet on autumn", "contract clause about late delivery", "SELECT 1"):
-        assert ask(corrected, encoder, text).confidence == pytest.approx(
-            ask(classifier, encoder, text).confidence, abs=0.02
-        )
+        after, before = ask(corrected, encoder, text), ask(classifier, encoder, text)
+        assert confidence_of(after) == pytest.approx(confidence_of(before), abs=0.02)
 
 
 def test_however_many_corrections_cannot_turn_a_clear_request(

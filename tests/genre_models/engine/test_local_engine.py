@@ -71,7 +71,7 @@ def reference(
             [f"a{i}" for i in range(len(weights))], weights, "blend", combination_type="cat"
         )
         model.set_adapter("blend")
-    ids, _ = encode(make_tokenizer(), PROMPT, 512)
+    ids = encode(make_tokenizer(), PROMPT, 512)
     start = len(ids)
     for position in range(tokens):
         sampling = Sampling(
@@ -256,15 +256,15 @@ def test_not_finite_logits_fail_their_row_only(base: Path, store: AdapterStore) 
 def test_long_prompts_lose_their_middle(engine: LocalEngine) -> None:
     long = chat_prompt(instruction="Write.", request="begin" + "x" * 2000 + "finish")
     end = finish(engine, [Generation(id="a", prompt=long, max_tokens=4)])["a"]
-    assert end.tokens_in == 512 - 4 and end.tokens_cut > 1400
-    ids, _ = encode(make_tokenizer(), long, 512 - 4)
+    ids = encode(make_tokenizer(), long, 512 - 4)
     text = make_tokenizer().decode(ids)
+    assert end.tokens_in == len(ids) == 512 - 4 and len(text) < 1000
     assert "beginx" in text and "xfinish" in text and text.endswith("assistant\n")
 
 
 def test_logprob_is_the_mean_over_the_written_tokens(engine: LocalEngine, base: Path) -> None:
     end = finish(engine, [Generation(id="a", prompt=PROMPT, max_tokens=1, temperature=0)])["a"]
-    ids, _ = encode(make_tokenizer(), PROMPT, 512)
+    ids = encode(make_tokenizer(), PROMPT, 512)
     with torch.no_grad():
         logits = LlamaForCausalLM.from_pretrained(base).eval()(torch.tensor([ids])).logits[0, -1]
     assert end.logprob == pytest.approx(float(logits.log_softmax(-1).max()), abs=1e-4)

@@ -17,21 +17,19 @@ HOSTILE = st.lists(
 
 @given(HOSTILE, HOSTILE)
 def test_special_tokens_come_from_the_template_alone(instruction: str, request: str) -> None:
-    ids, cut = encode(TOKENIZER, chat_prompt(instruction=instruction, request=request), 4096)
+    ids = encode(TOKENIZER, chat_prompt(instruction=instruction, request=request), 4096)
     specials = [id for id in ids if id in TOKENIZER.all_special_ids]
-    assert specials == [1, 2, 1, 2, 1] and not cut
+    assert specials == [1, 2, 1, 2, 1]
 
 
 @given(HOSTILE, st.integers(60, 200))
 def test_prompts_fit_their_limit(request: str, limit: int) -> None:
-    ids, cut = encode(TOKENIZER, chat_prompt(instruction="Write.", request=request), limit)
-    whole, _ = encode(TOKENIZER, chat_prompt(instruction="Write.", request=request), 4096)
-    assert len(ids) == min(limit, len(whole)) and cut == len(whole) - len(ids)
+    ids = encode(TOKENIZER, chat_prompt(instruction="Write.", request=request), limit)
+    whole = encode(TOKENIZER, chat_prompt(instruction="Write.", request=request), 4096)
+    assert len(ids) == min(limit, len(whole))
 
 
-def test_style_language_and_notes_are_lines_of_the_system_message() -> None:
-    prompt = chat_prompt(
-        instruction="I.", request=" R ", style="dry", language="English", notes=["Likes cats."]
-    )
-    assert prompt.system == "I.\nStyle: dry.\nLanguage: English.\nLikes cats."
+def test_notes_are_lines_of_the_system_message() -> None:
+    prompt = chat_prompt(instruction="I.", request=" R ", notes=["Be dry.", "Likes cats."])
+    assert prompt.system == "I.\nBe dry.\nLikes cats."
     assert prompt.user == "R"

@@ -29,7 +29,7 @@ def row(id: str, user: str, genre: str = "joke") -> Row:
     generation = Generation(
         id=id, prompt=Prompt(system="", user=""), adapter=f"{genre}@000000000000", user=user
     )
-    return Row(generation, (1,), 0, (), Writing(None))
+    return Row(generation, (1,), (), Writing(None))
 
 
 def served(schedule: Schedule, tokens: int = 100) -> list[str]:

@@ -29,8 +29,6 @@ TOPICS = (
 class Naming:
     """An encoder for which a text is the topics that it names, and nothing beyond."""
 
-    dimension = len(TOPICS)
-
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One row a text."""
         return np.array([[topic in text for topic in TOPICS] for text in texts], np.float32)
