@@ -5,51 +5,72 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib import import_module
+from typing import Any
 
 import typer
-from aiokafka.errors import KafkaError
+from typer.core import TyperGroup
+from typer.main import get_group
 
-from agents.commands import adapters, data, dlq, events, feedback, topics, user
-from agents.commands.ask import ask
-from agents.commands.evaluate import evaluate
-from agents.commands.generate import generate
-from agents.commands.genres import genres
-from agents.commands.prepare import prepare
-from agents.commands.profile import profile
-from agents.commands.rate import rate
-from agents.commands.rebuild import rebuild
-from agents.commands.tail import tail
-from agents.commands.train import train
-from agents.commands.up import up
-from agents.commands.worker import worker
 from schemas.errors import GenreError, NotReady
 
+# A command is the module of its name in agents/commands, which holds a function of that name, or
+# `cli` where several commands share a noun. Its line here is the first of its own help.
+COMMANDS = {
+    "up": "Start a broker in memory and every role; stay until Ctrl-C.",
+    "prepare": "Fetch and convert the models, once.",
+    "worker": "Run one role until SIGTERM or Ctrl-C.",
+    "ask": "Ask for a text, and get the best of several first.",
+    "rate": "Say what you think of a text; the next answer knows it.",
+    "profile": "Print a user's likes and dislikes with their uncertainty.",
+    "tail": "Print the records of a topic as they come; Ctrl-C ends it.",
+    "genres": "List the genres of the taxonomy with their families.",
+    "data": "Fetch and list texts by genre, to train adapters on.",
+    "train": "Train an adapter for a genre from your texts.",
+    "generate": "Write texts with an adapter, a blend or the base model.",
+    "topics": "Create and check topics; print the least access rights.",
+    "adapters": "Look at the registry of adapters and change it.",
+    "dlq": "Look at dead letters and replay them.",
+    "events": "Check payloads against the schemas; print the schemas.",
+    "user": "Export or erase what was learned of a user; consent.",
+    "feedback": "Feed earlier reactions, so that nobody starts cold.",
+    "evaluate": "Judge a policy by logged decisions and their reactions.",
+    "rebuild": "Learn the preferences again from the topics; compare.",
+}
+# Plain help: rich's tables take a quarter of a second to import.
+_PLAIN: dict[str, Any] = {"add_completion": False, "rich_markup_mode": None}
+
+
+class Commands(TyperGroup):
+    """Lists commands by `COMMANDS`, and imports the one that is called."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that the first argument names, and the other arguments; ends with exit code
+        2 when there is no such command."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, load(name or ""), rest
+
+
+def load(name: str) -> Any:
+    """The command `name` of `COMMANDS`, or its group of commands, with its module imported."""
+    module, alone = import_module(f"agents.commands.{name}"), typer.Typer(**_PLAIN)
+    if hasattr(module, "cli"):
+        alone.add_typer(module.cli, name=name)
+    else:
+        alone.command(name)(getattr(module, name))
+    return get_group(alone).commands[name]
+
+
 cli = typer.Typer(
+    cls=Commands,
     help="GENRE: personalised text generation on Kafka.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
+    **_PLAIN,
 )
-cli.command()(up)
-cli.command()(prepare)
-cli.command()(worker)
-cli.command()(ask)
-cli.command()(rate)
-cli.command()(profile)
-cli.command()(tail)
-cli.command()(genres)
-cli.add_typer(data.cli, name="data")
-cli.command()(train)
-cli.command()(generate)
-cli.add_typer(topics.cli, name="topics")
-cli.add_typer(adapters.cli, name="adapters")
-cli.add_typer(dlq.cli, name="dlq")
-cli.add_typer(events.cli, name="events")
-cli.add_typer(user.cli, name="user")
-cli.add_typer(feedback.cli, name="feedback")
-cli.command()(evaluate)
-cli.command()(rebuild)
+for _name, _help in COMMANDS.items():
+    cli.command(_name, help=_help)(lambda: None)
 
 
 def main() -> None:
@@ -58,19 +79,25 @@ def main() -> None:
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         cli()
-    except GenreError as error:
-        print(f"genre: {error.message}", file=sys.stderr)
-        sys.exit(3 if isinstance(error, NotReady) else 2)
-    except KafkaError as error:
-        print(f"genre: the broker answered {type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(3)
-    except TimeoutError:
-        print(
-            "genre: no answer in time; is every role running? `genre up` says so.", file=sys.stderr
-        )
-        sys.exit(1)
+    except Exception as error:
+        line, code = _told(error)
+        print(f"genre: {line}", file=sys.stderr)
+        sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """The line and exit code of an error that people can do something about; raises others."""
+    if isinstance(error, GenreError):
+        return error.message, 3 if isinstance(error, NotReady) else 2
+    if isinstance(error, TimeoutError):
+        return "no answer in time; is every role running? `genre up` says so.", 1
+    from aiokafka.errors import KafkaError
+
+    if isinstance(error, KafkaError):
+        return f"the broker answered {type(error).__name__}: {error}", 3
+    raise error
 
 
 if __name__ == "__main__":

@@ -11,8 +11,6 @@ from typing import Annotated, TypeVar
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
 from agents.commands.setup import print_json, settings
 from agents.genres.registry import Registry, announcement
@@ -34,8 +32,6 @@ from streams.wire.topics import BY_EVENT
 
 E = TypeVar("E")
 
-COLUMNS = ("name", "state", "perplexity", "parent", "tenant", "erased", "since")
-
 cli = typer.Typer(help="Look at the registry of adapters and change it.", no_args_is_help=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object a line.")]
@@ -47,32 +43,33 @@ Reason = Annotated[str, typer.Option(help="Why; it is kept in the registry.")]
 def list_(
     genre: Annotated[str | None, typer.Option(help="Only this genre.")] = None, json: Json = False
 ) -> None:
-    """Every adapter that the registry knows; `erased` counts erased users whose texts a version
-    still contains."""
+    """Every adapter that the registry knows.
+
+    `erased` counts erased users whose texts a version still contains."""
     events = [event for event in asyncio.run(_registry()).events() if genre in (None, event.genre)]
-    shown = Table(*(Column(name, overflow="fold", no_wrap=name == "name") for name in COLUMNS))
-    for event in events:
-        if json:
+    if json:
+        for event in events:
             print_json(msgspec.to_builtins(event))
-        else:
-            shown.add_row(*_row(event))
-    if not json:
-        Console().print(shown if events else "no adapters")
+    else:
+        _show(events)
 
 
 @cli.command()
 def show(name: Name, json: Json = False) -> None:
-    """All that is known of an adapter, and where its report lies on this machine."""
+    """All that is known of an adapter, and where its report lies."""
     event = _known(asyncio.run(_registry()), name)
     report = settings().adapters / "reports" / AdapterName.parse(name).digest / "report.html"
     document = msgspec.to_builtins(event) | {"report": str(report) if report.exists() else None}
     if json:
         print_json(document)
         return
+    from rich.console import Console
+    from rich.table import Table
+
     shown = Table(show_header=False)
     for key, value in document.items():
-        shown.add_row(key, str(value)[:600].replace("[", r"\["))
-    Console().print(shown)
+        shown.add_row(key, str(value)[:600])
+    Console(markup=False).print(shown)
 
 
 @cli.command()
@@ -82,14 +79,17 @@ def publish(
     ],
     json: Json = False,
 ) -> None:
-    """Verify an adapter, put it into this machine's store and publish it; or publish a withdrawn
-    one again."""
+    """Verify an adapter, store it here and publish it.
+
+    Or publish a withdrawn one again."""
     _report(asyncio.run(_publish(adapter)), json)
 
 
 @cli.command()
 def withdraw(name: Name, reason: Reason = "withdrawn by hand", json: Json = False) -> None:
-    """No new request uses the adapter; those that are being written still do."""
+    """Let no new request use the adapter.
+
+    Those that are being written still do."""
 
     async def do() -> AdapterEvent:
         event = _known(await _registry(), name)
@@ -104,7 +104,9 @@ def rollback(
     reason: Reason = "rolled back",
     json: Json = False,
 ) -> None:
-    """Withdraw the newest version of a genre and make sure that the one before it is published."""
+    """Withdraw the newest version of a genre.
+
+    The one before it is published again where it is not."""
 
     async def do() -> list[AdapterEvent]:
         newest, before = _two(await _registry(), genre)
@@ -123,11 +125,10 @@ def compare(
     ] = False,
     json: Json = False,
 ) -> None:
-    """What people said of each version's texts; a version loses that is worse than the best with 95
-    % probability.
+    """What people said of each version's texts.
 
-    Counts one verdict a user and text, from what stands in `recommendations` and `feedback`; both
-    versions need 30."""
+    A version loses that is worse than the best with 95 % probability. Counts one verdict a user
+    and text, from what stands in `recommendations` and `feedback`; both versions need 30."""
     asyncio.run(_compare(genre, withdraw_losers, json))
 
 
@@ -268,16 +269,33 @@ def _report(event: AdapterEvent, json: bool) -> None:
         typer.echo(f"{event.name} is {event.kind}{f': {event.reason}' if event.reason else ''}")
 
 
+def _show(events: list[AdapterEvent]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    if not events:
+        typer.echo("no adapters")
+        return
+    tenants = any(event.tenant for event in events)
+    titles = ("state", "since", "perplexity", "parent", "erased", *(["tenant"] if tenants else []))
+    # At 80 columns a row of these fits on a line.
+    shown = Table(box=None, padding=(0, 1, 0, 0))
+    shown.add_column("name", no_wrap=True)
+    for title in titles:
+        shown.add_column(title, overflow="fold")
+    for event in events:
+        shown.add_row(*_row(event), *([event.tenant or ""] if tenants else []))
+    Console(highlight=False).print(shown)
+
+
 def _row(event: AdapterEvent) -> tuple[str, ...]:
     before, after = event.metrics.get("ppl_base"), event.metrics.get("ppl_adapter")
-    perplexity = f"{before:.1f} to {after:.1f}" if before and after else ""
-    erased = f"[red]{event.erased}[/red]" if event.erased else "0"
     return (
         event.name,
         event.kind,
-        perplexity,
-        event.lineage.parent or "",
-        event.tenant or "",
-        erased,
-        f"{event.time:%m-%d %H:%M}",
+        f"{event.time:%m-%d}",
+        f"{before:.0f} to {after:.0f}" if before and after else "",
+        # A parent is nearly always of the same genre, and its digest names it.
+        (event.lineage.parent or "").partition("@")[2],
+        f"[red]{event.erased}[/red]" if event.erased else "0",
     )

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import shlex
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from agents.commands.setup import print_json, settings
-from schemas.errors import InvalidEvent
+from agents.commands.answer import console, show
+from agents.commands.setup import checked, print_json, settings
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from streams.clients.client import Client
-from streams.wire.codecs import decode, encode
 
 
 def ask(
@@ -37,11 +34,16 @@ def ask(
         str | None, typer.Option(help="A declared style, for instance 'playful'.")
     ] = None,
     deadline: Annotated[float | None, typer.Option(help="Seconds from now.")] = None,
+    long: Annotated[
+        bool, typer.Option("--long", help="With full identifiers and numbers.")
+    ] = False,
     json: Annotated[
         bool, typer.Option("--json", help="Print the recommendation as one line of JSON.")
     ] = False,
 ) -> None:
-    """Ask for a text and print the ranked candidates. Exit code 1 when the answer holds no text."""
+    """Ask for a text, and get the best of several first.
+
+    Exit code 1 when the answer holds no text."""
     moment = None if deadline is None else datetime.now(UTC) + timedelta(seconds=deadline)
     wish = {
         "user_id": user,
@@ -57,52 +59,27 @@ def ask(
         "style": style,
         "deadline": moment,
     }
+    request = checked(GenerationRequest, wish)
     # A worker that lives answers at the deadline at the latest, 60 seconds where none is given.
-    answer = asyncio.run(_ask(_checked(wish), within=(deadline or 60.0) + 30.0))
+    answer = asyncio.run(_ask(request, within=(deadline or 60.0) + 30.0))
     if json:
         print_json(msgspec.to_builtins(answer))
     else:
-        Console().print(table(answer))
+        out = console()
+        show(out, answer, long=long)
+        if answer.candidates:
+            out.print(f"to react: {reacting(answer)}", style="dim", soft_wrap=True)
     raise typer.Exit(0 if answer.status == "ok" else 1)
 
 
-def table(answer: Recommendation, *, title: str | None = None) -> Table:
-    """The ranked candidates as a table for people."""
-    if answer.status != "ok":
-        note = Table(title=title, show_header=False)
-        note.add_row(f"[red]{answer.status}[/red]", answer.code or "", answer.message or "")
-        return note
-    shown = Table(title=title, show_lines=True, title_justify="left", expand=True)
-    shown.add_column(width=1)
-    shown.add_column(
-        "text, and the candidate to rate", ratio=7
-    )  # at 80 columns an id fits on a line
-    shown.add_column("genre", width=17, overflow="fold")
-    shown.add_column("why", ratio=3)
-    for place, candidate in enumerate(answer.candidates, 1):
-        adapter = f"\n[dim]{candidate.adapter or 'base model'}[/dim]"
-        style = f"\n[dim]{candidate.style}[/dim]" if candidate.style else ""
-        genre = (candidate.genre or "-") + adapter + style
-        text = f"{_plain(candidate.text)}\n[dim]{candidate.candidate_id}[/dim]"
-        shown.add_row(str(place), text, genre, _plain(candidate.why))
-    return shown
-
-
-def _plain(text: str) -> str:
-    # Generated text must not be read as rich markup.
-    return text.replace("[", r"\[")
-
-
-def _checked(wish: Mapping[str, object]) -> GenerationRequest:
-    try:
-        return decode(
-            encode({name: value for name, value in wish.items() if value is not None}),
-            GenerationRequest,
-        )
-    except InvalidEvent as error:
-        raise InvalidEvent(
-            error.code, f"This request would be refused ({error.code}): {error.message}"
-        ) from error
+def reacting(answer: Recommendation) -> str:
+    """The command that likes a text of this answer, as one would type it."""
+    words = ["genre", "rate", str(min(2, len(answer.candidates))), "like"]
+    if answer.user_id != "me":
+        words += ["--user", answer.user_id]
+    if answer.tenant is not None:
+        words += ["--tenant", answer.tenant]
+    return shlex.join(words)
 
 
 async def _ask(request: GenerationRequest, within: float) -> Recommendation:

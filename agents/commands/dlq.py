@@ -7,8 +7,6 @@ from collections import Counter
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from agents.commands.setup import print_json, settings
 from agents.commands.tail import as_json
@@ -37,6 +35,9 @@ def list_(json: Json = False) -> None:
         for (topic, code), count in counted.items():
             print_json({"topic": topic, "code": code, "letters": count})
         return
+    from rich.console import Console
+    from rich.table import Table
+
     shown = Table("topic", "code", "letters")
     for (topic, code), count in counted.items():
         shown.add_row(topic, code, str(count))
@@ -78,7 +79,9 @@ def replay(
     everything: Annotated[bool, typer.Option("--all", help="Every letter of the topic.")] = False,
     json: Json = False,
 ) -> None:
-    """Publish letters again on their topic, with their own key, value and headers."""
+    """Publish letters again on their topic.
+
+    Each has its own key, value and headers."""
     if code is None and not letter and not everything:
         raise Rejected(
             "nothing_chosen",

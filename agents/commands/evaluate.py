@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from agents.commands.setup import print_json, settings
 from genre_models.evaluation.decision_log import Judged, by_user, judged
@@ -54,8 +52,9 @@ def evaluate(
         bool, typer.Option("--json", help="Print the result as one line of JSON.")
     ] = False,
 ) -> None:
-    """Judge a policy by logged decisions and the reactions to them; refuses (exit code 2) where
-    they cannot tell."""
+    """Judge a policy by logged decisions and their reactions.
+
+    Refuses (exit code 2) where they cannot tell."""
     if policy not in POLICIES:
         raise Rejected("unknown_policy", f"Expected one of {', '.join(POLICIES)}, got {policy!r}.")
     log = asyncio.run(_log(settings(), decisions, feedback))
@@ -66,9 +65,7 @@ def evaluate(
         )
         return
     found = evaluated([one.logged for one in log], POLICIES[policy])
-    print_json({"policy": policy} | asdict(found)) if json else Console().print(
-        table(policy, found)
-    )
+    print_json({"policy": policy} | asdict(found)) if json else _show(policy, found)
 
 
 def compared(log: Sequence[Judged], against: str) -> Estimate:
@@ -83,8 +80,11 @@ def compared(log: Sequence[Judged], against: str) -> Estimate:
     return compare(by_user(log, one, other), by_user(log, other, one))
 
 
-def table(policy: str, found: Evaluation) -> Table:
-    """The estimates with their 95 % intervals."""
+def _show(policy: str, found: Evaluation) -> None:
+    """Print the estimates with their 95 % intervals."""
+    from rich.console import Console
+    from rich.table import Table
+
     title = (
         f"{policy}: {found.decisions} decisions of {found.users} users, "
         f"worth {found.effective:.0f} of its own"
@@ -92,7 +92,7 @@ def table(policy: str, found: Evaluation) -> Table:
     shown = Table("estimator", "mean reward", title=title, title_justify="left")
     for name in ("ips", "snips", "dr"):
         shown.add_row(name.upper(), _interval(getattr(found, name)))
-    return shown
+    Console().print(shown)
 
 
 def _interval(estimate: Estimate) -> str:

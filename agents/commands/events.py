@@ -30,8 +30,9 @@ def validate(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object a payload.")] = False,
 ) -> None:
-    """Read payloads from standard input, one a line, and say whether each is accepted; exit code 1
-    if one is not."""
+    """Say of each line of standard input whether it is accepted.
+
+    Exit code 1 if one is not."""
     kind = named(topic, settings().prefix)
     data = sys.stdin.buffer.read()
     payloads = [data] if single else data.removesuffix(b"\n").split(b"\n") if data else []
@@ -52,7 +53,9 @@ def schemas(
         bool, typer.Option("--asyncapi", help="The AsyncAPI 3.0 document instead.")
     ] = False,
 ) -> None:
-    """Print the JSON Schemas of every event, or the AsyncAPI document of every topic."""
+    """Print the JSON Schemas of every event.
+
+    Or the AsyncAPI document of every topic."""
     contract = document(settings().prefix) if asyncapi else documents()
     typer.echo(orjson.dumps(contract, option=orjson.OPT_INDENT_2).decode())
 

@@ -13,11 +13,10 @@ from typing import Annotated
 import orjson
 import typer
 
-from agents.commands.setup import print_json, settings
+from agents.commands.setup import checked, print_json, settings
 from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
 from streams.clients.client import Client
-from streams.wire.codecs import decode, encode
 
 cli = typer.Typer(no_args_is_help=True)
 
@@ -45,7 +44,7 @@ class Line:
 
 @cli.callback()
 def feedback() -> None:
-    """Feed reactions."""
+    """Feed earlier reactions, so that nobody starts cold."""
 
 
 @cli.command("import")
@@ -61,7 +60,9 @@ def import_(
         bool, typer.Option("--json", help="Print the counts as one line of JSON.")
     ] = False,
 ) -> None:
-    """Feed reactions: columns user, text or genre, signal, and time (RFC 3339) where known.
+    """Send the reactions of a file.
+
+    Its columns are user, text or genre, signal, and time (RFC 3339) where known.
 
     A signal is like, dislike, click, accept, copy, choose, regenerate, `rating:1` to `rating:5`, or
     a liking from 0 to 1. The same file again changes nothing. Exit code 1 when lines were refused.
@@ -119,7 +120,7 @@ def reaction(row: str | Mapping[str, str], tenant: str | None) -> Feedback:
     }
     known = {name: value for name, value in event.items() if value is not None}
     identity = blake2b(orjson.dumps(known, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
-    return decode(encode(known | {"feedback_id": f"history-{identity}"}), Feedback)
+    return checked(Feedback, known | {"feedback_id": f"history-{identity}"})
 
 
 def liking(signal: object) -> float:

@@ -38,7 +38,9 @@ def generate(
     ] = 0,
     json: Annotated[bool, typer.Option("--json", help="One JSON object a text.")] = False,
 ) -> None:
-    """Write texts with an adapter, a blend or the base model; needs no Kafka."""
+    """Write texts with an adapter, a blend or the base model.
+
+    Needs no Kafka."""
     share_cores()
     settings = Settings.from_environment()
     store = AdapterStore(settings.adapters, BaseSpec.load(settings.models / "base"))

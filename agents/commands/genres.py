@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from agents.commands.setup import print_json
 from genre_models.taxonomy import Taxonomy
@@ -15,7 +13,12 @@ from genre_models.taxonomy import Taxonomy
 def genres(
     json: Annotated[bool, typer.Option("--json", help="One JSON object a genre.")] = False,
 ) -> None:
-    """List the genres of the taxonomy with their families; needs no Kafka."""
+    """List the genres of the taxonomy with their families.
+
+    Needs no Kafka."""
+    from rich.console import Console
+    from rich.table import Table
+
     shown = Table("genre", "family", "description")
     for genre in Taxonomy.load().genres.values():
         if json:

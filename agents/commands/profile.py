@@ -7,16 +7,12 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from agents.commands.setup import print_json, settings
 from schemas.keys import user_key
 from schemas.preferences import PreferenceProfile
 from streams.clients.kafka import reach
-from streams.clients.reader import read
-from streams.settings import Settings
-from streams.wire.codecs import decode
+from streams.clients.newest import newest
 
 
 def profile(
@@ -26,18 +22,22 @@ def profile(
         bool, typer.Option("--json", help="Print the profile as one line of JSON.")
     ] = False,
 ) -> None:
-    """Print a user's likes and dislikes with their uncertainty. Exit code 1 for somebody who never
-    reacted."""
-    found = asyncio.run(_find(user_key(user, tenant)))
+    """Print a user's likes and dislikes with their uncertainty.
+
+    Exit code 1 for somebody who never reacted."""
+    found = asyncio.run(find(user_key(user, tenant)))
     if json:
         print_json(None if found is None else msgspec.to_builtins(found))
     else:
-        Console().print(table(found, user))
+        show(found, user)
     raise typer.Exit(0 if found else 1)
 
 
-def table(found: PreferenceProfile | None, user: str) -> Table:
-    """Likes and dislikes as a table for people."""
+def show(found: PreferenceProfile | None, user: str) -> None:
+    """Print likes and dislikes for people, one a line."""
+    from rich.console import Console
+    from rich.table import Table
+
     reactions = found.reactions if found else 0
     shown = Table(
         "about", "effect on liking", title=f"{user}: {reactions} reactions", title_justify="left"
@@ -46,19 +46,11 @@ def table(found: PreferenceProfile | None, user: str) -> Table:
         shown.add_row(leaning.about, f"{leaning.mean:+.2f} ± {leaning.deviation:.2f}")
     if not shown.rows:
         shown.add_row("nothing known yet", "")
-    return shown
+    Console(markup=False).print(shown)
 
 
-async def newest(given: Settings, key: str) -> PreferenceProfile | None:
+async def find(key: str) -> PreferenceProfile | None:
     """The newest profile of a user key; None when there is none or it was erased."""
-    found = None
-    async for record in read(given, given.topic("preferences")):
-        if record.key == key.encode():
-            found = decode(record.value, PreferenceProfile) if record.value else None
-    return found
-
-
-async def _find(key: str) -> PreferenceProfile | None:
     given = settings()
     await reach(given)
-    return await newest(given, key)
+    return await newest(given, PreferenceProfile, key)

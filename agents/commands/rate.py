@@ -1,25 +1,31 @@
-"""`genre rate CANDIDATE KIND`: publish one reaction."""
+"""`genre rate TEXT KIND`: publish one reaction."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 
 import msgspec
 import typer
 
-from agents.commands.setup import print_json, settings
-from schemas.errors import InvalidEvent
+from agents.commands.setup import checked, print_json, settings
+from schemas.errors import Rejected
 from schemas.feedback import Feedback
+from schemas.keys import user_key
+from schemas.recommendations import Recommendation
 from streams.clients.client import Client
-from streams.wire.codecs import decode, encode
+from streams.clients.kafka import reach
+from streams.clients.newest import newest
 
 
 def rate(
     candidate: Annotated[
-        str, typer.Argument(help="The candidate, '<request id>/<index>' as `genre ask` shows it.")
+        str,
+        typer.Argument(
+            metavar="TEXT",
+            help="Its number in the newest answer, or a candidate id: <request id>/<index>.",
+        ),
     ],
     kind: Annotated[
         str,
@@ -41,7 +47,9 @@ def rate(
         bool, typer.Option("--json", help="Print the event as one line of JSON.")
     ] = False,
 ) -> None:
-    """Say what you think of a candidate; the next answer knows it."""
+    """Say what you think of a text; the next answer knows it."""
+    if candidate.isdecimal():
+        candidate = asyncio.run(_numbered(int(candidate), user, tenant))
     reaction = {
         "user_id": user,
         "kind": kind,
@@ -54,22 +62,35 @@ def rate(
         "retracts": retracts,
         "time": datetime.now(UTC),
     }
-    sent = asyncio.run(_rate(_checked(reaction)))
+    sent = asyncio.run(_rate(checked(Feedback, reaction)))
     if json:
         print_json(msgspec.to_builtins(sent))
     else:
         typer.echo(f"{sent.kind} for {sent.candidate_id}, feedback id {sent.feedback_id}")
 
 
-def _checked(reaction: Mapping[str, object]) -> Feedback:
-    try:
-        return decode(
-            encode({name: value for name, value in reaction.items() if value is not None}), Feedback
+def place_in(answer: Recommendation | None, number: int, who: str) -> str:
+    """The id of the `number`th text, from 1. Raises Rejected `no_answer` or `no_such_text`."""
+    if answer is None:
+        raise Rejected(
+            "no_answer",
+            f"Expected an answer to {who} on `recommendations`, got none: nothing was asked, or "
+            "retention has cut it; --user and --tenant say who reacts.",
         )
-    except InvalidEvent as error:
-        raise InvalidEvent(
-            error.code, f"This feedback would be refused ({error.code}): {error.message}"
-        ) from error
+    texts = answer.candidates
+    if 1 <= number <= len(texts):
+        return texts[number - 1].candidate_id
+    held = f"1 to {len(texts)}" if texts else f"none, it is {answer.status}"
+    raise Rejected(
+        "no_such_text",
+        f"Expected the number of a text of the newest answer to {who} ({held}), got {number}.",
+    )
+
+
+async def _numbered(number: int, user: str, tenant: str | None) -> str:
+    given, who = settings(), user_key(user, tenant)
+    await reach(given)
+    return place_in(await newest(given, Recommendation, who), number, who)
 
 
 async def _rate(feedback: Feedback) -> Feedback:

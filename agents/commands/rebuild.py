@@ -50,7 +50,9 @@ def rebuild(
         bool, typer.Option("--json", help="Print the result as one line of JSON.")
     ] = False,
 ) -> None:
-    """Replay decisions and feedback, from the beginning or, where retention has cut them, from the
+    """Learn the preferences again from the topics; compare.
+
+    Replays decisions and feedback from the beginning or, where retention has cut them, from the
     snapshots."""
     if check and write:
         raise Rejected("check_or_write", "Expected either --check or --write, got both.")

@@ -1,19 +1,39 @@
-"""What every command starts with: its settings, and a running `genre up` where there is one."""
+"""What every command starts with: its settings, a running `genre up` where there is one, and the
+check of what it was given."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from typing import TypeVar
 
 import orjson
 
+from schemas.errors import InvalidEvent
 from streams.clients.running import found
 from streams.settings import Settings
+from streams.wire.codecs import decode, encode
+
+E = TypeVar("E")
 
 
 def settings() -> Settings:
     """The settings of this process; the broker of a running `genre up` unless GENRE_BROKERS names
     another."""
     return found(Settings.from_environment())
+
+
+def checked(kind: type[E], fields: Mapping[str, object]) -> E:
+    """The event of these fields as a role would read it; a field that is None counts as absent.
+
+    Raises InvalidEvent, so that what would end as a dead letter is not sent.
+    """
+    given = {name: value for name, value in fields.items() if value is not None}
+    try:
+        return decode(encode(given), kind)
+    except InvalidEvent as error:
+        message = f"This would be refused ({error.code}): {error.message}"
+        raise InvalidEvent(error.code, message) from error
 
 
 def print_json(document: object) -> None:

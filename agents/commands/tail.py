@@ -28,7 +28,7 @@ def tail(
         bool, typer.Option("--json", help="One JSON object a record, with headers.")
     ] = False,
 ) -> None:
-    """Print records as they come; Ctrl-C ends it."""
+    """Print the records of a topic as they come; Ctrl-C ends it."""
     asyncio.run(_tail(topic, beginning, follow, json))
 
 

@@ -21,7 +21,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @cli.command()
 def create(json: Json = False) -> None:
-    """Create every topic that is missing, dead letters and changelogs included."""
+    """Create every topic that is missing.
+
+    Dead letters and changelogs too."""
 
     async def do() -> list[str]:
         given = settings()
@@ -37,7 +39,7 @@ def create(json: Json = False) -> None:
 
 @cli.command()
 def check(json: Json = False) -> None:
-    """Say what is missing or different; exit code 1 when anything is."""
+    """Say what is missing or different; exit code 1 if anything is."""
 
     async def do() -> list[str]:
         given = settings()

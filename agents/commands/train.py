@@ -10,11 +10,8 @@ from typing import Annotated
 
 import msgspec
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
-from rich.progress import Progress as Bar
 
-from agents.commands.setup import print_json, settings
+from agents.commands.setup import checked, print_json, settings
 from agents.train.workshop import ENDS, order_of, perform
 from genre_models.training.texts.sources import Source, read_source
 from genre_models.training.texts.store import TextStore
@@ -24,7 +21,7 @@ from schemas.training import TrainingEvent
 from streams.clients.client import Client
 from streams.clients.reader import read
 from streams.settings import Settings
-from streams.wire.codecs import decode, encode
+from streams.wire.codecs import decode
 
 _AT_ONCE = 200
 
@@ -65,9 +62,10 @@ def train(
         bool, typer.Option("--json", help="One line of JSON for each step that is told.")
     ] = False,
 ) -> None:
-    """Train an adapter. Exit code 1 when it is rejected; Ctrl-C leaves a training on Kafka
-    running."""
-    wish: dict[str, object] = {
+    """Train an adapter for a genre from your texts.
+
+    Exit code 1 when it is rejected; Ctrl-C leaves a training on Kafka running."""
+    wish = {
         "kind": "train",
         "genre": genre,
         "family": family,
@@ -79,7 +77,7 @@ def train(
         "epochs": epochs,
         "job": uuid.uuid4().hex,
     }
-    event = _checked(wish)
+    event = checked(TrainingEvent, wish)
     texts = [] if source is None else [_text(event, each) for each in read_source(source)]
     if source is not None and not texts:
         raise Rejected("no_source", f"Expected texts in {source}, got none.")
@@ -133,6 +131,10 @@ async def _here(
 
 
 async def _shown(told: AsyncIterator[Progress], json: bool) -> Progress | None:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+    from rich.progress import Progress as Bar
+
     last = None
     columns = (
         TextColumn("{task.description}"),
@@ -178,15 +180,3 @@ def _text(event: TrainingEvent, source: Source) -> TrainingEvent:
         text=source.text,
         document=source.document,
     )
-
-
-def _checked(wish: dict[str, object]) -> TrainingEvent:
-    try:
-        return decode(
-            encode({name: value for name, value in wish.items() if value is not None}),
-            TrainingEvent,
-        )
-    except InvalidEvent as error:
-        raise InvalidEvent(
-            error.code, f"This would be refused ({error.code}): {error.message}"
-        ) from error

@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from agents.commands import demo as demonstration
+from agents.commands.answer import console
 from agents.supervisor import Supervisor
 from streams.clients.embedded_broker import embedded_broker
 from streams.clients.running import announced
@@ -20,7 +20,7 @@ from streams.clients.topic_admin import create
 from streams.settings import Settings
 from streams.wire.roles import ROLES
 
-console = Console()
+out = console()
 
 
 def up(
@@ -31,7 +31,7 @@ def up(
         int, typer.Option(envvar="GENRE_PARTITIONS", help="Partitions of every topic.")
     ] = 1,
 ) -> None:
-    """Start everything on this machine, with a Kafka broker in memory, and stay up until Ctrl-C."""
+    """Start a broker in memory and every role; stay until Ctrl-C."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     asyncio.run(_up(replace(Settings.from_environment(), partitions=partitions), demo))
 
@@ -51,27 +51,26 @@ async def _up(given: Settings, demo: bool) -> None:
                 if work.done():
                     work.result()
                 work.cancel()
-                console.print("stopping ...")
-    console.print("stopped: every process that was started here has ended")
+                out.print("stopping ...")
+    out.print("stopped: every process that was started here has ended")
 
 
 async def _work(
     supervisor: Supervisor, settings: Settings, demo: bool, begun: float, stopped: asyncio.Event
 ) -> None:
-    console.print(f"Kafka (embedded, in memory) at {settings.brokers}")
+    out.print(f"Kafka (embedded, in memory) at {settings.brokers}")
     for role in ROLES:
         supervisor.start(role)
     await supervisor.ready()
     supervisor.watch()
-    console.print(f"every role is ready after {time.monotonic() - begun:.1f} s: {', '.join(ROLES)}")
+    out.print(f"every role is ready after {time.monotonic() - begun:.1f} s: {', '.join(ROLES)}")
     if demo:
-        await demonstration.run(settings, console)
-    console.print(
+        await demonstration.run(settings, out)
+    out.print(
         "\nUp until Ctrl-C. In another terminal, for instance:\n"
         '  genre ask "a joke about dentists" --user ada\n'
-        "  genre rate <candidate> like --user ada\n"
+        "  genre rate 1 like --user ada\n"
         "  genre profile ada\n"
-        "  genre tail recommendations",
-        highlight=False,
+        "  genre tail recommendations"
     )
     await stopped.wait()

@@ -10,18 +10,15 @@ from typing import Annotated
 import msgspec
 import typer
 
-from agents.commands.profile import newest
+from agents.commands.profile import find
 from agents.commands.setup import print_json, settings
-from genre_models.preferences.row import UserRow
-from genre_models.preferences.signals import Kind
 from schemas.keys import user_key
 from schemas.preferences import PreferenceProfile
 from schemas.users import UserCommand
 from streams.clients.client import Client
-from streams.clients.kafka import reach
 
 cli = typer.Typer(
-    help="Export or erase what was learned about a user; consent and exploration.",
+    help="Export or erase what was learned of a user; consent.",
     no_args_is_help=True,
 )
 
@@ -31,16 +28,19 @@ Tenant = Annotated[str | None, typer.Option(help="The user's tenant.")]
 
 @cli.command()
 def export(user: User, tenant: Tenant = None) -> None:
-    """Print everything that is remembered of a user as one line of JSON. Exit code 1 when there is
-    nothing."""
-    found = asyncio.run(_newest(user_key(user, tenant)))
+    """Print what is remembered of a user as one line of JSON.
+
+    Exit code 1 when there is nothing."""
+    found = asyncio.run(find(user_key(user, tenant)))
     print_json(None if found is None else exported(found))
     raise typer.Exit(0 if found else 1)
 
 
 @cli.command()
 def erase(user: User, tenant: Tenant = None) -> None:
-    """Forget a user: what was learned, their decisions and their corrections."""
+    """Forget a user.
+
+    What was learned goes, and so do their decisions and corrections."""
     _send(UserCommand(user_id=user, tenant=tenant, kind="erase"), "will be forgotten")
 
 
@@ -50,7 +50,9 @@ def consent(
     tenant: Tenant = None,
     withdraw: Annotated[bool, typer.Option("--withdraw", help="Take consent back.")] = False,
 ) -> None:
-    """Allow learning from a user, or `--withdraw`; what was learned stays until it is erased."""
+    """Allow learning from a user, or `--withdraw`.
+
+    What was learned stays until it is erased."""
     command = UserCommand(user_id=user, tenant=tenant, kind="consent", allowed=not withdraw)
     _send(command, "is not learned from any more" if withdraw else "is learned from")
 
@@ -61,14 +63,18 @@ def opt_out(
     tenant: Tenant = None,
     undo: Annotated[bool, typer.Option("--undo", help="Allow exploration again.")] = False,
 ) -> None:
-    """Never explore for a user: every decision is what is believed to be best. `--undo` allows it
-    again."""
+    """Never explore for a user; `--undo` allows it again.
+
+    Every decision is then what is believed to be best."""
     command = UserCommand(user_id=user, tenant=tenant, kind="explore", allowed=undo)
     _send(command, "may be explored for again" if undo else "is not explored for any more")
 
 
 def exported(found: PreferenceProfile) -> dict[str, object]:
     """The profile in words and numbers, the row's settings, and every remembered reaction."""
+    from genre_models.preferences.row import UserRow
+    from genre_models.preferences.signals import Kind
+
     row = UserRow.unpack(found.row)
     profile = msgspec.to_builtins(replace(found, row=b""))
     profile.pop("row")
@@ -88,12 +94,6 @@ def exported(found: PreferenceProfile) -> dict[str, object]:
             for entry in row.ring
         ],
     }
-
-
-async def _newest(key: str) -> PreferenceProfile | None:
-    given = settings()
-    await reach(given)
-    return await newest(given, key)
 
 
 def _send(command: UserCommand, words: str) -> None:

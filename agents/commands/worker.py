@@ -33,7 +33,9 @@ RoleName = Annotated[
 
 
 def worker(role: RoleName) -> None:
-    """Run one role until SIGTERM or Ctrl-C. The health page says when it is ready."""
+    """Run one role until SIGTERM or Ctrl-C.
+
+    The health page says when it is ready."""
     given = settings()
     asyncio.run(reach(given))
     asyncio.run(require(given))

@@ -61,7 +61,7 @@ def test_fetch_counts_and_list_remembers(tmp_path: Path) -> None:
     assert all(line["training"] is None for line in lines[1:])
 
 
-def test_people_read_a_table(tmp_path: Path) -> None:
+def test_people_read_a_line(tmp_path: Path) -> None:
     run("fetch", "joke", "--cache", str(tmp_path))
     row = next(
         line for line in run("list", "--cache", str(tmp_path)).splitlines() if "joke" in line
