@@ -23,7 +23,7 @@ from agents.generate.role import MODEL_FETCH_WAIT
 from agents.generate.text_judge import TextJudge
 from agents.genres.classifiers import load_classifiers
 from agents.genres.registry import Registry
-from agents.supervisor import Supervisor
+from benchmarks.fixtures import supervised
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
@@ -151,24 +151,21 @@ async def by_role(settings: Settings, tasks: Sequence[GenerationTask]) -> float:
     async with embedded_broker(replace(settings, partitions=1)) as broker:
         given = broker.settings
         await create(given)
-        with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
-            async with (
-                Supervisor(given, logs=Path(logs)) as supervisor,
-                consumer(
-                    given, given.topic("candidates"), fetch_max_wait_ms=int(MODEL_FETCH_WAIT * 1000)
-                ) as reader,
-                producer(given) as sender,
-            ):
-                supervisor.start("generate")
-                await supervisor.ready(within=120)
-                warm = [
-                    replace(task, request_id=f"warm-{task.request_id}")
-                    for task in tasks[:IN_FLIGHT]
-                ]
-                await _kept_in_flight(given, sender, reader, warm)
-                begun = time.perf_counter()
-                tokens = await _kept_in_flight(given, sender, reader, tasks)
-                return tokens / (time.perf_counter() - begun)
+        wait = int(MODEL_FETCH_WAIT * 1000)
+        async with (
+            supervised(given) as supervisor,
+            consumer(given, given.topic("candidates"), fetch_max_wait_ms=wait) as reader,
+            producer(given) as sender,
+        ):
+            supervisor.start("generate")
+            await supervisor.ready(within=120)
+            warm = [
+                replace(task, request_id=f"warm-{task.request_id}") for task in tasks[:IN_FLIGHT]
+            ]
+            await _kept_in_flight(given, sender, reader, warm)
+            begun = time.perf_counter()
+            tokens = await _kept_in_flight(given, sender, reader, tasks)
+            return tokens / (time.perf_counter() - begun)
 
 
 async def _kept_in_flight(

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import os
-import tempfile
 import time
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import replace
 
-from agents.supervisor import Supervisor
+from benchmarks.fixtures import apache_kafka, supervised
 from benchmarks.report import arguments, percentile, show
 from benchmarks.stand_ins import answering
 from schemas.requests import GenerationRequest
@@ -24,7 +23,7 @@ from streams.clients.client import Client
 from streams.clients.embedded_broker import embedded_broker
 from streams.clients.topic_admin import create
 from streams.settings import Settings
-from tests.kafka import is_found, kafka
+from tests.kafka import is_found
 
 RATE = 20
 # Not counted: Python's and the broker's first events take several times as long.
@@ -41,15 +40,11 @@ PROMPTS = (
 async def pipeline(settings: Settings, *, module: str) -> AsyncIterator[Client]:
     """Every role, ready, and a client."""
     await create(settings)
-    with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
-        async with (
-            Supervisor(settings, logs=Path(logs), module=module) as supervisor,
-            Client(settings) as client,
-        ):
-            for role in answering():
-                supervisor.start(role)
-            await supervisor.ready(within=120)
-            yield client
+    async with supervised(settings, module) as supervisor, Client(settings) as client:
+        for role in answering():
+            supervisor.start(role)
+        await supervisor.ready(within=120)
+        yield client
 
 
 async def offered(client: Client, requests: int) -> list[float]:
@@ -91,14 +86,8 @@ async def on_kafka(requests: int) -> list[float] | None:
     """The pipeline on Apache Kafka; None where none is found."""
     if not is_found():
         return None
-    with (
-        tempfile.TemporaryDirectory(prefix="genre-kafka-") as folder,
-        kafka(Path(folder) / "data") as address,
-    ):
-        settings = Settings(
-            brokers=address, prefix=f"b{uuid.uuid4().hex[:8]}.", partitions=4, session_timeout=6.0,
-            heartbeat=1.0, state=Path(folder) / "state", store="memory://",
-        )  # fmt: skip
+    with apache_kafka(partitions=4) as settings:
+        settings = replace(settings, store="memory://")
         async with pipeline(settings, module="benchmarks.stand_ins") as client:
             return await offered(client, requests)
 

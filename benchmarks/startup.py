@@ -8,12 +8,11 @@ import os
 import re
 import signal
 import sys
-import tempfile
 import time
 from asyncio.subprocess import PIPE
-from pathlib import Path
 
-from agents.supervisor import Supervisor, until_ready
+from agents.supervisor import until_ready
+from benchmarks.fixtures import supervised
 from benchmarks.report import arguments, show
 from streams.clients.embedded_broker import embedded_broker
 from streams.clients.topic_admin import create
@@ -27,11 +26,10 @@ async def role(name: str) -> dict[str, float | None]:
     async with embedded_broker(Settings(partitions=1)) as broker:
         await create(broker.settings)
         for _ in range(2):
-            with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
-                async with Supervisor(broker.settings, logs=Path(logs)) as supervisor:
-                    begun = time.perf_counter()
-                    state = await until_ready(supervisor.start(name), 120)
-                    seconds = time.perf_counter() - begun
+            async with supervised(broker.settings) as supervisor:
+                begun = time.perf_counter()
+                state = await until_ready(supervisor.start(name), 120)
+                seconds = time.perf_counter() - begun
         return {f"{name}_ready_s": seconds, f"{name}_rss_mb": float(state["rss_mb"])}
 
 

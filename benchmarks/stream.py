@@ -12,9 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-import tempfile
 import time
-import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +25,8 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
 
 from agents.recommend.decision_row import DecisionRow
-from agents.supervisor import RoleProcess, Supervisor, until_ready
+from agents.supervisor import RoleProcess, until_ready
+from benchmarks.fixtures import apache_kafka, supervised
 from benchmarks.report import arguments, show
 from genre_models.preferences.features import FEATURES_VERSION, Arm, candidate_features
 from genre_models.preferences.row import UserRow
@@ -44,7 +43,6 @@ from streams.wire.codecs import encode
 from streams.wire.partitions import home_of
 from streams.wire.topics import changelog
 from streams.worker.health import resident_megabytes
-from tests.kafka import kafka
 
 PARTITIONS = 4
 # Users and reactions.
@@ -216,11 +214,10 @@ def cpu_seconds(pid: int) -> float:
 @asynccontextmanager
 async def role(settings: Settings) -> AsyncIterator[RoleProcess]:
     """The recommend role, starting, on one core."""
-    with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
-        async with Supervisor(settings, logs=Path(logs)) as supervisor:
-            worker = supervisor.start("recommend")
-            os.sched_setaffinity(worker.process.pid, _one_core())
-            yield worker
+    async with supervised(settings) as supervisor:
+        worker = supervisor.start("recommend")
+        os.sched_setaffinity(worker.process.pid, _one_core())
+        yield worker
 
 
 async def by_role(settings: Settings, events: int) -> list[Sample]:
@@ -316,14 +313,7 @@ def _over(one: float | None, other: float | None) -> float | None:
 async def main() -> None:
     """Measure and print."""
     given = arguments(__doc__ or "")
-    with (
-        tempfile.TemporaryDirectory(prefix="genre-kafka-") as folder,
-        kafka(Path(folder) / "data") as address,
-    ):
-        settings = Settings(
-            brokers=address, prefix=f"b{uuid.uuid4().hex[:8]}.", partitions=PARTITIONS,
-            session_timeout=6.0, heartbeat=1.0, state=Path(folder) / "state",
-        )  # fmt: skip
+    with apache_kafka(PARTITIONS) as settings:
         show(
             await measure(settings, *(QUICK if given.quick else FULL), quick=given.quick),
             json=given.json,

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from genre_models.engine import Engine, Finished, Generation, Piece
+from genre_models.engine.generation import failed
 
 log = logging.getLogger(__name__)
 
@@ -82,11 +83,10 @@ class EngineThread:
         return True
 
     def _fail_all(self) -> list[Piece | Finished]:
-        failed: list[Piece | Finished] = []
-        for each in list(self._listeners):
-            self._engine.cancel(each)
-            failed.append(_failed(each))
-        return failed
+        rows = list(self._listeners)
+        for row in rows:
+            self._engine.cancel(row)
+        return [failed(row, "engine_failed", "The engine failed on this batch.") for row in rows]
 
     def _tell(self, events: Sequence[Piece | Finished]) -> None:
         """Hand a step's events over at once: a loop that is woken for each sends each alone."""
@@ -104,16 +104,3 @@ class EngineThread:
 def _hear(news: Iterable[tuple[Events, Piece | Finished]]) -> None:
     for events, event in news:
         events.put_nowait(event)
-
-
-def _failed(row_id: str) -> Finished:
-    return Finished(
-        id=row_id,
-        text="",
-        reason="failed",
-        logprob=0.0,
-        tokens_in=0,
-        tokens_out=0,
-        code="engine_failed",
-        message="The engine failed on this batch.",
-    )

@@ -57,13 +57,18 @@ class Finished:
     none was written. `code` and `message` are set when it failed."""
 
     id: str
-    text: str
     reason: Reason
-    logprob: float
-    tokens_in: int
-    tokens_out: int
+    text: str = ""
+    logprob: float = 0.0
+    tokens_in: int = 0
+    tokens_out: int = 0
     code: str | None = None
     message: str | None = None
+
+
+def failed(id: str, code: str, message: str) -> Finished:
+    """The end of a row of which nothing was written."""
+    return Finished(id=id, reason="failed", code=code, message=message)
 
 
 class Engine(Protocol):

@@ -18,7 +18,7 @@ import torch
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine.adapter_cache import AdapterCache
 from genre_models.engine.batch import Batch
-from genre_models.engine.generation import Finished, Generation, Piece
+from genre_models.engine.generation import Finished, Generation, Piece, failed
 from genre_models.engine.llama import MULTIPLE
 from genre_models.engine.mixture import MOST, Weights, check_width, ranks_of
 from genre_models.engine.model import Model, load_model
@@ -109,7 +109,7 @@ class LocalEngine:
                 self._schedule.add(self._row(generation), self._running())
             except ModelError as error:
                 log.warning("row %s refused: %s", generation.id, error)
-                self._news.append(_refused(generation, error))
+                self._news.append(failed(generation.id, error.code, error.message))
 
     def cancel(self, id: str) -> None:
         """See Engine."""
@@ -185,7 +185,7 @@ class LocalEngine:
             except ModelError as error:
                 log.warning("row %s refused: %s", row.generation.id, error)
                 self._schedule.remove([row])
-                yield self._end(row, _refused(row.generation, error))
+                yield self._end(row, failed(row.generation.id, error.code, error.message))
 
     def _fits(self, row: Row) -> bool:
         return row.usable and ranks_of([row.blend, *self._batch.blends]) <= MOST
@@ -243,16 +243,3 @@ class LocalEngine:
 
 def _alike(row: Row, first: Row) -> bool:
     return row.prompt == first.prompt and row.generation.mixture == first.generation.mixture
-
-
-def _refused(generation: Generation, error: ModelError) -> Finished:
-    return Finished(
-        id=generation.id,
-        text="",
-        reason="failed",
-        logprob=0.0,
-        tokens_in=0,
-        tokens_out=0,
-        code=error.code,
-        message=error.message,
-    )

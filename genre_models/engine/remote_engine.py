@@ -17,7 +17,7 @@ from typing import Any, cast, get_args
 
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine.concatenation import concatenated
-from genre_models.engine.generation import TOP_K, Finished, Generation, Piece
+from genre_models.engine.generation import TOP_K, Finished, Generation, Piece, failed
 from genre_models.engine.remote_server import Kind, RemoteServer, ServerFailed, Use
 from genre_models.safety import neutralise
 from schemas.errors import GenreError, ModelError
@@ -53,7 +53,7 @@ class RemoteEngine:
     def cancel(self, id: str) -> None:
         """See Engine. The server may go on; its answer is dropped."""
         if id in self._open:
-            self._ends.put(_end(id, reason="cancelled"))
+            self._ends.put(Finished(id=id, reason="cancelled"))
 
     def prefetch(self, adapters: Sequence[str]) -> None:
         """See Engine: servers load adapters with their first row."""
@@ -76,18 +76,22 @@ class RemoteEngine:
 
     def _run(self, row: Generation) -> None:
         try:
-            end = self._answer(row) if row.id in self._open else _end(row.id, reason="cancelled")
+            end = (
+                self._answer(row)
+                if row.id in self._open
+                else Finished(id=row.id, reason="cancelled")
+            )
         except ServerFailed as error:
             log.warning(
                 "row %s: %s", row.id, error
             )  # it names the server, which is nothing to the client
-            end = _end(row.id, code=error.code, message="No server could write this text.")
+            end = failed(row.id, error.code, "No server could write this text.")
         except GenreError as error:
             log.warning("row %s: %s", row.id, error)
-            end = _end(row.id, code=error.code, message=error.message)
+            end = failed(row.id, error.code, error.message)
         except Exception:
             log.exception("row %s", row.id)
-            end = _end(row.id, code="engine_failed", message="The row could not be sent.")
+            end = failed(row.id, "engine_failed", "The row could not be sent.")
         self._ends.put(end)
 
     def _answer(self, row: Generation) -> Finished:
@@ -156,8 +160,8 @@ def _finished(id: str, answer: Mapping[str, Any]) -> Finished:
         ]
         if not isinstance(text, str):
             raise TypeError(type(text).__name__)
-        return _end(
-            id,
+        return Finished(
+            id=id,
             text=text,
             reason="length" if choice.get("finish_reason") == "length" else "stop",
             logprob=sum(logprobs) / max(1, len(logprobs)),
@@ -168,8 +172,3 @@ def _finished(id: str, answer: Mapping[str, Any]) -> Finished:
         raise ServerFailed(
             "server_garbage", f"expected a chat completion, got something else: {error!r}"
         ) from error
-
-
-def _end(id: str, **given: Any) -> Finished:
-    nothing = {"text": "", "reason": "failed", "logprob": 0.0, "tokens_in": 0, "tokens_out": 0}
-    return Finished(id=id, **{**nothing, **given})
