@@ -148,7 +148,11 @@ class Learner:
         reaction = delivery.event
         genre = reaction.genre
         known = self.registry.taxonomy(reaction.tenant)
-        arm = Arm(genre=genre, family=known.family_of(genre) if genre and genre in known else None)
+        arm = Arm(
+            genre=genre,
+            family=known.family_of(genre) if genre and genre in known else None,
+            salts={genre: self.registry.salt(genre)} if genre else {},
+        )
         if reaction.features is not None:
             features = described_features(arm, reaction.features)
         else:
