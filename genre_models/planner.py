@@ -14,8 +14,10 @@ import numpy as np
 from genre_models.preferences.features import Arm, arm_features
 from genre_models.preferences.moments import Floats
 from genre_models.preferences.posterior import Posterior
-from genre_models.preferences.profile import attribute_tastes, genre_taste, style_taste
+from genre_models.preferences.profile import arm_tastes, attribute_tastes, genre_taste
 from genre_models.preferences.styles import PLAIN, STYLES
+from genre_models.taxonomy import Genre
+from genre_models.taxonomy.codes import SALT
 from schemas.errors import Rejected
 
 # Full posterior draws (alpha = 1) lost to greedy at 20 to 50 reactions a user in every simulation;
@@ -29,15 +31,6 @@ PLAUSIBLE_SHARE = 0.15  # of the most probable genre's probability
 MOST_GENRES = 5
 
 Classified = Sequence[tuple[str, float]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Steering:
-    """What the planner may do. `explore` off means the best arm always (kill switch, opt-out)."""
-
-    explore: bool = True
-    blends: bool = True
-    alpha: float = ALPHA
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,32 +57,24 @@ class PlannedArm:
     reason: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """The arms of a request, one a candidate, and the policy that chose them: 'thompson' or
-    'greedy'."""
-
-    arms: tuple[PlannedArm, ...]
-    policy: str
-
-
-def plan(
+def plan_arms(
     wish: Wish,
-    families: Mapping[str, str],
+    genres: Mapping[str, Genre],
     adapters: Mapping[str, Sequence[str]],
     posterior: Posterior,
     n: int,
     seed: int,
-    steering: Steering = Steering(),
-) -> Plan:
-    """`n` arms. `families` maps every known genre to its family, `adapters` genres to the names of
-    their adapters.
+    *,
+    explore: bool = True,
+) -> tuple[PlannedArm, ...]:
+    """`n` arms, one a candidate. `genres` are all that are known, by id, `adapters` the names of
+    their adapters; without `explore` (kill switch, opt-out) it is the best arm always.
 
     Raises Rejected `unknown_genre`, `unknown_adapter`, `unknown_style`.
     """
-    arms = possible_arms(wish, families, adapters)
+    arms = possible_arms(wish, genres, adapters)
     phi = np.stack([arm_features(arm, wish.context) for arm in arms]).astype(np.float64)
-    count, alpha = (DRAWS, steering.alpha) if steering.explore else (n, 0.0)
+    count, alpha = (DRAWS, ALPHA) if explore else (n, 0.0)
     best = posterior.draws(phi, count, alpha, np.random.default_rng(seed)).argmax(axis=1)
     shares = np.bincount(best, minlength=len(arms)) / count
     reasons = {k: _reason(arms[k], posterior) for k in set(best[:n].tolist())}
@@ -97,13 +82,13 @@ def plan(
         PlannedArm(arm=arms[k], propensity=max(FLOOR, float(shares[k])), reason=reasons[k])
         for k in best[:n].tolist()
     )
-    if steering.blends and n >= 3 and wish.genre is None:
-        planned = _with_blend(planned, arms, shares, posterior)
-    return Plan(arms=planned, policy="thompson" if steering.explore else "greedy")
+    if n >= 3 and wish.genre is None:
+        return _with_blend(planned, arms, shares, posterior)
+    return planned
 
 
 def possible_arms(
-    wish: Wish, families: Mapping[str, str], adapters: Mapping[str, Sequence[str]]
+    wish: Wish, genres: Mapping[str, Genre], adapters: Mapping[str, Sequence[str]]
 ) -> tuple[Arm, ...]:
     """Every arm that may answer the wish, in an order that depends on nothing else."""
     if wish.style is not None and wish.style not in STYLES:
@@ -111,21 +96,19 @@ def possible_arms(
     styles = tuple(STYLES) if wish.style is None else (wish.style,)
     return tuple(
         replace(arm, style=None if style == PLAIN else style)
-        for arm in _unstyled(wish, families, adapters)
+        for arm in _unstyled(wish, genres, adapters)
         for style in styles
     )
 
 
 def _unstyled(
-    wish: Wish, families: Mapping[str, str], adapters: Mapping[str, Sequence[str]]
+    wish: Wish, genres: Mapping[str, Genre], adapters: Mapping[str, Sequence[str]]
 ) -> Iterable[Arm]:
     if wish.genre is not None:
-        yield from _requested(wish.genre, families, adapters)
+        yield from _requested(wish.genre, genres, adapters)
         return
     known = [
-        (genre, probability)
-        for genre, probability in plausible(wish.classified)
-        if genre in families
+        (genre, probability) for genre, probability in plausible(wish.classified) if genre in genres
     ]
     if wish.fallback != "none" or not known:
         rest = 1 - sum(probability for _, probability in known)
@@ -135,14 +118,14 @@ def _unstyled(
             probability=max(0.3, rest),
         )
     for genre, probability in known:
-        yield from _of_genre(genre, probability, families, adapters)
+        yield from _of_genre(genres[genre], probability, adapters.get(genre, ()))
 
 
 def _requested(
-    wanted: str, families: Mapping[str, str], adapters: Mapping[str, Sequence[str]]
+    wanted: str, genres: Mapping[str, Genre], adapters: Mapping[str, Sequence[str]]
 ) -> Iterable[Arm]:
     genre, _, version = wanted.partition("@")
-    if genre not in families:
+    if genre not in genres:
         raise Rejected(
             "unknown_genre",
             f"the genre {genre!r} is not known; send texts for it to the training topic",
@@ -151,17 +134,18 @@ def _requested(
         raise Rejected(
             "unknown_adapter", f"{genre!r} has no adapter {wanted!r}; it may have been withdrawn"
         )
-    yield from _of_genre(genre, 1.0, families, {genre: (wanted,)} if version else adapters)
+    yield from _of_genre(genres[genre], 1.0, (wanted,) if version else adapters.get(genre, ()))
 
 
-def _of_genre(
-    genre: str,
-    probability: float,
-    families: Mapping[str, str],
-    adapters: Mapping[str, Sequence[str]],
-) -> Iterable[Arm]:
-    for adapter in sorted(adapters.get(genre, ())) or (None,):
-        yield Arm(genre=genre, family=families[genre], adapter=adapter, probability=probability)
+def _of_genre(genre: Genre, probability: float, adapters: Sequence[str]) -> Iterable[Arm]:
+    for adapter in sorted(adapters) or (None,):
+        yield Arm(
+            genre=genre.id,
+            family=genre.family,
+            adapter=adapter,
+            probability=probability,
+            salts={genre.id: genre.salt} if genre.salt != SALT else {},
+        )
 
 
 def plausible(classified: Classified) -> Classified:
@@ -196,7 +180,10 @@ def _with_blend(
     first, second = (
         next(arm for arm in arms if arm.genre == genre and arm.adapter) for genre in ordered
     )
-    tastes = [genre_taste(posterior, arm.genre or "", arm.family) for arm in (first, second)]
+    tastes = [
+        genre_taste(posterior, genre, arm.family, arm.salt(genre))
+        for genre, arm in zip(ordered, (first, second), strict=True)
+    ]
     if first.family != second.family or not all(
         taste.is_clear and taste.mean > 0 for taste in tastes
     ):
@@ -204,7 +191,11 @@ def _with_blend(
     blend = ((first.adapter or "", 0.5), (second.adapter or "", 0.5))
     reason = f"half {first.genre}, half {second.genre}: " + ", ".join(map(str, tastes))
     mixed = replace(
-        first, adapter=None, blend=blend, probability=(first.probability + second.probability) / 2
+        first,
+        adapter=None,
+        blend=blend,
+        probability=(first.probability + second.probability) / 2,
+        salts={**first.salts, **second.salts},
     )
     return (*planned[:-1], PlannedArm(arm=mixed, propensity=1.0, reason=reason))
 
@@ -215,10 +206,9 @@ def _reason(arm: Arm, posterior: Posterior) -> str:
         if arm.genre
         else "no genre is certain"
     ]
-    tastes = [genre_taste(posterior, arm.genre, arm.family)] if arm.genre else []
     if arm.style:
-        tastes.append(style_taste(posterior, arm.style))
         parts.append(f"{arm.style} style")
+    tastes = arm_tastes(posterior, arm)
     return "; ".join([*parts, *(str(taste) for taste in tastes if taste.is_clear)])
 
 

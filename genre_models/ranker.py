@@ -17,7 +17,7 @@ import numpy as np
 from genre_models.preferences.features import Arm, Features, candidate_features
 from genre_models.preferences.moments import Floats
 from genre_models.preferences.posterior import Posterior
-from genre_models.preferences.profile import genre_taste, style_taste
+from genre_models.preferences.profile import arm_tastes
 from genre_models.text_quality import quality, shingles, similarity
 
 # A quarter of the planner's: an arm comes again and pays back what was risked on it, a text does
@@ -75,7 +75,7 @@ class Ranking:
     policy: Policy
 
 
-def rank(
+def rank_candidates(
     candidates: Sequence[Candidate],
     posterior: Posterior,
     seed: int,
@@ -245,8 +245,7 @@ def _why(
     candidate: Candidate, predicted: float, deviation: float, quality: float, posterior: Posterior
 ) -> str:
     arm = candidate.arm
-    tastes = [genre_taste(posterior, arm.genre, arm.family)] if arm.genre else []
-    tastes += [style_taste(posterior, arm.style)] if arm.style else []
+    tastes = arm_tastes(posterior, arm)
     known = [str(taste) for taste in tastes if taste.is_clear] or ["no clear preference yet"]
     reads = (
         ""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.fields import AdapterName, Count, Genre, Line, Moment, Prompt, Tenant, Word
+from schemas.fields import AdapterName, Count, Genre, Line, Moment, Prompt, Salt, Tenant, Word
 
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="sha256, hex.")]
 Sample = Annotated[str, Meta(min_length=1, max_length=4000, description="One example text.")]
@@ -60,6 +60,13 @@ class AdapterEvent:
     texts: Annotated[
         tuple[Sample, ...], Meta(max_length=64, description="Example texts; none of a user's.")
     ] = ()
+    salt: Annotated[
+        Salt | None,
+        Meta(
+            description="Given when the genre first appears, the same in all its events; "
+            "absent: 4027."
+        ),
+    ] = None
     licence: Line = ""
     erased: Annotated[
         Count, Meta(description="Users who were erased since, and whose texts it was trained on.")

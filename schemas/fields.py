@@ -66,6 +66,9 @@ Tenant = Annotated[
 Genre = Annotated[
     str, Meta(pattern=_GENRE, description="A genre id of the taxonomy, for instance 'joke'.")
 ]
+Salt = Annotated[
+    int, Meta(ge=0, lt=2**31, description="Decides, with its name, a genre's code among features.")
+]
 AdapterName = Annotated[
     str, Meta(pattern=_ADAPTER, description="'<genre>@<first 12 hex digits of its digest>'.")
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from msgspec import Meta
@@ -18,6 +18,7 @@ from schemas.fields import (
     Probability,
     Prompt,
     RequestId,
+    Salt,
     Seed,
     Style,
     Temperature,
@@ -50,6 +51,10 @@ class ArmTask:
     ] = 1.0
     seed: Seed
     reason: Annotated[Line, Meta(description="Why this arm, in words.")] = ""
+    salts: Annotated[
+        dict[Genre, Salt],
+        Meta(description="Of its genres, where not 4027, as they were when the arm was chosen."),
+    ] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,7 +18,6 @@ from agents.train.workshop import own_store
 from genre_models.adapters import AdapterName
 from genre_models.adapters.contest import Record, losers
 from genre_models.adapters.depot import upload
-from genre_models.taxonomy import Taxonomy
 from schemas.adapters import AdapterEvent
 from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
@@ -208,17 +207,18 @@ async def _registry() -> Registry:
 
 
 async def _publish(adapter: str) -> AdapterEvent:
+    registry = await _registry()
     if "@" not in adapter:
-        return await _send(await asyncio.to_thread(_added, settings(), Path(adapter)))
-    return await _send(_published(_known(await _registry(), adapter)))
+        return await _send(await asyncio.to_thread(_added, settings(), registry, Path(adapter)))
+    return await _send(_published(_known(registry, adapter)))
 
 
-def _added(given: Settings, folder: Path) -> AdapterEvent:
+def _added(given: Settings, registry: Registry, folder: Path) -> AdapterEvent:
     store, places = own_store(given), given.library_list
     name = store.add(folder)
     if places:
         upload(folder, str(name), places[0])
-    return announcement(store.verified(name), Taxonomy.load(), places[0] if places else None)
+    return announcement(store.verified(name), registry, places[0] if places else None)
 
 
 async def _send(event: AdapterEvent) -> AdapterEvent:

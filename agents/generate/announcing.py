@@ -7,7 +7,6 @@ import logging
 
 from agents.genres.registry import Registry, announcement
 from genre_models.adapters import AdapterStore
-from genre_models.taxonomy import Taxonomy
 from schemas.errors import ModelError
 from streams.worker.delivery import Publish
 
@@ -16,7 +15,6 @@ log = logging.getLogger(__name__)
 
 async def announce(publish: Publish, store: AdapterStore, registry: Registry) -> None:
     """Publish the adapters that the registry does not know yet; a broken one is passed over."""
-    shipped = Taxonomy.load()
     for name in store.names():
         if registry.knows(str(name)):
             continue
@@ -25,5 +23,9 @@ async def announce(publish: Publish, store: AdapterStore, registry: Registry) ->
         except ModelError as error:
             log.warning("%s is not announced: %s", name, error)
             continue
-        if adapter.card.about is not None or name.genre in shipped:
-            await publish(announcement(adapter, shipped))
+        if adapter.card.about is not None or name.genre in registry.shipped:
+            event = await asyncio.to_thread(announcement, adapter, registry)
+            await publish(event)
+            # The salt of the next new genre must keep away from this one's before its event is
+            # back.
+            registry.apply(event.name, event)

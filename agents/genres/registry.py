@@ -4,10 +4,13 @@ follower."""
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from genre_models.adapters import Adapter
 from genre_models.taxonomy import Genre, Taxonomy
+from genre_models.taxonomy.codes import SALT, allot
 from schemas.adapters import AdapterEvent, Lineage
 from schemas.errors import Rejected
 
@@ -19,14 +22,16 @@ class Registry:
     callback.
 
     What belongs to a tenant is seen by that tenant alone; what belongs to nobody by everybody.
+    `shipped` are the genres that come with GENRE.
     """
 
     def __init__(self, shipped: Taxonomy | None = None) -> None:
-        self._shipped = shipped or Taxonomy.load()
+        self.shipped = shipped or Taxonomy.load()
         self._published: dict[str, AdapterEvent] = {}
         self._withdrawn: dict[str, AdapterEvent | None] = {}
         self._taxonomies: dict[str | None, Taxonomy] = {}
         self._before: dict[str | None, Taxonomy] = {}
+        self._salts: dict[str, int] = {}
 
     def apply(self, key: str, event: AdapterEvent | None) -> None:
         """Take the newest record of one name; a tombstone or a withdrawal removes it."""
@@ -36,7 +41,7 @@ class Registry:
         else:
             self._published[event.name] = event
             self._withdrawn.pop(event.name, None)
-        self._taxonomies = {}
+        self._taxonomies, self._salts = {}, {}
 
     def knows(self, name: str) -> bool:
         """Whether the topic says anything about that name: published, or withdrawn for good."""
@@ -57,11 +62,30 @@ class Registry:
 
     def events(self) -> tuple[AdapterEvent, ...]:
         """The newest record of every adapter, withdrawn ones included, by name."""
-        known = [
-            *self._published.values(),
-            *(event for event in self._withdrawn.values() if event is not None),
-        ]
+        newest = (*self._published.values(), *self._withdrawn.values())
+        known = [event for event in newest if event is not None]
         return tuple(sorted(known, key=lambda event: event.name))
+
+    def salt(self, genre: str) -> int:
+        """The salt of a genre, that of new ones where it is not known."""
+        return self.salts().get(genre, SALT)
+
+    def salts(self) -> Mapping[str, int]:
+        """The salt of every genre that ever was: shipped, or brought by an adapter of any tenant,
+        withdrawn or not.
+
+        Where there are events they say it, also of a genre that was shipped later. Should workers
+        that did not know of each other have given a genre two salts, the larger counts: events of
+        an older release say none, which stands for the smallest."""
+        salts = self._salts
+        if not salts:
+            said: dict[str, int] = {}
+            for event in self.events():
+                salt = SALT if event.salt is None else event.salt
+                said[event.genre] = max(salt, said.get(event.genre, salt))
+            shipped = {genre.id: genre.salt for genre in self.shipped.genres.values()}
+            salts.update(shipped | said)
+        return salts
 
     def taxonomy(self, tenant: str | None = None) -> Taxonomy:
         """The genres that a tenant can ask for: those that come with GENRE, and those that have an
@@ -78,12 +102,14 @@ class Registry:
         newest = {event.genre: event for event in sorted(self._seen_by(tenant), key=_age)}
         if tenant is not None and not any(event.tenant for event in newest.values()):
             return self.taxonomy()
-        grown = self._shipped
-        for genre in sorted(newest):
-            if genre not in self._shipped:
-                grown = _with(grown, newest[genre])
+        salts, grown = self.salts(), self.shipped
+        for shipped in self.shipped.genres.values():
+            if salts[shipped.id] != shipped.salt:
+                grown = grown.with_genre(replace(shipped, salt=salts[shipped.id]))
+        for genre in sorted(newest.keys() - self.shipped.genres.keys()):
+            grown = _with(grown, newest[genre], salts[genre])
         before = self._before.get(tenant)
-        if before is not None and before.digest == grown.digest:
+        if before is not None and before.genres == grown.genres:
             return before
         self._before[tenant] = grown
         return grown
@@ -98,7 +124,7 @@ def _age(event: AdapterEvent) -> tuple[datetime, str]:
     return event.time, event.name
 
 
-def _with(taxonomy: Taxonomy, event: AdapterEvent) -> Taxonomy:
+def _with(taxonomy: Taxonomy, event: AdapterEvent, salt: int) -> Taxonomy:
     """The taxonomy with the genre that an adapter brings; as it was where the event does not
     describe one."""
     noun = event.genre.replace("_", " ")
@@ -111,6 +137,7 @@ def _with(taxonomy: Taxonomy, event: AdapterEvent) -> Taxonomy:
                 instruction=event.instruction.strip() or f"Write a {noun}.",
                 requests=tuple(dict.fromkeys(text for text in event.requests if text.strip())),
                 texts=tuple(dict.fromkeys(event.texts)),
+                salt=salt,
             )
         )
     except Rejected as error:
@@ -118,11 +145,13 @@ def _with(taxonomy: Taxonomy, event: AdapterEvent) -> Taxonomy:
         return taxonomy
 
 
-def announcement(adapter: Adapter, shipped: Taxonomy, location: str | None = None) -> AdapterEvent:
-    """The event that publishes an adapter which lies in the worker's own store, or at
-    `location`."""
+def announcement(adapter: Adapter, registry: Registry, location: str | None = None) -> AdapterEvent:
+    """The event that publishes an adapter which lies in the worker's own store, or at `location`.
+
+    A genre that the registry does not know yet is given its salt here.
+    """
     card, about = adapter.card, adapter.card.about
-    genre = shipped.genres.get(card.genre)
+    genre = registry.shipped.genres.get(card.genre)
     return AdapterEvent(
         kind="published",
         name=str(adapter.name),
@@ -142,6 +171,7 @@ def announcement(adapter: Adapter, shipped: Taxonomy, location: str | None = Non
         instruction=about.instruction if about else genre.instruction if genre else "",
         requests=about.requests if about else genre.requests if genre else (),
         texts=about.texts if about else (),
+        salt=allot(card.genre, registry.salts()),
         licence=card.licence[:2000],
         time=datetime.now(UTC),
     )

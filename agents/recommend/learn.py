@@ -59,7 +59,7 @@ class Learner:
         if reaction.kind == "retract":
             return self._retract(case, reaction, now)
         if reaction.kind == "history":
-            shown, scene = described(delivery, self.registry.taxonomy(reaction.tenant))
+            shown, scene = described(delivery, self.registry)
         else:
             shown, scene = seen(reaction, case.decision)
         signal = signal_of(delivery, shown, scene)

@@ -12,8 +12,7 @@ from agents.genres.registry import Registry
 from agents.recommend.decision_row import DecisionRow
 from agents.recommend.ledger import Ledger
 from agents.recommend.profiles import Profiles
-from genre_models.planner import PlannedArm, Steering, Wish, prompt_card
-from genre_models.planner import plan as planned
+from genre_models.planner import PlannedArm, Wish, plan_arms, prompt_card
 from genre_models.preferences.posterior import Posterior
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import digest
@@ -89,9 +88,9 @@ class Planner:
         self, request: ClassifiedRequest, posterior: Posterior, *, explore: bool
     ) -> tuple[ArmTask, ...]:
         wanted = request.request
-        taxonomy, tenant = self.registry.taxonomy(request.tenant), request.tenant
-        families = {genre: taxonomy.family_of(genre) for genre in taxonomy.genres}
-        chosen = planned(
+        tenant = request.tenant
+        genres = self.registry.taxonomy(tenant).genres
+        chosen = plan_arms(
             Wish(
                 classified=[(each.genre, each.probability) for each in request.genres],
                 fallback=request.fallback,
@@ -100,14 +99,14 @@ class Planner:
                 style=wanted.style,
                 context=wanted.context,
             ),
-            families,
-            {genre: self.registry.of_genre(genre, tenant) for genre in families},
+            genres,
+            {genre: self.registry.of_genre(genre, tenant) for genre in genres},
             posterior,
             wanted.candidates,
             seed_of(request),
-            Steering(explore=explore),
+            explore=explore,
         )
-        return tuple(_arm(index, each, request) for index, each in enumerate(chosen.arms))
+        return tuple(_arm(index, each, request) for index, each in enumerate(chosen))
 
 
 def _lines(request: ClassifiedRequest, posterior: Posterior) -> tuple[str, ...]:
@@ -176,6 +175,7 @@ def _arm(index: int, chosen: PlannedArm, request: ClassifiedRequest) -> ArmTask:
         propensity=chosen.propensity,
         seed=digest(f"{seed_of(request)}/{index}") >> 1,
         reason=chosen.reason,
+        salts=dict(arm.salts),
     )
 
 

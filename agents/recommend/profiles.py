@@ -68,8 +68,7 @@ class Profiles:
 
     def read(self, row: UserRow, tenant: str | None) -> Profile:
         """The clear tastes of the owner of a row."""
-        taxonomy = self.registry.taxonomy(tenant)
-        genres = {genre: taxonomy.family_of(genre) for genre in taxonomy.genres}
+        genres = self.registry.taxonomy(tenant).genres
         return profile(self.posterior(row, tenant), genres, row.reactions)
 
 

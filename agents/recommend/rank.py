@@ -14,9 +14,8 @@ from agents.recommend.ledger import Ledger
 from agents.recommend.profiles import Profiles
 from genre_models.preferences.features import FEATURES_VERSION, Arm
 from genre_models.preferences.row import UserRow
-from genre_models.ranker import IGW_SHARE, Ranked, Ranking
+from genre_models.ranker import IGW_SHARE, Ranked, Ranking, rank_candidates
 from genre_models.ranker import Candidate as Rankable
-from genre_models.ranker import rank as ranked
 from schemas.candidates import Candidate, CandidateSet
 from schemas.decisions import DecidedCandidate, Decision
 from schemas.errors import Rejected
@@ -80,7 +79,7 @@ class Ranker:
         candidates = [
             each for each in written.candidates if each.failure is None and each.index in arms
         ]
-        ranking = ranked(
+        ranking = rank_candidates(
             [_rankable(each, arms[each.index]) for each in candidates],
             self.profiles.posterior(row, written.tenant),
             decision.seed,
@@ -121,6 +120,7 @@ def _rankable(candidate: Candidate, arm: ArmTask) -> Rankable:
             blend=tuple((part.adapter, part.weight) for part in arm.blend),
             style=arm.style,
             probability=arm.probability,
+            salts=arm.salts,
         ),
         text=candidate.text,
         projection=candidate.projection,

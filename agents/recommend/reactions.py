@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from agents.genres.registry import Registry
 from agents.recommend.decision_row import DecisionRow
 from genre_models.preferences.features import (
     DIMENSION,
@@ -14,7 +15,6 @@ from genre_models.preferences.features import (
 )
 from genre_models.preferences.learner import Shown
 from genre_models.preferences.signals import KINDS, Kind, Scene, Signal, digest, observe
-from genre_models.taxonomy import Taxonomy
 from schemas.errors import Rejected
 from schemas.feedback import Feedback
 from schemas.recommendations import RankedCandidate
@@ -66,11 +66,15 @@ def seen(reaction: Feedback, decision: DecisionRow | None) -> tuple[Shown, Scene
     return shown, scene
 
 
-def described(delivery: Delivery[Feedback], taxonomy: Taxonomy) -> tuple[Shown, Scene]:
+def described(delivery: Delivery[Feedback], registry: Registry) -> tuple[Shown, Scene]:
     """What a `history` reaction was to: a text or a genre that it brings along."""
     reaction, genre = delivery.event, delivery.event.genre
-    family = taxonomy.family_of(genre) if genre and genre in taxonomy else None
-    arm = Arm(genre=genre, family=family)
+    taxonomy = registry.taxonomy(reaction.tenant)
+    arm = Arm(
+        genre=genre,
+        family=taxonomy.family_of(genre) if genre and genre in taxonomy else None,
+        salts={genre: registry.salt(genre)} if genre else {},
+    )
     if reaction.features is not None:
         features = described_features(arm, reaction.features)
     else:

@@ -129,7 +129,7 @@ class Workshop:
         if places:
             upload(store.path(AdapterName.parse(name)), name, places[0])
         event = announcement(
-            store.verified(AdapterName.parse(name)), Taxonomy.load(), places[0] if places else None
+            store.verified(AdapterName.parse(name)), self.registry, places[0] if places else None
         )
         return replace(event, erased=self.texts.attribute(name, users, began))
 

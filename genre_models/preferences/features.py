@@ -2,8 +2,9 @@
 same `DIMENSION` numbers.
 
 Genres, adapters and context tags enter by hashing, so those that appear at run time need no new
-column. An arm before its text exists and the text itself share all columns: what is learned from
-texts steers the next choice of arms.
+column; a salt keeps a genre's code apart from others (`genre_models.taxonomy.codes`). An arm before
+its text exists and the text itself share all columns: what is learned from texts steers the next
+choice of arms.
 
 block        size  what
 bias            1  1
@@ -23,9 +24,8 @@ context         3  unit codes of (tag, family) and (tag, style): a tag alone is 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from hashlib import blake2b
 from math import log, sqrt, tanh
 from types import MappingProxyType
 
@@ -34,6 +34,7 @@ import numpy.typing as npt
 
 from genre_models.preferences.styles import PLAIN, STYLES
 from genre_models.preferences.text_attributes import ATTRIBUTES, text_attributes
+from genre_models.taxonomy import codes
 from schemas.errors import Rejected
 
 FEATURES_VERSION = 1
@@ -42,7 +43,7 @@ PROJECTION = 8
 _SIZES = {
     "bias": 1,
     "family": 5,
-    "genre": 18,
+    "genre": codes.SIZE,
     "adapter": 1,
     "styled": 1,
     "attributes": len(ATTRIBUTES),
@@ -60,9 +61,9 @@ def _blocks() -> dict[str, slice]:
     return blocks
 
 
-# Of 40,000 salts those under which the starter genres (largest cosine 0.55, usual 0.71) and
-# families (0.70, usual 0.93) stay apart best; other names hash as well as any.
-_SALTS = {"genre": 4027, "family": 51868}
+# Of 40,000 salts the one under which the families stay apart best (largest cosine 0.70, usual
+# 0.93); other names hash as well as any.
+_SALTS = {"family": 51868}
 
 BLOCKS: Mapping[str, slice] = MappingProxyType(_blocks())
 DIMENSION = sum(_SIZES.values())
@@ -78,7 +79,7 @@ class Arm:
     None for the base model, `style` None for plain; `probability` in [0, 1] is the classifier's for
     the genre; `description`, where known, is a projection of the embedding of the genre's
     description (any length). A `blend` names adapters with weights that sum to 1; it lies between
-    their genres."""
+    their genres. `salts` are those of its genres that are not `codes.SALT`."""
 
     genre: str | None
     family: str | None
@@ -87,6 +88,11 @@ class Arm:
     probability: float = 1.0
     description: tuple[float, ...] | None = None
     blend: tuple[tuple[str, float], ...] = ()
+    salts: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+    def salt(self, genre: str) -> int:
+        """The salt of one of its genres."""
+        return self.salts.get(genre, codes.SALT)
 
 
 def arm_features(arm: Arm, context: Mapping[str, str] | None = None) -> Features:
@@ -149,10 +155,12 @@ def described_features(arm: Arm, attributes: Mapping[str, float]) -> Features:
     return phi
 
 
-def genre_code(genre: str, description: Sequence[float] | None = None) -> Features:
+def genre_code(
+    genre: str, description: Sequence[float] | None = None, salt: int = codes.SALT
+) -> Features:
     """float32 [18] of length 1; genres with like descriptions lean the same way (cosine up to
     0.3)."""
-    own = code("genre", genre, _SIZES["genre"])
+    own = _own_code(genre, salt)
     if not description:
         return own
     towards = np.asarray(description, np.float32) @ _mixing(len(description), _SIZES["genre"])
@@ -161,10 +169,13 @@ def genre_code(genre: str, description: Sequence[float] | None = None) -> Featur
 
 def _genres_of(arm: Arm) -> Features:
     if arm.blend:
+        parts = ((name.partition("@")[0], weight) for name, weight in arm.blend)
         return sum(
-            (weight * genre_code(name.partition("@")[0]) for name, weight in arm.blend), _no_genre()
+            (weight * _own_code(genre, arm.salt(genre)) for genre, weight in parts), _no_genre()
         )
-    return _no_genre() if arm.genre is None else genre_code(arm.genre, arm.description)
+    if arm.genre is None:
+        return _no_genre()
+    return genre_code(arm.genre, arm.description, arm.salt(arm.genre))
 
 
 def _no_genre() -> Features:
@@ -175,10 +186,16 @@ def _no_genre() -> Features:
 def code(kind: str, name: str, size: int) -> Features:
     """float32 [size] of length 1, a function of the names alone: near orthogonal for different
     names, read-only."""
-    digest = blake2b(
-        f"{FEATURES_VERSION}/{_SALTS.get(kind, 0)}/{kind}/{name}".encode(), digest_size=2 * size
-    ).digest()
-    unit = _unit(np.frombuffer(digest, "<u2").astype(np.float32) - 32767.5)
+    return _frozen(codes.hashed(f"{FEATURES_VERSION}/{_SALTS.get(kind, 0)}/{kind}/{name}", size))
+
+
+@lru_cache(maxsize=8192)
+def _own_code(genre: str, salt: int) -> Features:
+    return _frozen(codes.direction(genre, salt))
+
+
+def _frozen(direction: Sequence[float]) -> Features:
+    unit = _unit(np.array(direction, np.float32))
     unit.setflags(write=False)
     return unit
 

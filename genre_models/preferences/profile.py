@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from genre_models.preferences.features import BLOCKS, DIMENSION, code, genre_code
+from genre_models.preferences.features import BLOCKS, DIMENSION, Arm, code, genre_code
 from genre_models.preferences.moments import Floats
 from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.styles import PLAIN, STYLES
 from genre_models.preferences.text_attributes import ATTRIBUTES
+from genre_models.taxonomy import Genre
 
 # attribute -> how a text at its upper and at its lower end is called
 WORDS: Mapping[str, tuple[str, str]] = {
@@ -74,10 +75,9 @@ class Profile:
 
 
 def profile(
-    posterior: Posterior, genres: Mapping[str, str], reactions: int, most: int = 5
+    posterior: Posterior, genres: Mapping[str, Genre], reactions: int, most: int = 5
 ) -> Profile:
-    """The `most` strongest likes and dislikes; `genres` maps the genres to speak of to their
-    families."""
+    """The `most` strongest likes and dislikes; `genres` are those to speak of, by id."""
     tastes = sorted(
         filter(lambda taste: taste.is_clear, tastes_of(posterior, genres)),
         key=lambda taste: -abs(taste.mean),
@@ -89,14 +89,16 @@ def profile(
     )
 
 
-def tastes_of(posterior: Posterior, genres: Mapping[str, str]) -> Iterable[Taste]:
+def tastes_of(posterior: Posterior, genres: Mapping[str, Genre]) -> Iterable[Taste]:
     """Every taste that can be named, clear or not; a family is spoken of where two of its genres
     were heard."""
-    tastes = [genre_taste(posterior, genre, family) for genre, family in sorted(genres.items())]
+    tastes = [
+        genre_taste(posterior, id, genre.family, genre.salt) for id, genre in sorted(genres.items())
+    ]
     yield from tastes
-    heard = Counter(genres[taste.name] for taste in tastes if taste.reactions >= _HEARD)
+    heard = Counter(genres[taste.name].family for taste in tastes if taste.reactions >= _HEARD)
     for family in sorted(family for family, count in heard.items() if count > 1):
-        reactions = sum(taste.reactions for taste in tastes if genres[taste.name] == family)
+        reactions = sum(taste.reactions for taste in tastes if genres[taste.name].family == family)
         yield _family_taste(posterior, family, reactions)
     for style in STYLES.values():
         if style.id != PLAIN:
@@ -110,10 +112,18 @@ def attribute_tastes(posterior: Posterior) -> Iterable[Taste]:
         yield _attribute_taste(posterior, position, name)
 
 
-def genre_taste(posterior: Posterior, genre: str, family: str | None) -> Taste:
+def arm_tastes(posterior: Posterior, arm: Arm) -> Iterable[Taste]:
+    """The tastes for the genre and for the style of an arm, where it has them."""
+    if arm.genre:
+        yield genre_taste(posterior, arm.genre, arm.family, arm.salt(arm.genre))
+    if arm.style:
+        yield style_taste(posterior, arm.style)
+
+
+def genre_taste(posterior: Posterior, genre: str, family: str | None, salt: int) -> Taste:
     """The taste for a genre: the expected liking of a fitting text of it, against what a stranger
     would like it."""
-    own = genre_code(genre).astype(np.float64)
+    own = genre_code(genre, salt=salt).astype(np.float64)
     direction = _fitting_text(family) + _at("genre", own)
     return _taste(
         posterior,

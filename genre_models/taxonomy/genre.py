@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from genre_models.taxonomy.codes import SALT
 from schemas.errors import Rejected
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
@@ -16,7 +17,8 @@ class Genre:
 
     `instruction` is the system message with which the base model writes the genre; `requests` are
     examples of how people ask for it (ten are enough to classify by, more are better), `texts` of
-    what they get. Raises Rejected `genre_invalid`."""
+    what they get. The genre's code is made with `salt` (0 or more), which never changes (`codes`).
+    Raises Rejected `genre_invalid`."""
 
     id: str
     family: str
@@ -24,6 +26,7 @@ class Genre:
     instruction: str
     requests: tuple[str, ...]
     texts: tuple[str, ...] = ()
+    salt: int = SALT
 
     def __post_init__(self) -> None:
         for name, value in (("genre", self.id), ("family", self.family)):
@@ -40,6 +43,11 @@ class Genre:
         ):
             raise invalid(
                 f"expected the requests of genre '{self.id}' to differ and not to be blank"
+            )
+        if type(self.salt) is not int or self.salt < 0:
+            raise invalid(
+                f"expected the salt of genre '{self.id}' to be a number from 0 on, "
+                f"got {self.salt!r}"
             )
 
 

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from hashlib import sha256
 from importlib import resources
+from itertools import combinations
 from types import MappingProxyType
 from typing import Any
 
+from genre_models.taxonomy.codes import NEAR, allot, code, nearness
 from genre_models.taxonomy.genre import Genre, invalid
 from schemas.errors import Rejected
 
@@ -39,7 +41,10 @@ class Taxonomy:
     @staticmethod
     @cache
     def load() -> Taxonomy:
-        """The taxonomy that comes with this package, read once."""
+        """The taxonomy that comes with this package, read once.
+
+        Raises Rejected `genre_invalid` for genres whose codes are too near each other.
+        """
         files = sorted(resources.files(__package__).iterdir(), key=lambda file: file.name)
         tables = {
             file.name: tomllib.loads(file.read_text("utf-8"))
@@ -47,7 +52,7 @@ class Taxonomy:
             if file.name.endswith(".toml")
         }
         outside = tables.pop(_OUTSIDE)["requests"]
-        return Taxonomy(
+        taxonomy = Taxonomy(
             (
                 _genre(id, name.removesuffix(".toml"), table)
                 for name, family in tables.items()
@@ -55,6 +60,8 @@ class Taxonomy:
             ),
             outside,
         )
+        taxonomy.check_codes()
+        return taxonomy
 
     def __contains__(self, genre_id: object) -> bool:
         return genre_id in self.genres
@@ -71,6 +78,23 @@ class Taxonomy:
     def with_genre(self, genre: Genre) -> Taxonomy:
         """This taxonomy with one genre added, or replaced when its id is known already."""
         return Taxonomy({**self.genres, genre.id: genre}.values(), self.outside)
+
+    def check_codes(self) -> None:
+        """Raises Rejected `genre_invalid` where the codes of two genres are too near; the message
+        says what to write into which file."""
+        codes = {genre.id: code(genre.id, genre.salt) for genre in self.genres.values()}
+        for pair in combinations(codes, 2):
+            near = nearness(*(codes[id] for id in pair))
+            if near >= NEAR:
+                raise invalid(
+                    f"expected the codes of genres to have cosines below {NEAR}, got {near:.2f} "
+                    f"for '{pair[0]}' and '{pair[1]}': add to the newer one's table the line "
+                    f"{', or '.join(map(self._cure, pair))}"
+                )
+
+    def _cure(self, genre: str) -> str:
+        others = {other.id: other.salt for other in self.genres.values() if other.id != genre}
+        return f"`salt = {allot(genre, others)}` ([{genre}] in {self.family_of(genre)}.toml)"
 
     @property
     def digest(self) -> str:

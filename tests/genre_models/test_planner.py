@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,10 +13,9 @@ from hypothesis import strategies as st
 from genre_models.planner import (
     FLOOR,
     MOST_GENRES,
-    Plan,
-    Steering,
+    PlannedArm,
     Wish,
-    plan,
+    plan_arms,
     plausible,
     possible_arms,
     prompt_card,
@@ -21,7 +23,7 @@ from genre_models.planner import (
 from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.row import UserRow
 from schemas.errors import Rejected
-from tests.genre_models.preferences.reactions import FAMILIES, NOW, liking
+from tests.genre_models.preferences.reactions import GENRES, NOW, liking
 
 ADAPTERS = {"joke": ["joke@0123456789ab", "joke@ba9876543210"], "poetry": ["poetry@0123456789ab"]}
 NOBODY = Posterior.of(base_prior(), UserRow().moments(NOW))
@@ -29,25 +31,29 @@ EITHER = Wish(classified=(("joke", 0.45), ("poetry", 0.4), ("sms", 0.02)))
 
 
 def planned(
-    wish: Wish = EITHER, posterior: Posterior = NOBODY, n: int = 4, seed: int = 1, **steering: bool
-) -> Plan:
-    return plan(wish, FAMILIES, ADAPTERS, posterior, n, seed, Steering(**steering))
+    wish: Wish = EITHER,
+    posterior: Posterior = NOBODY,
+    n: int = 4,
+    seed: int = 1,
+    explore: bool = True,
+) -> tuple[PlannedArm, ...]:
+    return plan_arms(wish, GENRES, ADAPTERS, posterior, n, seed, explore=explore)
 
 
-def genres(answer: Plan) -> list[str | None]:
-    return [planned.arm.genre for planned in answer.arms]
+def genres(answer: tuple[PlannedArm, ...]) -> list[str | None]:
+    return [planned.arm.genre for planned in answer]
 
 
 @given(st.integers(0, 2**63 - 1), st.integers(1, 8))
 def test_a_seed_gives_one_plan(seed: int, n: int) -> None:
     answer = planned(seed=seed, n=n)
     assert answer == planned(seed=seed, n=n)
-    assert len(answer.arms) == n and set(genres(answer)) <= {"joke", "poetry"}
-    assert all(FLOOR <= one.propensity <= 1 and one.reason for one in answer.arms)
+    assert len(answer) == n and set(genres(answer)) <= {"joke", "poetry"}
+    assert all(FLOOR <= one.propensity <= 1 and one.reason for one in answer)
 
 
 def test_adapters_belong_to_their_genre_and_every_version_competes() -> None:
-    arms = possible_arms(EITHER, FAMILIES, ADAPTERS)
+    arms = possible_arms(EITHER, GENRES, ADAPTERS)
     assert {arm.adapter for arm in arms if arm.genre == "joke"} == set(ADAPTERS["joke"])
     assert all(arm.adapter is None or arm.adapter.startswith(f"{arm.genre}@") for arm in arms)
     assert len(arms) == 3 * 5
@@ -55,7 +61,7 @@ def test_adapters_belong_to_their_genre_and_every_version_competes() -> None:
 
 def test_without_an_adapter_the_base_model_writes() -> None:
     assert {
-        arm.adapter for arm in possible_arms(Wish(classified=(("sms", 0.9),)), FAMILIES, ADAPTERS)
+        arm.adapter for arm in possible_arms(Wish(classified=(("sms", 0.9),)), GENRES, ADAPTERS)
     } == {None}
 
 
@@ -63,7 +69,7 @@ def test_propensities_are_how_often_an_arm_is_drawn() -> None:
     seen: dict[object, list[float]] = {}
     drawn: dict[object, int] = {}
     for seed in range(400):
-        for one in planned(seed=seed, n=2).arms:
+        for one in planned(seed=seed, n=2):
             seen.setdefault(one.arm, []).append(one.propensity)
             drawn[one.arm] = drawn.get(one.arm, 0) + 1
     for arm, count in drawn.items():
@@ -81,7 +87,7 @@ def test_five_reactions_decide_between_two_genres(liked: str, other: str) -> Non
 
 
 def test_a_stranger_gets_variety() -> None:
-    seen = {(one.arm.genre, one.arm.style) for seed in range(20) for one in planned(seed=seed).arms}
+    seen = {(one.arm.genre, one.arm.style) for seed in range(20) for one in planned(seed=seed)}
     assert {genre for genre, _ in seen} == {"joke", "poetry"} and len(seen) >= 6
 
 
@@ -93,7 +99,7 @@ def test_taste_never_overrules_a_clear_request() -> None:
 def test_a_requested_genre_version_and_style_are_kept() -> None:
     wish = Wish(classified=EITHER.classified, genre="joke@ba9876543210", style="formal")
     answer = planned(wish, liking("poetry", 10, against="joke"))
-    assert {(one.arm.genre, one.arm.adapter, one.arm.style) for one in answer.arms} == {
+    assert {(one.arm.genre, one.arm.adapter, one.arm.style) for one in answer} == {
         ("joke", "joke@ba9876543210", "formal")
     }
 
@@ -117,7 +123,7 @@ def test_an_uncertain_request_may_go_to_the_family_or_the_base_model(
     fallback: str, family: str | None
 ) -> None:
     wish = Wish(classified=(("joke", 0.06), ("sms", 0.05)), fallback=fallback, family="humour")
-    general = [one.arm for one in planned(wish, n=8).arms if one.arm.genre is None]
+    general = [one.arm for one in planned(wish, n=8) if one.arm.genre is None]
     assert len(general) >= 4 and {(arm.family, arm.adapter) for arm in general} == {(family, None)}
 
 
@@ -130,39 +136,55 @@ def test_the_kill_switch_takes_the_best_arm_whatever_the_seed() -> None:
         planned(posterior=liking("poetry", 2), seed=seed, explore=False) for seed in range(5)
     }
     (answer,) = answers
-    assert answer.policy == "greedy" and set(genres(answer)) == {"poetry"}
-    assert {one.propensity for one in answer.arms} == {1.0}
+    assert set(genres(answer)) == {"poetry"}
+    assert {one.propensity for one in answer} == {1.0}
 
 
 def test_two_liked_genres_of_one_family_are_blended() -> None:
     wish = Wish(classified=(("joke", 0.5), ("riddle", 0.5)))
     adapters = {"joke": ["joke@0123456789ab"], "riddle": ["riddle@0123456789ab"]}
     both = _liking_both()
-    blends = [
-        plan(wish, FAMILIES, adapters, both, 4, seed).arms[-1].arm.blend for seed in range(10)
-    ]
+    blends = [plan_arms(wish, GENRES, adapters, both, 4, seed)[-1].arm.blend for seed in range(10)]
     assert (("joke@0123456789ab", 0.5), ("riddle@0123456789ab", 0.5)) in {
         tuple(sorted(blend)) for blend in blends
     }
-    off = Steering(blends=False)
-    assert not any(one.arm.blend for one in plan(wish, FAMILIES, adapters, both, 4, 1, off).arms)
-    assert not any(one.arm.blend for one in plan(wish, FAMILIES, adapters, NOBODY, 4, 1).arms)
+    asked = replace(wish, genre="joke")
+    for arms in (
+        plan_arms(wish, GENRES, adapters, both, 2, 1),
+        plan_arms(asked, GENRES, adapters, both, 4, 1),
+        plan_arms(wish, GENRES, adapters, NOBODY, 4, 1),
+    ):
+        assert not any(one.arm.blend for one in arms)
 
 
-def _liking_both() -> Posterior:
+def test_an_arm_has_the_salts_of_its_genres() -> None:
+    salted = GENRES | {"riddle": replace(GENRES["riddle"], salt=4031)}
+    wish = Wish(classified=(("joke", 0.5), ("riddle", 0.5)))
+    arms = possible_arms(wish, salted, ADAPTERS)
+    assert {(arm.genre, tuple(arm.salts.items())) for arm in arms} == {
+        ("joke", ()),
+        ("riddle", (("riddle", 4031),)),
+    }
+    both = _liking_both({"riddle": 4031})
+    adapters = ADAPTERS | {"riddle": ["riddle@0123456789ab"]}
+    blends = [plan_arms(wish, salted, adapters, both, 4, seed)[-1].arm for seed in range(10)]
+    assert {tuple(arm.salts.items()) for arm in blends if arm.blend} == {(("riddle", 4031),)}
+
+
+def _liking_both(salts: Mapping[str, int] = {}) -> Posterior:
     from genre_models.preferences.learner import learn
     from genre_models.preferences.signals import Kind
     from tests.genre_models.preferences.reactions import shown, signal
 
     row = UserRow()
     for k in range(12):
-        scene = shown(k, ["joke" if k % 2 else "riddle"])
+        scene = shown(k, ["joke" if k % 2 else "riddle"], salts)
         row = learn(row, signal(k + 1, Kind.LIKE, k, 0), scene, NOW).row
     return Posterior.of(base_prior(), row.moments(NOW))
 
 
 def test_reasons_speak_of_the_user() -> None:
-    reasons = [one.reason for one in planned(posterior=liking("poetry", 4, against="joke")).arms]
+    reasons = [one.reason for one in planned(posterior=liking("poetry", 4, against="joke"))]
     assert any("likes poetry (+" in reason and "40% likely" in reason for reason in reasons)
 
 

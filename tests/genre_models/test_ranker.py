@@ -12,7 +12,14 @@ from hypothesis import strategies as st
 from genre_models.preferences.features import Arm
 from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.row import UserRow
-from genre_models.ranker import IGW_SHARE, SWAP_SHARE, Candidate, Ranking, inverse_gap_weights, rank
+from genre_models.ranker import (
+    IGW_SHARE,
+    SWAP_SHARE,
+    Candidate,
+    Ranking,
+    inverse_gap_weights,
+    rank_candidates,
+)
 from tests.genre_models.preferences.reactions import FAMILIES, NOW, liking
 
 NOBODY = Posterior.of(base_prior(), UserRow().moments(NOW))
@@ -47,7 +54,10 @@ def order(ranking: Ranking) -> list[int]:
 
 @given(st.integers(0, 2**63 - 1), st.booleans())
 def test_every_candidate_appears_once_with_its_propensity(seed: int, explore: bool) -> None:
-    ranking, again = rank(ALL, NOBODY, seed, explore), rank(ALL, NOBODY, seed, explore)
+    ranking, again = (
+        rank_candidates(ALL, NOBODY, seed, explore),
+        rank_candidates(ALL, NOBODY, seed, explore),
+    )
     assert sorted(order(ranking)) == [0, 1, 2, 3] and order(ranking) == order(again)
     assert sum(one.propensity for one in ranking.ranked) == pytest.approx(1.0)
     assert all(0 <= one.propensity <= 1 for one in ranking.ranked)
@@ -56,7 +66,7 @@ def test_every_candidate_appears_once_with_its_propensity(seed: int, explore: bo
 
 def test_propensities_are_how_often_a_candidate_is_on_top_whoever_decided() -> None:
     for taste in (NOBODY, liking("joke", 6)):
-        rankings = [rank(ALL, taste, seed) for seed in range(3000)]
+        rankings = [rank_candidates(ALL, taste, seed) for seed in range(3000)]
         tops = Counter(order(ranking)[0] for ranking in rankings)
         assert sum(ranking.policy == "igw" for ranking in rankings) / len(
             rankings
@@ -75,21 +85,21 @@ def test_propensities_are_how_often_a_candidate_is_on_top_whoever_decided() -> N
 
 def test_what_is_hardly_ever_shown_has_at_least_the_share_that_its_gap_gives_it() -> None:
     """Weights by a floor made the estimate of another policy half of what it is."""
-    ranking = rank(ALL, liking("joke", 40), 2)
+    ranking = rank_candidates(ALL, liking("joke", 40), 2)
     by_gap = inverse_gap_weights(np.array([each.score for each in ranking.ranked]))
     said = np.array([each.propensity for each in ranking.ranked])
     assert (said >= (1 - SWAP_SHARE / 3) * IGW_SHARE * by_gap - 1e-9).all()
 
 
 def test_a_sure_winner_may_still_be_swapped_with_the_next() -> None:
-    sure = [rank(ALL, liking("joke", 40), seed, evaluated=0.0) for seed in range(20)]
+    sure = [rank_candidates(ALL, liking("joke", 40), seed, evaluated=0.0) for seed in range(20)]
     for ranking in sure:
         first, second, third, _ = sorted((each.propensity for each in ranking.ranked), reverse=True)
         assert first < 1 - SWAP_SHARE / 3 and second > SWAP_SHARE / 3 > third
 
 
 def test_greedy_is_certain_and_ordered_by_score() -> None:
-    ranking = rank(ALL, NOBODY, 5, explore=False)
+    ranking = rank_candidates(ALL, NOBODY, 5, explore=False)
     scores = [one.score for one in ranking.ranked]
     assert scores == sorted(scores, reverse=True)
     assert [one.propensity for one in ranking.ranked] == [1.0, 0.0, 0.0, 0.0]
@@ -98,14 +108,14 @@ def test_greedy_is_certain_and_ordered_by_score() -> None:
 def test_below_the_top_the_mean_decides_but_for_a_few_swaps() -> None:
     swapped = 0
     for seed in range(500):
-        rest = [one.score for one in rank(ALL, NOBODY, seed).ranked[1:]]
+        rest = [one.score for one in rank_candidates(ALL, NOBODY, seed).ranked[1:]]
         swapped += rest != sorted(rest, reverse=True)
     assert 0.01 < swapped / 500 < 0.08
 
 
 @pytest.mark.parametrize("liked", list(TEXTS))
 def test_what_the_user_likes_comes_first_and_says_so(liked: str) -> None:
-    ranking = rank(ALL, liking(liked, 4), 1, explore=False)
+    ranking = rank_candidates(ALL, liking(liked, 4), 1, explore=False)
     top = ranking.ranked[0]
     assert ALL[top.index].arm.genre == liked
     assert f"likes {liked} (+" in top.why and "quality" in top.why and "from 4 reactions" in top.why
@@ -113,7 +123,7 @@ def test_what_the_user_likes_comes_first_and_says_so(liked: str) -> None:
 
 def test_unsafe_and_empty_texts_are_never_shown() -> None:
     unsafe = [*candidates("joke", is_safe=False), Candidate(index=1, arm=ALL[1].arm, text="  \n")]
-    ranking = rank(unsafe, NOBODY, 1)
+    ranking = rank_candidates(unsafe, NOBODY, 1)
     assert ranking.ranked == () and ranking.dropped == {0: "unsafe", 1: "empty"}
 
 
@@ -123,18 +133,18 @@ def test_a_near_duplicate_gives_way_to_the_better_one() -> None:
         Candidate(index=1, arm=ALL[0].arm, text=TEXTS["joke"].upper() + "!", text_probability=0.9),
         Candidate(index=2, arm=ALL[1].arm, text=TEXTS["poetry"], text_probability=0.9),
     ]
-    ranking = rank(twins, NOBODY, 1)
+    ranking = rank_candidates(twins, NOBODY, 1)
     assert ranking.dropped == {0: "near_duplicate"} and sorted(order(ranking)) == [1, 2]
 
 
 def test_between_equals_the_better_text_wins() -> None:
     good = Candidate(index=0, arm=ALL[0].arm, text=TEXTS["joke"], text_probability=0.8)
     loop = Candidate(index=1, arm=ALL[0].arm, text="the duck the duck " * 12, text_probability=0.8)
-    assert order(rank([loop, good], NOBODY, 1, explore=False)) == [0, 1]
+    assert order(rank_candidates([loop, good], NOBODY, 1, explore=False)) == [0, 1]
 
 
 def test_what_is_predicted_is_what_feedback_is_compared_with() -> None:
-    for one in rank(ALL, NOBODY, 1).ranked:
+    for one in rank_candidates(ALL, NOBODY, 1).ranked:
         assert one.predicted == pytest.approx(
             float(one.features.astype(np.float64) @ NOBODY.mean), abs=1e-6
         )

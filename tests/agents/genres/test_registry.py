@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from agents.genres.registry import Registry
+from agents.genres.registry import Registry, announcement
+from genre_models.adapters import Adapter, AdapterName
+from genre_models.adapters.card import AdapterCard
+from genre_models.adapters.card import Lineage as CardLineage
+from genre_models.planner import Wish, possible_arms
+from genre_models.preferences.features import arm_features
 from genre_models.taxonomy import Taxonomy
+from genre_models.taxonomy.codes import NEAR, SALT, allot, code, nearness
 from schemas.adapters import AdapterEvent
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -81,3 +90,92 @@ def test_nothing_is_learned_again_while_the_genres_stay() -> None:
 def test_an_event_that_describes_nothing_useful_stops_nobody(change: dict[str, object]) -> None:
     known = registry(replace(HAIKU, **change))  # type: ignore[arg-type]
     assert len(known.taxonomy().genres) >= len(Taxonomy.load().genres)
+
+
+def announced(known: Registry, genre: str, tenant: str | None = None) -> AdapterEvent:
+    """The announcement of some adapter of a genre."""
+    card = AdapterCard(
+        genre=genre,
+        family="verse",
+        base="a" * 64,
+        lineage=CardLineage(data="0" * 64),
+        metrics={},
+        licence="CC0-1.0",
+        tenant=tenant,
+    )
+    name = AdapterName.parse(f"{genre}@ffffffffffff")
+    adapter = Adapter(name=name, digest="f" * 64, card=card, rank=8, scaling=1.0, tensors={})
+    return announcement(adapter, known)
+
+
+def test_a_new_genre_is_given_a_salt_that_keeps_it_apart() -> None:
+    shipped = Taxonomy.load().genres.values()
+    given = announced(Registry(), "haiku").salt
+    assert given is not None and given != SALT
+    assert max(nearness(code("haiku", given), code(one.id, one.salt)) for one in shipped) < NEAR
+    assert announced(Registry(), "joke").salt == Taxonomy.load().genres["joke"].salt
+
+
+def test_a_genre_keeps_its_salt_in_every_tenant_and_when_its_adapters_are_withdrawn() -> None:
+    salted = replace(HAIKU, salt=4040, tenant="acme")
+    known = registry(salted)
+    assert known.taxonomy("acme").genres["haiku"].salt == 4040
+    assert announced(known, "haiku").salt == announced(known, "haiku", "other").salt == 4040
+    known.apply(HAIKU.name, replace(salted, kind="withdrawn"))
+    assert announced(known, "haiku").salt == known.salt("haiku") == 4040
+    assert known.salt("limerick") == SALT
+
+
+def test_an_event_of_an_older_release_has_the_salt_that_all_genres_had() -> None:
+    known = registry(HAIKU)
+    assert known.taxonomy().genres["haiku"].salt == announced(known, "haiku").salt == SALT
+
+
+def test_of_two_salts_the_larger_counts_in_whatever_order_they_come() -> None:
+    events = [
+        HAIKU,
+        replace(HAIKU, name="haiku@000000000001", salt=4029, time=NOW - timedelta(hours=1)),
+        replace(HAIKU, name="haiku@000000000002", salt=4031),
+    ]
+    for order in itertools.permutations(events):
+        known = registry(*order)
+        assert known.taxonomy().genres["haiku"].salt == known.salt("haiku") == 4031
+
+
+def test_a_genre_that_is_shipped_later_keeps_the_salt_that_it_was_given() -> None:
+    haiku = registry(HAIKU).taxonomy().genres["haiku"]
+    known = Registry(Taxonomy.load().with_genre(replace(haiku, salt=4029)))
+    assert known.taxonomy().genres["haiku"].salt == 4029
+    known.apply(HAIKU.name, replace(HAIKU, salt=4040, kind="withdrawn"))
+    assert known.taxonomy().genres["haiku"].salt == known.taxonomy("acme").genres["haiku"].salt
+    assert known.taxonomy().genres["haiku"].salt == announced(known, "haiku").salt == 4040
+
+
+NEW = st.sampled_from(["haiku", "limerick", "fable", "recipe", "essay"])
+COMING = st.lists(st.tuples(NEW, st.none() | st.integers(0, 9999), st.booleans()), max_size=6)
+
+
+@given(st.sampled_from(sorted(Taxonomy.load().genres)), COMING)
+def test_features_of_a_shipped_genre_are_the_same_whatever_other_genres_exist(
+    genre: str, coming: list[tuple[str, int | None, bool]]
+) -> None:
+    known = registry(
+        *(
+            replace(
+                HAIKU,
+                genre=name,
+                name=f"{name}@{number:012x}",
+                salt=salt,
+                kind="withdrawn" if is_gone else "published",
+            )
+            for number, (name, salt, is_gone) in enumerate(coming)
+        )
+    )
+    wish = Wish(classified=(), genre=genre)
+    alone, among = (
+        [arm_features(arm).tobytes() for arm in possible_arms(wish, taxonomy.genres, {})]
+        for taxonomy in (Taxonomy.load(), known.taxonomy())
+    )
+    assert alone == among
+    salts = {one.id: one.salt for one in Taxonomy.load().genres.values()}
+    assert allot(genre, known.salts()) == salts[genre]

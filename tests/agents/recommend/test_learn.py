@@ -12,6 +12,7 @@ from agents.recommend.ledger import Ledger
 from agents.recommend.plan import plan
 from agents.recommend.rank import rank
 from agents.recommend.rights import rights
+from genre_models.preferences.profile import genre_taste
 from genre_models.preferences.row import UserRow
 from schemas.corrections import Correction
 from schemas.feedback import Feedback
@@ -147,6 +148,18 @@ async def test_history_teaches_without_a_decision(desk: Desk) -> None:
     row = await learned(desk, delivered(past))
     assert row.reactions == 1
     assert row.sums.any()
+
+
+async def test_history_is_about_the_genre_as_it_was_announced(desk: Desk) -> None:
+    past = Feedback(user_id="ada", kind="history", genre="haiku", value=1.0, feedback_id="h1")
+    plain, salted = new_desk(), desk
+    salted.registry.apply(HAIKU.name, replace(HAIKU, salt=4031, kind="withdrawn"))
+    learned_of = [await learned(each, delivered(past)) for each in (plain, salted)]
+    liked = [
+        genre_taste(each.profiles.posterior(row, None), "haiku", None, 4031).mean
+        for each, row in zip((plain, salted), learned_of, strict=True)
+    ]
+    assert liked[1] > liked[0]
 
 
 async def test_who_refused_is_not_learned_from_and_who_erased_is_forgotten(desk: Desk) -> None:

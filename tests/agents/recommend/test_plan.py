@@ -122,7 +122,7 @@ async def test_another_seed_explores_other_arms(desk: Desk) -> None:
 async def test_a_defect_in_planning_is_an_error_for_its_client(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.recommend.plan.planned", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("agents.recommend.plan.plan_arms", lambda *_, **__: 1 / 0)
     (refused,) = await planned(desk, classified())
     assert isinstance(refused, CandidateSet)
     assert refused.failure is not None

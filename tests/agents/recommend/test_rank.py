@@ -2,15 +2,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from agents.recommend.plan import plan
 from agents.recommend.rank import rank
+from genre_models.preferences.features import BLOCKS, DIMENSION, genre_code
 from schemas.candidates import CandidateSet
 from schemas.decisions import Decision
 from schemas.parts import Failure, Verdict
 from schemas.recommendations import Recommendation
+from schemas.requests import GenerationRequest
 from tests.agents.deliveries import delivered, events, stream
+from tests.agents.genres.test_registry import HAIKU
 from tests.agents.recommend.conftest import Desk, classified, written
 
 
@@ -98,7 +102,20 @@ async def test_a_request_over_the_quota_is_answered_without_a_row(desk: Desk) ->
 async def test_a_defect_in_ranking_is_an_error_for_its_client(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("agents.recommend.rank.ranked", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("agents.recommend.rank.rank_candidates", lambda *_, **__: 1 / 0)
     (answer,) = await answered(desk, written())
     assert isinstance(answer, Recommendation)
     assert (answer.status, answer.code) == ("error", "rank_failed")
+
+
+async def test_a_genre_is_ranked_by_the_code_with_which_it_was_planned(desk: Desk) -> None:
+    desk.registry.apply(HAIKU.name, replace(HAIKU, salt=4031))
+    wanted = GenerationRequest(user_id="ada", prompt="autumn", request_id="r1", genre="haiku")
+    await events(plan(stream([delivered(classified(request=wanted))]), desk.planner))
+    desk.registry.apply(HAIKU.name, None)
+    _, decision = await events(rank(stream([delivered(written())]), desk.ranker))
+    assert isinstance(decision, Decision)
+    own = genre_code("haiku", salt=4031)
+    for each in decision.candidates:
+        features = np.frombuffer(each.features, "<f2")
+        assert len(features) == DIMENSION and np.allclose(features[BLOCKS["genre"]], own, atol=1e-3)

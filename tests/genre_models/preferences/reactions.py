@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -11,15 +11,22 @@ from genre_models.preferences.learner import Learned, Shown, learn, retract
 from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import Kind, Scene, Signal, observe
+from genre_models.taxonomy import Genre
 
 NOW = 1_750_000_000
 FAMILIES = {"joke": "humour", "riddle": "humour", "poetry": "verse", "sms": "message"}
+GENRES = {
+    id: Genre(id, family, f"A {id}.", f"Write a {id}.", ()) for id, family in FAMILIES.items()
+}
 
 
-def shown(decision: int, genres: Iterable[str] = FAMILIES) -> Shown:
+def shown(decision: int, genres: Iterable[str] = FAMILIES, salts: Mapping[str, int] = {}) -> Shown:
     """One candidate a genre, as it was read back from the decisions table (float16)."""
     texts = [
-        (Arm(genre=genre, family=FAMILIES[genre]), f"A text of {genre}, number {decision}.")
+        (
+            Arm(genre=genre, family=FAMILIES[genre], salts=salts),
+            f"A text of {genre}, number {decision}.",
+        )
         for genre in genres
     ]
     features = np.stack([candidate_features(arm, text) for arm, text in texts]).astype(np.float16)

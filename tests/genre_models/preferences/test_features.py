@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from hashlib import blake2b
 
 import numpy as np
@@ -22,7 +21,6 @@ from genre_models.preferences.features import (
 )
 from genre_models.preferences.styles import STYLES
 from genre_models.preferences.text_attributes import ATTRIBUTES, text_attributes
-from genre_models.taxonomy.taxonomy import Taxonomy
 from schemas.errors import Rejected
 
 JOKE = Arm(
@@ -107,12 +105,23 @@ def test_every_style_moves_exactly_what_it_intends() -> None:
         assert intended == set(style.intent)
 
 
-def test_starter_genres_stay_apart() -> None:
-    genres = Taxonomy.load().genres
-    cosines = [
-        abs(float(genre_code(a) @ genre_code(b))) for a, b in itertools.combinations(genres, 2)
-    ]
-    assert max(cosines) < 0.56 and np.mean(cosines) < 0.2
+def test_a_salt_moves_the_genre_alone() -> None:
+    plain, salted = (
+        arm_features(Arm(genre="joke", family="humour", salts=salts))
+        for salts in ({}, {"joke": 4031, "riddle": 4032})
+    )
+    moved = {
+        name for name, columns in BLOCKS.items() if not np.allclose(plain[columns], salted[columns])
+    }
+    assert moved == {"genre"}
+    assert (salted[BLOCKS["genre"]] == genre_code("joke", salt=4031)).all()
+
+
+def test_a_blend_lies_between_the_salted_codes_of_its_genres() -> None:
+    blend = (("joke@0123456789ab", 0.25), ("riddle@0123456789ab", 0.75))
+    arm = Arm(genre="joke", family="humour", blend=blend, salts={"riddle": 4031})
+    between = 0.25 * genre_code("joke") + 0.75 * genre_code("riddle", salt=4031)
+    assert np.allclose(arm_features(arm)[BLOCKS["genre"]], between)
 
 
 def test_like_descriptions_bring_genres_together() -> None:

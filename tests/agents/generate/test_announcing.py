@@ -1,0 +1,48 @@
+"""Adapters of a worker's own store are announced, each new genre with a salt of its own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from agents.generate.announcing import announce
+from agents.genres.registry import Registry
+from genre_models.adapters import AdapterStore, BaseSpec
+from genre_models.adapters.card import About, read_card
+from genre_models.adapters.files import CARD
+from genre_models.taxonomy.codes import NEAR, SALT, code, nearness
+from schemas.adapters import AdapterEvent
+from tests.genre_models.tiny import make_adapter
+
+BASE = BaseSpec(fingerprint="a" * 64, layers=2, hidden=48, intermediate=64, query=48, key_value=16)
+ALIKE = ("cover_letter", "lullaby")  # no shipped genre's code is near theirs, but each other's is
+
+
+def store_of(folder: Path, *genres: str) -> AdapterStore:
+    store = AdapterStore(folder / "store", BASE)
+    for genre in genres:
+        made = make_adapter(folder / genre, BASE, genre)
+        card = read_card((made / CARD).read_bytes())
+        about = About(description=f"A {genre}.", instruction=f"Write a {genre}.")
+        (made / CARD).write_bytes(msgspec.json.encode(replace(card, about=about)))
+        store.add(made)
+    return store
+
+
+async def test_genres_that_are_announced_together_stay_apart(tmp_path: Path) -> None:
+    assert nearness(*(code(genre, SALT) for genre in ALIKE)) > NEAR
+    said: list[AdapterEvent] = []
+
+    async def publish(event: object) -> None:
+        assert isinstance(event, AdapterEvent)
+        said.append(event)
+
+    registry = Registry()
+    store = store_of(tmp_path, *ALIKE)
+    await announce(publish, store, registry)
+    assert [event.genre for event in said] == list(ALIKE)
+    assert nearness(*(code(event.genre, event.salt or 0) for event in said)) < NEAR
+    await announce(publish, store, registry)
+    assert len(said) == len(ALIKE)
