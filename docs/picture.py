@@ -1,4 +1,4 @@
-"""Draws docs/architecture.svg from the roles and the topics: `python -m docs.picture`.
+"""Draws docs/architecture.svg from the roles and the topics: `python -m docs`.
 
 A role is a column, an agent or timer a box in it, a topic a straight line from those who write it
 to those who read it. Only the order of the lines is chosen by hand; a topic that is not in it comes
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from streams.wire.roles import ROLES, Role
-from streams.wire.topics import TOPICS, Topic
+from streams.wire.roles import Role
+from streams.wire.topics import Topic
 
 PICTURE = Path(__file__).with_name("architecture.svg")
 
@@ -293,7 +293,3 @@ def _document(width: float, height: int, parts: Iterable[str]) -> str:
         + "\n".join(parts)
         + "\n</svg>\n"
     )
-
-
-if __name__ == "__main__":
-    PICTURE.write_text(draw(tuple(ROLES.values()), TOPICS), "utf-8")

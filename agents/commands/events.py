@@ -5,12 +5,11 @@ from __future__ import annotations
 import sys
 from typing import Annotated
 
-import orjson
 import typer
 
 from agents.commands.setup import print_json, settings
 from schemas.errors import InvalidEvent
-from streams.wire.asyncapi import document
+from streams.wire.asyncapi import document, printed
 from streams.wire.asyncapi import schemas as documents
 from streams.wire.codecs import decode
 from streams.wire.topics import Topic, named
@@ -57,7 +56,7 @@ def schemas(
 
     Or the AsyncAPI document of every topic."""
     contract = document(settings().prefix) if asyncapi else documents()
-    typer.echo(orjson.dumps(contract, option=orjson.OPT_INDENT_2).decode())
+    typer.echo(printed(contract), nl=False)
 
 
 def verdict(topic: Topic, payload: bytes) -> dict[str, object]:

@@ -8,14 +8,17 @@ https://www.asyncapi.com/docs/reference/specification/v3.0.0
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Any
 
 import msgspec
+import orjson
 
 from schemas.feedback import NEEDS, Feedback
 from streams.wire.roles import ROLES
 from streams.wire.topics import TOPICS, Topic, declarations
 
+CHECKED_IN = Path(__file__).parents[2] / "docs" / "schemas" / "asyncapi.json"
 _SCHEMA = "#/components/schemas/{name}"
 
 # Header name: what it means. All are optional on input; what GENRE publishes carries those without
@@ -54,6 +57,11 @@ def schemas() -> dict[str, Any]:
         if names
     ]
     return dict(sorted(components.items()))
+
+
+def printed(contract: dict[str, Any]) -> bytes:
+    """A document as it is printed and checked in: indented, a newline at its end."""
+    return orjson.dumps(contract, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def document(prefix: str = "genre.") -> dict[str, Any]:

@@ -43,10 +43,14 @@ class Topic:
     cleanup: Literal["delete", "compact"] = "delete"
     retention_days: float = 7
     written_by_clients: bool = False
-    keyed_by_user: bool = False
     awaited: bool = True
     """Whether the broker acknowledges an event before the next one is sent. Before its cause is
     committed, always."""
+
+    @property
+    def keyed_by_user(self) -> bool:
+        """Whether the key names the user whom the event is about."""
+        return self.key is key_of
 
     @property
     def ce_type(self) -> str:
@@ -83,7 +87,6 @@ def _one_a_request(
         event=event,
         key=key_of,
         identity=identity,
-        keyed_by_user=True,
         retention_days=retention_days,
     )
 
@@ -95,7 +98,6 @@ TOPICS: tuple[Topic, ...] = (
         event=GenerationRequest,
         key=key_of,
         identity=_request,
-        keyed_by_user=True,
         written_by_clients=True,
     ),
     _one_a_request("classified", "classified", ClassifiedRequest),
@@ -132,7 +134,6 @@ TOPICS: tuple[Topic, ...] = (
         event=Feedback,
         key=key_of,
         identity=lambda event: f"{key_of(event)}/{event.feedback_id}",
-        keyed_by_user=True,
         written_by_clients=True,
         retention_days=365,
     ),
@@ -142,7 +143,6 @@ TOPICS: tuple[Topic, ...] = (
         event=UserCommand,
         key=key_of,
         identity=lambda event: f"{key_of(event)}/{event.kind}/{event.time}",
-        keyed_by_user=True,
         written_by_clients=True,
         retention_days=400,
     ),
@@ -161,7 +161,6 @@ TOPICS: tuple[Topic, ...] = (
         key=key_of,
         identity=lambda event: f"{key_of(event)}/{event.time}",
         cleanup="compact",
-        keyed_by_user=True,
     ),
     Topic(
         name="population",

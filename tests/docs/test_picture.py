@@ -33,7 +33,7 @@ def names(roles: tuple[Role, ...], topics: tuple[Topic, ...]) -> set[str]:
 def test_the_checked_in_picture_is_fresh() -> None:
     drawn = draw(tuple(ROLES.values()), TOPICS)
     assert PICTURE.read_text("utf-8") == drawn, (
-        "docs/architecture.svg is stale; run `python -m docs.picture`"
+        "docs/architecture.svg is stale; run `python -m docs`"
     )
     assert set(LINES) <= {topic.name for topic in TOPICS}
 

@@ -4,6 +4,7 @@ work."""
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from hypothesis import strategies as st
 
 from schemas.errors import NotReady
 from streams.settings import Settings
+
+README = Path(__file__).parents[2] / "README.md"
 
 _TEXT = st.text(
     st.characters(codec="ascii", exclude_characters="\x7f", min_codepoint=32), max_size=20
@@ -41,6 +44,12 @@ def test_every_field_has_its_variable_and_nothing_else_is_read() -> None:
     names = {f"GENRE_{field.name.upper()}" for field in dataclasses.fields(Settings)}
     assert set(Settings().environment()) == names
     assert Settings.from_environment({"GENRE_UNKNOWN": "x", "BROKERS": "y"}) == Settings()
+
+
+def test_the_readme_explains_every_variable() -> None:
+    rows = re.findall(r"^\| (`GENRE_.*?) \|", README.read_text("utf-8"), re.MULTILINE)
+    named = re.findall(r"`(\w+)`", " ".join(rows))
+    assert sorted(named) == sorted(Settings().environment())
 
 
 @pytest.mark.parametrize(

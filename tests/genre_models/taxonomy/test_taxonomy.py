@@ -9,7 +9,7 @@ import pytest
 from genre_models.taxonomy import Genre, Taxonomy
 from schemas.errors import GenreError
 
-IDS = (
+SHIPPED = {
     "ad_copy",
     "assistant_reply",
     "brand_slogan",
@@ -48,13 +48,13 @@ IDS = (
     "support_reply",
     "trivia",
     "tweet",
-)
+}
 
 HAIKU = Genre("haiku", "verse", "Three short lines.", "Write a haiku.", ("a haiku about rain",))
 
 
-def test_it_holds_these_genres_and_no_other() -> None:
-    assert sorted(Taxonomy.load().genres) == list(IDS)
+def test_no_genre_is_ever_taken_away() -> None:
+    assert set(Taxonomy.load().genres) >= SHIPPED
 
 
 def test_every_genre_can_be_learned_from() -> None:
@@ -79,7 +79,7 @@ def test_families_and_genres_agree() -> None:
 
 
 def test_a_genre_is_added_to_a_new_taxonomy() -> None:
-    before = Taxonomy.load()
+    before = Taxonomy([Taxonomy.load().genres["sonnet"]])
     after = before.with_genre(HAIKU)
     assert "haiku" in after and "haiku" in after.families["verse"]
     assert "haiku" not in before and before.digest != after.digest
@@ -123,7 +123,7 @@ def test_a_genre_twice_is_refused() -> None:
 
 def test_the_family_of_an_unknown_genre_is_refused() -> None:
     with pytest.raises(GenreError, match="got 'haiku'"):
-        Taxonomy.load().family_of("haiku")
+        Taxonomy([]).family_of("haiku")
 
 
 def test_it_is_light() -> None:
