@@ -14,8 +14,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from genre_models.preferences.drift import FRESH, Detector
 from genre_models.preferences.moments import Floats, moments, quantised, size
+from genre_models.preferences.page_hinkley import FRESH, PageHinkley, State
 from genre_models.preferences.row import (
     ALARMS,
     ENTRY,
@@ -155,11 +155,13 @@ def damped(row: UserRow, alarm: int) -> UserRow:
     return replace(row, sums=sums, alarms=(*row.alarms, alarm)[-ALARMS:], detector=FRESH)
 
 
-def _watched(row: UserRow, signal: Signal, shown: Shown) -> tuple[Detector, bool]:
+def _watched(row: UserRow, signal: Signal, shown: Shown) -> tuple[State, bool]:
     """Verdicts on one candidate, and uses of it, go to the drift detector."""
     if signal.candidate is None or signal.weight < 0.7 or signal.kind is Kind.HISTORY:
         return row.detector, False
-    return row.detector.updated(signal.target - shown.predicted[signal.candidate])
+    detector = PageHinkley.of(row.detector)
+    detector.update(signal.target - shown.predicted[signal.candidate])
+    return detector.state, detector.drift_detected
 
 
 def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> tuple[Sums, Ring]:
