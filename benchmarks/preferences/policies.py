@@ -13,6 +13,7 @@ import numpy as np
 
 from genre_models.planner import ALPHA
 from genre_models.preferences.empirical_bayes import differences, prior_of
+from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.learner import Shown, learn
 from genre_models.preferences.moments import Floats
 from genre_models.preferences.page_hinkley import PageHinkley
@@ -61,7 +62,8 @@ class Ours:
 
     def posterior(self, offer: Offer) -> Posterior:
         """What is believed about the user now."""
-        return Posterior.of(self.prior, self.rows[offer.user].moments(offer.now))
+        moments = self.rows[offer.user].moments(offer.now)
+        return HierarchicalRegression.of(self.prior, moments).posterior
 
     def choose(self, offer: Offer) -> tuple[int, float]:
         posterior = self.posterior(offer)

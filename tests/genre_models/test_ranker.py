@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.features import Arm
-from genre_models.preferences.posterior import Posterior, base_prior
+from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.row import UserRow
 from genre_models.ranker import IGW_SHARE, SWAP_SHARE, Candidate, Ranking, inverse_gap_weights, rank
 from tests.genre_models.preferences.reactions import FAMILIES, NOW, liking
 
-NOBODY = Posterior.of(base_prior(), UserRow().moments(NOW))
+NOBODY = HierarchicalRegression.of(base_prior(), UserRow().moments(NOW)).posterior
 TEXTS = {
     "joke": "Why did the duck cross the pond? To get to the other tide.",
     "poetry": "The silver river hums beneath the dusk, and carries all our names away.",

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.profile import profile, tastes_of
-from genre_models.preferences.row import UserRow
-from tests.genre_models.preferences.reactions import FAMILIES, NOW, liking
+from tests.genre_models.preferences.reactions import FAMILIES, liking
 
 
 def test_somebody_new_has_no_preference() -> None:
-    nobody = profile(Posterior.of(base_prior(), UserRow().moments(NOW)), FAMILIES, 0)
+    nobody = profile(liking("poetry", 0), FAMILIES, 0)
     assert nobody.likes == nobody.dislikes == ()
     assert str(nobody) == "no clear preference after 0 reactions"
 
