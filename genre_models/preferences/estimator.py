@@ -102,7 +102,8 @@ class HierarchicalRegression(base.Regressor):
         if self._posterior is None:
             evidence = gram(self.moments)
             prior = (self.prior or NOTHING_KNOWN).widened(len(evidence), self.variance)
-            precision = prior.precision + evidence / prior.noise
+            precision = evidence / prior.noise
+            precision += prior.precision
             root = np.linalg.inv(np.linalg.cholesky(precision))
             mean = root.T @ (root @ (prior.shift + moment(self.moments) / prior.noise))
             self._posterior = Posterior(mean, root, evidence)

@@ -89,7 +89,8 @@ class Posterior:
         """[count, k]: joint draws of the scores of `phi` [k, d], deviations scaled by `alpha` >=
         0."""
         spread = phi @ self.root.T
-        covariance = spread @ spread.T + 1e-9 * np.eye(len(phi))
+        covariance = spread @ spread.T
+        covariance.flat[:: len(phi) + 1] += 1e-9  # two equal candidates leave it singular
         noise = random.standard_normal((count, len(phi))) @ np.linalg.cholesky(covariance).T
         return phi @ self.mean + alpha * noise
 
