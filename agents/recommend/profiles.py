@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 
 from agents.genres.registry import Registry
 from agents.recommend.ledger import Ledger
+from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.posterior import Posterior, Prior
 from genre_models.preferences.profile import Profile, Taste, profile
 from genre_models.preferences.row import UserRow
@@ -64,7 +65,8 @@ class Profiles:
 
     def posterior(self, row: UserRow, tenant: str | None) -> Posterior:
         """What is believed about the owner of a row, now."""
-        return Posterior.of(self.prior(tenant), row.moments(datetime.now(UTC).timestamp()))
+        moments = row.moments(datetime.now(UTC).timestamp())
+        return HierarchicalRegression.of(self.prior(tenant), moments).posterior
 
     def read(self, row: UserRow, tenant: str | None) -> Profile:
         """The clear tastes of the owner of a row."""

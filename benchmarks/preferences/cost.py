@@ -12,10 +12,11 @@ import numpy as np
 from benchmarks.preferences.drifting import START, World
 from benchmarks.preferences.policies import TUNED, Offer, Ours, Policy, VowpalWabbit
 from genre_models.planner import ALPHA
+from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.features import DIMENSION
 from genre_models.preferences.learner import Shown, learn
 from genre_models.preferences.moments import Floats, size
-from genre_models.preferences.posterior import Posterior, base_prior
+from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import Kind, Signal
 
@@ -46,7 +47,7 @@ def figures(place: World) -> dict[str, float]:
 
 
 def _scored(row: UserRow, phi: Floats) -> Floats:
-    posterior = Posterior.of(base_prior(), row.moments(START))
+    posterior = HierarchicalRegression.of(base_prior(), row.moments(START)).posterior
     return posterior.draws(phi, 1, ALPHA, np.random.default_rng(2))
 
 

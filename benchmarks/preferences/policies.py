@@ -12,10 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from genre_models.planner import ALPHA
-from genre_models.preferences.drift import FRESH, Detector
 from genre_models.preferences.empirical_bayes import differences, prior_of
+from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.learner import Shown, learn
 from genre_models.preferences.moments import Floats
+from genre_models.preferences.page_hinkley import PageHinkley
 from genre_models.preferences.population import Population
 from genre_models.preferences.posterior import Posterior, Prior, base_prior
 from genre_models.preferences.row import UserRow
@@ -61,7 +62,8 @@ class Ours:
 
     def posterior(self, offer: Offer) -> Posterior:
         """What is believed about the user now."""
-        return Posterior.of(self.prior, self.rows[offer.user].moments(offer.now))
+        moments = self.rows[offer.user].moments(offer.now)
+        return HierarchicalRegression.of(self.prior, moments).posterior
 
     def choose(self, offer: Offer) -> tuple[int, float]:
         posterior = self.posterior(offer)
@@ -211,7 +213,7 @@ class AdPredictor:
 
         self.random = random
         self.model = River(beta=3.0, epsilon=0.0)
-        self.detectors: dict[int, Detector] = defaultdict(Detector)
+        self.detectors: dict[int, PageHinkley] = defaultdict(PageHinkley)
         self.crossed: dict[int, set[str]] = defaultdict(set)
 
     def choose(self, offer: Offer) -> tuple[int, float]:
@@ -234,9 +236,8 @@ class AdPredictor:
         pass
 
     def _watch(self, user: int, residual: float) -> None:
-        self.detectors[user], drifted = self.detectors[user].updated(residual)
-        if drifted:
-            self.detectors[user] = FRESH
+        self.detectors[user].update(residual)
+        if self.detectors[user].drift_detected:
             for name in self.crossed[user]:
                 self.model.means.pop(name, None)
                 self.model.variances.pop(name, None)

@@ -134,13 +134,11 @@ def _residual(flat: Floats, evidence: Floats, b: Floats, mean: Floats, covarianc
     return float(flat[-2] - 2 * mean @ b + mean @ evidence @ mean + np.sum(evidence * covariance))
 
 
-def prior_of(
-    population: Population, differed: Differences, base: Prior | None = None, version: int = 0
-) -> Prior:
+def prior_of(population: Population, differed: Differences, base: Prior | None = None) -> Prior:
     """The M step: what to believe of a stranger, from the sums of all partitions."""
     base = base or base_prior()
     if differed.users < FEWEST_USERS:
-        return population.prior(base, version)
+        return population.prior(base)
     start = np.linalg.inv(base.doubt)
     doubt = np.linalg.inv(start + differed.precision)
     spread = _solved(
@@ -149,9 +147,8 @@ def prior_of(
     # twenty reactions' worth of the base noise keep a young population from certainty
     noise = (differed.residual + 20 * base.noise) / (differed.reactions + 20)
     noise = min(max(noise, _NOISE_RANGE[0]), _NOISE_RANGE[1])
-    return Prior(
-        doubt @ (start @ base.mean + differed.pull), spread, (doubt + doubt.T) / 2, noise, version
-    )
+    mean = doubt @ (start @ base.mean + differed.pull)
+    return Prior(mean, spread, (doubt + doubt.T) / 2, noise)
 
 
 def _solved(precision: Floats, scatter: Floats) -> Floats:

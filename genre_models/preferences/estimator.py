@@ -1,153 +1,132 @@
-"""The preference model as a River estimator: one user, dict features, any number of them."""
+"""The preference model as a River estimator: what all users share, and what one user has taught.
+
+w ~ N(mu, Sigma + V),  y = phi^T w + e,  e ~ N(0, sigma^2 / weight)
+P = (Sigma + V)^-1,  Lambda = P + A / sigma^2,  m = Lambda^-1 (P mu + b / sigma^2)
+(Bishop, PRML 2006, equations 3.50 and 3.51)"""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from river import base
 
-from genre_models.preferences.moments import Floats
+from genre_models.preferences.moments import (
+    Floats,
+    dimension,
+    gram,
+    moment,
+    moments,
+    size,
+    widened,
+)
+from genre_models.preferences.posterior import NOTHING_KNOWN, Posterior, Prior
 
 
 class HierarchicalRegression(base.Regressor):
     """Bayesian linear regression around a population's prior, kept as sums that forget with time.
 
-    The state is A = sum w phi phi^T and b = sum w y phi, so the order of learning never matters and
-    `learn_one` with a negative `w` takes back what a positive one taught. With `half_life`, an
-    observation at time t weighs 2^((t - newest) / half_life), also when it arrives late. With x' =
-    L^T x and y' = y - mu^T x, where L L^T = Sigma, it equals
+    What it has learned are `moments` [size(d)], A = sum w phi phi^T and b = sum w y phi, so the
+    order of learning never matters and a negative weight takes back what a positive one taught.
+    With x' = L^T x and y' = y - mu^T x, where L L^T = Sigma + V, it equals
     `linear_model.BayesianLinearRegression(alpha=1, beta=1 / noise)`.
 
     Parameters
     ----------
-    mean
-        The prior mean of the weights by feature name; 0 for those it does not name.
-    covariance
-        The prior covariance by pairs of feature names; where it names neither, `variance` on the
-        diagonal and 0 beside it.
+    prior
+        What is believed beforehand of its features, which are called 0, 1, ... by their columns.
     variance
-        The prior variance of features that `covariance` does not name, > 0.
-    noise
-        The variance of one observation of weight 1, > 0.
+        The prior variance of every other feature, > 0; its prior mean is 0.
     half_life
         In the unit of `t`; None never forgets.
 
     Examples
     --------
-    >>> model = HierarchicalRegression(mean={"bias": 0.6}, variance=0.1, noise=0.15)
-    >>> model.predict_one({"bias": 1, "joke": 1})
+    >>> bias = Prior(np.array([0.6]), spread=np.eye(1) / 10, doubt=np.zeros((1, 1)), noise=0.15)
+    >>> model = HierarchicalRegression(bias, variance=0.1)
+    >>> model.predict_one({0: 1, "joke": 1})
     0.6
     >>> for _ in range(3):
-    ...     model.learn_one({"bias": 1, "joke": 1}, 1.0)
-    >>> (
-    ...     round(model.predict_one({"bias": 1, "joke": 1}), 2),
-    ...     round(model.predict_one({"bias": 1, "poem": 1}), 2),
-    ... )
+    ...     model.learn_one({0: 1, "joke": 1}, 1.0)
+    >>> round(model.predict_one({0: 1, "joke": 1}), 2), round(model.predict_one({0: 1}), 2)
     (0.92, 0.76)
     """
 
     def __init__(
-        self,
-        mean: Mapping[Hashable, float] | None = None,
-        covariance: Mapping[tuple[Hashable, Hashable], float] | None = None,
-        variance: float = 1.0,
-        noise: float = 1.0,
-        half_life: float | None = None,
+        self, prior: Prior | None = None, variance: float = 1.0, half_life: float | None = None
     ) -> None:
-        self.mean = mean
-        self.covariance = covariance
+        self.prior = prior
         self.variance = variance
-        self.noise = noise
         self.half_life = half_life
-        self._index: dict[Hashable, int] = {}
-        self._gram: Floats = np.zeros((0, 0))
-        self._moment: Floats = np.zeros(0)
+        self.moments: Floats = np.zeros(size(len(prior.mean) if prior else 0))
         self._newest: float | None = None
-        self._weights: Floats | None = None
+        self._posterior: Posterior | None = None
+
+    @classmethod
+    def of(cls, prior: Prior | None, moments: Floats) -> HierarchicalRegression:
+        """The model that has learned `moments` [size(d)], of at least the prior's features."""
+        model = cls(prior)
+        model.moments = moments
+        return model
 
     def learn_one(
         self, x: dict[Hashable, Any], y: float, w: float = 1.0, t: float | None = None
     ) -> None:
-        """Learn the target `y` of `x` with weight `w` at time `t`."""
-        phi = self._vector(x)
-        w *= self._kappa(t)
-        self._gram += w * np.outer(phi, phi)
-        self._moment += w * y * phi
-        self._weights = None
+        """Learn the target `y` of `x` with weight `w`, or what is left of it at the newest time.
+
+        With a half-life, an observation at time `t` weighs 2^((t - newest) / half_life), also when
+        it arrives late."""
+        for name in x:
+            self._columns.setdefault(name, len(self._columns))
+        self.moments = widened(self.moments, len(self._columns))
+        weight = w * self._kappa(t)
+        self.learn_many(self._vector(x)[None, :], np.array([y]), np.array([weight]))
+
+    def learn_many(self, phi: Floats, targets: Floats, weights: Floats) -> None:
+        """Learn observations `phi` [k, d] in the order of the columns, `targets` [k] with `weights`
+        [k], at the newest time."""
+        learned = moments(phi, targets, weights)
+        learned += self.moments
+        self.moments = learned
+        self._posterior = None
 
     def predict_one(self, x: dict[Hashable, Any]) -> float:
         """The posterior mean of the target of `x`."""
-        if self._weights is None:
-            self._weights = self._solve()
-        prior = self.mean or {}
-        return float(
-            sum(
-                value
-                * (
-                    self._weights[self._index[name]]
-                    if name in self._index
-                    else prior.get(name, 0.0)
-                )
-                for name, value in sorted(x.items(), key=lambda item: str(item[0]))
-            )
-        )
+        return float(self._vector(x) @ self.posterior.mean)
 
-    def posterior(self) -> tuple[Floats, Floats]:
-        """Mean [d] and covariance [d, d] of the weights, in the order in which features were first
-        learned."""
-        covariance: Floats = np.linalg.inv(self._precision())
-        return self._solve(), covariance
+    @property
+    def posterior(self) -> Posterior:
+        """What is believed now: columns are the prior's, then others as they were first learned."""
+        if self._posterior is None:
+            evidence = gram(self.moments)
+            prior = (self.prior or NOTHING_KNOWN).widened(len(evidence), self.variance)
+            precision = evidence / prior.noise
+            precision += prior.precision
+            root = np.linalg.inv(np.linalg.cholesky(precision))
+            mean = root.T @ (root @ (prior.shift + moment(self.moments) / prior.noise))
+            self._posterior = Posterior(mean, root, evidence)
+        return self._posterior
 
-    def _solve(self) -> Floats:
-        names = list(self._index)
-        prior = np.array([(self.mean or {}).get(name, 0.0) for name in names])
-        shift = self._prior_precision() @ prior + self._moment / self.noise
-        solution: Floats = np.linalg.solve(self._precision(), shift)
-        return solution
+    @cached_property
+    def _columns(self) -> dict[Hashable, int]:
+        """Of every feature that is known."""
+        return {column: column for column in range(dimension(len(self.moments)))}
 
-    def _precision(self) -> Floats:
-        total: Floats = self._prior_precision() + self._gram / self.noise
-        return total
-
-    def _prior_precision(self) -> Floats:
-        names = list(self._index)
-        if not self.covariance:
-            return np.eye(len(names)) / self.variance
-        named = {name for pair in self.covariance for name in pair}
-        prior = np.array(
-            [
-                [
-                    self.covariance.get((a, b), self.variance * (a == b and a not in named))
-                    for b in names
-                ]
-                for a in names
-            ]
-        )
-        inverse: Floats = np.linalg.inv(prior)
-        return inverse
+    def _vector(self, x: dict[Hashable, Any]) -> Floats:
+        """[d] of `x`: what is not known has had no effect yet."""
+        phi = np.zeros(len(self._columns))
+        for name in x.keys() & self._columns.keys():
+            phi[self._columns[name]] = x[name]
+        return phi
 
     def _kappa(self, t: float | None) -> float:
         """The weight of an observation at `t`; a newer one fades all that came before."""
         if t is None or self.half_life is None:
             return 1.0
         if self._newest is None or t > self._newest:
-            fade = 1.0 if self._newest is None else 2.0 ** ((self._newest - t) / self.half_life)
-            self._gram *= fade
-            self._moment *= fade
+            if self._newest is not None:
+                self.moments = self.moments * 2.0 ** ((self._newest - t) / self.half_life)
             self._newest = t
         return float(2.0 ** ((t - self._newest) / self.half_life))
-
-    def _vector(self, x: Mapping[Hashable, Any]) -> Floats:
-        """[d] of `x`, after making room for names not seen before."""
-        for name in x:
-            self._index.setdefault(name, len(self._index))
-        missing = len(self._index) - len(self._moment)
-        if missing:
-            self._gram = np.pad(self._gram, (0, missing))
-            self._moment = np.pad(self._moment, (0, missing))
-        phi = np.zeros(len(self._index))
-        for name, value in x.items():
-            phi[self._index[name]] = value
-        return phi

@@ -14,8 +14,9 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from genre_models.preferences.drift import FRESH, Detector
-from genre_models.preferences.moments import Floats, moments, quantised, size
+from genre_models.preferences.estimator import HierarchicalRegression
+from genre_models.preferences.moments import Floats, quantised, size
+from genre_models.preferences.page_hinkley import FRESH, PageHinkley, State
 from genre_models.preferences.row import (
     ALARMS,
     ENTRY,
@@ -155,11 +156,13 @@ def damped(row: UserRow, alarm: int) -> UserRow:
     return replace(row, sums=sums, alarms=(*row.alarms, alarm)[-ALARMS:], detector=FRESH)
 
 
-def _watched(row: UserRow, signal: Signal, shown: Shown) -> tuple[Detector, bool]:
+def _watched(row: UserRow, signal: Signal, shown: Shown) -> tuple[State, bool]:
     """Verdicts on one candidate, and uses of it, go to the drift detector."""
     if signal.candidate is None or signal.weight < 0.7 or signal.kind is Kind.HISTORY:
         return row.detector, False
-    return row.detector.updated(signal.target - shown.predicted[signal.candidate])
+    detector = PageHinkley.of(row.detector)
+    detector.update(signal.target - shown.predicted[signal.candidate])
+    return detector.state, detector.drift_detected
 
 
 def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> tuple[Sums, Ring]:
@@ -167,15 +170,19 @@ def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> tuple[Sums, Ring]:
     with its id."""
     before = _of_decision(row, shown.decision)
     after = [other for other in before if other.id != entry.id] + [entry]
-    sums = row.sums + _contribution(row, after, shown)
+    ring = row.ring
+    if len(after) == len(before):  # one with that id was among this decision's
+        ring = ring[ring["id"] != np.uint64(entry.id)]
+    sums = _contribution(row, after, shown)
+    sums += row.sums
     if before:
         sums -= _contribution(row, before, shown)
-    if max(np.maximum.reduce(sums), -np.minimum.reduce(sums)) > _LIMIT:
+    if np.abs(sums).max() > _LIMIT:
         raise Rejected(
             "preference_saturated",
             "this user has reacted more often than a row can hold; wait for the past to fade",
         )
-    return sums.astype(np.int32), _pushed(row.ring, entry)
+    return sums.astype(np.int32), _pushed(ring, entry)
 
 
 def _contribution(row: UserRow, entries: Sequence[Entry], shown: Shown) -> Floats:
@@ -187,9 +194,10 @@ def _contribution(row: UserRow, entries: Sequence[Entry], shown: Shown) -> Float
             directions.append(_direction(shown, candidate, entry.kind))
             targets.append(entry.target)
             weights.append(weight * cap * _kappa(row, entry.time))
-    if not directions:
-        return np.zeros(size(shown.features.shape[1]))
-    return quantised(moments(np.array(directions), np.array(targets), np.array(weights)))
+    model = HierarchicalRegression.of(None, np.zeros(size(shown.features.shape[1])))
+    if directions:
+        model.learn_many(np.array(directions), np.array(targets), np.array(weights))
+    return quantised(model.moments)
 
 
 def _winners(entries: Sequence[Entry], shown: Shown) -> dict[int, list[tuple[Entry, float]]]:
@@ -290,8 +298,5 @@ def _of_decision(row: UserRow, decision: int) -> list[Entry]:
 
 
 def _pushed(ring: Ring, entry: Entry) -> Ring:
-    """The ring with the entry last, in place of an older one with its id; the oldest leaves when it
-    is full."""
-    same = (ring["id"] == np.uint64(entry.id)).nonzero()[0]
-    kept = np.delete(ring, same) if len(same) else ring
-    return np.frombuffer(kept[-(RING - 1) :].tobytes() + _ENTRY.pack(*entry), ENTRY)
+    """The ring with the entry last; the oldest leaves when it is full."""
+    return np.frombuffer(ring[-(RING - 1) :].tobytes() + _ENTRY.pack(*entry), ENTRY)

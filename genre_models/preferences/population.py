@@ -45,7 +45,7 @@ class Population:
         users = self.users + int(after[-1] > 0) - int(before[-1] > 0)
         return Population(users, self.sums + after - before)
 
-    def prior(self, base: Prior, version: int = 0) -> Prior:
+    def prior(self, base: Prior) -> Prior:
         """`base` moved to where the users are; how users differ and the noise stay
         (`empirical_bayes`)."""
         flat = self.sums / SCALE
@@ -53,7 +53,7 @@ class Population:
         total: Floats = start + gram(flat)
         mean: Floats = np.linalg.solve(total, start @ base.mean + moment(flat))
         doubt: Floats = base.noise * np.linalg.inv(total)
-        return Prior(mean, base.spread, (doubt + doubt.T) / 2, base.noise, version)
+        return Prior(mean, base.spread, (doubt + doubt.T) / 2, base.noise)
 
     def pack(self) -> bytes:
         """About 10 kB."""

@@ -1,9 +1,5 @@
-"""From the prior and one user's sums to what is believed about the user.
-
-w ~ N(mu, Sigma + V),  y = phi^T w + e,  e ~ N(0, sigma^2 / weight)
-P = (Sigma + V)^-1,  Lambda = P + A / sigma^2,  m = Lambda^-1 (P mu + b / sigma^2)
-(Bishop, PRML 2006, equations 3.50 and 3.51)
-"""
+"""What is believed about a stranger, and what about a user (`HierarchicalRegression` leads from the
+one to the other)."""
 
 from __future__ import annotations
 
@@ -14,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from genre_models.preferences.features import BLOCKS, DIMENSION
-from genre_models.preferences.moments import Floats, gram, moment
+from genre_models.preferences.moments import Floats
 
 _RIDGE = 0.01  # reactions that everything is taken to have had, so that A can be inverted
 
@@ -24,14 +20,12 @@ class Prior:
     """What is believed about somebody who has not reacted yet.
 
     `mean` [d]; `spread` [d, d] is how users differ (Sigma), `doubt` [d, d] how little is known of
-    the mean (V); `noise` > 0 is the variance of one reaction (sigma^2); `version` names the
-    population that it came from."""
+    the mean (V); `noise` > 0 is the variance of one reaction (sigma^2)."""
 
     mean: Floats
     spread: Floats
     doubt: Floats
     noise: float
-    version: int = 0
     precision: Floats = field(init=False)
     shift: Floats = field(init=False)
 
@@ -39,6 +33,20 @@ class Prior:
         precision = np.linalg.inv(self.spread + self.doubt)
         object.__setattr__(self, "precision", (precision + precision.T) / 2)
         object.__setattr__(self, "shift", self.precision @ self.mean)
+
+    def widened(self, d: int, variance: float) -> Prior:
+        """The same with more features, `d` in all: theirs are independent, of mean 0 and
+        `variance` > 0."""
+        known = len(self.mean)
+        if d == known:
+            return self
+        spread = variance * np.eye(d)
+        spread[:known, :known] = self.spread
+        more = 0, d - known
+        return Prior(np.pad(self.mean, more), spread, np.pad(self.doubt, more), self.noise)
+
+
+NOTHING_KNOWN = Prior(np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)), noise=1.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,14 +57,6 @@ class Posterior:
     mean: Floats
     root: Floats
     evidence: Floats
-
-    @classmethod
-    def of(cls, prior: Prior, flat: Floats) -> Posterior:
-        """From moments [size(d)] in units of reactions (`UserRow.moments`)."""
-        evidence = gram(flat)
-        precision = prior.precision + evidence / prior.noise
-        root = np.linalg.inv(np.linalg.cholesky(precision))
-        return cls(root.T @ (root @ (prior.shift + moment(flat) / prior.noise)), root, evidence)
 
     @property
     def covariance(self) -> Floats:
@@ -89,7 +89,8 @@ class Posterior:
         """[count, k]: joint draws of the scores of `phi` [k, d], deviations scaled by `alpha` >=
         0."""
         spread = phi @ self.root.T
-        covariance = spread @ spread.T + 1e-9 * np.eye(len(phi))
+        covariance = spread @ spread.T
+        covariance.flat[:: len(phi) + 1] += 1e-9  # two equal candidates leave it singular
         noise = random.standard_normal((count, len(phi))) @ np.linalg.cholesky(covariance).T
         return phi @ self.mean + alpha * noise
 

@@ -16,9 +16,9 @@ from math import isfinite
 import numpy as np
 import numpy.typing as npt
 
-from genre_models.preferences.drift import FRESH, Detector
 from genre_models.preferences.features import DIMENSION, FEATURES_VERSION
 from genre_models.preferences.moments import SCALE, Floats, size
+from genre_models.preferences.page_hinkley import FRESH, State
 from schemas.errors import ModelError
 
 ROW_VERSION = 1
@@ -64,17 +64,18 @@ class UserRow:
     """A user's row; a new user's is `UserRow()`.
 
     `sums` int32 [size(DIMENSION)]; `epoch` counts half-lives since 1970; `last` is the newest
-    reaction's time in seconds; `reactions` counts those in force; `ring` holds the newest `RING`
-    applied signals; `decisions` the digests of the newest `DECISIONS` decisions, oldest first;
-    `marks` the next offset of each input topic in the cluster `incarnation`; `alarms` the times at
-    which the taste was found to have changed; `consent` None when never asked; `erased_at` > 0 is a
-    headstone: what happened up to that second is never learned."""
+    reaction's time in seconds; `reactions` counts those in force; `detector` is the state of
+    `PageHinkley`; `ring` holds the newest `RING` applied signals; `decisions` the digests of the
+    newest `DECISIONS` decisions, oldest first; `marks` the next offset of each input topic in the
+    cluster `incarnation`; `alarms` the times at which the taste was found to have changed;
+    `consent` None when never asked; `erased_at` > 0 is a headstone: what happened up to that second
+    is never learned."""
 
     sums: Sums = field(default_factory=lambda: _NO_SUMS)
     epoch: int = 0
     last: int = 0
     reactions: int = 0
-    detector: Detector = FRESH
+    detector: State = FRESH
     alarms: tuple[int, ...] = ()
     ring: Ring = field(default_factory=lambda: _NO_RING)
     decisions: tuple[int, ...] = ()
@@ -188,7 +189,7 @@ def _sections(data: bytes) -> UserRow:
         epoch=epoch,
         last=last,
         reactions=reactions,
-        detector=Detector(*rest[TOPICS : TOPICS + 4]),
+        detector=tuple(rest[TOPICS : TOPICS + 4]),
         alarms=tuple(time for time in rest[TOPICS + 4 : -2] if time),
         ring=np.frombuffer(data, ENTRY, ring_length, ring_at),
         decisions=struct.unpack_from(f"<{decisions_length}Q", data, decisions_at),

@@ -20,13 +20,14 @@ from genre_models.planner import (
     possible_arms,
     prompt_card,
 )
+from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.row import UserRow
 from schemas.errors import Rejected
 from tests.genre_models.preferences.reactions import GENRES, NOW, liking
 
 ADAPTERS = {"joke": ["joke@0123456789ab", "joke@ba9876543210"], "poetry": ["poetry@0123456789ab"]}
-NOBODY = Posterior.of(base_prior(), UserRow().moments(NOW))
+NOBODY = HierarchicalRegression.of(base_prior(), UserRow().moments(NOW)).posterior
 EITHER = Wish(classified=(("joke", 0.45), ("poetry", 0.4), ("sms", 0.02)))
 
 
@@ -180,7 +181,7 @@ def _liking_both(salts: Mapping[str, int] = {}) -> Posterior:
     for k in range(12):
         scene = shown(k, ["joke" if k % 2 else "riddle"], salts)
         row = learn(row, signal(k + 1, Kind.LIKE, k, 0), scene, NOW).row
-    return Posterior.of(base_prior(), row.moments(NOW))
+    return HierarchicalRegression.of(base_prior(), row.moments(NOW)).posterior
 
 
 def test_reasons_speak_of_the_user() -> None:

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.features import Arm
-from genre_models.preferences.posterior import Posterior, base_prior
+from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.row import UserRow
 from genre_models.ranker import (
     IGW_SHARE,
@@ -22,7 +23,7 @@ from genre_models.ranker import (
 )
 from tests.genre_models.preferences.reactions import FAMILIES, NOW, liking
 
-NOBODY = Posterior.of(base_prior(), UserRow().moments(NOW))
+NOBODY = HierarchicalRegression.of(base_prior(), UserRow().moments(NOW)).posterior
 TEXTS = {
     "joke": "Why did the duck cross the pond? To get to the other tide.",
     "poetry": "The silver river hums beneath the dusk, and carries all our names away.",

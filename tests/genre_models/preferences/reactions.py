@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
+from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.features import DIMENSION, Arm, candidate_features
 from genre_models.preferences.learner import Learned, Shown, learn, retract
 from genre_models.preferences.posterior import Posterior, base_prior
@@ -93,4 +94,4 @@ def liking(genre: str, times: int, against: str | None = None) -> Posterior:
             if name is not None:
                 one = signal(2 * k + place + 1, kind, 2 * k + place, 0, time=NOW + k)
                 row = learn(row, one, shown(2 * k + place, [name]), NOW + k).row
-    return Posterior.of(base_prior(), row.moments(NOW + times))
+    return HierarchicalRegression.of(base_prior(), row.moments(NOW + times)).posterior

@@ -14,12 +14,13 @@ from river import checks, linear_model
 
 from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.learner import learn
-from genre_models.preferences.posterior import Posterior, base_prior
+from genre_models.preferences.moments import Floats, size
+from genre_models.preferences.posterior import Prior, base_prior
 from genre_models.preferences.row import HALF_LIFE, UserRow
 from genre_models.preferences.signals import Kind
 from tests.genre_models.preferences.reactions import NOW, shown, signal
 
-NAMES = ("a", "b", "c")
+NAMES = (0, "b", "c")
 
 observations = st.lists(
     st.tuples(
@@ -33,8 +34,13 @@ observations = st.lists(
 )
 
 
+def prior_around(mean: Floats, spread: Floats, noise: float) -> Prior:
+    return Prior(mean, spread, np.zeros_like(spread), noise)
+
+
 def learned(events: list[Any]) -> HierarchicalRegression:
-    model = HierarchicalRegression(mean={"a": 0.6}, variance=0.2, noise=0.15, half_life=30.0)
+    bias = prior_around(np.array([0.6]), np.eye(1) / 5, noise=0.15)
+    model = HierarchicalRegression(bias, variance=0.2, half_life=30.0)
     for phi, y, w, t in events:
         model.learn_one(dict(zip(NAMES, phi, strict=True)), y, w, t)
     return model
@@ -51,21 +57,15 @@ def test_it_equals_the_stock_model_through_whitening() -> None:
     generator = np.random.default_rng(3)
     root = np.tril(generator.normal(size=(3, 3))) + 2 * np.eye(3)
     mu, sigma = generator.normal(size=3), root @ root.T
-    covariance: dict[Any, float] = {
-        (NAMES[i], NAMES[j]): sigma[i, j] for i in range(3) for j in range(3)
-    }
-    ours = HierarchicalRegression(
-        mean=dict(zip(NAMES, mu, strict=True)), covariance=covariance, noise=0.2
-    )
+    ours = HierarchicalRegression(prior_around(mu, sigma, noise=0.2))
     stock = linear_model.BayesianLinearRegression(alpha=1, beta=1 / 0.2)
     for _ in range(200):
         phi, y = generator.normal(size=3), generator.normal()
-        x: dict[Any, float] = dict(zip(NAMES, phi, strict=True))
+        x: dict[Any, float] = dict(enumerate(phi))
         whitened: dict[Any, float] = dict(enumerate(root.T @ phi))
-        if ours._index:
-            assert ours.predict_one(x) == pytest.approx(
-                stock.predict_one(whitened) + mu @ phi, abs=1e-10
-            )
+        assert ours.predict_one(x) == pytest.approx(
+            stock.predict_one(whitened) + mu @ phi, abs=1e-10
+        )
         ours.learn_one(x, y)
         stock.learn_one(whitened, y - mu @ phi)
 
@@ -88,24 +88,38 @@ def test_a_negative_weight_takes_back_what_was_learned(
     assert model.predict_one(x) == pytest.approx(learned(newest + kept).predict_one(x), abs=1e-9)
 
 
+@given(observations)
+def test_many_at_once_are_learned_as_one_by_one(events: list[Any]) -> None:
+    before = np.zeros(size(3))
+    one, many = (HierarchicalRegression.of(None, before) for _ in range(2))
+    for phi, y, w, _ in events:
+        one.learn_one(dict(enumerate(phi)), y, w)
+    phi, y, w, _ = map(np.array, zip(*events, strict=True))
+    many.learn_many(phi, y, w)
+    assert np.allclose(one.moments, many.moments) and not before.any()
+
+
+@given(observations)
+def test_a_feature_that_comes_late_had_been_zero(events: list[Any]) -> None:
+    early, late = learned([((0.0,) * 3, 0.0, 1.0, 0)]), learned([])
+    for phi, y, w, t in sorted(events, key=lambda event: event[0].count(0.0), reverse=True):
+        x: dict[Any, float] = dict(zip(NAMES, phi, strict=True))
+        early.learn_one(x, y, w, t)
+        late.learn_one({name: value for name, value in x.items() if value}, y, w, t)
+        assert late.predict_one(x) == pytest.approx(early.predict_one(x), abs=1e-9)
+
+
 def test_the_past_fades_to_the_prior() -> None:
-    model = HierarchicalRegression(half_life=30.0, noise=0.1)
-    model.learn_one({"a": 1.0}, 1.0, t=0.0)
-    fresh = model.predict_one({"a": 1.0})
-    model.learn_one({"a": 0.0}, 0.0, t=300.0)
-    assert model.predict_one({"a": 1.0}) < 0.05 < fresh
+    model = HierarchicalRegression(prior_around(np.zeros(1), np.eye(1), noise=0.1), half_life=30.0)
+    model.learn_one({0: 1.0}, 1.0, t=0.0)
+    fresh = model.predict_one({0: 1.0})
+    model.learn_one({0: 0.0}, 0.0, t=300.0)
+    assert model.predict_one({0: 1.0}) < 0.05 < fresh
 
 
 def test_a_users_row_and_posterior_are_this_estimator() -> None:
     prior = base_prior()
-    total = prior.spread + prior.doubt
-    columns = range(len(prior.mean))
-    model = HierarchicalRegression(
-        mean=dict(enumerate(prior.mean)),
-        covariance={(i, j): total[i, j] for i in columns for j in columns},
-        noise=prior.noise,
-        half_life=HALF_LIFE,
-    )
+    model = HierarchicalRegression(prior, half_life=HALF_LIFE)
     row = UserRow()
     for k in range(12):
         scene = shown(k)
@@ -114,11 +128,11 @@ def test_a_users_row_and_posterior_are_this_estimator() -> None:
         model.learn_one(
             dict(enumerate(scene.features[k % 4].astype(float))), one.target, one.weight, one.time
         )
-    posterior = Posterior.of(prior, row.moments(row.last))
+    posterior = HierarchicalRegression.of(prior, row.moments(row.last)).posterior
     for phi in shown(99).features.astype(np.float64):
         assert model.predict_one(dict(enumerate(phi))) == pytest.approx(
             float(phi @ posterior.mean), abs=2e-3
         )
         assert posterior.deviation(phi) ** 2 == pytest.approx(
-            float(phi @ model.posterior()[1] @ phi), rel=2e-3
+            model.posterior.deviation(phi) ** 2, rel=2e-3
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from genre_models.preferences.learner import damped, decision_of, learn, retract
 from genre_models.preferences.moments import SCALE
 from genre_models.preferences.row import HALF_LIFE, RING, UserRow
-from genre_models.preferences.signals import Kind, Signal, passed_over
+from genre_models.preferences.signals import Kind, Scene, Signal, observe, passed_over
 from schemas.errors import Rejected
 from tests.genre_models.preferences.reactions import (
     NOW,
@@ -244,3 +245,31 @@ def test_one_like_is_one_reaction_of_its_text() -> None:
     row = learned([signal(1, Kind.LIKE, 1, 0, time=NOW)])
     phi = random_shown(1).features[0].astype(np.float64)
     assert np.allclose(row.moments(NOW)[-50:-2], phi, atol=2 / SCALE)
+
+
+def test_rows_are_the_bytes_that_they_always_were() -> None:
+    """Rows outlive the code that wrote them: the same 200 signals give the same record."""
+    dice = random.Random(11)
+    kinds = [*_KINDS, (Kind.EDIT, "A text, changed."), (Kind.HISTORY, 0.7), (Kind.VOID, None)]
+    row, alarms = UserRow(), 0
+    for k in range(200):
+        kind, value = dice.choice(kinds)
+        number = 1 + dice.randrange(k + 1)  # often one that came before: corrected or retracted
+        now = _START + k * HALF_LIFE // 60
+        weight, target = (0.0, 0.0) if kind is Kind.VOID else observe(kind, value, Scene())
+        one = Signal(
+            id=number if kind is Kind.VOID else k + 1,
+            decision=number // 3,
+            candidate=None if kind in (Kind.SHOWN, Kind.REGENERATE) else k % 3,
+            kind=kind,
+            time=now - dice.randrange(HALF_LIFE),
+            weight=weight,
+            target=target,
+        )
+        known = decision_of(row, one.id) if kind is Kind.VOID else None
+        learned_now = applied(row, one if known is None else replace(one, decision=known), now)
+        row, alarms = learned_now.row, alarms + (learned_now.alarm is not None)
+    assert (alarms, row.reactions, row.epoch - _START // HALF_LIFE) == (1, 176, 3)
+    assert hashlib.sha256(row.pack()).hexdigest() == (
+        "b84aa70824a9295281dbe62ee0c6699b496f5da966756e05a3a14271922b7359"
+    )

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.population import SHARE, Population, contribution
-from genre_models.preferences.posterior import Posterior, base_prior
+from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import Kind
 from schemas.errors import ModelError
@@ -78,13 +79,13 @@ def test_a_newcomer_is_expected_to_like_what_most_like() -> None:
             scene = shown(fan * 10 + k, ["poetry" if k % 2 else "joke"])
             row = _liked(row, scene, k, Kind.LIKE if k % 2 else Kind.DISLIKE)
         fans.append(row)
-    prior = over(fans).prior(base_prior(), version=3)
-    newcomer = Posterior.of(prior, UserRow().moments(NOW))
+    prior = over(fans).prior(base_prior())
+    newcomer = HierarchicalRegression.of(prior, UserRow().moments(NOW)).posterior
     poetry, joke = (
         shown(1, [genre]).features[0].astype(np.float64) for genre in ("poetry", "joke")
     )
     assert newcomer.mean @ poetry > newcomer.mean @ joke + 0.2
-    assert prior.doubt.trace() < base_prior().doubt.trace() and prior.version == 3
+    assert prior.doubt.trace() < base_prior().doubt.trace()
 
 
 def _liked(row: UserRow, scene, k: int, kind: Kind) -> UserRow:  # type: ignore[no-untyped-def]

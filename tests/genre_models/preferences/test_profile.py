@@ -6,14 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.profile import profile, tastes_of
-from genre_models.preferences.row import UserRow
-from tests.genre_models.preferences.reactions import GENRES, NOW, liking
+from tests.genre_models.preferences.reactions import GENRES, liking
 
 
 def test_somebody_new_has_no_preference() -> None:
-    nobody = profile(Posterior.of(base_prior(), UserRow().moments(NOW)), GENRES, 0)
+    nobody = profile(liking("poetry", 0), GENRES, 0)
     assert nobody.likes == nobody.dislikes == ()
     assert str(nobody) == "no clear preference after 0 reactions"
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_models.preferences.drift import Detector
 from genre_models.preferences.moments import size
 from genre_models.preferences.rights import erased, with_consent, with_exploration
 from genre_models.preferences.row import DECISIONS, UserRow, is_outdated
@@ -25,7 +24,7 @@ rows = st.builds(
     epoch=st.integers(0, 2**16 - 1),
     last=u32,
     reactions=u32,
-    detector=st.builds(Detector, *[st.floats(-1e6, 1e6)] * 4),
+    detector=st.tuples(*[st.floats(-1e6, 1e6)] * 4),
     alarms=st.lists(st.integers(1, 2**32 - 1), max_size=8).map(tuple),
     ring=st.integers(0, 40).map(
         lambda n: learned(signal(k + 1, Kind.CLICK, k, 0) for k in range(n)).ring
@@ -68,7 +67,7 @@ def test_a_well_sealed_row_with_impossible_sums_is_refused(place: int) -> None:
     sums = row.sums.copy()
     diagonal = {0: 0, 48: 48, 95: 95}.get(place)
     if diagonal is None:
-        row = replace(row, detector=Detector(1.0, float("nan"), 0.0, 0.0))
+        row = replace(row, detector=(1.0, float("nan"), 0.0, 0.0))
     else:
         sums[diagonal] = -5
         row = replace(row, sums=sums)

@@ -71,7 +71,7 @@ def test_a_plausible_genre_can_be_added(name: str) -> None:
 
 
 def test_fifty_plausible_genres_and_three_hundred_others_fit_together() -> None:
-    assert len(set(PLAUSIBLE) - SHIPPED.keys()) == 50
+    assert len(set(PLAUSIBLE)) == 50
     salts = grown(*PLAUSIBLE, *(f"genre_{number}" for number in range(300)))
     assert largest(salts) < NEAR
     assert salts.items() >= SHIPPED.items()

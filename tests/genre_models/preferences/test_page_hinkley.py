@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from river import drift
 
-from genre_models.preferences.drift import PageHinkleyDown
+from genre_models.preferences.page_hinkley import PageHinkley
 
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=80), st.integers(0, 60))
 def test_it_alarms_where_rivers_does(residuals: list[float], change: int) -> None:
-    ours = PageHinkleyDown()
+    ours = PageHinkley()
     rivers = drift.PageHinkley(min_instances=8, threshold=1.5, delta=0.1, mode="down")
     for k, residual in enumerate(residuals):
         x = residual / 4 - (0.7 if k >= change else 0.0)
@@ -21,7 +21,7 @@ def test_it_alarms_where_rivers_does(residuals: list[float], change: int) -> Non
 
 
 def test_it_hears_a_change_within_ten_reactions_and_no_noise() -> None:
-    detector = PageHinkleyDown()
+    detector = PageHinkley()
     for k in range(60):
         detector.update(0.3 if k % 2 else -0.3)
         assert not detector.drift_detected
