@@ -16,9 +16,7 @@ from agents.recommend.reactions import (
     shown_of,
     signal_of,
 )
-from genre_models.preferences.learner import CLOCK_TOLERANCE, decision_of
-from genre_models.preferences.learner import learn as learn_one
-from genre_models.preferences.learner import retract as retract_one
+from genre_models.preferences.learner import CLOCK_TOLERANCE, decision_of, learn_one, retract_one
 from genre_models.preferences.signals import digest
 from schemas.corrections import Correction
 from schemas.errors import Rejected

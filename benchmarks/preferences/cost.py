@@ -14,7 +14,7 @@ from benchmarks.preferences.policies import TUNED, Offer, Ours, Policy, VowpalWa
 from genre_models.planner import ALPHA
 from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.features import DIMENSION
-from genre_models.preferences.learner import Shown, learn
+from genre_models.preferences.learner import Shown, learn_one
 from genre_models.preferences.moments import Floats, size
 from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.row import UserRow
@@ -93,7 +93,7 @@ def _learned(row: UserRow, number: int, features: Floats) -> UserRow:
                     kind=Kind.LIKE if liked else Kind.DISLIKE, time=START, weight=1.0,
                     target=liked)  # fmt: skip
     scene = Shown(decision=number, features=features, positions=(0, 1, 2, 3), predicted=(0.6,) * 4)
-    return learn(row, signal, scene, START).row
+    return learn_one(row, signal, scene, START).row
 
 
 def _decide_us(policy: Policy, place: World) -> float:

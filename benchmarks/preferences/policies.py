@@ -14,7 +14,7 @@ import numpy as np
 from genre_models.planner import ALPHA
 from genre_models.preferences.empirical_bayes import differences, prior_of
 from genre_models.preferences.estimator import HierarchicalRegression
-from genre_models.preferences.learner import Shown, learn
+from genre_models.preferences.learner import Shown, learn_one
 from genre_models.preferences.moments import Floats
 from genre_models.preferences.page_hinkley import PageHinkley
 from genre_models.preferences.population import Population
@@ -88,7 +88,7 @@ class Ours:
             target=target,
         )
         scene = Shown(decision=self.signals, features=phi, positions=(0,), predicted=(predicted,))
-        self.rows[offer.user] = learn(old, signal, scene, offer.now).row
+        self.rows[offer.user] = learn_one(old, signal, scene, offer.now).row
         self.population = self.population.exchanged(old, self.rows[offer.user])
 
     def settle(self) -> None:

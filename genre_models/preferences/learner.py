@@ -88,7 +88,7 @@ class Learned:
     alarm: int | None = None
 
 
-def learn(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned:
+def learn_one(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned:
     """Apply one signal. `now` is the time of the record that brought it, in seconds.
 
     A signal from the future counts as of now. Raises Rejected `unknown_candidate`,
@@ -119,7 +119,7 @@ def learn(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned:
     return Learned(row=damped(learned, learned.last), outcome="learned", alarm=learned.last)
 
 
-def retract(row: UserRow, signal_id: int, shown: Shown, now: float) -> Learned:
+def retract_one(row: UserRow, signal_id: int, shown: Shown, now: float) -> Learned:
     """Take one signal back as if it had never come; one that comes later is void. Raises Rejected
     `retract_mismatch`."""
     found = _find(row, signal_id)

@@ -173,14 +173,14 @@ def test_an_arm_has_the_salts_of_its_genres() -> None:
 
 
 def _liking_both(salts: Mapping[str, int] = {}) -> Posterior:
-    from genre_models.preferences.learner import learn
+    from genre_models.preferences.learner import learn_one
     from genre_models.preferences.signals import Kind
     from tests.genre_models.preferences.reactions import shown, signal
 
     row = UserRow()
     for k in range(12):
         scene = shown(k, ["joke" if k % 2 else "riddle"], salts)
-        row = learn(row, signal(k + 1, Kind.LIKE, k, 0), scene, NOW).row
+        row = learn_one(row, signal(k + 1, Kind.LIKE, k, 0), scene, NOW).row
     return HierarchicalRegression.of(base_prior(), row.moments(NOW)).posterior
 
 

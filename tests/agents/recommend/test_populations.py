@@ -19,8 +19,7 @@ from genre_models.preferences.empirical_bayes import (
     unpacked,
 )
 from genre_models.preferences.features import FEATURES_VERSION, Arm, arm_features
-from genre_models.preferences.learner import Shown
-from genre_models.preferences.learner import learn as apply
+from genre_models.preferences.learner import Shown, learn_one
 from genre_models.preferences.population import Population
 from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.row import UserRow
@@ -174,7 +173,7 @@ def reacted(arm: Arm, liked: float) -> UserRow:
             weight=1.0,
             target=liked,
         )
-        row = apply(row, said, shown, NOW).row
+        row = learn_one(row, said, shown, NOW).row
     return row
 
 

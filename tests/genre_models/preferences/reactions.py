@@ -8,7 +8,7 @@ import numpy as np
 
 from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.features import DIMENSION, Arm, candidate_features
-from genre_models.preferences.learner import Learned, Shown, learn, retract
+from genre_models.preferences.learner import Learned, Shown, learn_one, retract_one
 from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import Kind, Scene, Signal, observe
@@ -82,7 +82,9 @@ def learned(signals: Iterable[Signal], row: UserRow | None = None, now: float = 
 def applied(row: UserRow, one: Signal, now: float = NOW) -> Learned:
     scene = random_shown(one.decision)
     return (
-        retract(row, one.id, scene, now) if one.kind is Kind.VOID else learn(row, one, scene, now)
+        retract_one(row, one.id, scene, now)
+        if one.kind is Kind.VOID
+        else learn_one(row, one, scene, now)
     )
 
 
@@ -93,5 +95,5 @@ def liking(genre: str, times: int, against: str | None = None) -> Posterior:
         for place, (name, kind) in enumerate(((genre, Kind.LIKE), (against, Kind.DISLIKE))):
             if name is not None:
                 one = signal(2 * k + place + 1, kind, 2 * k + place, 0, time=NOW + k)
-                row = learn(row, one, shown(2 * k + place, [name]), NOW + k).row
+                row = learn_one(row, one, shown(2 * k + place, [name]), NOW + k).row
     return HierarchicalRegression.of(base_prior(), row.moments(NOW + times)).posterior

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from river import checks, linear_model
 
 from genre_models.preferences.estimator import HierarchicalRegression
-from genre_models.preferences.learner import learn
+from genre_models.preferences.learner import learn_one
 from genre_models.preferences.moments import Floats, size
 from genre_models.preferences.posterior import Prior, base_prior
 from genre_models.preferences.row import HALF_LIFE, UserRow
@@ -124,7 +124,7 @@ def test_a_users_row_and_posterior_are_this_estimator() -> None:
     for k in range(12):
         scene = shown(k)
         one = signal(k + 1, Kind.LIKE if k % 3 else Kind.DISLIKE, k, k % 4, time=NOW + k * 86_400)
-        row = learn(row, one, scene, one.time).row
+        row = learn_one(row, one, scene, one.time).row
         model.learn_one(
             dict(enumerate(scene.features[k % 4].astype(float))), one.target, one.weight, one.time
         )

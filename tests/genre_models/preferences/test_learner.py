@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_models.preferences.learner import damped, decision_of, learn, retract
+from genre_models.preferences.learner import damped, decision_of, learn_one, retract_one
 from genre_models.preferences.moments import SCALE
 from genre_models.preferences.row import HALF_LIFE, RING, UserRow
 from genre_models.preferences.signals import Kind, Scene, Signal, observe, passed_over
@@ -145,11 +145,11 @@ def test_candidates_that_were_dropped_are_no_part_of_a_decision() -> None:
     features = scene.features.copy()
     features[1] = 0
     gap = replace(scene, features=features)
-    row = learn(UserRow(), signal(1, Kind.REGENERATE, 1, None), gap, NOW).row
+    row = learn_one(UserRow(), signal(1, Kind.REGENERATE, 1, None), gap, NOW).row
     assert row.moments(NOW)[-1] == pytest.approx(0.5 * (1.0 + 0.6), abs=1e-3)
     with pytest.raises(Rejected, match=r"candidates \[0, 2\], got 1"):
-        learn(UserRow(), signal(1, Kind.LIKE, 1, 1), gap, NOW)
-    chosen = learn(UserRow(), signal(1, Kind.CHOOSE, 1, 0), gap, NOW).row
+        learn_one(UserRow(), signal(1, Kind.LIKE, 1, 1), gap, NOW)
+    chosen = learn_one(UserRow(), signal(1, Kind.CHOOSE, 1, 0), gap, NOW).row
     difference = features[0].astype(np.float64) - features[2]
     assert np.allclose(chosen.moments(NOW)[-50:-2], 0.25 * difference, atol=1e-3)
 
@@ -226,18 +226,18 @@ def test_an_erased_past_stays_erased() -> None:
 
 def test_what_cannot_be_learned_says_why() -> None:
     with pytest.raises(Rejected, match=r"candidates \[0, 1, 2\], got 7"):
-        learn(UserRow(), signal(1, Kind.LIKE, 1, 7), random_shown(1), NOW)
+        learn_one(UserRow(), signal(1, Kind.LIKE, 1, 7), random_shown(1), NOW)
     row = learned([signal(1, Kind.LIKE, 1, 0)])
     assert decision_of(row, 1) == 1 and decision_of(row, 2) is None
     with pytest.raises(Rejected, match="another request"):
-        retract(row, 1, random_shown(2), NOW)
+        retract_one(row, 1, random_shown(2), NOW)
 
 
 def test_learning_leaves_its_inputs_alone() -> None:
     row = learned([signal(1, Kind.LIKE, 1, 0)])
     packed, scene = row.pack(), shown(2)
     features = scene.features.copy()
-    learn(row, signal(2, Kind.DISLIKE, 2, 1), scene, NOW)
+    learn_one(row, signal(2, Kind.DISLIKE, 2, 1), scene, NOW)
     assert row.pack() == packed and np.array_equal(scene.features, features)
 
 

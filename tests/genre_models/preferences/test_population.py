@@ -89,9 +89,9 @@ def test_a_newcomer_is_expected_to_like_what_most_like() -> None:
 
 
 def _liked(row: UserRow, scene, k: int, kind: Kind) -> UserRow:  # type: ignore[no-untyped-def]
-    from genre_models.preferences.learner import learn
+    from genre_models.preferences.learner import learn_one
 
-    return learn(row, signal(k + 1, kind, scene.decision, 0), scene, NOW).row
+    return learn_one(row, signal(k + 1, kind, scene.decision, 0), scene, NOW).row
 
 
 @given(users)
