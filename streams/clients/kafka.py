@@ -12,6 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.errors import NotReady
+from streams.clients.fetching import close_whole
 from streams.clients.records import accept_any_header_name
 from streams.settings import Settings
 from streams.wire.limits import MAX_REQUEST_BYTES
@@ -51,6 +52,7 @@ def producer(settings: Settings) -> AIOKafkaProducer:
 def consumer(settings: Settings, *topics: str, **overrides: Any) -> AIOKafkaConsumer:
     """A consumer without a group that never commits; start it, then assign or seek."""
     accept_any_header_name()
+    close_whole()
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.brokers,
         "enable_auto_commit": False,

@@ -24,6 +24,8 @@ GUARDED: dict[str, tuple[object, str]] = {
         "return self._client.cluster.partitions_for_topic(topic)",
     ),
     "_fetch_max_wait_ms": (AIOKafkaConsumer.start, "fetch_max_wait_ms=self._fetch_max_wait_ms"),
+    "_fetch_task": (fetcher.Fetcher.__init__, "self._fetch_task = create_task("),
+    "_pending_tasks": (fetcher.Fetcher.__init__, "self._pending_tasks = set()"),
     "_pos": (Batch._read_msg, "self._pos = pos"),
     "_read_msg": (Batch.__next__, "msg = self._read_msg()"),
 }
