@@ -25,12 +25,12 @@ State = Literal["waiting", "preparing", "training", "checking", "published", "re
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Kind `piece`: the next piece of one candidate (`request_id`, `user_id`, `index`, `sequence`,
-    `text`).
+    """Kind `piece`: the next piece of one candidate. Kind `training`: how far a training is.
 
-    Kind `training`: how far a training is (`genre`, `job`, `state`, `step`, `steps`, ...). The last
-    one of a job is `published` (`adapter`), `rejected` (`code` and `message` say why) or `failed`
-    (the same; it can be tried again)."""
+    A piece has `request_id`, `user_id`, `index`, `sequence` and `text`; a training has `genre`,
+    `job`, `state`, `step`, `steps`, ... The last one of a job is `published` (`adapter`),
+    `rejected` (`code` and `message` say why) or `failed` (the same; it can be tried again).
+    """
 
     kind: Literal["piece", "training"]
     request_id: RequestId | None = None
