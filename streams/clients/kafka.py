@@ -1,5 +1,4 @@
-"""Plain aiokafka clients with the settings of this process: for commands, followers and
-administration."""
+"""Plain aiokafka clients with this process's settings: for commands, followers, administration."""
 
 from __future__ import annotations
 
@@ -132,8 +131,7 @@ async def members(settings: Settings, group: str) -> int:
 
 
 class ReplyTopics:
-    """Whether a client's reply topic exists; asked of the cluster at most every ten seconds a
-    topic."""
+    """Whether a client's reply topic exists, asked of the cluster at most every 10 s a topic."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -28,11 +28,9 @@ from streams.worker.transport import Transport
 
 E = TypeVar("E")
 
-# A worker that does not poll for this long leaves its group and never comes back (Faust issue,
-# notes in ARCHITECTURE).
+# A worker that does not poll for this long leaves its group and never comes back: a Faust issue.
 _NEVER = 604_800.0
-# Longest that a worker may keep its group waiting in a rebalance: the longest deadline and a
-# little.
+# How long a worker may keep a rebalance waiting: the longest deadline and a little.
 _REBALANCE = 630.0
 
 
@@ -191,8 +189,7 @@ def _options(role: str, settings: Settings) -> dict[str, Any]:
 
 
 def _datadir(role: str, settings: Settings) -> str:
-    # Rows and changelog offsets of another cluster, prefix or run of the embedded broker are never
-    # reused.
+    # Never reuse rows and changelog offsets of another cluster, prefix or embedded broker's run.
     place = sha256(
         f"{settings.brokers}/{settings.prefix}/{settings.incarnation}".encode()
     ).hexdigest()[:12]
