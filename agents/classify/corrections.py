@@ -1,5 +1,4 @@
-"""What users said about their requests' genres, as nudges for the classifier: bounded, and
-fading."""
+"""What users said about their requests' genres, as bounded, fading nudges for the classifier."""
 
 from __future__ import annotations
 
@@ -34,8 +33,7 @@ class Corrections:
         self.version += 1
 
     def nudges(self, tenant: str | None, now: datetime) -> Mapping[str, NDArray[np.float32]]:
-        """For every genre that the tenant's users corrected, the requests that belong to it, by
-        weight.  # [n, 384]"""
+        """Requests by the genre to which a tenant's users corrected them, weighted.  # [n, 384]"""
         by_genre: dict[str, list[Correction]] = defaultdict(list)
         for correction in sorted(
             self._known.copy().values(), key=lambda each: each.time, reverse=True

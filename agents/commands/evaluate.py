@@ -1,5 +1,4 @@
-"""`genre evaluate`: what another policy would have earned, or which of two that ran side by side
-earned more."""
+"""`genre evaluate`: what another policy would have earned, or which side of an A/B test won."""
 
 from __future__ import annotations
 
@@ -54,7 +53,8 @@ def evaluate(
 ) -> None:
     """Judge a policy by logged decisions and their reactions.
 
-    Refuses (exit code 2) where they cannot tell."""
+    Refuses (exit code 2) where they cannot tell.
+    """
     if policy not in POLICIES:
         raise Rejected("unknown_policy", f"Expected one of {', '.join(POLICIES)}, got {policy!r}.")
     log = asyncio.run(_log(settings(), decisions, feedback))

@@ -23,7 +23,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def create(json: Json = False) -> None:
     """Create every topic that is missing.
 
-    Dead letters and changelogs too."""
+    Dead letters and changelogs too.
+    """
 
     async def do() -> list[str]:
         given = settings()

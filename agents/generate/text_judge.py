@@ -1,5 +1,4 @@
-"""What is said of every text that was written: how much it reads like its genre, where it lies,
-whether it may be shown."""
+"""How much a written text reads like its genre, where it lies, and whether it may be shown."""
 
 from __future__ import annotations
 
@@ -21,8 +20,7 @@ from schemas.parts import Failure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextJudge:
-    """Says of every text how much it reads like its genre, where it lies, and whether it may be
-    shown."""
+    """Says how much a text reads like its genre, where it lies, and whether it may be shown."""
 
     encoder: Encoder
     classifiers: Classifiers

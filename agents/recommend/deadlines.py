@@ -1,5 +1,4 @@
-"""Deadlines: every open request past its deadline gets an `expired` set, also when no generator is
-alive."""
+"""Deadlines: an open request past its deadline gets an `expired` set, generator alive or not."""
 
 from __future__ import annotations
 
@@ -21,8 +20,10 @@ _AGAIN = timedelta(seconds=10)
 
 @dataclass(slots=True, kw_only=True)
 class Deadlines:
-    """Publishes expired sets for the users whose partition this worker owns; tables are written by
-    `rank` alone."""
+    """Publishes expired sets for the users whose partition this worker owns.
+
+    Tables are written by `rank` alone.
+    """
 
     ledger: Ledger
     owns: Callable[[str], bool]

@@ -1,5 +1,4 @@
-"""Trainings that were asked for: remembered on disk until they have ended, and done one at a time
-in a process."""
+"""Trainings that were asked for: on disk until they have ended, one at a time in a process."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ AGAIN = 200  # texts
 
 @dataclass(slots=True, kw_only=True)
 class Workshop:
-    """Orders lie in `jobs/` beside the texts; those that have ended in `jobs/ended/`, so that a
-    repeat is known."""
+    """Orders lie in `jobs/` beside the texts; ended ones in `jobs/ended/`, to recognise repeats."""
 
     settings: Settings
     registry: Registry
@@ -74,8 +72,7 @@ class Workshop:
         )
 
     async def run(self, publish: Publish) -> None:
-        """Train whatever is asked for, the oldest first, for ever. What a kill cut short is begun
-        again."""
+        """Train whatever is asked for, oldest first, for ever; begin anew what a kill cut short."""
         while True:
             waiting = sorted(
                 self._jobs.glob("*.json"), key=lambda file: (file.stat().st_mtime_ns, file.name)
@@ -156,8 +153,10 @@ def own_store(settings: Settings) -> AdapterStore:
 
 
 def order_of(event: TrainingEvent, job: str, settings: Settings, texts: TextStore) -> Order:
-    """What a wish to train means on this machine. A genre that comes with GENRE keeps its family
-    and words."""
+    """What a wish to train means on this machine.
+
+    A genre that comes with GENRE keeps its family and words.
+    """
     shipped = Taxonomy.load().genres.get(event.genre)
     families = [sent.family for sent in texts.texts(event.genre, event.tenant) if sent.family]
     family = (
@@ -181,8 +180,7 @@ def order_of(event: TrainingEvent, job: str, settings: Settings, texts: TextStor
 
 
 async def perform(order: Order) -> AsyncGenerator[Progress, None]:
-    """Do a training in a process of its own and yield what it tells; the last one says how it
-    ended.
+    """Train in a process of its own and yield what it tells; the last one says how it ended.
 
     The process ends when this generator is closed, or this process dies.
     """
