@@ -3,7 +3,8 @@
     python examples/02_follow_feedback.py REQUEST_ID USER_ID [BROKERS]
 
 REQUEST_ID is a request of USER_ID that was answered, for instance the one that the first example
-prints (its user is `ada`). BROKERS is as in the first example."""
+prints (its user is `ada`). BROKERS is as in the first example.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +23,7 @@ PREFIX = os.environ.get("GENRE_PREFIX", "genre.")
 
 async def like(brokers: str, user_id: str, request_id: str) -> None:
     """Publish one reaction to the first candidate of a request."""
-    # With an id of its own a reaction counts once, however often it is published again after a
-    # time-out.
+    # With an id of its own a reaction counts once, however often it is sent again after a time-out.
     reaction = {
         "user_id": user_id,
         "kind": "like",
