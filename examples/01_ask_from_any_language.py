@@ -89,15 +89,13 @@ async def main(brokers: str) -> None:
         print(f"{place}. [{candidate['genre']}] {candidate['text']}")
     # To rate one of them, publish this to `genre.feedback`:
     # {"user_id", "kind": "like", "request_id", "candidate_id"}.
-    print(
-        f"request {answer['request_id']}, best candidate {answer['candidates'][0]['candidate_id']}"
-    )
+    best = answer["candidates"][0]["candidate_id"]
+    print(f"request {answer['request_id']}, best candidate {best}")
 
 
 if __name__ == "__main__":
-    address = (
-        sys.argv[1] if len(sys.argv) > 1 else os.environ.get("GENRE_BROKERS", "127.0.0.1:9092")
-    )
+    default = os.environ.get("GENRE_BROKERS", "127.0.0.1:9092")
+    address = sys.argv[1] if len(sys.argv) > 1 else default
     try:
         asyncio.run(main(address))
     except KafkaConnectionError:

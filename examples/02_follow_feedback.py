@@ -54,9 +54,8 @@ async def main(request_id: str, user_id: str, brokers: str) -> None:
         # The topic is compacted: read from the beginning, it tells the newest profile of everybody.
         # Here we only want to see what changes, so we go to its end before we publish anything.
         await consumer.topics()
-        partitions = [
-            TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()
-        ]
+        numbers = consumer.partitions_for_topic(topic) or ()
+        partitions = [TopicPartition(topic, number) for number in numbers]
         consumer.assign(partitions)
         await consumer.seek_to_end(*partitions)
 
@@ -71,9 +70,8 @@ async def main(request_id: str, user_id: str, brokers: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    address = (
-        sys.argv[3] if len(sys.argv) > 3 else os.environ.get("GENRE_BROKERS", "127.0.0.1:9092")
-    )
+    default = os.environ.get("GENRE_BROKERS", "127.0.0.1:9092")
+    address = sys.argv[3] if len(sys.argv) > 3 else default
     try:
         asyncio.run(main(sys.argv[1], sys.argv[2], address))
     except KafkaConnectionError:

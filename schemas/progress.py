@@ -20,6 +20,10 @@ from schemas.fields import (
     UserId,
 )
 
+NEEDS: dict[str, tuple[str, ...]] = {
+    "piece": ("request_id", "user_id", "index", "text"),
+    "training": ("genre", "step", "steps"),
+}
 State = Literal["waiting", "preparing", "training", "checking", "published", "rejected", "failed"]
 
 
@@ -57,11 +61,6 @@ class Progress:
     message: Line | None = None
 
     def __post_init__(self) -> None:
-        needed = (
-            ("request_id", "user_id", "index", "text")
-            if self.kind == "piece"
-            else ("genre", "step", "steps")
-        )
-        missing = [name for name in needed if getattr(self, name) is None]
+        missing = [name for name in NEEDS[self.kind] if getattr(self, name) is None]
         if missing:
             raise ValueError(f"Object missing required field `{missing[0]}` for kind '{self.kind}'")

@@ -103,12 +103,11 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read `GENRE_*`. Raises NotReady (bad_setting) for a value that does not fit."""
         hints = get_type_hints(cls)
+        variables = {each.name: _variable(each.name) for each in fields(cls)}
         given = {
-            each.name: _parse(
-                _variable(each.name), environment[_variable(each.name)], hints[each.name]
-            )
-            for each in fields(cls)
-            if _variable(each.name) in environment
+            name: _parse(variable, environment[variable], hints[name])
+            for name, variable in variables.items()
+            if variable in environment
         }
         return cls(**given)
 

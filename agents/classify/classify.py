@@ -55,9 +55,8 @@ def accepted(
     headers = delivery.source.headers
     received = datetime.fromtimestamp(delivery.source.timestamp, UTC)
     wishes = [moment for moment in (request.deadline, expiry(headers)) if moment is not None]
-    deadline = (
-        min([*wishes, received + LONGEST_DEADLINE]) if wishes else received + DEFAULT_DEADLINE
-    )
+    latest = received + LONGEST_DEADLINE
+    deadline = min([*wishes, latest]) if wishes else received + DEFAULT_DEADLINE
     request_id = request.request_id or delivery.given_id(RequestId)
     return ClassifiedRequest(
         request_id=request_id,

@@ -35,9 +35,8 @@ class Corrections:
     def nudges(self, tenant: str | None, now: datetime) -> Mapping[str, NDArray[np.float32]]:
         """Requests by the genre to which a tenant's users corrected them, weighted.  # [n, 384]"""
         by_genre: dict[str, list[Correction]] = defaultdict(list)
-        for correction in sorted(
-            self._known.copy().values(), key=lambda each: each.time, reverse=True
-        ):
+        known = self._known.copy().values()
+        for correction in sorted(known, key=lambda each: each.time, reverse=True):
             if correction.tenant == tenant and len(by_genre[correction.genre]) < MOST:
                 by_genre[correction.genre].append(correction)
         return {
@@ -48,7 +47,6 @@ class Corrections:
 
 def _scaled(correction: Correction, now: datetime) -> NDArray[np.float32]:
     age = max(0.0, (now - correction.time).total_seconds())
-    scaled: NDArray[np.float32] = dequantise(correction.embedding) * np.float32(
-        correction.weight * 2.0 ** (-age / HALF_LIFE)
-    )
+    weight = np.float32(correction.weight * 2.0 ** (-age / HALF_LIFE))
+    scaled: NDArray[np.float32] = dequantise(correction.embedding) * weight
     return scaled

@@ -117,6 +117,5 @@ def _warm(languages: LanguageIdentifier) -> LanguageIdentifier:
 
 def _wished(known: ClassifiedRequest, genre: str, taxonomy: Taxonomy) -> ClassifiedRequest:
     certain = (GenreProbability(genre=genre, probability=1.0),)
-    return replace(
-        known, genres=certain, family=taxonomy.family_of(genre) if genre in taxonomy else None
-    )
+    family = taxonomy.family_of(genre) if genre in taxonomy else None
+    return replace(known, genres=certain, family=family)

@@ -153,12 +153,8 @@ async def _compare(genre: str, withdrawing: bool, json: bool) -> None:
             end = f"loses ({lost[name]:.1%} sure)" if name in lost else "stays"
             typer.echo(f"{name}: liked {record.liked}, disliked {record.disliked}: {end}")
     for name in lost if withdrawing else ():
-        _report(
-            await _send(
-                _withdrawn(_known(registry, name), f"worse than its rivals with {lost[name]:.1%}")
-            ),
-            json,
-        )
+        reason = f"worse than its rivals with {lost[name]:.1%}"
+        _report(await _send(_withdrawn(_known(registry, name), reason)), json)
 
 
 async def _records() -> dict[str, Record]:
@@ -193,9 +189,8 @@ def _verdict(reaction: Feedback) -> bool | None:
     """Whether a reaction speaks for or against a text, if it does either."""
     if reaction.kind == "rating" and reaction.value is not None:
         return None if reaction.value == 3 else reaction.value > 3
-    return {"like": True, "accept": True, "copy": True, "choose": True, "dislike": False}.get(
-        reaction.kind
-    )
+    speaks = {"like": True, "accept": True, "copy": True, "choose": True, "dislike": False}
+    return speaks.get(reaction.kind)
 
 
 async def _registry() -> Registry:
@@ -219,11 +214,11 @@ async def _publish(adapter: str) -> AdapterEvent:
 
 
 def _added(given: Settings, registry: Registry, folder: Path) -> AdapterEvent:
-    store, places = own_store(given), given.library_list
+    store, location = own_store(given), next(iter(given.library_list), None)
     name = store.add(folder)
-    if places:
-        upload(folder, str(name), places[0])
-    return announcement(store.verified(name), registry, places[0] if places else None)
+    if location is not None:
+        upload(folder, str(name), location)
+    return announcement(store.verified(name), registry, location)
 
 
 async def _send(event: AdapterEvent) -> AdapterEvent:

@@ -81,14 +81,14 @@ def _holding(genre: str, cache: Path) -> Holding:
     extractor, texts = EXTRACTORS[genre], is_fetched(genre, cache)
     corpus = load_corpus(genre, cache) if texts else None
     prepared = load_prepared(genre, cache) if texts else None
+    steps = prepared.steps if prepared else ()
+    changed = {step.rule: step.changed for step in steps if step.changed}
     return Holding(
         genre=genre,
         training=len(corpus.training) if corpus else None,
         held_out=len(corpus.held_out) if corpus else None,
         removed=prepared.removed if prepared else None,
-        changed={step.rule: step.changed for step in prepared.steps if step.changed}
-        if prepared
-        else None,
+        changed=changed if prepared else None,
         licence=extractor.licence,
         source=extractor.source,
         free=extractor.free,

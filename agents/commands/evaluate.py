@@ -60,9 +60,8 @@ def evaluate(
     log = asyncio.run(_log(settings(), decisions, feedback))
     if against is not None:
         difference = compared(log, against)
-        print_json(asdict(difference)) if json else typer.echo(
-            f"{against} difference {_interval(difference)}"
-        )
+        line = f"{against} difference {_interval(difference)}"
+        print_json(asdict(difference)) if json else typer.echo(line)
         return
     found = evaluated([one.logged for one in log], POLICIES[policy])
     print_json({"policy": policy} | asdict(found)) if json else _show(policy, found)
@@ -141,9 +140,8 @@ def _consenting(commands: Commands, opt_in: bool) -> Callable[[str], bool]:
 
 
 def _timed(reaction: Feedback, moment: float) -> Feedback:
-    return (
-        reaction if reaction.time else replace(reaction, time=datetime.fromtimestamp(moment, UTC))
-    )
+    time = reaction.time or datetime.fromtimestamp(moment, UTC)
+    return replace(reaction, time=time)
 
 
 def _lines(file: Path, kind: type[E]) -> list[E]:

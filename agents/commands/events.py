@@ -40,10 +40,10 @@ def validate(
     for line in verdicts:
         if json:
             print_json(line)
+        elif line["accepted"]:
+            typer.echo("accepted")
         else:
-            typer.echo(
-                "accepted" if line["accepted"] else f"refused ({line['code']}): {line['message']}"
-            )
+            typer.echo(f"refused ({line['code']}): {line['message']}")
     raise typer.Exit(0 if all(line["accepted"] for line in verdicts) else 1)
 
 

@@ -60,9 +60,8 @@ def rebuild(
     if json:
         print_json(found)
     else:
-        typer.echo(
-            ", ".join(f"{name} {value}" for name, value in found.items() if name != "changes")
-        )
+        told = (f"{name} {value}" for name, value in found.items() if name != "changes")
+        typer.echo(", ".join(told))
     raise typer.Exit(1 if found.get("differing") else 0)
 
 

@@ -63,11 +63,8 @@ def acls(json: Json = False) -> None:
             print_json(asdict(rule))
         else:
             option = "--topic" if rule.resource == "Topic" else "--group"
-            pattern = (
-                f" --resource-pattern-type {rule.pattern.lower()}"
-                if rule.pattern != "Literal"
-                else ""
-            )
+            kind = "" if rule.pattern == "Literal" else rule.pattern.lower()
+            pattern = f" --resource-pattern-type {kind}" if kind else ""
             typer.echo(
                 f"--add --allow-principal {rule.principal} "
                 f"--operation {rule.operation} {option} {rule.name}{pattern}"

@@ -38,6 +38,7 @@ class TextJudge:
     def _candidate(
         self, arm: ArmTask, end: Finished, embedding: NDArray[np.float32], classifier: Classifier
     ) -> Candidate:
+        likeness = classifier.text_probability(embedding, arm.genre) if arm.genre else 0.0
         return Candidate(
             index=arm.index,
             text=end.text,
@@ -45,9 +46,7 @@ class TextJudge:
             logprob=min(end.logprob, 0.0),
             tokens=end.tokens_out,
             projection=tuple(float(value) for value in project(embedding)),
-            text_probability=classifier.text_probability(embedding, arm.genre)
-            if arm.genre
-            else 0.0,
+            text_probability=likeness,
             verdict=self.gate.check_text(end.text, arm.genre),
             failure=Failure(code=end.code, message=end.message or "") if end.code else None,
         )

@@ -173,9 +173,8 @@ class EngineWriter:
         )
 
     def _row(self, task: GenerationTask, arm: ArmTask, prefix: str) -> Generation:
-        genre = (
-            self.library.registry.taxonomy(task.tenant).genres.get(arm.genre) if arm.genre else None
-        )
+        genres = self.library.registry.taxonomy(task.tenant).genres
+        genre = genres.get(arm.genre) if arm.genre else None
         style = STYLES[arm.style].line if arm.style and arm.style in STYLES else ""
         return Generation(
             id=f"{prefix}/{arm.index}",

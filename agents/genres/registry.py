@@ -112,9 +112,8 @@ class Registry:
         return grown
 
     def _seen_by(self, tenant: str | None) -> list[AdapterEvent]:
-        return [
-            event for event in tuple(self._published.values()) if event.tenant in (None, tenant)
-        ]
+        published = tuple(self._published.values())
+        return [event for event in published if event.tenant in (None, tenant)]
 
 
 def _age(event: AdapterEvent) -> tuple[datetime, str]:

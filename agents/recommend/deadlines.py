@@ -43,11 +43,8 @@ class Deadlines:
         found = []
         for key, (deadline, user) in list(waiting.items()):
             told = self._told.get(key)
-            if (
-                deadline + _GRACE <= now
-                and self.owns(user)
-                and (told is None or told + _AGAIN <= now)
-            ):
+            is_untold = told is None or told + _AGAIN <= now
+            if deadline + _GRACE <= now and self.owns(user) and is_untold:
                 self._told[key] = now
                 found.append(self._expired(key))
         return [each for each in found if each is not None]

@@ -110,11 +110,8 @@ class Planner:
 
 def _lines(request: ClassifiedRequest, posterior: Posterior) -> tuple[str, ...]:
     language = request.request.language
-    spoken = (
-        (f"Write in the language '{language}'.",)
-        if language and not language.startswith("en")
-        else ()
-    )
+    is_foreign = language and not language.startswith("en")
+    spoken = (f"Write in the language '{language}'.",) if is_foreign else ()
     return (*spoken, *prompt_card(posterior))
 
 
@@ -160,15 +157,13 @@ def _row(
 
 
 def _arm(index: int, chosen: PlannedArm, request: ClassifiedRequest) -> ArmTask:
-    arm = chosen.arm
+    arm, parts = chosen.arm, chosen.arm.blend or ()
     return ArmTask(
         index=index,
         genre=arm.genre,
         family=arm.family,
         adapter=arm.adapter,
-        blend=tuple(
-            BlendPart(adapter=adapter, weight=weight) for adapter, weight in arm.blend or ()
-        ),
+        blend=tuple(BlendPart(adapter=adapter, weight=weight) for adapter, weight in parts),
         style=arm.style,
         probability=arm.probability,
         propensity=chosen.propensity,

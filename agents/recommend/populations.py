@@ -137,11 +137,8 @@ class Populations:
         for raw, stored in list(self.users.items()):
             key = raw.decode()
             place = (user_of(key)[1], self.partition_of(key))
-            row = (
-                readable(stored)
-                if place in stale and not key.startswith("\0") and self._is_asked(place, key)
-                else None
-            )
+            is_asked = place in stale and not key.startswith("\0") and self._is_asked(place, key)
+            row = readable(stored) if is_asked else None
             if row is not None:
                 waiting[place].append(row)
                 if len(waiting[place]) == _AT_ONCE:

@@ -104,16 +104,13 @@ class Rebuild:
     def _is_left_out(
         self, delivery: Delivery[Any], refused: frozenset[tuple[str, int, int]]
     ) -> str | None:
-        source, key = delivery.source, key_of(delivery.event)
-        why = None
+        source, event, key = delivery.source, delivery.event, key_of(delivery.event)
+        needs_text, why = getattr(event, "kind", "") in _NEEDS_TEXT, None
         if (source.topic, source.partition, source.offset) in refused:
             why = "refused"
         elif not self.is_due(source, key):
             why = "behind"
-        elif (
-            getattr(delivery.event, "kind", "") in _NEEDS_TEXT
-            and (key, delivery.event.request_id) not in self._texts
-        ):
+        elif needs_text and (key, event.request_id) not in self._texts:
             why = "text_gone"
         if why is not None:
             self.counts[why] += 1

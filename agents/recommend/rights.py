@@ -54,7 +54,6 @@ def _apply(case: Case, delivery: Delivery[UserCommand]) -> None:
 def traces(key: str, registry: Registry, tenant: str | None) -> Iterator[Tombstone]:
     """Tombstones for all of a user on compacted topics, also corrections to genres since gone."""
     yield Tombstone(topic="preferences", key=key)
-    for genre in sorted(
-        {*registry.taxonomy(tenant).genres, *(event.genre for event in registry.events())}
-    ):
+    genres = {*registry.taxonomy(tenant).genres, *(event.genre for event in registry.events())}
+    for genre in sorted(genres):
         yield Tombstone(topic="corrections", key=f"{key}/{genre}")

@@ -52,9 +52,8 @@ async def forget(
                 event = registry.newest(name)
                 if event is not None:
                     yield delivery.output(replace(event, erased=known.erased + 1))
-            texts.disown(
-                user
-            )  # after the events stand in Kafka: a kill in between says it twice, never not at all
+            # After the events stand in Kafka: a kill in between says it twice, never not at all.
+            texts.disown(user)
 
 
 def _moment(delivery: Delivery[UserCommand]) -> float:

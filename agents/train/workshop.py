@@ -53,9 +53,8 @@ class Workshop:
         if file.exists() or (self._jobs / "ended" / file.name).exists():
             return None
         order = order_of(event, job, self.settings, self.texts)
-        counts = self._asked() | {
-            _place(event.genre, event.tenant): self.texts.count(event.genre, event.tenant)
-        }
+        place = _place(event.genre, event.tenant)
+        counts = self._asked() | {place: self.texts.count(event.genre, event.tenant)}
         write_json(self._counts, counts)
         write_json(file, order)
         self._woken.set()
@@ -89,10 +88,9 @@ class Workshop:
         began, users = time.time(), self.texts.users(order.genre, order.tenant)
         async with aclosing(perform(order)) as steps:
             async for progress in steps:
-                done = progress.state == "published"
-                await publish(
-                    await self._announce(progress, users, began, publish) if done else progress
-                )
+                if progress.state == "published":
+                    progress = await self._announce(progress, users, began, publish)
+                await publish(progress)
         self._end(file)
 
     def _end(self, file: Path) -> None:
@@ -121,13 +119,11 @@ class Workshop:
         return progress
 
     def _published(self, name: str, users: set[str], began: float) -> AdapterEvent:
-        store = own_store(self.settings)
-        places = self.settings.library_list
-        if places:
-            upload(store.path(AdapterName.parse(name)), name, places[0])
-        event = announcement(
-            store.verified(AdapterName.parse(name)), self.registry, places[0] if places else None
-        )
+        store, adapter = own_store(self.settings), AdapterName.parse(name)
+        location = next(iter(self.settings.library_list), None)
+        if location is not None:
+            upload(store.path(adapter), name, location)
+        event = announcement(store.verified(adapter), self.registry, location)
         return replace(event, erased=self.texts.attribute(name, users, began))
 
     def _asked(self) -> dict[str, int]:
@@ -159,9 +155,8 @@ def order_of(event: TrainingEvent, job: str, settings: Settings, texts: TextStor
     """
     shipped = Taxonomy.load().genres.get(event.genre)
     families = [sent.family for sent in texts.texts(event.genre, event.tenant) if sent.family]
-    family = (
-        shipped.family if shipped else event.family or (families[-1] if families else event.genre)
-    )
+    newest = families[-1] if families else event.genre
+    family = shipped.family if shipped else event.family or newest
     return Order(
         job=job,
         genre=event.genre,

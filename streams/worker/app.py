@@ -190,10 +190,8 @@ def _options(role: str, settings: Settings) -> dict[str, Any]:
 
 def _datadir(role: str, settings: Settings) -> str:
     # Never reuse rows and changelog offsets of another cluster, prefix or embedded broker's run.
-    place = sha256(
-        f"{settings.brokers}/{settings.prefix}/{settings.incarnation}".encode()
-    ).hexdigest()[:12]
-    return str(settings.state / place / role)
+    cluster = f"{settings.brokers}/{settings.prefix}/{settings.incarnation}"
+    return str(settings.state / sha256(cluster.encode()).hexdigest()[:12] / role)
 
 
 def _security(settings: Settings) -> dict[str, Any]:
