@@ -1,5 +1,7 @@
-"""The command line: `genre <command>`. Exit codes: 0 done, 1 the answer is no, 2 wrong usage or
-input, 3 not ready."""
+"""The command line: `genre <command>`.
+
+Exit codes: 0 done, 1 the answer is no, 2 wrong usage or input, 3 not ready.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,7 @@ class Commands(TyperGroup):
     """Lists commands by `COMMANDS`, and imports the one that is called."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """The command that the first argument names, and the other arguments; ends with exit code
-        2 when there is no such command."""
+        """The named command and the other arguments; ends with exit code 2 when there is none."""
         name, _, rest = super().resolve_command(ctx, args)
         return name, load(name or ""), rest
 

@@ -1,5 +1,7 @@
-"""From a role's name to its app: the role `NAME` is built by `agents/NAME/role.py`, which imports
-only what it needs."""
+"""From a role's name to its app.
+
+The role `NAME` is built by `agents/NAME/role.py`, which imports only what it needs.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +14,10 @@ from streams.worker.app import RoleApp
 
 
 def build(role: str, settings: Settings) -> RoleApp:
-    """The app of a role with its models loaded. `role` is one of `streams.wire.roles`, never a
-    user's word."""
+    """The app of a role with its models loaded.
+
+    `role` is one of `streams.wire.roles`, never a user's word.
+    """
     share_cores()
     app: RoleApp = import_module(f"agents.{role}.role").build(settings)
     return app
@@ -23,6 +27,7 @@ def share_cores() -> None:
     """Be a good neighbour to the other roles on this machine; call before torch is imported.
 
     numpy's BLAS threads spin between products of small matrices: with them, a plan took five times
-    as long. torch brings a BLAS of its own, which is not loaded yet."""
+    as long. torch brings a BLAS of its own, which is not loaded yet.
+    """
     wait_passively()
     threadpool_limits(1, user_api="blas")

@@ -1,5 +1,4 @@
-"""One process a role, watched: started, waited for, started again when it dies, stopped without
-leftovers."""
+"""One process a role, watched: started, awaited, restarted when dead, stopped without leftovers."""
 
 from __future__ import annotations
 
@@ -22,8 +21,7 @@ from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# A worker gets this long to finish what it writes before it is killed; killing is safe, only slower
-# to recover from.
+# How long a worker may finish what it writes; to kill it is safe, only slower to recover from.
 _GRACE = 15.0
 _RESTART_DELAY = 1.0
 
@@ -44,8 +42,7 @@ class RoleProcess:
 
 
 class Supervisor:
-    """Runs workers of one set of settings. Use as an asynchronous context manager: all are stopped
-    on exit."""
+    """Runs workers of one set of settings; an asynchronous context manager: its exit stops all."""
 
     def __init__(self, settings: Settings, *, logs: Path, module: str = "agents.main") -> None:
         self._settings = settings
@@ -79,8 +76,10 @@ class Supervisor:
         return worker
 
     async def ready(self, within: float = 60.0) -> None:
-        """Return when every worker is ready. Raises NotReady (worker_failed) with the last line of
-        its log."""
+        """Return when every worker is ready.
+
+        Raises NotReady (worker_failed) with the last line of its log.
+        """
         await asyncio.gather(*(until_ready(worker, within) for worker in self.workers))
 
     def watch(self) -> None:
@@ -103,8 +102,7 @@ class Supervisor:
     def _spawn(self, role: str, settings: Settings, path: Path) -> subprocess.Popen[bytes]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as output:
-            # A session of its own: Ctrl-C in the terminal reaches the supervisor alone, which then
-            # stops the workers.
+            # A session of its own: Ctrl-C reaches only the supervisor, which stops the workers.
             return subprocess.Popen(
                 [sys.executable, "-m", self._module, "worker", role],
                 env=os.environ | settings.environment(),
@@ -116,8 +114,7 @@ class Supervisor:
 
 
 async def until_ready(worker: RoleProcess, within: float) -> dict[str, Any]:
-    """Wait for one worker's health page to say ready; what it says. Raises NotReady
-    (worker_failed)."""
+    """Wait until a worker is ready; what its health page says. Raises NotReady (worker_failed)."""
     try:
         async with asyncio.timeout(within), aiohttp.ClientSession() as session:
             while worker.process.poll() is None:

@@ -49,8 +49,10 @@ LEGEND = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Actor:
-    """Who reads and writes topics: an agent or timer of the role with this number, counted from 1,
-    or the programs outside, which count as role 0."""
+    """Who reads and writes topics: an agent or timer of a role, or the programs outside.
+
+    Roles are counted from 1; the programs count as role 0.
+    """
 
     name: str
     role: int
@@ -132,8 +134,10 @@ def _actors(roles: Sequence[Role], topics: Sequence[Topic]) -> Iterator[Actor]:
 
 
 def _gap(name: str, roles: Sequence[Role], actors: Iterable[Actor]) -> int:
-    """The gap between columns in which a topic's name stands, counted from 0 after the programs:
-    the first that its line crosses, or the one to the left of the only role that it touches."""
+    """The gap between columns in which a topic's name stands, counted from 0 after the programs.
+
+    It is the first that its line crosses, or the one to the left of the only role that it touches.
+    """
     touched = {actor.role for actor in actors if name in actor.reads | actor.writes}
     touched |= {number for number, role in enumerate(roles, 1) if name in role.follows}
     first = min(touched)

@@ -1,10 +1,12 @@
-"""Ask GENRE for a text with nothing but a Kafka client. Any language can do the same: publish JSON,
-read JSON.
+"""Ask GENRE for a text with nothing but a Kafka client.
+
+Any language can do the same: publish JSON, read JSON.
 
     python examples/01_ask_from_any_language.py [BROKERS]
 
 BROKERS is a comma-separated list of host:port; without it GENRE_BROKERS counts, else
-127.0.0.1:9092."""
+127.0.0.1:9092.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,7 @@ from aiokafka.errors import KafkaConnectionError, TopicAlreadyExistsError, for_c
 
 REQUESTS = os.environ.get("GENRE_PREFIX", "genre.") + "requests"
 
-# GENRE answers only to topics whose name begins with an allowed prefix (GENRE_REPLY_PREFIXES,
-# `replies.` by default).
+# GENRE answers only to topics with an allowed prefix (GENRE_REPLY_PREFIXES, `replies.` by default).
 REPLIES = "replies.example"
 
 
@@ -31,8 +32,7 @@ async def create_reply_topic(brokers: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=brokers)
     await admin.start()
     try:
-        # One copy that is kept for an hour: a lost reply can still be read on
-        # `genre.recommendations`.
+        # Kept for an hour, in one copy: a lost reply still stands on `genre.recommendations`.
         config = {"retention.ms": "3600000", "min.insync.replicas": "1"}
         topic = NewTopic(REPLIES, num_partitions=1, replication_factor=1, topic_configs=config)
         for name, code, *_ in (await admin.create_topics([topic])).topic_errors:
@@ -49,16 +49,15 @@ async def ask(brokers: str, user_id: str, prompt: str) -> dict[str, Any]:
     await producer.start()
     await consumer.start()
     try:
-        # Go to the end of the reply topic before asking, so that no answer is missed. No consumer
-        # group is needed.
+        # Go to the topic's end before asking, so that no answer is missed. No group is needed.
         partition = TopicPartition(REPLIES, 0)
         consumer.assign([partition])
         await consumer.seek_to_end(partition)
         await consumer.position(partition)
 
-        # Only `user_id` and `prompt` are required. The key is the user's id, hashed with murmur2 as
-        # Java clients do; librdkafka clients (kcat, confluent-kafka, Go, .NET) need
-        # `partitioner=murmur2_random` for that.
+        # Only `user_id` and `prompt` are required. The key is the user's id, hashed with murmur2:
+        # librdkafka clients (kcat, confluent-kafka, Go, .NET), unlike those in Java, must be told
+        # so with `partitioner=murmur2_random`.
         correlation_id = uuid.uuid4().hex
         request = {"user_id": user_id, "prompt": prompt, "candidates": 2, "max_tokens": 48}
         headers = [("reply-to", REPLIES.encode()), ("ce_correlationid", correlation_id.encode())]
@@ -82,23 +81,21 @@ async def main(brokers: str) -> None:
     await create_reply_topic(brokers)
     answer = await asyncio.wait_for(ask(brokers, "ada", "a joke about dentists"), timeout=90)
 
-    # Every request gets exactly one answer: `ok` with ranked texts, or `error`, `expired` or
-    # `declined` with a code.
+    # Every request gets exactly one answer: `ok` with ranked texts,
+    # or `error`, `expired` or `declined` with a code.
     if answer["status"] != "ok":
         sys.exit(f"{answer['status']} ({answer['code']}): {answer['message']}")
     for place, candidate in enumerate(answer["candidates"], 1):
         print(f"{place}. [{candidate['genre']}] {candidate['text']}")
-    # To rate one of them, publish {"user_id", "kind": "like", "request_id", "candidate_id"} to
-    # `genre.feedback`.
-    print(
-        f"request {answer['request_id']}, best candidate {answer['candidates'][0]['candidate_id']}"
-    )
+    # To rate one of them, publish this to `genre.feedback`:
+    # {"user_id", "kind": "like", "request_id", "candidate_id"}.
+    best = answer["candidates"][0]["candidate_id"]
+    print(f"request {answer['request_id']}, best candidate {best}")
 
 
 if __name__ == "__main__":
-    address = (
-        sys.argv[1] if len(sys.argv) > 1 else os.environ.get("GENRE_BROKERS", "127.0.0.1:9092")
-    )
+    default = os.environ.get("GENRE_BROKERS", "127.0.0.1:9092")
+    address = sys.argv[1] if len(sys.argv) > 1 else default
     try:
         asyncio.run(main(address))
     except KafkaConnectionError:

@@ -3,7 +3,8 @@
     python examples/02_follow_feedback.py REQUEST_ID USER_ID [BROKERS]
 
 REQUEST_ID is a request of USER_ID that was answered, for instance the one that the first example
-prints (its user is `ada`). BROKERS is as in the first example."""
+prints (its user is `ada`). BROKERS is as in the first example.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +23,7 @@ PREFIX = os.environ.get("GENRE_PREFIX", "genre.")
 
 async def like(brokers: str, user_id: str, request_id: str) -> None:
     """Publish one reaction to the first candidate of a request."""
-    # With an id of its own a reaction counts once, however often it is published again after a
-    # time-out.
+    # With an id of its own a reaction counts once, however often it is sent again after a time-out.
     reaction = {
         "user_id": user_id,
         "kind": "like",
@@ -54,9 +54,8 @@ async def main(request_id: str, user_id: str, brokers: str) -> None:
         # The topic is compacted: read from the beginning, it tells the newest profile of everybody.
         # Here we only want to see what changes, so we go to its end before we publish anything.
         await consumer.topics()
-        partitions = [
-            TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()
-        ]
+        numbers = consumer.partitions_for_topic(topic) or ()
+        partitions = [TopicPartition(topic, number) for number in numbers]
         consumer.assign(partitions)
         await consumer.seek_to_end(*partitions)
 
@@ -71,9 +70,8 @@ async def main(request_id: str, user_id: str, brokers: str) -> None:
 if __name__ == "__main__":
     if len(sys.argv) < 3:
         sys.exit(__doc__)
-    address = (
-        sys.argv[3] if len(sys.argv) > 3 else os.environ.get("GENRE_BROKERS", "127.0.0.1:9092")
-    )
+    default = os.environ.get("GENRE_BROKERS", "127.0.0.1:9092")
+    address = sys.argv[3] if len(sys.argv) > 3 else default
     try:
         asyncio.run(main(sys.argv[1], sys.argv[2], address))
     except KafkaConnectionError:

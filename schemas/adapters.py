@@ -1,5 +1,4 @@
-"""`genre.adapters`: the registry. The newest record of a name says whether that adapter may be
-used."""
+"""`genre.adapters`, the registry: a name's newest record says whether its adapter may be used."""
 
 from __future__ import annotations
 

@@ -14,8 +14,7 @@ from schemas.requests import GenerationRequest
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClassifiedRequest:
-    """The request with its genre probabilities, language and safety verdict, or the failure that
-    stopped it.
+    """The request with genre probabilities, language and safety verdict, or what stopped it.
 
     `request.prompt` is neutralised: it holds no marker of a chat template.
     """

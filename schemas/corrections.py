@@ -1,5 +1,4 @@
-"""`genre.corrections`: one user's bounded, decaying nudge of the classifier's head for one
-genre."""
+"""`genre.corrections`: a user's bounded, decaying nudge of the classifier's head for one genre."""
 
 from __future__ import annotations
 

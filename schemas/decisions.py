@@ -1,5 +1,4 @@
-"""`genre.decisions`: what was shown to whom and with which probability; the log for evaluation and
-rebuild."""
+"""`genre.decisions`: what was shown to whom, how probably; the log for evaluation and rebuild."""
 
 from __future__ import annotations
 
@@ -47,8 +46,7 @@ class DecidedCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Everything that is needed to learn from later feedback and to evaluate another policy
-    offline."""
+    """All that is needed to learn from later feedback and to evaluate another policy offline."""
 
     request_id: RequestId
     user_id: UserId

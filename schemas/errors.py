@@ -11,8 +11,7 @@ from __future__ import annotations
 
 
 class GenreError(Exception):
-    """Base of all errors; `code` is a stable snake_case word, the message tells people what to
-    do."""
+    """Base of all errors: `code` is a stable snake_case word, the message says what to do."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

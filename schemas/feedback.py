@@ -97,12 +97,10 @@ class Feedback:
             if getattr(self, name) is None:
                 raise ValueError(f"Object missing required field `{name}` for kind '{self.kind}'")
         self._check_value()
-        if (
-            self.candidate_id is not None
-            and self.candidate_id.rpartition("/")[0] != self.request_id
-        ):
+        candidate = self.candidate_id
+        if candidate is not None and candidate.rpartition("/")[0] != self.request_id:
             raise ValueError(
-                f"Expected `candidate_id` of request '{self.request_id}', got '{self.candidate_id}'"
+                f"Expected `candidate_id` of request '{self.request_id}', got '{candidate}'"
             )
 
     def _check_value(self) -> None:

@@ -1,7 +1,8 @@
 """The annotated types that events are made of: one place for every limit on the wire.
 
 Each alias carries its JSON Schema constraint and description; `msgspec.convert` enforces them and
-names the path."""
+names the path.
+"""
 
 from __future__ import annotations
 

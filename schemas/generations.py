@@ -32,8 +32,7 @@ from schemas.parts import BlendPart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmTask:
-    """One candidate to write: which genre, by which adapter or blend, in which style, from which
-    seed."""
+    """One candidate to write: its genre, its adapter or blend, its style and its seed."""
 
     index: Index
     genre: Annotated[

@@ -1,5 +1,4 @@
-"""The parts that several events share. Each is a frozen dataclass, so that msgspec can validate it
-by path."""
+"""Parts that several events share: frozen dataclasses, so that msgspec validates them by path."""
 
 from __future__ import annotations
 

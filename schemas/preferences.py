@@ -1,5 +1,7 @@
-"""`genre.preferences`: what is believed about a user, for people and for rebuild. A tombstone means
-erased."""
+"""`genre.preferences`: what is believed about a user, for people and for rebuild.
+
+A tombstone means erased.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,7 @@ from schemas.fields import Count, Line, Moment, Tenant, UserId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaning:
-    """One thing that the user likes or dislikes: `mean` effect on the like-rate and its standard
-    deviation."""
+    """A like or dislike of the user: `mean` effect on the like-rate and its standard deviation."""
 
     about: Annotated[
         str, Meta(max_length=128, description="For instance 'genre joke' or 'style playful'.")

@@ -20,17 +20,21 @@ from schemas.fields import (
     UserId,
 )
 
+NEEDS: dict[str, tuple[str, ...]] = {
+    "piece": ("request_id", "user_id", "index", "text"),
+    "training": ("genre", "step", "steps"),
+}
 State = Literal["waiting", "preparing", "training", "checking", "published", "rejected", "failed"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """Kind `piece`: the next piece of one candidate (`request_id`, `user_id`, `index`, `sequence`,
-    `text`).
+    """Kind `piece`: the next piece of one candidate. Kind `training`: how far a training is.
 
-    Kind `training`: how far a training is (`genre`, `job`, `state`, `step`, `steps`, ...). The last
-    one of a job is `published` (`adapter`), `rejected` (`code` and `message` say why) or `failed`
-    (the same; it can be tried again)."""
+    A piece has `request_id`, `user_id`, `index`, `sequence` and `text`; a training has `genre`,
+    `job`, `state`, `step`, `steps`, ... The last one of a job is `published` (`adapter`),
+    `rejected` (`code` and `message` say why) or `failed` (the same; it can be tried again).
+    """
 
     kind: Literal["piece", "training"]
     request_id: RequestId | None = None
@@ -57,11 +61,6 @@ class Progress:
     message: Line | None = None
 
     def __post_init__(self) -> None:
-        needed = (
-            ("request_id", "user_id", "index", "text")
-            if self.kind == "piece"
-            else ("genre", "step", "steps")
-        )
-        missing = [name for name in needed if getattr(self, name) is None]
+        missing = [name for name in NEEDS[self.kind] if getattr(self, name) is None]
         if missing:
             raise ValueError(f"Object missing required field `{missing[0]}` for kind '{self.kind}'")

@@ -26,8 +26,7 @@ from schemas.parts import NO_USAGE, BlendPart, Usage
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RankedCandidate:
-    """One text at its place in the ranking (the tuple's order), with the reason in words and
-    numbers."""
+    """One text at its place in the ranking (the tuple's order), and why, in words and numbers."""
 
     candidate_id: CandidateId
     text: str
@@ -46,8 +45,7 @@ class RankedCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """Ranked candidates (`ok`), or a coded `error`, `expired` or `declined`; exactly one a
-    request."""
+    """Ranked candidates (`ok`) or coded `error`, `expired` or `declined`: exactly one a request."""
 
     request_id: RequestId
     user_id: UserId

@@ -1,5 +1,4 @@
-"""`genre.requests` and `genre.cancellations`: what a client asks for, and that it no longer wants
-it."""
+"""`genre.requests` and `genre.cancellations`: what a client asks for, and no longer wants."""
 
 from __future__ import annotations
 

@@ -12,8 +12,7 @@ from schemas.fields import Genre, Id, Line, Prompt, Tenant, UserId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEvent:
-    """Kind `text`: one text of the genre. Kind `train`: train now, from all texts received for the
-    genre."""
+    """Kind `text`: a text of the genre. Kind `train`: train now, from all texts received for it."""
 
     kind: Literal["text", "train"]
     genre: Genre

@@ -12,8 +12,10 @@ from schemas.fields import Moment, Tenant, UserId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UserCommand:
-    """`erase` everything learned; give or withdraw `consent` to learning; `explore`: allow or
-    refuse exploration."""
+    """A user's command: `erase` all that was learned, `consent` to learning, or `explore`.
+
+    `allowed` gives or withdraws consent, and allows or refuses exploration.
+    """
 
     user_id: UserId
     kind: Literal["erase", "consent", "explore"]

@@ -47,27 +47,22 @@ class Settings:
     heartbeat: float = 3.0
     """Seconds between heartbeats."""
     fetch_wait: float = 0.5
-    """Seconds a fetch may wait; the embedded broker does not wake a waiting fetch, so it needs a
-    few milliseconds."""
+    """Seconds a fetch may wait; milliseconds on the embedded broker, which wakes no fetch."""
     linger: float = 0.0
     """Seconds a producer gathers a batch."""
     incarnation: str = ""
-    """Names one run of the embedded broker; state of another run is never reused. Empty on a
-    lasting cluster."""
+    """Names a run of the embedded broker; its state is never reused. Empty on lasting clusters."""
 
     models: Path = field(default_factory=lambda: _cache("models"))
     """Converted base model and sentence encoder."""
     adapters: Path = field(default_factory=lambda: _cache("adapters"))
     """Content-addressed adapter store."""
     library: str = ""
-    """Comma-separated fsspec URLs that adapters may be fetched from; `train` publishes to the
-    first. Empty: none."""
+    """Comma-separated fsspec URLs of adapters, or none; `train` publishes to the first."""
     corpora: Path = field(default_factory=lambda: _cache("sent"))
-    """What the train role keeps: texts that were sent, its jobs, and which users' texts are in
-    which adapter."""
+    """What `train` keeps: texts sent to it, its jobs, and whose texts are in which adapter."""
     train_from: str = ""
-    """Comma-separated tenants whose accepted and edited texts are trained on; `_` is the default
-    tenant."""
+    """Comma-separated tenants whose accepted and edited texts train adapters; `_`: the default."""
     state: Path = field(default_factory=lambda: _cache("state"))
     """Local state of the workers (tables)."""
     store: str = "rocksdb://"
@@ -79,8 +74,7 @@ class Settings:
     """Candidates that one generate worker writes at the same time."""
 
     engine: str = "exact"
-    """`exact` (fp32), `fast` (int8, where the model is built like Llama) or `openai` (servers
-    elsewhere)."""
+    """`exact` (fp32), `fast` (int8, models built like Llama) or `openai` (servers elsewhere)."""
     servers: str = ""
     """Comma-separated http://host:port of OpenAI-compatible servers, for the engine `openai`."""
     server_kind: str = "vllm"
@@ -100,8 +94,7 @@ class Settings:
     exploration: bool = True
     """False is the kill switch: every decision is greedy."""
     evaluation_share: float = 0.1
-    """Share of decisions, 0 to 1, whose top is drawn with exact propensities so that other policies
-    can be judged."""
+    """Share of decisions, 0 to 1, whose top is drawn with exact propensities to judge policies."""
     learning_opt_in: bool = False
     """True: a user is learned from only after their consent; False: unless they refused."""
     log_level: str = "WARNING"
@@ -110,12 +103,11 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
         """Read `GENRE_*`. Raises NotReady (bad_setting) for a value that does not fit."""
         hints = get_type_hints(cls)
+        variables = {each.name: _variable(each.name) for each in fields(cls)}
         given = {
-            each.name: _parse(
-                _variable(each.name), environment[_variable(each.name)], hints[each.name]
-            )
-            for each in fields(cls)
-            if _variable(each.name) in environment
+            name: _parse(variable, environment[variable], hints[name])
+            for name, variable in variables.items()
+            if variable in environment
         }
         return cls(**given)
 

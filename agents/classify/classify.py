@@ -1,5 +1,4 @@
-"""classify: a request comes in, the request with its genre probabilities, language and safety
-verdict goes out."""
+"""classify: requests come in and go out with genre probabilities, language and safety verdict."""
 
 from __future__ import annotations
 
@@ -38,8 +37,7 @@ async def classify(
     judge: Judge,
     reply_prefixes: tuple[str, ...],
 ) -> Outputs:
-    """Judge every request; one that is too late, or that cannot be judged, travels on with its
-    failure."""
+    """Judge every request; one that is too late or cannot be judged travels on with its failure."""
     async for delivery in requests:
         with delivery:
             received = accepted(delivery, reply_prefixes)
@@ -52,15 +50,13 @@ async def classify(
 def accepted(
     delivery: Delivery[GenerationRequest], reply_prefixes: tuple[str, ...]
 ) -> ClassifiedRequest:
-    """The request with its id, deadline and reply address made definite: a function of the record
-    alone."""
+    """The request with id, deadline and reply address settled: a function of the record alone."""
     request = delivery.event
     headers = delivery.source.headers
     received = datetime.fromtimestamp(delivery.source.timestamp, UTC)
     wishes = [moment for moment in (request.deadline, expiry(headers)) if moment is not None]
-    deadline = (
-        min([*wishes, received + LONGEST_DEADLINE]) if wishes else received + DEFAULT_DEADLINE
-    )
+    latest = received + LONGEST_DEADLINE
+    deadline = min([*wishes, latest]) if wishes else received + DEFAULT_DEADLINE
     request_id = request.request_id or delivery.given_id(RequestId)
     return ClassifiedRequest(
         request_id=request_id,

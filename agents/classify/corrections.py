@@ -1,5 +1,4 @@
-"""What users said about their requests' genres, as nudges for the classifier: bounded, and
-fading."""
+"""What users said about their requests' genres, as bounded, fading nudges for the classifier."""
 
 from __future__ import annotations
 
@@ -34,12 +33,10 @@ class Corrections:
         self.version += 1
 
     def nudges(self, tenant: str | None, now: datetime) -> Mapping[str, NDArray[np.float32]]:
-        """For every genre that the tenant's users corrected, the requests that belong to it, by
-        weight.  # [n, 384]"""
+        """Requests by the genre to which a tenant's users corrected them, weighted.  # [n, 384]"""
         by_genre: dict[str, list[Correction]] = defaultdict(list)
-        for correction in sorted(
-            self._known.copy().values(), key=lambda each: each.time, reverse=True
-        ):
+        known = self._known.copy().values()
+        for correction in sorted(known, key=lambda each: each.time, reverse=True):
             if correction.tenant == tenant and len(by_genre[correction.genre]) < MOST:
                 by_genre[correction.genre].append(correction)
         return {
@@ -50,7 +47,6 @@ class Corrections:
 
 def _scaled(correction: Correction, now: datetime) -> NDArray[np.float32]:
     age = max(0.0, (now - correction.time).total_seconds())
-    scaled: NDArray[np.float32] = dequantise(correction.embedding) * np.float32(
-        correction.weight * 2.0 ** (-age / HALF_LIFE)
-    )
+    weight = np.float32(correction.weight * 2.0 ** (-age / HALF_LIFE))
+    scaled: NDArray[np.float32] = dequantise(correction.embedding) * weight
     return scaled

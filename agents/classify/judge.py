@@ -1,5 +1,4 @@
-"""What `classify` knows: the encoder, the classifier, the language identifier and the safety gate,
-in one thread."""
+"""What `classify` knows, in one thread: encoder, classifier, language identifier, safety gate."""
 
 from __future__ import annotations
 
@@ -26,8 +25,7 @@ CLASSIFY_FAILED = Failure(code="classify_failed", message="The request could not
 
 @dataclass(slots=True, kw_only=True)
 class Judge:
-    """Judges requests one after the other in a thread of its own, so that the event loop stays
-    free."""
+    """Judges one request at a time in a thread of its own, so that the event loop stays free."""
 
     encoder: Encoder
     classifiers: Classifiers
@@ -41,8 +39,7 @@ class Judge:
     _of_tenants: dict[str | None, tuple[Classifier, Classifier]] = field(default_factory=dict)
 
     async def __call__(self, received: ClassifiedRequest) -> ClassifiedRequest:
-        """The request with all that can be said about it; a failure to say it travels on as
-        `failure`."""
+        """The request with all that can be said about it, or with the `failure` to say it."""
         return await asyncio.get_running_loop().run_in_executor(self.thread, self._judge, received)
 
     def _judge(self, received: ClassifiedRequest) -> ClassifiedRequest:
@@ -83,8 +80,10 @@ class Judge:
         return replace(known, genres=genres, family=found.family, fallback=found.fallback)
 
     def _corrected(self, tenant: str | None) -> Classifier:
-        """The classifier of the tenant's genres with its own corrections: renewed with every change
-        and, as they fade, every hour."""
+        """The classifier of the tenant's genres with its own corrections.
+
+        It is renewed with every change and, as corrections fade, every hour.
+        """
         plain = self.classifiers.of(tenant)
         now = datetime.now(UTC)
         renewed = (self.corrections.version, now.toordinal(), now.hour)
@@ -97,8 +96,10 @@ class Judge:
 
 
 def load_judge(settings: Settings) -> Judge:
-    """The judge with the real models; takes about two seconds. Raises ModelError when they are not
-    prepared."""
+    """The judge with the real models; takes about two seconds.
+
+    Raises ModelError when they are not prepared.
+    """
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
     return Judge(
         encoder=encoder,
@@ -116,6 +117,5 @@ def _warm(languages: LanguageIdentifier) -> LanguageIdentifier:
 
 def _wished(known: ClassifiedRequest, genre: str, taxonomy: Taxonomy) -> ClassifiedRequest:
     certain = (GenreProbability(genre=genre, probability=1.0),)
-    return replace(
-        known, genres=certain, family=taxonomy.family_of(genre) if genre in taxonomy else None
-    )
+    family = taxonomy.family_of(genre) if genre in taxonomy else None
+    return replace(known, genres=certain, family=family)

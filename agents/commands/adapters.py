@@ -44,7 +44,8 @@ def list_(
 ) -> None:
     """Every adapter that the registry knows.
 
-    `erased` counts erased users whose texts a version still contains."""
+    `erased` counts erased users whose texts a version still contains.
+    """
     events = [event for event in asyncio.run(_registry()).events() if genre in (None, event.genre)]
     if json:
         for event in events:
@@ -80,7 +81,8 @@ def publish(
 ) -> None:
     """Verify an adapter, store it here and publish it.
 
-    Or publish a withdrawn one again."""
+    Or publish a withdrawn one again.
+    """
     _report(asyncio.run(_publish(adapter)), json)
 
 
@@ -88,7 +90,8 @@ def publish(
 def withdraw(name: Name, reason: Reason = "withdrawn by hand", json: Json = False) -> None:
     """Let no new request use the adapter.
 
-    Those that are being written still do."""
+    Those that are being written still do.
+    """
 
     async def do() -> AdapterEvent:
         event = _known(await _registry(), name)
@@ -105,7 +108,8 @@ def rollback(
 ) -> None:
     """Withdraw the newest version of a genre.
 
-    The one before it is published again where it is not."""
+    The one before it is published again where it is not.
+    """
 
     async def do() -> list[AdapterEvent]:
         newest, before = _two(await _registry(), genre)
@@ -126,8 +130,9 @@ def compare(
 ) -> None:
     """What people said of each version's texts.
 
-    A version loses that is worse than the best with 95 % probability. Counts one verdict a user
-    and text, from what stands in `recommendations` and `feedback`; both versions need 30."""
+    A version loses when it is worse than the best with 95 % probability. Counts one verdict a user
+    and text, from what stands in `recommendations` and `feedback`; both versions need 30.
+    """
     asyncio.run(_compare(genre, withdraw_losers, json))
 
 
@@ -148,12 +153,8 @@ async def _compare(genre: str, withdrawing: bool, json: bool) -> None:
             end = f"loses ({lost[name]:.1%} sure)" if name in lost else "stays"
             typer.echo(f"{name}: liked {record.liked}, disliked {record.disliked}: {end}")
     for name in lost if withdrawing else ():
-        _report(
-            await _send(
-                _withdrawn(_known(registry, name), f"worse than its rivals with {lost[name]:.1%}")
-            ),
-            json,
-        )
+        reason = f"worse than its rivals with {lost[name]:.1%}"
+        _report(await _send(_withdrawn(_known(registry, name), reason)), json)
 
 
 async def _records() -> dict[str, Record]:
@@ -188,9 +189,8 @@ def _verdict(reaction: Feedback) -> bool | None:
     """Whether a reaction speaks for or against a text, if it does either."""
     if reaction.kind == "rating" and reaction.value is not None:
         return None if reaction.value == 3 else reaction.value > 3
-    return {"like": True, "accept": True, "copy": True, "choose": True, "dislike": False}.get(
-        reaction.kind
-    )
+    speaks = {"like": True, "accept": True, "copy": True, "choose": True, "dislike": False}
+    return speaks.get(reaction.kind)
 
 
 async def _registry() -> Registry:
@@ -214,11 +214,11 @@ async def _publish(adapter: str) -> AdapterEvent:
 
 
 def _added(given: Settings, registry: Registry, folder: Path) -> AdapterEvent:
-    store, places = own_store(given), given.library_list
+    store, location = own_store(given), next(iter(given.library_list), None)
     name = store.add(folder)
-    if places:
-        upload(folder, str(name), places[0])
-    return announcement(store.verified(name), registry, places[0] if places else None)
+    if location is not None:
+        upload(folder, str(name), location)
+    return announcement(store.verified(name), registry, location)
 
 
 async def _send(event: AdapterEvent) -> AdapterEvent:
@@ -237,8 +237,7 @@ def _known(registry: Registry, name: str) -> AdapterEvent:
 
 
 def _two(registry: Registry, genre: str) -> tuple[AdapterEvent, AdapterEvent]:
-    """The newest published version of a genre and the version before it: its parent, or else the
-    one made before."""
+    """The newest published version of a genre, and its parent or else the one made before it."""
     events = [event for event in registry.events() if event.genre == genre]
     published = sorted(
         (event for event in events if event.kind == "published"), key=lambda event: event.time

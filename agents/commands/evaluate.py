@@ -1,5 +1,4 @@
-"""`genre evaluate`: what another policy would have earned, or which of two that ran side by side
-earned more."""
+"""`genre evaluate`: what another policy would have earned, or which side of an A/B test won."""
 
 from __future__ import annotations
 
@@ -54,15 +53,15 @@ def evaluate(
 ) -> None:
     """Judge a policy by logged decisions and their reactions.
 
-    Refuses (exit code 2) where they cannot tell."""
+    Refuses (exit code 2) where they cannot tell.
+    """
     if policy not in POLICIES:
         raise Rejected("unknown_policy", f"Expected one of {', '.join(POLICIES)}, got {policy!r}.")
     log = asyncio.run(_log(settings(), decisions, feedback))
     if against is not None:
         difference = compared(log, against)
-        print_json(asdict(difference)) if json else typer.echo(
-            f"{against} difference {_interval(difference)}"
-        )
+        line = f"{against} difference {_interval(difference)}"
+        print_json(asdict(difference)) if json else typer.echo(line)
         return
     found = evaluated([one.logged for one in log], POLICIES[policy])
     print_json({"policy": policy} | asdict(found)) if json else _show(policy, found)
@@ -141,9 +140,8 @@ def _consenting(commands: Commands, opt_in: bool) -> Callable[[str], bool]:
 
 
 def _timed(reaction: Feedback, moment: float) -> Feedback:
-    return (
-        reaction if reaction.time else replace(reaction, time=datetime.fromtimestamp(moment, UTC))
-    )
+    time = reaction.time or datetime.fromtimestamp(moment, UTC)
+    return replace(reaction, time=time)
 
 
 def _lines(file: Path, kind: type[E]) -> list[E]:

@@ -31,7 +31,8 @@ def validate(
 ) -> None:
     """Say of each line of standard input whether it is accepted.
 
-    Exit code 1 if one is not."""
+    Exit code 1 if one is not.
+    """
     kind = named(topic, settings().prefix)
     data = sys.stdin.buffer.read()
     payloads = [data] if single else data.removesuffix(b"\n").split(b"\n") if data else []
@@ -39,10 +40,10 @@ def validate(
     for line in verdicts:
         if json:
             print_json(line)
+        elif line["accepted"]:
+            typer.echo("accepted")
         else:
-            typer.echo(
-                "accepted" if line["accepted"] else f"refused ({line['code']}): {line['message']}"
-            )
+            typer.echo(f"refused ({line['code']}): {line['message']}")
     raise typer.Exit(0 if all(line["accepted"] for line in verdicts) else 1)
 
 
@@ -54,7 +55,8 @@ def schemas(
 ) -> None:
     """Print the JSON Schemas of every event.
 
-    Or the AsyncAPI document of every topic."""
+    Or the AsyncAPI document of every topic.
+    """
     contract = document(settings().prefix) if asyncapi else documents()
     typer.echo(printed(contract), nl=False)
 

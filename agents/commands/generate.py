@@ -40,7 +40,8 @@ def generate(
 ) -> None:
     """Write texts with an adapter, a blend or the base model.
 
-    Needs no Kafka."""
+    Needs no Kafka.
+    """
     share_cores()
     settings = Settings.from_environment()
     store = AdapterStore(settings.adapters, BaseSpec.load(settings.models / "base"))

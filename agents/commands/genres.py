@@ -15,7 +15,8 @@ def genres(
 ) -> None:
     """List the genres of the taxonomy with their families.
 
-    Needs no Kafka."""
+    Needs no Kafka.
+    """
     from rich.console import Console
     from rich.table import Table
 

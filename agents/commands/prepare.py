@@ -10,7 +10,8 @@ from agents.commands.setup import settings
 def prepare() -> None:
     """Fetch and convert the models, once.
 
-    These are the base model, the encoder and the classifier's head; later calls do nothing."""
+    These are the base model, the encoder and the classifier's head; later calls do nothing.
+    """
     from agents.genres.classifiers import load_classifier
     from genre_models.encoder import SentenceEncoder
     from genre_models.taxonomy import Taxonomy

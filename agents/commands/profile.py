@@ -24,7 +24,8 @@ def profile(
 ) -> None:
     """Print a user's likes and dislikes with their uncertainty.
 
-    Exit code 1 for somebody who never reacted."""
+    Exit code 1 for somebody who never reacted.
+    """
     found = asyncio.run(find(user_key(user, tenant)))
     if json:
         print_json(None if found is None else msgspec.to_builtins(found))

@@ -1,5 +1,4 @@
-"""`genre rebuild`: the preferences again from the topics; are they what the running system
-believes?"""
+"""`genre rebuild`: the preferences anew from the topics, and whether the running ones agree."""
 
 from __future__ import annotations
 
@@ -53,24 +52,24 @@ def rebuild(
     """Learn the preferences again from the topics; compare.
 
     Replays decisions and feedback from the beginning or, where retention has cut them, from the
-    snapshots."""
+    snapshots.
+    """
     if check and write:
         raise Rejected("check_or_write", "Expected either --check or --write, got both.")
     found = asyncio.run(rebuilt(settings(), check=check, write=write))
     if json:
         print_json(found)
     else:
-        typer.echo(
-            ", ".join(f"{name} {value}" for name, value in found.items() if name != "changes")
-        )
+        told = (f"{name} {value}" for name, value in found.items() if name != "changes")
+        typer.echo(", ".join(told))
     raise typer.Exit(1 if found.get("differing") else 0)
 
 
 async def rebuilt(given: Settings, *, check: bool = False, write: bool = False) -> dict[str, Any]:
-    """What a replay of the topics says: users, what was left out, changes of taste; with `check`
-    who is `differing`.
+    """What a replay of the topics says: users, what was left out, changes of taste.
 
-    Raises Rejected (still_running) where `write` would change the table under a worker.
+    With `check` also who is `differing`. Raises Rejected (still_running) where `write` would change
+    the table under a worker.
     """
     await reach(given)
     await require(given)
@@ -80,8 +79,7 @@ async def rebuilt(given: Settings, *, check: bool = False, write: bool = False) 
             f"Expected every recommend worker to be stopped, got {running} running.",
         )
     is_cut = await _is_cut(given)
-    # What is read later may hold more: first the snapshots, then what is committed, then the table,
-    # then the log.
+    # What is read later may hold more: snapshots first, then what is committed, the table, the log.
     replayed = await _prepared(given, is_cut=is_cut)
     inputs = given.topic("feedback"), given.topic("users")
     done = await committed(given, given.topic("recommend"), *inputs) if check else {}
@@ -159,8 +157,7 @@ async def _records(given: Settings, topic: str) -> list[Source]:
 
 
 async def _snapshots(given: Settings, incarnation: int) -> Rows:
-    """The newest row of every user; one of another cluster says nothing about this one's
-    offsets."""
+    """The newest row of every user, but none of another cluster: its offsets mean nothing here."""
     newest: dict[bytes, UserRow | None] = {}
     async for record in read(given, given.topic("preferences")):
         newest[record.key or b""] = (

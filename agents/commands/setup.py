@@ -1,5 +1,4 @@
-"""What every command starts with: its settings, a running `genre up` where there is one, and the
-check of what it was given."""
+"""What every command starts with: settings, a running `genre up` if any, checks of its input."""
 
 from __future__ import annotations
 
@@ -18,8 +17,10 @@ E = TypeVar("E")
 
 
 def settings() -> Settings:
-    """The settings of this process; the broker of a running `genre up` unless GENRE_BROKERS names
-    another."""
+    """The settings of this process.
+
+    Their broker is that of a running `genre up`, unless GENRE_BROKERS names another.
+    """
     return found(Settings.from_environment())
 
 

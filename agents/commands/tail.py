@@ -36,16 +36,14 @@ async def _tail(topic: str, beginning: bool, follow: bool, json: bool) -> None:
     given = settings()
     name = given.topic(named(topic, given.prefix).name)
     await reach(given)
-    async with aclosing(
-        read(given, name, beginning=beginning or not follow, follow=follow)
-    ) as records:
+    records = read(given, name, beginning=beginning or not follow, follow=follow)
+    async with aclosing(records):
         async for record in records:
             if json:
                 print_json(as_json(record))
             else:
-                typer.echo(
-                    f"{record.partition}@{record.offset} {_text(record.key)} {_text(record.value)}"
-                )
+                place = f"{record.partition}@{record.offset}"
+                typer.echo(f"{place} {_text(record.key)} {_text(record.value)}")
 
 
 def as_json(record: Source) -> dict[str, object]:

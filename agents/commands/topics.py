@@ -23,7 +23,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def create(json: Json = False) -> None:
     """Create every topic that is missing.
 
-    Dead letters and changelogs too."""
+    Dead letters and changelogs too.
+    """
 
     async def do() -> list[str]:
         given = settings()
@@ -62,11 +63,8 @@ def acls(json: Json = False) -> None:
             print_json(asdict(rule))
         else:
             option = "--topic" if rule.resource == "Topic" else "--group"
-            pattern = (
-                f" --resource-pattern-type {rule.pattern.lower()}"
-                if rule.pattern != "Literal"
-                else ""
-            )
+            kind = "" if rule.pattern == "Literal" else rule.pattern.lower()
+            pattern = f" --resource-pattern-type {kind}" if kind else ""
             typer.echo(
                 f"--add --allow-principal {rule.principal} "
                 f"--operation {rule.operation} {option} {rule.name}{pattern}"

@@ -64,7 +64,8 @@ def train(
 ) -> None:
     """Train an adapter for a genre from your texts.
 
-    Exit code 1 when it is rejected; Ctrl-C leaves a training on Kafka running."""
+    Exit code 1 when it is rejected; Ctrl-C leaves a training on Kafka running.
+    """
     wish = {
         "kind": "train",
         "genre": genre,

@@ -1,5 +1,4 @@
-"""`genre user export | erase | consent | opt-out USER`: what people may demand about their own
-data."""
+"""`genre user export|erase|consent|opt-out USER`: what people may demand about their own data."""
 
 from __future__ import annotations
 
@@ -30,7 +29,8 @@ Tenant = Annotated[str | None, typer.Option(help="The user's tenant.")]
 def export(user: User, tenant: Tenant = None) -> None:
     """Print what is remembered of a user as one line of JSON.
 
-    Exit code 1 when there is nothing."""
+    Exit code 1 when there is nothing.
+    """
     found = asyncio.run(find(user_key(user, tenant)))
     print_json(None if found is None else exported(found))
     raise typer.Exit(0 if found else 1)
@@ -40,7 +40,8 @@ def export(user: User, tenant: Tenant = None) -> None:
 def erase(user: User, tenant: Tenant = None) -> None:
     """Forget a user.
 
-    What was learned goes, and so do their decisions and corrections."""
+    What was learned goes, and so do their decisions and corrections.
+    """
     _send(UserCommand(user_id=user, tenant=tenant, kind="erase"), "will be forgotten")
 
 
@@ -52,7 +53,8 @@ def consent(
 ) -> None:
     """Allow learning from a user, or `--withdraw`.
 
-    What was learned stays until it is erased."""
+    What was learned stays until it is erased.
+    """
     command = UserCommand(user_id=user, tenant=tenant, kind="consent", allowed=not withdraw)
     _send(command, "is not learned from any more" if withdraw else "is learned from")
 
@@ -65,7 +67,8 @@ def opt_out(
 ) -> None:
     """Never explore for a user; `--undo` allows it again.
 
-    Every decision is then what is believed to be best."""
+    Every decision is then what is believed to be best.
+    """
     command = UserCommand(user_id=user, tenant=tenant, kind="explore", allowed=undo)
     _send(command, "may be explored for again" if undo else "is not explored for any more")
 

@@ -35,7 +35,8 @@ RoleName = Annotated[
 def worker(role: RoleName) -> None:
     """Run one role until SIGTERM or Ctrl-C.
 
-    The health page says when it is ready."""
+    The health page says when it is ready.
+    """
     given = settings()
     asyncio.run(reach(given))
     asyncio.run(require(given))

@@ -26,6 +26,5 @@ async def announce(publish: Publish, store: AdapterStore, registry: Registry) ->
         if adapter.card.about is not None or name.genre in registry.shipped:
             event = await asyncio.to_thread(announcement, adapter, registry)
             await publish(event)
-            # The salt of the next new genre must keep away from this one's before its event is
-            # back.
+            # The next new genre's salt must keep away from this one's before its event is back.
             registry.apply(event.name, event)

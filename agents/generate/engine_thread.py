@@ -19,8 +19,7 @@ Events = asyncio.Queue[Piece | Finished]
 
 
 class EngineThread:
-    """Steps an engine in its own thread and hands every row's events to the loop that submitted
-    it."""
+    """Steps an engine in a thread of its own; a row's events go to the loop that submitted it."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -63,8 +62,7 @@ class EngineThread:
             try:
                 events = self._engine.step()
             except Exception:
-                # The engine answers for bad rows itself; what gets here is a defect, and no row may
-                # wait for ever.
+                # The engine answers for bad rows; this is a defect, and no row may wait for ever.
                 log.exception("the engine failed; its rows fail")
                 events = self._fail_all()
             self._tell(events)

@@ -1,5 +1,4 @@
-"""generate: the arms of one request come in, its candidates (or a coded failure) go out, and pieces
-on the way."""
+"""generate: a request's arms come in; pieces, then its candidates or a coded failure, go out."""
 
 from __future__ import annotations
 
@@ -22,8 +21,7 @@ class Writer(Protocol):
     """Writes candidates; many requests at a time share its engine."""
 
     async def room(self, task: GenerationTask) -> None:
-        """Return when the engine can take this task's rows: the back pressure towards the
-        stream."""
+        """Return when the engine can take this task's rows: back pressure on the stream."""
 
     def cancel(self, key: str, cancellation: Cancel | None) -> None:
         """Stop a request that is being written, or refuse it when it comes."""
@@ -39,8 +37,7 @@ Written = tuple[Delivery[GenerationTask], Progress | CandidateSet]
 
 
 async def generate(tasks: AsyncIterator[Delivery[GenerationTask]], writer: Writer) -> Outputs:
-    """Keep the engine full; every task is finished when its candidates are published, in whatever
-    order."""
+    """Keep the engine full; a task is finished, in any order, when its candidates are published."""
     written: asyncio.Queue[Written | None] = asyncio.Queue()
     feeding = asyncio.create_task(_feed(tasks, writer, written))
     try:

@@ -1,5 +1,4 @@
-"""The adapters of a generate worker: fetched when they are announced, waited for when a task is
-quicker."""
+"""The adapters of a generate worker: fetched when announced, waited for when a task is quicker."""
 
 from __future__ import annotations
 
@@ -17,8 +16,7 @@ from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-# A task may name an adapter that its planner heard of first; the followers' polls lie at most half
-# a second apart.
+# A task may name an adapter that its planner heard of first: polls are at most 0.5 s apart.
 WAIT = 5.0
 _POLL = 0.05
 
@@ -49,8 +47,10 @@ class Library:
             self._fetching[event.name] = self._thread.submit(self._fetch, event)
 
     async def present(self, names: Iterable[str], deadline: datetime) -> None:
-        """Return when the adapters are here, or when that has lasted too long: the engine then says
-        what is missing."""
+        """Return when the adapters are here, or when that has lasted too long.
+
+        The engine then says what is missing.
+        """
         left = (deadline - datetime.now(UTC)).total_seconds()
         until = asyncio.get_running_loop().time() + min(WAIT, max(left, 0.0))
         for name in names:

@@ -1,5 +1,4 @@
-"""What is said of every text that was written: how much it reads like its genre, where it lies,
-whether it may be shown."""
+"""How much a written text reads like its genre, where it lies, and whether it may be shown."""
 
 from __future__ import annotations
 
@@ -21,8 +20,7 @@ from schemas.parts import Failure
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextJudge:
-    """Says of every text how much it reads like its genre, where it lies, and whether it may be
-    shown."""
+    """Says how much a text reads like its genre, where it lies, and whether it may be shown."""
 
     encoder: Encoder
     classifiers: Classifiers
@@ -40,6 +38,7 @@ class TextJudge:
     def _candidate(
         self, arm: ArmTask, end: Finished, embedding: NDArray[np.float32], classifier: Classifier
     ) -> Candidate:
+        likeness = classifier.text_probability(embedding, arm.genre) if arm.genre else 0.0
         return Candidate(
             index=arm.index,
             text=end.text,
@@ -47,9 +46,7 @@ class TextJudge:
             logprob=min(end.logprob, 0.0),
             tokens=end.tokens_out,
             projection=tuple(float(value) for value in project(embedding)),
-            text_probability=classifier.text_probability(embedding, arm.genre)
-            if arm.genre
-            else 0.0,
+            text_probability=likeness,
             verdict=self.gate.check_text(end.text, arm.genre),
             failure=Failure(code=end.code, message=end.message or "") if end.code else None,
         )

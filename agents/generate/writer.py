@@ -1,5 +1,4 @@
-"""What `generate` writes with: rows for the engine from a task's arms, and candidates from what
-became of them."""
+"""The writer of `generate`: a task's arms become rows for the engine, finished rows candidates."""
 
 from __future__ import annotations
 
@@ -45,7 +44,8 @@ class EngineWriter:
     """Writes the candidates of many requests at a time on one engine.
 
     `limit` is the number of rows that may be in the engine or wait for it; beyond it, tasks stay in
-    Kafka."""
+    Kafka.
+    """
 
     def __init__(
         self, engine: EngineThread, judge: TextJudge, library: Library, *, limit: int, base: str
@@ -63,8 +63,7 @@ class EngineWriter:
         self._tasks = itertools.count()
 
     async def room(self, task: GenerationTask) -> None:
-        """Reserve rows for a task, waiting until there is room (for more than the limit: an empty
-        engine)."""
+        """Wait for room and reserve a task's rows; more than the limit need an empty engine."""
         wanted = len(task.arms)
         self._engine.prefetch([name for name in adapters_of(task) if self.library.holds(name)])
         async with self._freed:
@@ -86,8 +85,7 @@ class EngineWriter:
                 self._engine.cancel(rows)
 
     def follow(self, key: str, event: AdapterEvent | None) -> None:
-        """Take a record of the registry: the classifier learns its genre, the library fetches its
-        files."""
+        """Take a registry record: the classifier learns its genre, the library fetches files."""
         self._judge.classifiers.apply(key, event)
         self.library.fetch_soon(event)
 
@@ -175,9 +173,8 @@ class EngineWriter:
         )
 
     def _row(self, task: GenerationTask, arm: ArmTask, prefix: str) -> Generation:
-        genre = (
-            self.library.registry.taxonomy(task.tenant).genres.get(arm.genre) if arm.genre else None
-        )
+        genres = self.library.registry.taxonomy(task.tenant).genres
+        genre = genres.get(arm.genre) if arm.genre else None
         style = STYLES[arm.style].line if arm.style and arm.style in STYLES else ""
         return Generation(
             id=f"{prefix}/{arm.index}",
@@ -229,8 +226,10 @@ def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Pro
 
 
 def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> EngineWriter:
-    """The writer with the real models; takes about three seconds. Raises ModelError when they are
-    not prepared."""
+    """The writer with the real models; takes about three seconds.
+
+    Raises ModelError when they are not prepared.
+    """
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
     library = Library(Registry(), store, settings.library_list)
     classifiers = load_classifiers(settings, encoder, library.registry)

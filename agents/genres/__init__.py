@@ -1,2 +1,1 @@
-"""What every role knows about genres: which adapters may be used, and classifiers for their
-genres."""
+"""What every role knows about genres: which adapters may be used, and classifiers of the genres."""

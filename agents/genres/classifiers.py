@@ -1,5 +1,4 @@
-"""The classifiers of this worker: one for each set of genres, fitted again beside the work when one
-comes or goes."""
+"""This worker's classifiers, one a set of genres: fitted beside the work when genres come or go."""
 
 from __future__ import annotations
 
@@ -22,10 +21,10 @@ Fit = Callable[[Taxonomy, Classifier], Classifier]
 
 
 class Classifiers:
-    """`first` is the classifier of the genres that come with GENRE; `fit` makes one for others from
-    it (seconds).
+    """Classifiers by tenant; until a new one is fitted, the tenant's last one answers.
 
-    Until a new one is fitted, the tenant's last one answers.
+    `first` is the classifier of the genres that come with GENRE; `fit` makes one for others from
+    it, in seconds.
     """
 
     def __init__(self, registry: Registry, first: Classifier, fit: Fit) -> None:
@@ -87,8 +86,7 @@ def load_classifiers(settings: Settings, encoder: Encoder, registry: Registry) -
 def load_classifier(
     settings: Settings, taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None = None
 ) -> Classifier:
-    """The head for this taxonomy: from the models' folder, or fitted now (some seconds) and kept
-    there."""
+    """The taxonomy's head from the models' folder; else fitted now (some seconds), kept there."""
     path = settings.models / f"head-{taxonomy.digest[:16]}.npz"
     if path.exists():
         try:

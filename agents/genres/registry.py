@@ -1,5 +1,4 @@
-"""The adapters that may be used now: what the compacted topic `adapters` says, kept current by a
-follower."""
+"""The adapters that may be used now, as a follower reads them from the compacted `adapters`."""
 
 from __future__ import annotations
 
@@ -18,11 +17,10 @@ log = logging.getLogger(__name__)
 
 
 class Registry:
-    """Published adapters by name, and the genres that they bring. `apply` is the follower's
-    callback.
+    """Published adapters by name, and the genres that they bring.
 
-    What belongs to a tenant is seen by that tenant alone; what belongs to nobody by everybody.
-    `shipped` are the genres that come with GENRE.
+    `apply` is the follower's callback. What belongs to a tenant is seen by that tenant alone; what
+    belongs to nobody by everybody. `shipped` are the genres that come with GENRE.
     """
 
     def __init__(self, shipped: Taxonomy | None = None) -> None:
@@ -71,12 +69,12 @@ class Registry:
         return self.salts().get(genre, SALT)
 
     def salts(self) -> Mapping[str, int]:
-        """The salt of every genre that ever was: shipped, or brought by an adapter of any tenant,
-        withdrawn or not.
+        """The salt of every genre ever shipped or brought by any tenant's adapter, even withdrawn.
 
-        Where there are events they say it, also of a genre that was shipped later. Should workers
+        Where there are events, they say it, even of a genre that was shipped later. Should workers
         that did not know of each other have given a genre two salts, the larger counts: events of
-        an older release say none, which stands for the smallest."""
+        an older release say none, which stands for the smallest.
+        """
         salts = self._salts
         if not salts:
             said: dict[str, int] = {}
@@ -88,8 +86,7 @@ class Registry:
         return salts
 
     def taxonomy(self, tenant: str | None = None) -> Taxonomy:
-        """The genres that a tenant can ask for: those that come with GENRE, and those that have an
-        adapter.
+        """The genres that a tenant can ask for: GENRE's own, and those with an adapter.
 
         The same object until a genre comes or goes.
         """
@@ -115,9 +112,8 @@ class Registry:
         return grown
 
     def _seen_by(self, tenant: str | None) -> list[AdapterEvent]:
-        return [
-            event for event in tuple(self._published.values()) if event.tenant in (None, tenant)
-        ]
+        published = tuple(self._published.values())
+        return [event for event in published if event.tenant in (None, tenant)]
 
 
 def _age(event: AdapterEvent) -> tuple[datetime, str]:
@@ -125,8 +121,7 @@ def _age(event: AdapterEvent) -> tuple[datetime, str]:
 
 
 def _with(taxonomy: Taxonomy, event: AdapterEvent, salt: int) -> Taxonomy:
-    """The taxonomy with the genre that an adapter brings; as it was where the event does not
-    describe one."""
+    """The taxonomy with an adapter's genre; as it was where the event does not describe one."""
     noun = event.genre.replace("_", " ")
     try:
         return taxonomy.with_genre(

@@ -1,5 +1,4 @@
-"""Deadlines: every open request past its deadline gets an `expired` set, also when no generator is
-alive."""
+"""Deadlines: an open request past its deadline gets an `expired` set, generator alive or not."""
 
 from __future__ import annotations
 
@@ -21,8 +20,10 @@ _AGAIN = timedelta(seconds=10)
 
 @dataclass(slots=True, kw_only=True)
 class Deadlines:
-    """Publishes expired sets for the users whose partition this worker owns; tables are written by
-    `rank` alone."""
+    """Publishes expired sets for the users whose partition this worker owns.
+
+    Tables are written by `rank` alone.
+    """
 
     ledger: Ledger
     owns: Callable[[str], bool]
@@ -42,11 +43,8 @@ class Deadlines:
         found = []
         for key, (deadline, user) in list(waiting.items()):
             told = self._told.get(key)
-            if (
-                deadline + _GRACE <= now
-                and self.owns(user)
-                and (told is None or told + _AGAIN <= now)
-            ):
+            is_untold = told is None or told + _AGAIN <= now
+            if deadline + _GRACE <= now and self.owns(user) and is_untold:
                 self._told[key] = now
                 found.append(self._expired(key))
         return [each for each in found if each is not None]

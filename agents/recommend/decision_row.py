@@ -1,5 +1,4 @@
-"""The row of one decision: what a request needs from the plan to the answer, and what feedback
-needs afterwards."""
+"""The row of a decision: what a request needs until its answer, and feedback afterwards."""
 
 from __future__ import annotations
 
@@ -46,8 +45,7 @@ class DecisionRow:
         return self.answer is None
 
     def emptied(self, failure: Failure) -> DecisionRow:
-        """What is left of an open request when its user is erased: that it must be answered with
-        `failure`."""
+        """What stays of an open request of an erased user: that it is answered with `failure`."""
         return DecisionRow(
             request_id=self.request_id,
             user_id=self.user_id,

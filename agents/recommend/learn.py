@@ -27,8 +27,7 @@ from streams.worker.delivery import Delivery, Outputs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learner:
-    """Applies reactions to the rows of the ledger; `opt_in` users are learned from only after their
-    consent."""
+    """Applies reactions to the ledger's rows; with `opt_in`, only after the user's consent."""
 
     ledger: Ledger
     registry: Registry

@@ -32,8 +32,7 @@ MARKS = {"classified": 0, "candidates": 1, "feedback": 2, "users": 3}
 
 @dataclass(slots=True)
 class Ledger:
-    """`users` and `decisions` are the tables (or dictionaries in tests); `flush` waits for their
-    changelogs."""
+    """The tables `users` and `decisions` (tests: dictionaries); `flush` awaits their changelogs."""
 
     users: Rows
     decisions: Rows
@@ -67,8 +66,10 @@ class Ledger:
         return place, source.offset, self.incarnation
 
     def user(self, key: str) -> UserRow:
-        """The user's row; a new one for somebody unknown. A corrupt row is set aside, counted, and
-        begun anew."""
+        """The user's row; a new one for somebody unknown.
+
+        A corrupt row is set aside, counted, and begun anew.
+        """
         packed = self.users.get(key.encode())
         if packed is None:
             return UserRow()

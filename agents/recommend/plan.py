@@ -1,5 +1,4 @@
-"""plan: a classified request comes in, the arms that will write its candidates go out, and the
-request stands open."""
+"""plan: a classified request comes in and stays open; arms to write its candidates go out."""
 
 from __future__ import annotations
 
@@ -33,8 +32,7 @@ PLAN_FAILED = Failure(code="plan_failed", message="The request could not be plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planner:
-    """Opens requests in the ledger and chooses their arms; `exploration` False is the kill
-    switch."""
+    """Opens requests in the ledger, chooses their arms; `exploration` False is the kill switch."""
 
     ledger: Ledger
     profiles: Profiles
@@ -42,8 +40,7 @@ class Planner:
     exploration: bool = True
 
     def open(self, delivery: Delivery[ClassifiedRequest]) -> GenerationTask | CandidateSet | None:
-        """The task of a request, or the failure that `rank` will answer it with; None for one long
-        done."""
+        """A request's task, or the failure that `rank` answers it with; None for one long done."""
         request, case = delivery.event, self.ledger.case(delivery)
         decision = case.decision
         if decision is None:
@@ -64,8 +61,10 @@ class Planner:
         return _task(request, decision)
 
     def remember(self, delivery: Delivery[ClassifiedRequest]) -> None:
-        """Note that the request was opened, once its decision is safe; one that was refused leaves
-        no note. The case is read again: others may have changed the row meanwhile."""
+        """Note that the request was opened, once its decision is safe; not one that was refused.
+
+        The case is read again: others may have changed the row meanwhile.
+        """
         case = self.ledger.case(delivery)
         if case.decision is not None:
             case.remember()
@@ -111,11 +110,8 @@ class Planner:
 
 def _lines(request: ClassifiedRequest, posterior: Posterior) -> tuple[str, ...]:
     language = request.request.language
-    spoken = (
-        (f"Write in the language '{language}'.",)
-        if language and not language.startswith("en")
-        else ()
-    )
+    is_foreign = language and not language.startswith("en")
+    spoken = (f"Write in the language '{language}'.",) if is_foreign else ()
     return (*spoken, *prompt_card(posterior))
 
 
@@ -161,15 +157,13 @@ def _row(
 
 
 def _arm(index: int, chosen: PlannedArm, request: ClassifiedRequest) -> ArmTask:
-    arm = chosen.arm
+    arm, parts = chosen.arm, chosen.arm.blend or ()
     return ArmTask(
         index=index,
         genre=arm.genre,
         family=arm.family,
         adapter=arm.adapter,
-        blend=tuple(
-            BlendPart(adapter=adapter, weight=weight) for adapter, weight in arm.blend or ()
-        ),
+        blend=tuple(BlendPart(adapter=adapter, weight=weight) for adapter, weight in parts),
         style=arm.style,
         probability=arm.probability,
         propensity=chosen.propensity,

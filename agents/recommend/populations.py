@@ -1,9 +1,9 @@
-"""What all users have taught together: sums a tenant and partition, published for the other
-workers, and the prior.
+"""What all users have taught: sums by tenant and partition, shared by workers, and the prior.
 
 The plain sums follow every row exactly. What users know of the mean, and how they differ, depends
 on the prior itself and is summed over the rows again now and then; every worker takes the same step
-from the same records."""
+from the same records.
+"""
 
 from __future__ import annotations
 
@@ -46,16 +46,14 @@ Place = tuple[str | None, int]
 
 @dataclass(slots=True, kw_only=True)
 class Populations:
-    """Own partitions are summed from the rows as they change; the others' sums come from the
-    topic."""
+    """Sums own partitions from rows as they change; takes the others' sums from the topic."""
 
     users: Rows
     partition_of: Callable[[str], int]
     owned: Callable[[], frozenset[int]]
     partitions: int
     counts: Counter[str] = field(default_factory=Counter)
-    """`population_left_out`: records that are corrupt, of another recipe or of a partition that is
-    not there."""
+    """`population_left_out`: records that are corrupt, of another recipe or of no partition."""
     changed: dict[str, UserRow] = field(default_factory=dict)
     """The ledger's: of users whose row was replaced since it was added up, the row that was."""
     _own: dict[Place, Population] = field(default_factory=dict)
@@ -91,8 +89,7 @@ class Populations:
         self._stale.add(place)
 
     def apply(self, _key: str, event: PopulationSums | None) -> None:
-        """Take what a worker published about a partition; what cannot be used is left out and
-        counted."""
+        """Take what a worker published about a partition; leave out and count what is unusable."""
         if event is None:
             return
         try:
@@ -120,8 +117,7 @@ class Populations:
         """Publish what has changed, for ever."""
         for period in count(1):
             await asyncio.sleep(PERIOD)
-            # Nothing is owned while partitions move: what was counted stands until they have
-            # arrived.
+            # Nothing is owned while partitions move: until they have arrived, the old count stands.
             if self.owned() not in (self._counted, frozenset()):
                 self.recount()
             self.catch_up()
@@ -133,8 +129,7 @@ class Populations:
             self._priors = {}
 
     async def estimate(self) -> None:
-        """The E step over the own rows where any has changed: of everybody, or of an even sample of
-        many."""
+        """The E step over own rows where any has changed: of all, or of an even sample of many."""
         self.catch_up()
         stale, self._stale = self._stale & self._own.keys(), set()
         found: dict[Place, Differences] = dict.fromkeys(stale, Differences())
@@ -142,11 +137,8 @@ class Populations:
         for raw, stored in list(self.users.items()):
             key = raw.decode()
             place = (user_of(key)[1], self.partition_of(key))
-            row = (
-                readable(stored)
-                if place in stale and not key.startswith("\0") and self._is_asked(place, key)
-                else None
-            )
+            is_asked = place in stale and not key.startswith("\0") and self._is_asked(place, key)
+            row = readable(stored) if is_asked else None
             if row is not None:
                 waiting[place].append(row)
                 if len(waiting[place]) == _AT_ONCE:

@@ -1,5 +1,4 @@
-"""Publishing what is believed about users: at most one profile a user a second, outside the
-events."""
+"""Publishing what is believed about users, outside the events: at most one each a second."""
 
 from __future__ import annotations
 
@@ -20,9 +19,8 @@ from schemas.preferences import Leaning, PreferenceProfile
 from streams.worker.delivery import Publish
 
 _PERIOD = 1.0
-# A profile takes the processor several times as long as a reaction takes to learn: publishing rests
-# this many times as long as it computed, so that under load it follows later instead of taking the
-# learner's time.
+# A profile takes several times as much processor time as learning a reaction. Publishing rests this
+# many times as long as it computed: under load it comes later and leaves the learner its time.
 _REST = 9
 
 

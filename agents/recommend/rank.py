@@ -1,5 +1,4 @@
-"""rank: candidates come in, the one recommendation of their request goes out, and the decision for
-the log."""
+"""rank: candidates come in, their request's one recommendation and the decision to log go out."""
 
 from __future__ import annotations
 
@@ -33,8 +32,10 @@ RANK_FAILED = Failure(code="rank_failed", message="The texts could not be ranked
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranker:
-    """Answers open requests in the ledger; `exploration` False is the kill switch, `evaluated` the
-    share of decisions that are drawn for evaluation."""
+    """Answers open requests in the ledger; `exploration` False is the kill switch.
+
+    `evaluated` is the share of decisions that are drawn for evaluation.
+    """
 
     ledger: Ledger
     profiles: Profiles
@@ -42,8 +43,7 @@ class Ranker:
     evaluated: float = IGW_SHARE
 
     def answered(self, delivery: Delivery[CandidateSet]) -> DecisionRow | None:
-        """The row with its answer: made now from the first set of a request, or as it was stored
-        for every later one.
+        """The row with its answer: made from a request's first set, as stored for every later one.
 
         None for a set that was handled long ago. Raises Rejected (unknown_request) for a set that
         nobody asked for.
@@ -234,8 +234,7 @@ def _bare(written: CandidateSet) -> DecisionRow:
 
 
 async def rank(sets: AsyncIterator[Delivery[CandidateSet]], ranker: Ranker) -> Outputs:
-    """Answer every request once: first store the answer, then publish it; a repeat publishes what
-    is stored."""
+    """Answer every request once: store, then publish; a repeat publishes what is stored."""
     async for delivery in sets:
         with delivery:
             answered = ranker.answered(delivery)

@@ -1,5 +1,4 @@
-"""The preferences table again, from the topics alone: the learner's own code over the log, in a
-ledger of its own.
+"""The preferences table from the topics alone: the learner's own code, with a ledger of its own.
 
 All decisions come first. A partition's commands and reactions keep their own order; between the
 two, the time of the records decides. What the running system has refused stands in the dead letters
@@ -31,8 +30,7 @@ from streams.wire.source import Source
 from streams.wire.topics import BY_EVENT
 from streams.worker.delivery import Delivery, opened
 
-# What is remembered of a user's past; offsets and the list of decisions depend on when the table
-# was written.
+# What is remembered of the past; offsets and decisions depend on when the table was written.
 _COMPARED = (
     "epoch",
     "last",
@@ -48,8 +46,7 @@ _NEEDS_TEXT = ("edit", "dwell")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
-    """Records of the topics, each in the order of its partition; `refused` are the places of dead
-    letters."""
+    """Records of the topics, in order by partition; `refused` are the places of dead letters."""
 
     decisions: Sequence[Source]
     recommendations: Sequence[Source]
@@ -60,8 +57,10 @@ class Log:
 
 @dataclass(slots=True, kw_only=True)
 class Rebuild:
-    """`ledger` holds the rows that were rebuilt, at first the snapshots to begin from; `is_due`
-    tells of a record and its user's key whether it is to be replayed (all are)."""
+    """Rebuilds the rows of `ledger`, which holds at first the snapshots to begin from.
+
+    `is_due` tells of a record and its user's key whether it is to be replayed (all are).
+    """
 
     ledger: Ledger
     registry: Registry
@@ -69,8 +68,7 @@ class Rebuild:
     opt_in: bool = False
     is_due: Callable[[Source, str], bool] = lambda source, key: True
     counts: Counter[str] = field(default_factory=Counter)
-    """`replayed`, and what was left out: `refused`, `behind` (not due), `text_gone` (needs a text
-    that has left)."""
+    """`replayed`, and left out: `refused`, `behind` (not due), `text_gone` (its text has left)."""
     _texts: dict[tuple[str, str], Recommendation] = field(default_factory=dict)
     _made: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     """When each request of a user was answered, in their order."""
@@ -106,16 +104,13 @@ class Rebuild:
     def _is_left_out(
         self, delivery: Delivery[Any], refused: frozenset[tuple[str, int, int]]
     ) -> str | None:
-        source, key = delivery.source, key_of(delivery.event)
-        why = None
+        source, event, key = delivery.source, delivery.event, key_of(delivery.event)
+        needs_text, why = getattr(event, "kind", "") in _NEEDS_TEXT, None
         if (source.topic, source.partition, source.offset) in refused:
             why = "refused"
         elif not self.is_due(source, key):
             why = "behind"
-        elif (
-            getattr(delivery.event, "kind", "") in _NEEDS_TEXT
-            and (key, delivery.event.request_id) not in self._texts
-        ):
+        elif needs_text and (key, event.request_id) not in self._texts:
             why = "text_gone"
         if why is not None:
             self.counts[why] += 1
@@ -180,8 +175,7 @@ class Rebuild:
 
 
 def differing(rebuilt: Mapping[str, UserRow], running: Mapping[str, UserRow]) -> list[str]:
-    """Keys of the users whose sums, signals, drift alarms or settings are not the same in both,
-    sorted."""
+    """Sorted keys of users whose sums, signals, drift alarms or settings differ between the two."""
     keys = sorted(rebuilt.keys() | running.keys())
     return [
         key for key in keys if not _equal(rebuilt.get(key, UserRow()), running.get(key, UserRow()))

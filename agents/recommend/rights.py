@@ -1,5 +1,4 @@
-"""rights: what users decide about their own data comes in; their rows obey, and erased data is gone
-for readers."""
+"""rights: users decide about their own data, rows obey, and erased data is gone for readers."""
 
 from __future__ import annotations
 
@@ -27,8 +26,10 @@ async def rights(
 
 
 def obey(ledger: Ledger, delivery: Delivery[UserCommand]) -> None:
-    """Change the user's row as the command says. An erase that is delivered again takes nothing
-    learned since."""
+    """Change the user's row as the command says.
+
+    An erase that is delivered again takes nothing that was learned since.
+    """
     case = ledger.case(delivery)
     if not case.is_applied:
         _apply(case, delivery)
@@ -51,10 +52,8 @@ def _apply(case: Case, delivery: Delivery[UserCommand]) -> None:
 
 
 def traces(key: str, registry: Registry, tenant: str | None) -> Iterator[Tombstone]:
-    """Tombstones for everything about a user on compacted topics: corrections also to genres that
-    are gone by now."""
+    """Tombstones for all of a user on compacted topics, also corrections to genres since gone."""
     yield Tombstone(topic="preferences", key=key)
-    for genre in sorted(
-        {*registry.taxonomy(tenant).genres, *(event.genre for event in registry.events())}
-    ):
+    genres = {*registry.taxonomy(tenant).genres, *(event.genre for event in registry.events())}
+    for genre in sorted(genres):
         yield Tombstone(topic="corrections", key=f"{key}/{genre}")

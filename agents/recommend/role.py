@@ -83,8 +83,7 @@ def build(settings: Settings) -> RoleApp:
 
 
 async def incarnation_of(settings: Settings) -> int:
-    """What the offsets in a row belong to: this cluster and prefix, or this run of the embedded
-    broker."""
+    """What a row's offsets belong to: this cluster and prefix, or a run of the embedded broker."""
     return digest(settings.incarnation or f"{await cluster_id(settings)}/{settings.prefix}")
 
 

@@ -1,5 +1,4 @@
-"""train: texts come in and are kept; a wish to train becomes an adapter; an erased user's texts are
-dropped."""
+"""train: texts are kept, a wish to train becomes an adapter, an erased user's texts are dropped."""
 
 from __future__ import annotations
 
@@ -18,8 +17,7 @@ from streams.worker.delivery import Delivery, Outputs
 
 
 async def train(events: AsyncIterator[Delivery[TrainingEvent]], workshop: Workshop) -> Outputs:
-    """Keep every text once and remember every order once, on disk, before the event is
-    acknowledged."""
+    """Keep each text and remember each order once, on disk, before the event is acknowledged."""
     async for delivery in events:
         with delivery as event:
             if event.kind == "train":
@@ -31,8 +29,7 @@ async def train(events: AsyncIterator[Delivery[TrainingEvent]], workshop: Worksh
 
 
 def _kept(delivery: Delivery[TrainingEvent], workshop: Workshop) -> Order | None:
-    """Keep a text; the order that it calls for, when a tenant's users have written enough since the
-    last one."""
+    """Keep a text; an order where a tenant's users have written enough since the last one."""
     event = delivery.event
     user = user_key(event.user_id, event.tenant) if event.user_id else None
     new = workshop.texts.add(event, user=user, time=delivery.source.timestamp)
@@ -44,8 +41,7 @@ def _kept(delivery: Delivery[TrainingEvent], workshop: Workshop) -> Order | None
 async def forget(
     commands: AsyncIterator[Delivery[UserCommand]], texts: TextStore, registry: Registry
 ) -> Outputs:
-    """Drop the texts of users who are erased, and say of each adapter how many such users' texts it
-    still holds."""
+    """Drop erased users' texts; say of each adapter how many such users' texts it still holds."""
     async for delivery in commands:
         with delivery as command:
             if command.kind != "erase":
@@ -56,13 +52,11 @@ async def forget(
                 event = registry.newest(name)
                 if event is not None:
                     yield delivery.output(replace(event, erased=known.erased + 1))
-            texts.disown(
-                user
-            )  # after the events stand in Kafka: a kill in between says it twice, never not at all
+            # After the events stand in Kafka: a kill in between says it twice, never not at all.
+            texts.disown(user)
 
 
 def _moment(delivery: Delivery[UserCommand]) -> float:
-    """When the user said so, but never later than the record: a clock that is ahead would silence
-    the future."""
+    """The moment named, at most the record's: a clock that is ahead would silence the future."""
     wished = delivery.event.time.timestamp() if delivery.event.time else delivery.source.timestamp
     return min(wished, delivery.source.timestamp)

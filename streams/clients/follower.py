@@ -1,5 +1,4 @@
-"""Following a compacted topic: every worker reads all of it from the beginning into a dictionary
-and stays current."""
+"""Following a compacted topic: every worker reads all of it into a dictionary and stays current."""
 
 from __future__ import annotations
 
@@ -20,8 +19,8 @@ E = TypeVar("E")
 
 log = logging.getLogger(__name__)
 
-# What is followed changes seldom; on the embedded broker, which answers an empty fetch only then,
-# this saves a core.
+# What is followed changes seldom. The embedded broker answers an empty fetch only after this
+# long: waiting for it saves a core.
 _FETCH_WAIT_MS = 250
 
 
@@ -30,7 +29,8 @@ class Follower(Generic[E]):
 
     `on_change(key, event)` is called for every record in order; `event` is None for a tombstone.
     Unreadable records are skipped with a warning: a compacted topic has one owner, who writes the
-    next version."""
+    next version.
+    """
 
     def __init__(
         self, settings: Settings, topic: Topic, on_change: Callable[[str, E | None], None]
@@ -42,8 +42,7 @@ class Follower(Generic[E]):
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Start following and return when the end that the topic has now is reached. Raises what
-        the broker raises."""
+        """Start to follow; return at the topic's present end. Raises what the broker raises."""
         self._task = asyncio.create_task(self._follow())
         reached = asyncio.create_task(self._caught_up.wait())
         await asyncio.wait({self._task, reached}, return_when=asyncio.FIRST_COMPLETED)
@@ -59,8 +58,7 @@ class Follower(Generic[E]):
             await asyncio.gather(self._task, return_exceptions=True)
 
     def _end_with(self, task: asyncio.Task[None]) -> None:
-        # A worker that no longer hears of new versions would go on with old ones without anybody
-        # knowing.
+        # A worker that hears of no new versions would go on with old ones, and nobody would know.
         if not task.cancelled() and (error := task.exception()) is not None:
             give_up(f"{self._topic.name}: cannot be followed any more", error)
 

@@ -1,5 +1,4 @@
-"""Plain aiokafka clients with the settings of this process: for commands, followers and
-administration."""
+"""Plain aiokafka clients with this process's settings: for commands, followers, administration."""
 
 from __future__ import annotations
 
@@ -134,8 +133,7 @@ async def members(settings: Settings, group: str) -> int:
 
 
 class ReplyTopics:
-    """Whether a client's reply topic exists; asked of the cluster at most every ten seconds a
-    topic."""
+    """Whether a client's reply topic exists, asked of the cluster at most every 10 s a topic."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -159,8 +157,6 @@ class ReplyTopics:
             described = await client.describe_topics([topic]) if there else []
         finally:
             await client.close()
-        return (
-            len(described[0].get("partitions") or ())
-            if described and not described[0].get("error_code")
-            else 0
-        )
+        if not described or described[0].get("error_code"):
+            return 0
+        return len(described[0].get("partitions") or ())

@@ -21,7 +21,8 @@ _STEP = 64  # records; each step back is four times as long as the one before
 async def newest(settings: Settings, kind: type[E], key: str) -> E | None:
     """The last event of a key on its topic; None where there is none or a tombstone follows it.
 
-    Raises InvalidEvent when that record cannot be read."""
+    Raises InvalidEvent when that record cannot be read.
+    """
     topic = settings.topic(BY_EVENT[kind].name)
     reader = consumer(settings, topic)
     await reader.start()

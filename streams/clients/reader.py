@@ -1,5 +1,7 @@
-"""Reading a topic without a consumer group: every partition, from its beginning or its present
-end, up to that end or for ever."""
+"""Reading a topic without a consumer group.
+
+Every partition, from its beginning or its present end, up to that end or for ever.
+"""
 
 from __future__ import annotations
 

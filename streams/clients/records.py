@@ -1,5 +1,7 @@
-"""Reading records whose header names are not UTF-8: aiokafka stops at them, and with it the whole
-partition."""
+"""Reading records whose header names are not UTF-8.
+
+aiokafka stops at them, and with it the whole partition.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,7 @@ _ORDINARY = MemoryRecords
 
 
 def accept_any_header_name() -> None:
-    """Let every consumer of this process read them; their bytes that are no UTF-8 become
-    `\\xNN`."""
+    """Let this process's consumers read such names; bytes that are no UTF-8 become `\\xNN`."""
     fetcher.MemoryRecords = Records
 
 
@@ -71,8 +72,7 @@ class _Either:
 
 
 class _LenientBatch(Batch):
-    """Reads one record as the message format says:
-    https://kafka.apache.org/documentation/#record."""
+    """Reads one record as the format says: https://kafka.apache.org/documentation/#record."""
 
     _pos: int
 

@@ -1,5 +1,4 @@
-"""The note that `genre up` leaves while it runs, so that other commands find its broker without
-being told."""
+"""The note of a running `genre up`, by which other commands find its broker without being told."""
 
 from __future__ import annotations
 

@@ -17,8 +17,10 @@ from streams.wire.topics import BY_NAME, declarations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccessRule:
-    """One ACL: `principal` may do `operation` on a resource whose name is `name` (or starts with
-    it)."""
+    """One ACL: `principal` may do `operation` on a resource.
+
+    The name of the resource is `name`, or starts with it.
+    """
 
     principal: str
     resource: str
@@ -28,8 +30,7 @@ class AccessRule:
 
 
 async def create(settings: Settings) -> list[str]:
-    """Create what is missing; the names that were created. Raises NotReady when the cluster
-    refuses."""
+    """Create missing topics and return their names. Raises NotReady when the cluster refuses."""
     client = admin(settings)
     await client.start()
     try:
@@ -69,8 +70,10 @@ async def check(settings: Settings) -> list[str]:
 
 
 async def require(settings: Settings) -> None:
-    """Raises NotReady (topics) with one line when a topic is missing or has another number of
-    partitions."""
+    """Check that every topic is there with the right number of partitions.
+
+    Raises NotReady (topics) with one line otherwise.
+    """
     client = admin(settings)
     await client.start()
     try:
@@ -83,8 +86,7 @@ async def require(settings: Settings) -> None:
 
 
 async def _misshapen(client: AIOKafkaAdminClient, settings: Settings) -> tuple[list[str], set[str]]:
-    """Topics that are missing or have another number of partitions, one line each; and those that
-    are there."""
+    """Topics that are missing or differ in partitions, one line each; and those that are there."""
     names = [declared.name for declared in declarations(settings.prefix)]
     there = set(names) & set(await client.list_topics())
     described = await client.describe_topics(sorted(there))
@@ -174,6 +176,5 @@ def _new(name: str, config: dict[str, str], settings: Settings) -> NewTopic:
 
 
 def _safety(settings: Settings) -> dict[str, str]:
-    # With three copies an acknowledged record survives the loss of one broker, and writing goes on
-    # without it.
+    # With three copies, acknowledged records survive a broker's loss, and writing goes on.
     return {"min.insync.replicas": "2"} if settings.replication >= 3 else {}

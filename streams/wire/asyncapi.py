@@ -21,8 +21,7 @@ from streams.wire.topics import TOPICS, Topic, declarations
 CHECKED_IN = Path(__file__).parents[2] / "docs" / "schemas" / "asyncapi.json"
 _SCHEMA = "#/components/schemas/{name}"
 
-# Header name: what it means. All are optional on input; what GENRE publishes carries those without
-# an alias.
+# Header name: what it means. All are optional on input; GENRE publishes those without an alias.
 _HEADERS = {
     "ce_id": "The idempotency key; derived from topic, partition and offset when absent.",
     "ce_specversion": "CloudEvents version, 1.0.",
@@ -119,8 +118,7 @@ def _channel(topic: Topic, prefix: str) -> dict[str, Any]:
 
 
 def _operations(topic: Topic) -> list[tuple[str, dict[str, Any]]]:
-    """What GENRE does with a topic: `receive` what clients or other roles publish there, `send`
-    what it publishes."""
+    """What GENRE does with a topic: `receive` from clients or roles, `send` what it publishes."""
     roles = ROLES.values()
     read = topic.written_by_clients or any(
         topic.name in (*role.reads, *role.follows) for role in roles

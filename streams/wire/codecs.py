@@ -1,5 +1,4 @@
-"""Bytes to events and back: orjson parses and prints, msgspec validates and names the path of what
-is wrong."""
+"""Bytes to events and back: orjson parses and prints, msgspec validates and names the bad path."""
 
 from __future__ import annotations
 
@@ -41,11 +40,9 @@ def encode(event: object) -> bytes:
 def decode(value: bytes | None, kind: type[E]) -> E:
     """The event in `value`; unknown fields are ignored, types are strict.
 
-    Raises:
-        InvalidEvent: with one of the codes empty, too_large, not_utf8, not_finite, too_deep,
-        not_json, lone_surrogate,
-            missing_field, wrong_type, unknown_value, bad_format, bad_time, too_long, too_short,
-            out_of_range.
+    Raises InvalidEvent with one of the codes empty, too_large, not_utf8, not_finite, too_deep,
+    not_json, lone_surrogate, missing_field, wrong_type, unknown_value, bad_format, bad_time,
+    too_long, too_short, out_of_range.
     """
     document = parse(value)
     try:

@@ -1,5 +1,7 @@
-"""Dead letters: the record as it came, and headers that say what was wrong. Never prompt text,
-never a stack trace."""
+"""Dead letters: the record as it came, and headers that say what was wrong.
+
+Never prompt text, never a stack trace.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,7 @@ from streams.wire.source import Source
 
 _MESSAGE_LENGTH = 500
 _CUT, _DROPPED = f"{ERRORS}sha256", f"{ERRORS}headers_dropped"
-# A compressed record may grow beyond what its letter can carry; our own headers fit into the other
-# half of the extra.
+# A compressed record may outgrow its letter; our own headers fit into the other half of the extra.
 _LIMIT = MAX_MESSAGE_BYTES + DEAD_LETTER_EXTRA_BYTES // 2
 
 
@@ -55,8 +56,7 @@ def dead_letter(source: Source, error: Exception, *, group: str, stage: str) -> 
 
 
 def code(error: Exception) -> str:
-    """The stable code of an error; anything that GENRE did not raise on purpose is
-    `internal_error`."""
+    """The stable code of an error; what GENRE did not raise on purpose is `internal_error`."""
     return error.code if isinstance(error, GenreError) else "internal_error"
 
 
@@ -93,8 +93,7 @@ def _kept(headers: Headers) -> tuple[Headers, Headers]:
 
 
 def _fitting(value: bytes | None, room: int) -> tuple[bytes | None, Headers]:
-    """As much of the value as there is room for, and the sha256 of the whole where it had to be
-    cut."""
+    """As much of the value as there is room for, and the whole's sha256 where it had to be cut."""
     if value is None or len(value) <= room:
         return value, ()
     return value[:room], ((_CUT, sha256(value).hexdigest().encode()),)

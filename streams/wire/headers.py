@@ -1,5 +1,4 @@
-"""Record headers: CloudEvents 1.0 in Kafka's binary mode, reply headers with their aliases, trace
-context.
+"""Record headers: CloudEvents 1.0 (binary mode), reply headers with their aliases, trace context.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
@@ -33,8 +32,7 @@ _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
 def event_id(topic: Topic, identity: str) -> str:
-    """The `ce_id` of an event: a function of its type and of what makes it unique, so that a repeat
-    has the same."""
+    """The `ce_id` of an event, from its type and what makes it unique: a repeat has the same."""
     return str(uuid5(_NAMESPACE, f"{topic.ce_type}:{identity}"))
 
 
@@ -57,8 +55,7 @@ def cloud_event(
 
 
 def text(headers: Iterable[tuple[str, bytes]], *names: str) -> str | None:
-    """The first readable, printable value of the first of `names` that is there; headers never
-    break an event."""
+    """The first readable, printable value among `names`; headers never break an event."""
     found = dict(headers)
     for name in names:
         value = found.get(name)
@@ -106,8 +103,7 @@ def _partition(headers: Headers) -> int | None:
     value = next((found[name] for name in _REPLY_PARTITION if name in found), None)
     if value is None:
         return None
-    # Spring sends a big-endian int32, others send digits; a number that is no int32 names no
-    # partition.
+    # Spring sends a big-endian int32, others digits; a number that is no int32 names no partition.
     if value.isdigit():
         number = int(value) if len(value) <= 10 else _LARGEST_PARTITION + 1
     else:

@@ -23,8 +23,10 @@ class Source:
 
     @classmethod
     def of(cls, record: Any, *, timestamp: float) -> Source:
-        """The source of a record as aiokafka or Faust gives it: they count its time in different
-        units, `timestamp` is in seconds."""
+        """The source of a record as aiokafka or Faust gives it.
+
+        They count its time in different units; `timestamp` is in seconds.
+        """
         return cls(
             topic=record.topic,
             partition=record.partition,

@@ -1,5 +1,4 @@
-"""Every topic in one place: its event, its key, what makes an event unique, and how Kafka keeps
-it."""
+"""Every topic in one place: its event, its key, an event's identity, and how Kafka keeps it."""
 
 from __future__ import annotations
 
@@ -32,8 +31,7 @@ DAY_MS = 24 * 3600 * 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """One topic. `key` and `identity` are functions of the event; `version` is part of its
-    CloudEvents type."""
+    """One topic; `key` and `identity` are functions of its event."""
 
     name: str
     kind: str
@@ -44,8 +42,7 @@ class Topic:
     retention_days: float = 7
     written_by_clients: bool = False
     awaited: bool = True
-    """Whether the broker acknowledges an event before the next one is sent. Before its cause is
-    committed, always."""
+    """Whether an event is acknowledged before the next is sent; before the commit it always is."""
 
     @property
     def keyed_by_user(self) -> bool:
@@ -68,8 +65,7 @@ def _request(event: Any) -> str:
 
 
 def _answer(event: Any) -> str:
-    """A refusal for too many open requests is not the request's last word: the client may ask
-    again."""
+    """A refusal for too many open requests is not the last word: the client may ask again."""
     return f"{_request(event)}/{event.code}" if event.code == "too_many_open" else _request(event)
 
 
@@ -196,8 +192,10 @@ BY_EVENT = {topic.event: topic for topic in TOPICS}
 
 
 def named(name: str, prefix: str = "genre.") -> Topic:
-    """The topic of that name, with or without the prefix. Raises Rejected (unknown_topic) with the
-    names there are."""
+    """The topic of that name, with or without the prefix.
+
+    Raises Rejected (unknown_topic) with the names there are.
+    """
     try:
         return BY_NAME[name.removeprefix(prefix)]
     except KeyError:
@@ -248,8 +246,7 @@ def _deleted(days: float) -> dict[str, str]:
 
 
 def _compacted() -> dict[str, str]:
-    # A table is recovered from all that compaction has not removed yet: at most a fifth, and the
-    # newest segment.
+    # Recovery reads what compaction has not removed yet: at most a fifth, and the newest segment.
     return {
         "cleanup.policy": "compact",
         "segment.bytes": str(16 * 2**20),

@@ -29,11 +29,9 @@ from streams.worker.transport import Transport
 
 E = TypeVar("E")
 
-# A worker that does not poll for this long leaves its group and never comes back (Faust issue,
-# notes in ARCHITECTURE).
+# A worker that does not poll for this long leaves its group and never comes back: a Faust issue.
 _NEVER = 604_800.0
-# Longest that a worker may keep its group waiting in a rebalance: the longest deadline and a
-# little.
+# How long a worker may keep a rebalance waiting: the longest deadline and a little.
 _REBALANCE = 630.0
 
 
@@ -193,12 +191,9 @@ def _options(role: str, settings: Settings) -> dict[str, Any]:
 
 
 def _datadir(role: str, settings: Settings) -> str:
-    # Rows and changelog offsets of another cluster, prefix or run of the embedded broker are never
-    # reused.
-    place = sha256(
-        f"{settings.brokers}/{settings.prefix}/{settings.incarnation}".encode()
-    ).hexdigest()[:12]
-    return str(settings.state / place / role)
+    # Never reuse rows and changelog offsets of another cluster, prefix or embedded broker's run.
+    cluster = f"{settings.brokers}/{settings.prefix}/{settings.incarnation}"
+    return str(settings.state / sha256(cluster.encode()).hexdigest()[:12] / role)
 
 
 def _security(settings: Settings) -> dict[str, Any]:

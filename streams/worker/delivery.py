@@ -1,5 +1,4 @@
-"""What an agent sees: deliveries in, outputs out. Neither knows Faust, so a test feeds an agent a
-list."""
+"""What an agent sees: deliveries in, outputs out. No Faust, so a test feeds an agent a list."""
 
 from __future__ import annotations
 
@@ -30,7 +29,8 @@ class Delivery(Generic[E]):
 
     An exception inside the block does not leave it: it becomes the delivery's `failure`, hence its
     dead letter, and the agent goes on with the next one. Cancellation passes through and leaves the
-    delivery unfinished."""
+    delivery unfinished.
+    """
 
     event: E
     source: Source
@@ -86,8 +86,7 @@ class Tombstone:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """An event (or a Tombstone) to publish; the broker acknowledges it before its cause is
-    committed."""
+    """An event (or a Tombstone) to publish; the broker has it before its cause is committed."""
 
     event: object
     cause: Delivery[Any] | None = None

@@ -1,5 +1,4 @@
-"""The health page of a worker: `/health` answers 200 when it is ready, 503 while it is not, always
-with JSON."""
+"""A worker's health page: `/health` answers 200 when it is ready, else 503, always with JSON."""
 
 from __future__ import annotations
 

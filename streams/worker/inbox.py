@@ -3,7 +3,8 @@
 An event is acknowledged only when its delivery is finished, its outputs and its dead letter stand
 in Kafka, and every earlier event of its partition is acknowledged too: Faust commits past in-flight
 events when acks come out of order. Until then this module holds a reference of its own to the
-message, also through a cancellation."""
+message, also through a cancellation.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +62,8 @@ class Inbox(Generic[E]):
         """Drive `agent` for ever: publish what it yields, acknowledge what it has finished.
 
         Whatever leaves the agent or cannot be published ends the process: nothing is committed past
-        it."""
+        it.
+        """
         acknowledging = asyncio.create_task(self._acknowledge())
         try:
             async for output in agent(self.deliveries(stream)):
@@ -72,8 +74,7 @@ class Inbox(Generic[E]):
             acknowledging.cancel()
 
     async def deliveries(self, stream: Any) -> AsyncIterator[Delivery[E]]:
-        """Decoded events in order; what cannot be decoded is dead-lettered, what lies wrong is put
-        right."""
+        """Decoded events in order; undecodable ones are dead-lettered, misplaced ones put right."""
         async for event in stream.events():
             message = event.message
             message.incref()
@@ -85,14 +86,12 @@ class Inbox(Generic[E]):
                 yield delivery
 
     async def _acknowledge(self) -> None:
-        """Acknowledge, partition by partition, the finished events before the first unfinished
-        one."""
+        """Acknowledge, by partition, the finished events before the first unfinished one."""
         try:
             while await self._finished.wait():
                 self._finished.clear()
                 ready = [(waiting, _finished(waiting)) for waiting in self._waiting.values()]
-                # What these events changed in tables stands in the changelogs before they are
-                # committed.
+                # The changelogs hold what these events changed before they are committed.
                 await self._flush()
                 await self._outbox.settled()
                 for waiting, count in ready:

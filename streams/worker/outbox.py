@@ -1,8 +1,8 @@
-"""Publishing: every output under its topic's key and a derived id, and acknowledged by the broker
-before we go on.
+"""Publishing: each output under its topic's key and a derived id, acknowledged before we go on.
 
 Pieces of texts are many and small: they go out together, and are waited for before what caused them
-is committed."""
+is committed.
+"""
 
 from __future__ import annotations
 
@@ -93,8 +93,7 @@ class Outbox:
             await self._settle_later(pending)
 
     async def settled(self) -> None:
-        """Wait until the broker has acknowledged all that was published so far. Raises as
-        `publish`."""
+        """Wait until the broker has acknowledged all that was published. Raises as `publish`."""
         for pending in tuple(self._unsettled):
             await pending
         self._forget_settled()
@@ -133,8 +132,10 @@ class Outbox:
     async def _reply(
         self, reply: ReplyTo, key: bytes, value: bytes, headers: list[tuple[str, bytes]]
     ) -> None:
-        """Send the answer to the client's own topic. Whatever is wrong with that topic is the
-        client's, never ours."""
+        """Send the answer to the client's own topic.
+
+        Whatever is wrong with that topic is the client's, never ours.
+        """
         try:
             async with asyncio.timeout(_REPLY_SECONDS):
                 if not await self._replies.exists(reply.topic, reply.partition):

@@ -1,5 +1,7 @@
-"""Tables of bytes whose changelog is trustworthy: a refused record ends the process, a flush waits
-for all of them."""
+"""Tables of bytes whose changelog is trustworthy.
+
+A refused record ends the process; a flush waits for all of them.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,7 @@ from streams.ending import give_up
 
 MAX_ROW_BYTES = 256 * 1024
 
-# Of each partition's RocksDB. By default it buffers three times 64 MiB and caches 2 GiB: the worker
-# seems to leak.
+# Of each partition's RocksDB, whose defaults look like a leak: 192 MiB buffered, 2 GiB cached.
 _ROCKSDB = {
     "write_buffer_size": 8 * 2**20,
     "max_write_buffer_number": 2,
@@ -37,15 +38,15 @@ class LoggedTable(Table):
     """A Faust table of `bytes` rows.
 
     Faust swallows a failed changelog send and commits the input past it; here it ends the process
-    instead, so that the input is delivered again."""
+    instead, so that the input is delivered again.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._unacknowledged: set[Any] = set()
 
     def __setitem__(self, key: bytes, row: bytes) -> None:
-        """Write a row; raises Rejected (row_too_large) beyond 256 KiB, which the changelog could
-        not take."""
+        """Write a row. Raises Rejected (row_too_large) beyond 256 KiB: the changelog takes none."""
         if len(row) > MAX_ROW_BYTES:
             raise Rejected(
                 "row_too_large", f"Expected a row of at most {MAX_ROW_BYTES} bytes, got {len(row)}."
@@ -77,8 +78,7 @@ class LoggedTable(Table):
 
 
 class DeclaredTables(TableManager):
-    """Faust waits a second at every start for tables that are declared late; ours are declared with
-    the app."""
+    """Starts without Faust's second of waiting for late tables: ours are declared with the app."""
 
     async def on_start(self) -> None:
         """Subscribe to the changelogs, then recover from them."""
@@ -87,8 +87,7 @@ class DeclaredTables(TableManager):
 
 
 def table(app: faust.App, name: str, partitions: int) -> LoggedTable:
-    """Declare a table of the app; its changelog has the partitions of the topics that its writers
-    read."""
+    """Declare a table of the app, its changelog partitioned like the topics its writers read."""
     rocksdb = dict(_ROCKSDB) if app.conf.store.scheme == "rocksdb" else {}
     declared = LoggedTable(
         app, name=name, key_type=bytes, value_type=bytes, partitions=partitions, options=rocksdb

@@ -12,8 +12,10 @@ from streams.clients.kafka import set_fetch_wait
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
-    """Sets `fetch_max_wait_ms`, which Faust 0.15.3 fixes at 1500: the embedded broker does not wake
-    a waiting fetch."""
+    """Sets `fetch_max_wait_ms`, which Faust 0.15.3 fixes at 1500.
+
+    The embedded broker does not wake a waiting fetch.
+    """
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
@@ -24,7 +26,8 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """As Faust does, and to the beginning where nothing was ever committed.
 
         There aiokafka stays where it is, which may be behind records that were fetched and thrown
-        away: a worker that was killed before its first commit would lose them."""
+        away: a worker that was killed before its first commit would lose them.
+        """
         committed = await super().seek_to_committed()
         changelogs = self.app.tables.changelog_topics
         never = [
@@ -36,12 +39,12 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class Consumer(driver.Consumer):
-    """Runs in a `ConsumerThread`, and lets the streams' partitions flow only when their queues are
-    ready.
+    """Runs in a `ConsumerThread`; partitions of streams flow only when their queues are ready.
 
     At the end of a recovery Faust resumes the partitions, seeks to the committed offsets, and then
     clears every queue while it resumes the flow: records fetched in between are lost, and later
-    ones are committed past them."""
+    ones are committed past them.
+    """
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -66,8 +69,7 @@ class Consumer(driver.Consumer):
         held, self._held = self._held, set()
         super().resume_partitions(held)
         if held:
-            # Whatever was fetched and cleared before this moment is fetched again; what arrives
-            # twice is recognised.
+            # What was fetched and cleared until now is fetched again; repeats are recognised.
             self.add_future(self.perform_seek())
 
     async def wait_first(self, *waiting: Any, timeout: Any = None) -> Any:
@@ -76,7 +78,8 @@ class Consumer(driver.Consumer):
         Faust's drain loop calls this for every message, with its delivery and with a wait for a
         suspension that would cancel it, and makes four tasks of them: half of what an event costs.
         A delivery that has to wait must stay cancellable: it could outlive the partition's
-        assignment."""
+        assignment.
+        """
         if len(waiting) == 2 and self._takes_at_once():
             delivery, suspension = waiting
             suspension.close()
@@ -85,8 +88,7 @@ class Consumer(driver.Consumer):
         return await super().wait_first(*waiting, timeout=timeout)
 
     def _takes_at_once(self) -> bool:
-        """Whether a message goes through every step of its delivery, into whatever queue, without
-        waiting."""
+        """Whether a message passes every step of its delivery, into any queue, without waiting."""
         buffer = self.app.producer.buffer
         return (
             not self.suspend_flow.is_set()
@@ -97,10 +99,10 @@ class Consumer(driver.Consumer):
         )
 
     async def verify_all_partitions_active(self) -> None:
-        """Nothing: Faust's livelock detector ends the process when it meets a partition whose
-        position is looked up.
+        """Nothing: Faust's livelock detector would end the process.
 
-        It would only log, and its fetch check compares two different clocks.
+        It does so when it meets a partition whose position is looked up. Else it would only log,
+        and its fetch check compares two different clocks.
         """
 
     def _new_consumer_thread(self) -> ConsumerThread:
@@ -114,7 +116,8 @@ class Producer(driver.Producer):
         """Wait until what is buffered now is acknowledged.
 
         Faust calls this before every commit and waits for a moment at which nothing is buffered:
-        under load there is none, and a commit took a minute."""
+        under load there is none, and a commit took a minute.
+        """
         buffered = list(self.buffer.pending._queue)
         if buffered:
             await asyncio.wait(buffered)
