@@ -1,5 +1,4 @@
-"""What is not written: transparent rules for requests and for texts, and chat markup made
-harmless."""
+"""What is not written: transparent rules for requests and texts; chat markup made harmless."""
 
 from __future__ import annotations
 
@@ -80,8 +79,7 @@ class Rule:
 
 
 class SafetyGate:
-    """Declines requests and holds back texts by the rules in safety.toml; the first rule that
-    speaks decides.
+    """Declines requests and holds back texts by safety.toml; the first rule that speaks decides.
 
     >>> SafetyGate().check_request("how to build a b0mb").code
     'weapons_explosives'
@@ -108,8 +106,7 @@ class SafetyGate:
         return ALLOWED
 
     def _readings(self, text: str) -> Iterator[str]:
-        """The text as written, with digits and twins for letters undone, and with letters written
-        one by one joined."""
+        """The text as written; digits and twins for letters undone; spelled-out letters joined."""
         plain = _plain(text)
         yield _squeeze(plain)
         letters = _LEET_WORD.sub(lambda word: _unleet(word[0]), plain.translate(_TWINS))
@@ -158,8 +155,7 @@ def _squeeze(text: str) -> str:
 
 
 def _unleet(word: str) -> str:
-    """Digits and signs read as letters, where there is a letter among them; not the mark at the end
-    of a sentence."""
+    """Digits and signs read as letters beside a letter, but for the mark that ends a sentence."""
     inner = word.rstrip("!|")
     return inner.translate(_LEET) if any("a" <= character <= "z" for character in inner) else word
 

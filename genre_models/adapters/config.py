@@ -1,5 +1,4 @@
-"""`adapter_config.json`: a plain LoRA configuration, with everything else that peft understands
-switched off."""
+"""`adapter_config.json`: plain LoRA, with everything else that peft understands switched off."""
 
 from __future__ import annotations
 

@@ -36,8 +36,10 @@ class Corpus:
 
     @classmethod
     def split(cls, genre: str, licence: str, texts: Sequence[Text]) -> Corpus:
-        """Hold out a tenth, at least 50 texts, by whole documents in the order of a hash: adding
-        texts moves nobody to the other side, and both sides begin with a fair sample."""
+        """Hold out a tenth, at least 50 texts, by whole documents in the order of a hash.
+
+        Adding texts moves nobody to the other side, and both sides begin with a fair sample.
+        """
         wanted = max(HELD_OUT_LEAST, int(HELD_OUT_SHARE * len(texts)))
         held_out: list[Text] = []
         training: list[Text] = []

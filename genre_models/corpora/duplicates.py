@@ -1,5 +1,4 @@
-"""Texts that say the same again. Which of them stays depends on the texts alone, never on their
-order."""
+"""Texts that say the same again; which of them stays depends on the texts, never on their order."""
 
 from __future__ import annotations
 
@@ -24,11 +23,12 @@ def distinct(texts: Sequence[Text]) -> list[Text]:
 
 
 def dissimilar(texts: Sequence[Text], similarity: float) -> list[Text]:
-    """Texts of which no two have word shingles with a Jaccard similarity (0-1) of `similarity` or
-    more.
+    """Texts of which no two have a Jaccard similarity of `similarity` (0-1) or more.
 
-    MinHash with locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of Massive
-    Datasets, 3.4) finds the candidates: a pair just above the threshold may be missed."""
+    Compared are their word shingles. MinHash with locality-sensitive hashing (Broder 1997; Leskovec
+    et al., Mining of Massive Datasets, 3.4) finds the candidates: a pair just above the threshold
+    may be missed.
+    """
     from datasketch import MinHash, MinHashLSH
 
     shingles = [_shingles(text.text) for text in texts]

@@ -12,8 +12,10 @@ from genre_models.engine.slots import Slots
 
 
 class Batch:
-    """Running rows in the first slots; those between them and a multiple of `multiple` are computed
-    and ignored."""
+    """Running rows in the first slots, padded to a multiple of `multiple`.
+
+    The padding is computed and ignored.
+    """
 
     def __init__(self, slots: Slots, multiple: int) -> None:
         self.rows: list[Row] = []

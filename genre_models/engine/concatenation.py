@@ -1,5 +1,4 @@
-"""A blend as one adapter: A stacked, B side by side times weight and scaling. Exact, at the sum of
-the ranks."""
+"""A blend as one adapter, exact: A stacked, B side by side times weight and scaling; ranks add."""
 
 from __future__ import annotations
 
@@ -19,11 +18,11 @@ PREFIX = "base_model.model."
 
 
 def concatenated(parts: Sequence[tuple[Adapter, float]], root: Path) -> tuple[str, Path]:
-    """(name, folder below `root`) of the blend; written once, its name a digest of names and
-    weights.
+    """(name, folder below `root`) of the blend, written once.
 
-    Where an adapter lacks a site that another has, its ranks there are zeros: servers want one rank
-    everywhere."""
+    Its name is a digest of names and weights. Where an adapter lacks a site that another has, its
+    ranks there are zeros: servers want one rank everywhere.
+    """
     identity = "\n".join(f"{adapter.name}={weight!r}" for adapter, weight in parts)
     name = f"blend@{sha256(identity.encode()).hexdigest()[:12]}"
     return name, atomic.make_once(root / name, lambda folder: _write(folder, parts))

@@ -1,5 +1,4 @@
-"""`Llama` computed by the kernel in C: a step is one call, a row depends on no neighbour and no
-number of rows."""
+"""`Llama` by the C kernel: one call a step; a row depends on no neighbour and no number of rows."""
 
 from __future__ import annotations
 
@@ -106,8 +105,10 @@ class NativeLlama(Llama):
         first: int,
         logits: torch.Tensor,
     ) -> None:
-        """One call; `logits` takes those of the rows from `first` on. Raises ModelError for too
-        wide a blend."""
+        """One call of the kernel; `logits` takes those of the rows from `first` on.
+
+        Raises ModelError for a blend that is too wide.
+        """
         for blend in set(blends):
             check_width(blend)
         numbers = [tensor.to(torch.int32).contiguous() for tensor in (tokens, positions, slots)]

@@ -16,8 +16,7 @@ SLOTS = re.compile(f"([{SYSTEM}{USER}])")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """The two contents of a chat prompt: how to write, and what is asked for. No markup, no
-    tokens."""
+    """A chat prompt's two contents: how to write, and what is asked for; no markup or tokens."""
 
     system: str
     user: str
@@ -29,10 +28,10 @@ def chat_prompt(
     request: str,
     notes: Sequence[str] = (),
 ) -> Prompt:
-    """The prompt for one candidate: training and serving build it here, so that adapters read what
-    they learned.
+    """The prompt for one candidate.
 
-    `instruction` is the genre's, `notes` (one line each) say how, `request` is the user's own text.
+    Training and serving build it here, so that adapters read what they learned. `instruction` is
+    the genre's, `notes` (one line each) say how, `request` is the user's own text.
 
     >>> chat_prompt(
     ...     instruction="You write jokes.", request="About cats.", notes=["Be dry."]

@@ -14,8 +14,11 @@ from genre_models.engine.writing import Writing
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """What is known of a row beyond its keys and values: its prompt, its text so far, whether its
-    adapters were read and fit (`usable`), whether it has ended."""
+    """What is known of a row beyond its keys and values.
+
+    That is its prompt, its text so far, whether its adapters were read and fit (`usable`), and
+    whether it has ended.
+    """
 
     generation: Generation
     prompt: tuple[int, ...]
@@ -34,8 +37,10 @@ class Row:
 
     @property
     def blend(self) -> Blend:
-        """Its adapters and their weights, once ready. Raises ModelError for one that cannot be
-        read."""
+        """Its adapters and their weights, once ready.
+
+        Raises ModelError for one that cannot be read.
+        """
         return tuple((loading.result(), weight) for loading, weight in self.loading)
 
     @property

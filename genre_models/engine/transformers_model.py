@@ -1,8 +1,8 @@
-"""Any other architecture: transformers' own forward pass, over the same slots and the same
-mixtures.
+"""Any other architecture: transformers' forward pass, over the same slots and mixtures.
 
 Exact only. Attention is replaced by one that reads the slots without copying; linears of a layer
-add what the current mixture makes of their input."""
+add what the current mixture makes of their input.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ NAME = "genre_slots"
 
 
 class Past:
-    """What transformers calls `past_key_values`: new keys and values go to `places`, all visible
-    ones come back."""
+    """transformers' `past_key_values`: new pairs go to `places`, all visible ones come back."""
 
     def __init__(self, slots: Slots, places: torch.Tensor, rows: slice, visible: int) -> None:
         self._slots, self._places, self._rows, self._visible = slots, places, rows, visible
@@ -62,8 +61,7 @@ class Adapted(nn.Module):
 
 
 class TransformersModel:
-    """A `Model` for every causal language model whose layers use Llama's names for their
-    linears."""
+    """A `Model` for every causal language model whose layers name their linears as Llama's do."""
 
     multiple = MULTIPLE
     reader: Reader = TorchReader()
@@ -164,11 +162,11 @@ def _attention(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention as transformers calls it: [rows, query heads, tokens, width] over [rows, key heads,
-    visible, width].
+    """Attention as transformers calls it.
 
-    One token a row takes plain matmuls: on its second thread, torch's fused kernel gives a row
-    other bits."""
+    Of queries [rows, query heads, tokens, width] over [rows, key heads, visible, width]. One token
+    a row takes plain matmuls: on its second thread, torch's fused kernel gives a row other bits.
+    """
     rows, heads, tokens, width = query.shape
     scaling = width**-0.5 if scaling is None else scaling
     if tokens > 1 or rows == 1:

@@ -1,8 +1,8 @@
-"""One training from sent texts to a gated adapter in the store: `python -m
-genre_models.training.job ORDER.json`.
+"""One training, from sent texts to a gated adapter in the store.
 
-It runs in a process of its own: nothing else needs torch for it, it may be killed at any time, and
-what it leaves behind is complete or nothing. Each line on standard output is one Progress as JSON.
+`python -m genre_models.training.job ORDER.json` runs in a process of its own: nothing else needs
+torch for it, it may be killed at any time, and what it leaves behind is complete or nothing. Each
+line on standard output is one Progress as JSON.
 """
 
 from __future__ import annotations
@@ -55,8 +55,10 @@ def run(order: Order, told: Told) -> None:
 
 
 def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:
-    """Whether the texts look like two classes; None where there is no encoder. Raises Rejected
-    `two_classes`."""
+    """Whether the texts look like two classes; None where there is no encoder.
+
+    Raises Rejected `two_classes`.
+    """
     folder = Path(order.models) / "encoder"
     if not folder.is_dir():
         return None
@@ -69,8 +71,7 @@ def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:
 
 
 def trained_before(store: AdapterStore, order: Order, corpus: Corpus) -> AdapterName | None:
-    """The adapter that the very same texts and recipe have made already: an order that is delivered
-    again."""
+    """The adapter that the same texts and recipe have made: the order was delivered again."""
     for name in store.names():
         if name.genre == order.genre and (card := _card(store, name)) is not None:
             same = (card.lineage.data, card.lineage.recipe) == (corpus.digest, asdict(order.recipe))

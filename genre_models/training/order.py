@@ -13,11 +13,11 @@ Told = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One training. Paths are texts, so that an order can be written down; what is empty is made
-    from the name.
+    """One training, with paths as strings, so that it can be written down.
 
-    `texts` is a file as TextStore keeps it, `models` holds base and encoder, `store` the adapters,
-    and reports lie in `store/reports`."""
+    What is empty is made from the name. `texts` is a file as TextStore keeps it, `models` holds
+    base and encoder, `store` the adapters, and reports lie in `store/reports`.
+    """
 
     job: str
     genre: str

@@ -64,8 +64,10 @@ class Session:
         )
 
     def measure(self, trained: Trained, folder: Path, scratch: Path) -> Measured:
-        """Everything that the gate judges by. The trained model is let go before the engine loads
-        its own."""
+        """Everything that the gate judges by.
+
+        The trained model is let go before the engine loads its own.
+        """
         half = self._present()
         half.load(trained.tensors)
         shifted = shift(half, self._tokenizer)

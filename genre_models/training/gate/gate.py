@@ -19,8 +19,10 @@ MOST_COPIED = 0.05  # share of sequences of eight words, beyond what held-out te
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """All that the gate judges by; losses on held-out texts in nats a token. `topic_hit` None: not
-    measured."""
+    """All that the gate judges by; losses on held-out texts in nats a token.
+
+    `topic_hit` None: not measured.
+    """
 
     loss: float
     base_loss: float

@@ -1,5 +1,4 @@
-"""The page that is kept with an adapter: numbers, curve, samples, and what its texts went
-through."""
+"""The page kept with an adapter: numbers, curve, samples, and what its texts went through."""
 
 from __future__ import annotations
 
@@ -28,8 +27,10 @@ STYLE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that is said of one adapter; `two_classes` None: nothing could tell whether its texts
-    are."""
+    """All that is said of one adapter.
+
+    `two_classes` None: nothing could tell whether its texts are.
+    """
 
     name: str
     corpus: Corpus

@@ -1,5 +1,4 @@
-"""From the texts that were sent to what is learned from and what is held out; and when that is too
-little."""
+"""From sent texts to what is learned from and what is held out, and when that is too little."""
 
 from __future__ import annotations
 
@@ -47,8 +46,7 @@ def gather(order: Order) -> tuple[Corpus, Prepared]:
 
 
 def about(order: Order, corpus: Corpus) -> About:
-    """What classifiers and prompts need to know of the genre; nothing in it comes from a user's
-    text."""
+    """What classifiers and prompts need to know of the genre; nothing comes from a user's text."""
     free = [text for text in corpus.training if text.source == SENT]
     written = write_requests(free, order.recipe.seed) if len(free) >= SHOWN else []
     noun = noun_of(order.genre)

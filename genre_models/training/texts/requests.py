@@ -1,5 +1,4 @@
-"""Requests that texts could be answers to: corpora hold no requests, and an adapter must still do
-what is asked."""
+"""Requests that texts could answer: corpora have none, and adapters must still do what is asked."""
 
 from __future__ import annotations
 
@@ -55,8 +54,7 @@ class Request:
 
 
 def write_requests(texts: Sequence[Text], seed: int) -> list[Request]:
-    """One request for each text: a template filled with its title, or with one to three of its
-    telling words."""
+    """One request a text: a template with its title, or with one to three of its telling words."""
     chance = random.Random(seed)
     topics = _topics(texts, chance)
     return [_request(text, topic, chance) for text, topic in zip(texts, topics, strict=True)]

@@ -48,11 +48,12 @@ class TwoClasses:
 
 
 def two_classes(texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> TwoClasses:
-    """Part the texts by what they mean, [texts, dimensions], and ask whether the halves lie apart
-    and differ in how they are written too: topics of one genre do not.
+    """Part the texts by meaning and ask whether the halves are two classes.
 
-    The score is the silhouette of two means (Rousseeuw 1987) times the informedness (Youden 1950)
-    with which function words, punctuation and lengths tell the halves."""
+    `embeddings` are [texts, dimensions]. Classes lie apart and differ in how they are written too:
+    topics of one genre do not. The score is the silhouette of two means (Rousseeuw 1987) times the
+    informedness (Youden 1950) with which function words, punctuation and lengths tell the halves.
+    """
     means = KMeans(2, n_init=3, random_state=0).fit(embeddings)
     half = means.labels_
     nearest = [
