@@ -1,9 +1,9 @@
-"""Tokens a second of the engine beside transformers + peft on the same machine: 64 new tokens a
-row, prompts included.
+"""Tokens a second of the engine beside transformers + peft on the same machine.
 
-(a) peft one request at a time, (b) peft's mixed batch, (c) exact, (d) fast, (e) the matrices alone,
-(f) vLLM where `GENRE_VLLM` names a Python that has it. All sample alike; vLLM alone ends a text
-where the model does."""
+64 new tokens a row, prompts included: (a) peft one request at a time, (b) peft's mixed batch, (c)
+exact, (d) fast, (e) the matrices alone, (f) vLLM where `GENRE_VLLM` names a Python that has it. All
+sample alike; vLLM alone ends a text where the model does.
+"""
 
 from __future__ import annotations
 
@@ -189,8 +189,10 @@ def _fastest(work: Callable[[], object], repeats: int) -> float:
 
 
 def perplexities(settings: Settings, folder: Path, *, tokens: int = HELD_OUT_TOKENS) -> Figures:
-    """Held-out texts of six genres, each under its own adapter, exact and fast; a token of a text
-    counts once."""
+    """Held-out texts of six genres, each under its own adapter, exact and fast.
+
+    A token of a text counts once.
+    """
     store = AdapterStore(folder / "starters", BaseSpec.load(settings.models / "base"))
     add_starters(store)
     from transformers import AutoTokenizer
@@ -265,8 +267,7 @@ def zipf_over_8(ours: Ours, thousand: Sequence[str]) -> float:
 
 
 def busy_over_idle(ours: Ours, wanted: Sequence[Generation]) -> float:
-    """Tokens a second beside a process that keeps one core busy, in parts of the figure without
-    it."""
+    """Tokens a second beside a process that keeps one core busy, over those without it."""
     idle = ours.tok_s(wanted)
     neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
@@ -277,8 +278,7 @@ def busy_over_idle(ours: Ours, wanted: Sequence[Generation]) -> float:
 
 
 def rss_mb() -> float:
-    """Most memory of a process that does what the generate role does, fast, 16 rows with 8
-    adapters."""
+    """Peak memory of a process that works like the generate role: fast, 16 rows, 8 adapters."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.generate_memory"], capture_output=True, check=True
     )
