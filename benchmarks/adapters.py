@@ -162,11 +162,8 @@ def write(
 
 def judge_of(bench: Bench) -> Any:
     """A text classifier over the genres that have a corpus."""
-    genres = (
-        EXTRACTORS
-        if bench.size.whole
-        else [genre for genre in EXTRACTORS if EXTRACTORS[genre].free]
-    )
+    whole = bench.size.whole
+    genres = [genre for genre, extractor in EXTRACTORS.items() if whole or extractor.free]
     corpora = {
         genre: bench.corpora.get(genre) or load_corpus(genre, DEFAULT_CACHE) for genre in genres
     }
@@ -226,10 +223,8 @@ def training_speed(bench: Bench) -> Figures:
     """
     genre = next(iter(bench.corpora))
     corpus = bench.corpora[genre].sample(bench.size.speed, bench.size.held_out)
-    training, held_out = (
-        bench.examples(genre, corpus.training),
-        bench.examples(genre, corpus.held_out),
-    )
+    training = bench.examples(genre, corpus.training)
+    held_out = bench.examples(genre, corpus.held_out)
     plain, ours = bench.model(), bench.model()
     recipe = replace(bench.recipe, named=1.0)  # the plain loop counts all tokens alike
     begun = time.perf_counter()

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -248,22 +249,8 @@ def zipf_over_8(ours: Ours, thousand: Sequence[str]) -> float:
     ranks = np.minimum(chance.zipf(1.2, 96) - 1, len(thousand) - 1)
     drawn = [thousand[rank] for rank in ranks]
     few = ours.tok_s(rows(96, thousand[:8]))
-    return (
-        ours.tok_s(
-            [
-                Generation(
-                    id=row.id,
-                    prompt=row.prompt,
-                    adapter=name,
-                    max_tokens=NEW,
-                    seed=row.seed,
-                    user=row.user,
-                )
-                for row, name in zip(rows(96, thousand[:1], 1000), drawn, strict=True)
-            ]
-        )
-        / few
-    )
+    many = zip(rows(96, thousand[:1], 1000), drawn, strict=True)
+    return ours.tok_s([replace(row, adapter=name) for row, name in many]) / few
 
 
 def busy_over_idle(ours: Ours, wanted: Sequence[Generation]) -> float:

@@ -36,9 +36,8 @@ class SentenceEncoder:
         self._model = model
         self._tokenizer = tokenizer
         self._threads = threads
-        self._lock = (
-            Lock()
-        )  # the tokenizer keeps its settings in itself and refuses a second thread
+        # the tokenizer keeps its settings in itself and refuses a second thread
+        self._lock = Lock()
 
     @classmethod
     def load(cls, folder: Path, *, threads: int | None = None) -> SentenceEncoder:

@@ -186,9 +186,8 @@ def _with_blend(
         genre_taste(posterior, genre, arm.family, arm.salt(genre))
         for genre, arm in zip(ordered, (first, second), strict=True)
     ]
-    if first.family != second.family or not all(
-        taste.is_clear and taste.mean > 0 for taste in tastes
-    ):
+    both_liked = all(taste.is_clear and taste.mean > 0 for taste in tastes)
+    if first.family != second.family or not both_liked:
         return planned
     blend = ((first.adapter or "", 0.5), (second.adapter or "", 0.5))
     reason = f"half {first.genre}, half {second.genre}: " + ", ".join(map(str, tastes))

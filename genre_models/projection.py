@@ -26,9 +26,8 @@ def project(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
 @cache
 def _directions() -> NDArray[np.float32]:
     """Orthonormal rows (Gram and Schmidt) of a random matrix, times sqrt(384 / 8).  # [8, 384]"""
-    bits = np.random.PCG64(_SEED).random_raw(
-        (FLOATS, DIMENSION)
-    )  # the raw stream is stable over versions of numpy
+    # the raw stream is stable over versions of numpy
+    bits = np.random.PCG64(_SEED).random_raw((FLOATS, DIMENSION))
     rows = bits / 2.0**63 - 1.0
     for index, row in enumerate(rows):
         row -= rows[:index].T @ (rows[:index] @ row)

@@ -103,12 +103,8 @@ def rank_candidates(
     qualities = np.array([_quality(candidate) for candidate in kept])
     scores = features @ posterior.mean + QUALITY_WEIGHT * qualities
     unique = _unique(kept, scores, dropped)
-    kept, features, qualities, scores = (
-        [kept[k] for k in unique],
-        features[unique],
-        qualities[unique],
-        scores[unique],
-    )
+    kept = [kept[k] for k in unique]
+    features, qualities, scores = features[unique], qualities[unique], scores[unique]
     order, propensities = ordered(policy, features, scores, qualities, posterior, random, evaluated)
     ranked = tuple(
         _ranked(
@@ -180,9 +176,8 @@ def ordered(
     draws = posterior.draws(features, DRAWS, ALPHA, random) + QUALITY_WEIGHT * qualities
     top = int(draws[0].argmax() if policy == "thompson" else random.choice(len(scores), p=by_gap))
     by_draw = np.bincount(draws.argmax(axis=1), minlength=len(scores)) / DRAWS
-    propensities = np.maximum(
-        0.0 if evaluated else FLOOR, evaluated * by_gap + (1 - evaluated) * by_draw
-    )
+    least = 0.0 if evaluated else FLOOR
+    propensities = np.maximum(least, evaluated * by_gap + (1 - evaluated) * by_draw)
     propensities /= propensities.sum()
     order = [top, *(k for k in by_mean if k != top)]
     return _swapped(order, random), _after_swaps(propensities, by_mean)
@@ -258,11 +253,9 @@ def _why(
     arm = candidate.arm
     tastes = arm_tastes(posterior, arm)
     known = [str(taste) for taste in tastes if taste.is_clear] or ["no clear preference yet"]
-    reads = (
-        ""
-        if candidate.text_probability is None
-        else f", reads as {arm.genre or 'asked'} {candidate.text_probability:.0%}"
-    )
+    reads = ""
+    if candidate.text_probability is not None:
+        reads = f", reads as {arm.genre or 'asked'} {candidate.text_probability:.0%}"
     expected = min(max(predicted, 0.0), 1.0)  # a linear model may expect more than everything
     return (
         f"expected liking {expected:.2f} ± {deviation:.2f}: "

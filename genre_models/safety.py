@@ -21,12 +21,10 @@ _INVISIBLE = (
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
 _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_WORD = re.compile(r"[a-z0-9@$!|]+")
-_TWINS = str.maketrans(
-    "авекмнорстухіјѕԁɡα", "abekmhopctyxijsdga"
-)  # Cyrillic and Greek letters that look Latin
-_SPELLED = re.compile(
-    r"(?<!\w)\w(?P<between>[ .\-_*/,])\w(?:(?P=between)\w)+(?!\w)"
-)  # "b o m b", "b.o.m.b"
+# Cyrillic and Greek letters that look Latin
+_TWINS = str.maketrans("авекмнорстухіјѕԁɡα", "abekmhopctyxijsdga")
+# "b o m b", "b.o.m.b"
+_SPELLED = re.compile(r"(?<!\w)\w(?P<between>[ .\-_*/,])\w(?:(?P=between)\w)+(?!\w)")
 
 _GAP = rf"[\s{_INVISIBLE}]*+"
 _OPEN, _BAR, _CLOSE = "<\uff1c", "|\uff5c", ">\uff1e"  # some templates use the wide forms
@@ -144,9 +142,8 @@ def _words(patterns: Sequence[str]) -> str:
 
 def _plain(text: str) -> str:
     """Lower case, compatibility forms resolved (NFKC), without accents and invisible characters."""
-    folded = unicodedata.normalize(
-        "NFKD", unicodedata.normalize("NFKC", _HIDDEN.sub("", text)).casefold()
-    )
+    composed = unicodedata.normalize("NFKC", _HIDDEN.sub("", text))
+    folded = unicodedata.normalize("NFKD", composed.casefold())
     return "".join(character for character in folded if not unicodedata.combining(character))
 
 

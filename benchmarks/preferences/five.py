@@ -36,10 +36,8 @@ class Films:
     seen: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        self.likes, self.seen = (
-            np.zeros(len(self.ratings.genres)),
-            np.zeros(len(self.ratings.genres)),
-        )
+        films = len(self.ratings.genres)
+        self.likes, self.seen = np.zeros(films), np.zeros(films)
 
     def tell(self, item: int, liked: float) -> None:
         """Somebody liked it or not."""

@@ -61,8 +61,7 @@ class Ours:
     prior: Prior = field(default_factory=base_prior)
     signals: int = 0
     _expected: tuple[Offer, Floats] | None = None
-    """The offer that was chosen from last, with what was expected of each arm: a decision is logged
-    with it."""
+    """The offer that was chosen from last and what was expected of each arm, for the log."""
 
     def posterior(self, offer: Offer) -> Posterior:
         """What is believed about the user now."""

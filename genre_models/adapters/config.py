@@ -10,10 +10,8 @@ from schemas.errors import ModelError
 
 RANKS = (4, 8, 16)
 INERT: tuple[Any, ...] = (None, False, 0, 0.0, [], {}, "", "none")
-UNREAD = {
-    "megatron_core": "megatron.core",
-    "qalora_group_size": 16,
-}  # peft writes these whether used or not
+# peft writes these whether used or not
+UNREAD = {"megatron_core": "megatron.core", "qalora_group_size": 16}
 ALLOWED = {
     "peft_type",
     "task_type",

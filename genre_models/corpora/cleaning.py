@@ -53,9 +53,8 @@ def without_contacts(text: str) -> str:
     done = CONTACT.sub(
         lambda found: {"address": ADDRESS, "link": LINK}.get(found.lastgroup or "", NUMBER), text
     )
-    return (
-        done if done == text else without_contacts(done)
-    )  # a replacement may complete a number before it
+    # a replacement may complete a number before it
+    return done if done == text else without_contacts(done)
 
 
 def is_prose(text: str) -> bool:

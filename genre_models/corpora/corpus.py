@@ -78,10 +78,9 @@ def load_prepared(genre: str, cache: Path) -> Prepared:
         )
     file = _file(genre, cache)
     if not file.exists():
-        _write(
-            file,
-            preprocess(_cut(genre, EXTRACTORS[genre], cache.expanduser()), EXTRACTORS[genre].rules),
-        )
+        extractor = EXTRACTORS[genre]
+        cuts = _cut(genre, extractor, cache.expanduser())
+        _write(file, preprocess(cuts, extractor.rules))
     texts = (msgspec.json.decode(line, type=Text) for line in file.read_bytes().splitlines())
     return Prepared(
         texts=tuple(texts),

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 from genre_models.corpora.text import Text
 
-PERMUTATIONS = (
-    64  # standard error of the Jaccard estimate at 0.8: 0.05; candidates are checked exactly
-)
+# standard error of the Jaccard estimate at 0.8: 0.05; candidates are checked exactly
+PERMUTATIONS = 64
 SHINGLE = 3  # words
 
 

@@ -33,15 +33,11 @@ def _write(folder: Path, parts: Sequence[tuple[Adapter, float]]) -> None:
     sites = sorted({site for adapter, _ in parts for site in adapter.tensors})
     tensors = {}
     for site in sites:
-        low, high = _site(site, parts)
-        tensors[f"{PREFIX}{site}.lora_A.weight"], tensors[f"{PREFIX}{site}.lora_B.weight"] = (
-            low,
-            high,
-        )
+        for half, matrix in zip("AB", _site(site, parts), strict=True):
+            tensors[f"{PREFIX}{site}.lora_{half}.weight"] = matrix
     save_file(tensors, folder / TENSORS)
-    (folder / CONFIG).write_text(
-        json.dumps(_config(sites, sum(adapter.rank for adapter, _ in parts)))
-    )
+    rank = sum(adapter.rank for adapter, _ in parts)
+    (folder / CONFIG).write_text(json.dumps(_config(sites, rank)))
 
 
 def _site(

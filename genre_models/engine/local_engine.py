@@ -160,21 +160,16 @@ class LocalEngine:
         yield from self._check()
         first = self._schedule.next(self._fits)
         if first is not None:
-            shared = [row for row in self._schedule.waiting if row.usable and _alike(row, first)][
-                :room
-            ]
-            self._schedule.remove(shared)
-            self._joining = _Joining(shared)
+            alike = [row for row in self._schedule.waiting if row.usable and _alike(row, first)]
+            self._schedule.remove(alike[:room])
+            self._joining = _Joining(alike[:room])
 
     def _await_one(self) -> None:
         """With nothing else to do, wait until some row's adapters have been read."""
         if self._batch.rows or any(row.ready for row in self._schedule.waiting):
             return
-        wait(
-            [loading for row in self._schedule.waiting for loading, _ in row.loading],
-            0.1,
-            FIRST_COMPLETED,
-        )
+        loading = [each for row in self._schedule.waiting for each, _ in row.loading]
+        wait(loading, 0.1, FIRST_COMPLETED)
 
     def _check(self) -> Iterator[Finished]:
         """Of the waiting rows whose adapters have been read, end those that cannot use them."""
@@ -215,9 +210,8 @@ class LocalEngine:
             yield from self._take(rows, self._model.decode(*self._batch.inputs())[: len(rows)])
 
     def _take(self, rows: Sequence[Row], logits: torch.Tensor) -> Iterator[Piece | Finished]:
-        for row, choice in zip(
-            rows, choose(logits, [row.sampling for row in rows], self._model.reader), strict=True
-        ):
+        choices = choose(logits, [row.sampling for row in rows], self._model.reader)
+        for row, choice in zip(rows, choices, strict=True):
             self._schedule.charge(row, WRITTEN)
             for event in row.take(choice, self.ends):
                 yield self._end(row, event) if isinstance(event, Finished) else event

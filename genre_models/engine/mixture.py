@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 import torch
@@ -61,13 +62,9 @@ class Site:
 
     def spans(self) -> list[slice]:
         """Where each part lies in y."""
-        ends = [
-            sum(outputs for _, outputs in self.parts[: index + 1])
-            for index in range(len(self.parts))
-        ]
-        return [
-            slice(end - outputs, end) for end, (_, outputs) in zip(ends, self.parts, strict=True)
-        ]
+        outputs = [size for _, size in self.parts]
+        ends = accumulate(outputs)
+        return [slice(end - size, end) for end, size in zip(ends, outputs, strict=True)]
 
 
 class Mixture(Protocol):

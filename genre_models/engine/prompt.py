@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SYSTEM, USER = (
-    "\ue000",
-    "\ue001",
-)  # private-use characters stand for the contents while the template is rendered
+# private-use characters stand for the contents while the template is rendered
+SYSTEM, USER = "\ue000", "\ue001"
 SLOTS = re.compile(f"([{SYSTEM}{USER}])")
 
 
@@ -22,12 +20,7 @@ class Prompt:
     user: str
 
 
-def chat_prompt(
-    *,
-    instruction: str,
-    request: str,
-    notes: Sequence[str] = (),
-) -> Prompt:
+def chat_prompt(*, instruction: str, request: str, notes: Sequence[str] = ()) -> Prompt:
     """The prompt for one candidate.
 
     Training and serving build it here, so that adapters read what they learned. `instruction` is

@@ -78,15 +78,11 @@ class RemoteEngine:
 
     def _run(self, row: Generation) -> None:
         try:
-            end = (
-                self._answer(row)
-                if row.id in self._open
-                else Finished(id=row.id, reason="cancelled")
-            )
+            cancelled = Finished(id=row.id, reason="cancelled")
+            end = self._answer(row) if row.id in self._open else cancelled
         except ServerFailed as error:
-            log.warning(
-                "row %s: %s", row.id, error
-            )  # it names the server, which is nothing to the client
+            # it names the server, which is nothing to the client
+            log.warning("row %s: %s", row.id, error)
             end = failed(row.id, error.code, "No server could write this text.")
         except GenreError as error:
             log.warning("row %s: %s", row.id, error)

@@ -93,9 +93,8 @@ class RemoteServer:
         try:
             return self._post("/v1/chat/completions", {**body, **self._naming(use)})
         except _Unknown:
-            self._loaded.difference_update(
-                name for name, _ in use.blend
-            )  # it has restarted, or let it go
+            # it has restarted, or let it go
+            self._loaded.difference_update(name for name, _ in use.blend)
         self._load(use)
         try:
             return self._post("/v1/chat/completions", {**body, **self._naming(use)})

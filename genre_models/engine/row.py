@@ -70,17 +70,12 @@ class Row:
     def take(self, choice: Choice | None, ends: frozenset[int]) -> Iterator[Piece | Finished]:
         """Add the next token; `ends` are the tokens that end a text."""
         if choice is None:
-            yield self.end(
-                "failed",
-                "not_finite",
-                "expected finite logits, got NaN: the adapter or a weight is broken",
-            )
+            message = "expected finite logits, got NaN: the adapter or a weight is broken"
+            yield self.end("failed", "not_finite", message)
             return
-        self.last, self.written, self.logprobs = (
-            choice.token,
-            self.written + 1,
-            self.logprobs + choice.logprob,
-        )
+        self.last = choice.token
+        self.written += 1
+        self.logprobs += choice.logprob
         text = "" if self.last in ends else self.writing.add(self.last)
         stops = self.last in ends or self.writing.stopped
         last = stops or self.written >= self.generation.max_tokens

@@ -53,9 +53,8 @@ class TorchReader:
 
     def totals(self, logits: torch.Tensor) -> list[float]:
         """See Reader."""
-        return [
-            float(torch.logsumexp(row, dim=0)) for row in logits
-        ]  # one by one: a joint sum is split by rows
+        # one by one: a joint sum is split by rows
+        return [float(torch.logsumexp(row, dim=0)) for row in logits]
 
     def likeliest(self, logits: torch.Tensor, count: int) -> Likeliest:
         """See Reader."""

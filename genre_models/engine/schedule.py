@@ -14,12 +14,10 @@ from collections.abc import Callable, Iterable
 from genre_models.engine.row import Row
 
 READ, WRITTEN = 1, 2
-AGE = (
-    50.0  # tokens a second: a row that waited 10 s overtakes one whose user has had 250 words less
-)
-PATIENCE = (
-    2.0  # seconds; a row that does not fit beside the running ones keeps newer ones out after that
-)
+# tokens a second: a row that waited 10 s overtakes one whose user has had 250 words less
+AGE = 50.0
+# seconds; a row that does not fit beside the running ones keeps newer ones out after that
+PATIENCE = 2.0
 
 
 class Schedule:

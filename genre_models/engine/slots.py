@@ -38,9 +38,8 @@ class Slots:
         """
         total = len(self.layers[0][0])
         heads = torch.arange(self.heads) + torch.tensor([[0], [total]])  # [2, heads]
-        return (
-            (slots[:, None, None] * self.heads + heads) * self.capacity + positions[:, None, None]
-        ).flatten()
+        rows = slots[:, None, None] * self.heads + heads  # [n, 2, heads]
+        return (rows * self.capacity + positions[:, None, None]).flatten()
 
     def write(self, layer: int, places: torch.Tensor, tokens: torch.Tensor) -> None:
         """Store `tokens` [n, 2, heads, width] at `places`."""

@@ -35,9 +35,8 @@ class Past:
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Store [rows, key heads, tokens, width]; returns [rows, key heads, visible, width]."""
-        tokens = (
-            torch.stack((keys, values), 1).permute(0, 3, 1, 2, 4).flatten(0, 1)
-        )  # [n, 2, heads, width]
+        both = torch.stack((keys, values), 1)  # [rows, 2, heads, tokens, width]
+        tokens = both.permute(0, 3, 1, 2, 4).flatten(0, 1)  # [n, 2, heads, width]
         self._slots.write(layer, self._places, tokens)
         every, each = self._slots.read(layer, self._rows, self._visible)
         shape = (-1, self._slots.heads, self._visible, self._slots.width)
@@ -101,24 +100,18 @@ class TransformersModel:
     ) -> torch.Tensor:
         """See Model."""
         positions = torch.arange(start, start + len(tokens))
-        past = Past(
-            self.slots,
-            self.slots.places(torch.full_like(positions, slot), positions),
-            slice(slot, slot + 1),
-            len(tokens) + start,
-        )
-        seen = torch.arange(start + len(tokens)) <= positions[:, None]
-        logits = self._forward(
-            tokens[None], positions[None], seen[None, None], past, Uniform(blend)
-        )[0]
+        visible = start + len(tokens)
+        places = self.slots.places(torch.full_like(positions, slot), positions)
+        past = Past(self.slots, places, slice(slot, slot + 1), visible)
+        seen = (torch.arange(visible) <= positions[:, None])[None, None]
+        logits = self._forward(tokens[None], positions[None], seen, past, Uniform(blend))[0]
         return logits if every else logits[-1:]
 
     def decode(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """See Model."""
         rows, visible = len(tokens), self.slots.visible(int(positions.max()) + 1)
-        past = Past(
-            self.slots, self.slots.places(torch.arange(rows), positions), slice(0, rows), visible
-        )
+        places = self.slots.places(torch.arange(rows), positions)
+        past = Past(self.slots, places, slice(0, rows), visible)
         seen = (torch.arange(visible) <= positions[:, None])[:, None, None]
         return self._forward(tokens[:, None], positions[:, None], seen, past, self._hot)[:, -1]
 

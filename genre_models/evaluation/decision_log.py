@@ -95,11 +95,10 @@ def _reward(decision: Decision, reactions: Iterable[Feedback]) -> float | None:
     found = [
         heard for each, about_top in in_force if (heard := _heard(each, about_top)) is not None
     ]
-    return (
-        float(np.average([target for _, target in found], weights=[weight for weight, _ in found]))
-        if found
-        else None
-    )
+    if not found:
+        return None
+    weights, targets = zip(*found, strict=True)
+    return float(np.average(targets, weights=weights))
 
 
 def _in_force(reactions: Iterable[Feedback], top: str) -> list[tuple[Feedback, bool]]:

@@ -100,9 +100,8 @@ def arm_features(arm: Arm, context: Mapping[str, str] | None = None) -> Features
     if arm.family is not None:
         phi[BLOCKS["family"]] = code("family", arm.family, _SIZES["family"])
     phi[BLOCKS["genre"]] = _genres_of(arm)
-    phi[BLOCKS["adapter"]] = (
-        0.0 if arm.adapter is None else np.sign(code("adapter", arm.adapter, 1)[0])
-    )
+    if arm.adapter is not None:
+        phi[BLOCKS["adapter"]] = np.sign(code("adapter", arm.adapter, 1)[0])
     phi[BLOCKS["styled"]] = float(style.id != PLAIN)
     phi[BLOCKS["attributes"]] = [0.5 * style.intent.get(name, 0.0) for name in ATTRIBUTES]
     phi[BLOCKS["fit"]] = _log_odds(arm.probability), 0.0, 0.0
@@ -128,12 +127,11 @@ def candidate_features(
     measured = text_attributes(text)
     phi[BLOCKS["attributes"]] += [0.5 * measured[name] for name in ATTRIBUTES]
     phi[BLOCKS["embedding"]] = _direction(projection)
-    phi[BLOCKS["fit"]][1:] = (
-        0.0 if text_probability is None else _log_odds(text_probability),
-        0.0
-        if model_score is None
-        else tanh((model_score + 2.5) / 1.5),  # -2.5: an ordinary text of a 135M model
-    )
+    if text_probability is not None:
+        phi[BLOCKS["fit"]][1] = _log_odds(text_probability)
+    if model_score is not None:
+        # -2.5: an ordinary text of a 135M model
+        phi[BLOCKS["fit"]][2] = tanh((model_score + 2.5) / 1.5)
     return phi
 
 

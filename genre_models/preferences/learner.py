@@ -275,10 +275,8 @@ def _at_most(signal: Signal, now: float) -> Signal:
 
 def _entry(signal: Signal) -> Entry:
     candidate = EVERY_CANDIDATE if signal.candidate is None else signal.candidate
-    weight, target = (
-        np.float32(signal.weight),
-        np.float32(signal.target),
-    )  # as the ring will hold them
+    # as the ring will hold them
+    weight, target = np.float32(signal.weight), np.float32(signal.target)
     return Entry(
         signal.id,
         signal.decision,

@@ -74,10 +74,9 @@ class Posterior:
 
     def reactions(self, direction: Floats) -> float:
         """About how many reactions speak about `direction` v [d]: v^T A v / (v^T v)^2."""
-        length = float(direction @ direction)
-        return (
-            float(direction @ self.evidence @ direction) / (length * length) if length > 0 else 0.0
-        )
+        square = float(direction @ direction)
+        weighted = float(direction @ self.evidence @ direction)
+        return weighted / (square * square) if square > 0 else 0.0
 
     def reactions_to(self, code: Floats, columns: slice) -> float:
         """How many of the user's reactions were to what `code` (length 1) means in `columns`.

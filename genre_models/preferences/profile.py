@@ -74,9 +74,7 @@ class Profile:
 
     def __str__(self) -> str:
         tastes = [str(taste) for taste in (*self.likes, *self.dislikes)]
-        return (
-            "; ".join(tastes) if tastes else f"no clear preference after {self.reactions} reactions"
-        )
+        return "; ".join(tastes) or f"no clear preference after {self.reactions} reactions"
 
 
 def profile(

@@ -51,9 +51,8 @@ _CONSENTED, _REFUSED, _OPTED_OUT, _HAS_SUMS = 1, 2, 4, 8
 Ring = npt.NDArray[np.void]
 Sums = npt.NDArray[np.int32]
 
-_DIAGONAL = np.cumsum(
-    [0, *range(DIMENSION, 1, -1)]
-)  # where the upper triangle, row by row, holds the diagonal
+# where the upper triangle, row by row, holds the diagonal
+_DIAGONAL = np.cumsum([0, *range(DIMENSION, 1, -1)])
 _NO_SUMS: Sums = np.zeros(size(DIMENSION), _SUMS)
 _NO_RING: Ring = np.zeros(0, ENTRY)
 for _shared in (_NO_SUMS, _NO_RING):
@@ -173,10 +172,8 @@ def readable(data: bytes) -> UserRow | None:
 
 def is_outdated(data: bytes) -> bool:
     """Whether the row is of another feature recipe, so that its sums say nothing to this one."""
-    return len(data) >= _HEADER.size and _HEADER.unpack_from(data)[2:4] != (
-        FEATURES_VERSION,
-        DIMENSION,
-    )
+    known = FEATURES_VERSION, DIMENSION
+    return len(data) >= _HEADER.size and _HEADER.unpack_from(data)[2:4] != known
 
 
 def _sections(data: bytes) -> UserRow:

@@ -57,11 +57,8 @@ RULES: Mapping[Kind, tuple[str, int, float]] = MappingProxyType(
         Kind.EDIT: ("use", 2, 0.7),
         Kind.REGENERATE: ("regenerate", 0, 0.5),
         Kind.CHOOSE: ("choose", 0, 0.5),
-        Kind.GENRE_CORRECTION: (
-            "genre",
-            0,
-            0.0,
-        ),  # the classifier's business; remembered here so that it counts once
+        # the classifier's business; remembered here so that it counts once
+        Kind.GENRE_CORRECTION: ("genre", 0, 0.0),
         Kind.HISTORY: ("history", 0, 1.0),
     }
 )
@@ -125,17 +122,13 @@ def observe(kind: Kind, value: float | str | None, scene: Scene) -> tuple[float,
         case Kind.DWELL:
             return _dwell(weight, _number(kind, value, 0, float("inf")), scene.words)
         case Kind.SHOWN:
-            return (
-                weight,
-                0.0,
-            )  # the learner weighs it by `passed_over` at every candidate's position
+            # the learner weighs it by `passed_over` at every candidate's position
+            return weight, 0.0
         case Kind.REGENERATE:
             return weight, 0.15
         case Kind.CHOOSE:
-            return (
-                weight,
-                0.5,
-            )  # of the difference to the others, which has no bias: half a like above their mean
+            # of the difference to the others, which has no bias: half a like above their mean
+            return weight, 0.5
         case _:
             return weight, 1.0
 

@@ -45,11 +45,8 @@ def run(order: Order, told: Told) -> None:
     add_starters(store)  # the gate's controls, where no role has put them there yet
     known = trained_before(store, order, corpus)
     if known is not None:
-        return told(
-            order.progress(
-                "published", adapter=str(known), message="The same texts were trained before."
-            )
-        )
+        message = "The same texts were trained before."
+        return told(order.progress("published", adapter=str(known), message=message))
     with tempfile.TemporaryDirectory(prefix="genre-training-") as scratch:
         return _train_and_judge(order, corpus, prepared, found, store, Path(scratch), told)
 
@@ -195,11 +192,8 @@ def main(arguments: list[str]) -> None:
         told(order.progress("rejected", code=error.code, message=error.message[:2000]))
     except Exception as error:
         log.exception("training %s", order.job)
-        told(
-            order.progress(
-                "failed", code="training_failed", message=f"{type(error).__name__}: {error}"[:2000]
-            )
-        )
+        message = f"{type(error).__name__}: {error}"[:2000]
+        told(order.progress("failed", code="training_failed", message=message))
 
 
 if __name__ == "__main__":

@@ -35,11 +35,6 @@ class Order:
 
     def progress(self, state: State, **known: object) -> Progress:
         """What is told: `known` are further fields of Progress."""
-        fields = {
-            "step": 0,
-            "steps": 0,
-            "genre": self.genre,
-            "tenant": self.tenant,
-            "job": self.job,
-        } | known
+        own = {"genre": self.genre, "tenant": self.tenant, "job": self.job}
+        fields = {"step": 0, "steps": 0, **own, **known}
         return Progress(kind="training", state=state, **fields)  # type: ignore[arg-type]

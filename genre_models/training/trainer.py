@@ -21,9 +21,8 @@ from genre_models.training.top_half import Lowered, TopHalf
 
 log = logging.getLogger(__name__)
 
-CHECKS_AN_EPOCH = (
-    1  # a check costs a fifth of an epoch, and the best one is the last of an epoch: the rate falls
-)
+# a check costs a fifth of an epoch, and the best one is the last of an epoch: the rate falls
+CHECKS_AN_EPOCH = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,8 @@ from schemas.errors import Rejected
 
 LEAST = 100  # usable texts: 50 are held out, and from fewer than as many nothing general is learned
 LEAST_TRAINING = 40
-SHOWN, LONGEST = (
-    24,
-    1000,
-)  # example texts and requests that travel with an adapter, and characters of each
+# example texts and requests that travel with an adapter, and characters of each
+SHOWN, LONGEST = 24, 1000
 
 SENT, OF_USERS = "texts sent for training", "texts sent for training, some of users"
 
@@ -51,9 +49,8 @@ def about(order: Order, corpus: Corpus) -> About:
     written = write_requests(free, order.recipe.seed) if len(free) >= SHOWN else []
     noun = noun_of(order.genre)
     asked = [template.format(genre=noun) for template in OPEN]
-    named = [
-        request.text for request in written if noun in request.text
-    ]  # the bare topic teaches a classifier nothing
+    # the bare topic teaches a classifier nothing
+    named = [request.text for request in written if noun in request.text]
     requests = dict.fromkeys(
         text[:LONGEST] for text in (order.requests or (*asked, *named)) if text.strip()
     )

@@ -27,11 +27,8 @@ TOPICAL = (
     "Something about {topic}, please.",
     "I'd like a {genre} with {topic} in it.",
 )
-NOUNS = {
-    "poetry": "poem",
-    "scripture": "Bible passage",
-    "legal": "legal clause",
-}  # where the id is not one already
+# where the id is not one already
+NOUNS = {"poetry": "poem", "scripture": "Bible passage", "legal": "legal clause"}
 OPEN = (
     "Write a {genre}.",
     "Give me a {genre}, please.",
@@ -93,6 +90,6 @@ def _telling(row: Any, words: Any, chance: random.Random) -> str:
         for _, index in sorted(zip(row.data, row.indices, strict=True), reverse=True)[:3]
     ]
     chosen = ranked[: chance.randint(1, 3)]
-    return (
-        " and ".join([", ".join(chosen[:-1]), chosen[-1]]) if len(chosen) > 1 else "".join(chosen)
-    )
+    if len(chosen) < 2:
+        return "".join(chosen)
+    return " and ".join([", ".join(chosen[:-1]), chosen[-1]])

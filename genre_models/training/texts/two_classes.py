@@ -60,14 +60,10 @@ def two_classes(texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> Tw
         texts[int(np.argmin(((embeddings - centre) ** 2).sum(1)))]
         for centre in means.cluster_centers_
     ]
-    apart = (
-        float(silhouette_score(embeddings, half))
-        if SMALLEST <= half.mean() <= 1 - SMALLEST
-        else 0.0
-    )
-    told = (
-        _informedness(texts, half) if apart > SUSPECT else 0.0
-    )  # the product cannot reach it: spare the work
+    both = SMALLEST <= half.mean() <= 1 - SMALLEST
+    apart = float(silhouette_score(embeddings, half)) if both else 0.0
+    # at or below it, so is the product: spare the work
+    told = _informedness(texts, half) if apart > SUSPECT else 0.0
     return TwoClasses(score=max(0.0, apart * told), one=nearest[0], other=nearest[1])
 
 
