@@ -47,7 +47,7 @@ RUNS = 2  # the faster counts: single runs differ by a tenth
 def overhead(settings: Settings) -> dict[str, float | None]:
     """Shares of the engine's tokens a second, in fast mode, that are lost around it.
 
-    In all, to judging texts, and to Kafka, scheduling and streaming.
+    That is in all, to judging texts, and to Kafka, scheduling and streaming.
     """
     fast = replace(settings, engine="fast", rows=IN_FLIGHT)
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:

@@ -1,8 +1,8 @@
 """Tokens a second of the engine beside transformers + peft on the same machine.
 
-64 new tokens a row, prompts included: (a) peft one request at a time, (b) peft's mixed batch, (c)
-exact, (d) fast, (e) the matrices alone, (f) vLLM where `GENRE_VLLM` names a Python that has it. All
-sample alike; vLLM alone ends a text where the model does.
+64 new tokens a row, prompts included: (a) peft one request at a time, (b) peft's mixed batch,
+(c) exact, (d) fast, (e) the matrices alone, (f) vLLM where `GENRE_VLLM` names a Python that has it.
+All sample alike; vLLM alone ends a text where the model does.
 """
 
 from __future__ import annotations

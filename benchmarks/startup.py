@@ -1,6 +1,6 @@
-"""Seconds until each role, warm, is ready with its real models, and its memory at rest.
+"""Seconds until each role is ready with its real models, warm, and until `genre up` is ready.
 
-And the seconds until `genre up` is ready.
+Also each role's memory at rest.
 """
 
 from __future__ import annotations

@@ -51,7 +51,7 @@ class Policy(Protocol):
 class Ours:
     """The product: rows, signals, population and prior as in the recommend role.
 
-    Thompson as in the planner.
+    It draws as the planner does (Thompson).
     """
 
     random: np.random.Generator

@@ -34,7 +34,7 @@ CONTACT = re.compile(
 
 
 def tidy(text: str, lines: bool) -> str:
-    """NFC, plain spaces and quotes; one paragraph, or `lines` where the genre is written in them.
+    """NFC, plain spaces and quotes; one paragraph, or lines for a genre written in lines.
 
     >>> tidy("  The\\u00a0sea \\n is  wide", lines=False)
     'The sea is wide'

@@ -1,9 +1,12 @@
 """All users of one tenant as sums.
 
 They are whole numbers, so partitions add up exactly and a user who leaves takes exactly theirs. The
-prior mean is where the users' sums point: G = G_0 + sum s_u A_u, g = G_0 mu_0 + sum s_u b_u, mu =
-G^-1 g, V = sigma^2 G^-1. s_u = 1 / (1 + n_u / SHARE) is what a user's reactions are worth when
-users differ: however much one user reacts, they count as fewer than `SHARE` reactions.
+prior mean is where the users' sums point:
+
+G = G_0 + sum s_u A_u,  g = G_0 mu_0 + sum s_u b_u,  mu = G^-1 g,  V = sigma^2 G^-1
+
+s_u = 1 / (1 + n_u / SHARE) is what a user's reactions are worth when users differ: however much one
+user reacts, they count as fewer than `SHARE` reactions.
 """
 
 from __future__ import annotations
