@@ -1,12 +1,12 @@
-"""Whether each starter adapter writes its genre: perplexity against controls, a text judge,
-copying.
+"""Whether each starter adapter writes its genre: perplexity against controls, a judge, copying.
 
 Base and adapter write for the same held-out requests with the same prompt and sampling. The judge
-is TF-IDF and a linear SVM, trained on the corpora, that knows nothing of our models. `ppl_wrong` is
-that of the other starter that is the nearest on eight texts; the pooled adapter has the recipe and
-the number of texts of one genre, in equal shares from all. Corpora that are not in the cache are
-fetched first. `--quick` takes two genres, ten texts each, fewer genres to judge between, and leaves
-out the time from publishing to the first answer."""
+of texts is TF-IDF and a linear SVM, trained on the corpora, that knows nothing of our models.
+`ppl_wrong` is that of the other starter that is the nearest on eight texts; the pooled adapter has
+the recipe and the number of texts of one genre, in equal shares from all. Corpora that are not in
+the cache are fetched first. `--quick` takes two genres, ten texts each, fewer genres to judge
+between, and leaves out the time from publishing to the first answer.
+"""
 
 from __future__ import annotations
 
@@ -162,11 +162,8 @@ def write(
 
 def judge_of(bench: Bench) -> Any:
     """A text classifier over the genres that have a corpus."""
-    genres = (
-        EXTRACTORS
-        if bench.size.whole
-        else [genre for genre in EXTRACTORS if EXTRACTORS[genre].free]
-    )
+    whole = bench.size.whole
+    genres = [genre for genre, extractor in EXTRACTORS.items() if whole or extractor.free]
     corpora = {
         genre: bench.corpora.get(genre) or load_corpus(genre, DEFAULT_CACHE) for genre in genres
     }
@@ -183,8 +180,7 @@ def judge_of(bench: Bench) -> Any:
 
 
 def texts_written(bench: Bench) -> Iterator[tuple[str, Figures]]:
-    """By genre, what the judge, the encoder and the training texts say of the texts that base and
-    adapter write."""
+    """By genre, what judge, encoder and training texts say of texts by base and by adapter."""
     engine = LocalEngine.load(bench.base, bench.store, threads=THREADS, context=512)
     encoder = SentenceEncoder.load(prepare_encoder(MODELS), threads=THREADS)
     judge = judge_of(bench)
@@ -220,17 +216,15 @@ def _samples(requests: Sequence[Request], texts: Sequence[str]) -> list[Sample]:
 
 
 def training_speed(bench: Bench) -> Figures:
-    """Seconds of a plain peft loop over ours, same texts, loss, precision, batches and threads; and
-    the losses' ratio.
+    """Seconds of a plain peft loop over ours, and the ratio of the losses.
 
-    Each has the better of the rates 2e-3 and 4e-3.
+    Same texts, loss, precision, batches and threads. Each has the better of the rates
+    2e-3 and 4e-3.
     """
     genre = next(iter(bench.corpora))
     corpus = bench.corpora[genre].sample(bench.size.speed, bench.size.held_out)
-    training, held_out = (
-        bench.examples(genre, corpus.training),
-        bench.examples(genre, corpus.held_out),
-    )
+    training = bench.examples(genre, corpus.training)
+    held_out = bench.examples(genre, corpus.held_out)
     plain, ours = bench.model(), bench.model()
     recipe = replace(bench.recipe, named=1.0)  # the plain loop counts all tokens alike
     begun = time.perf_counter()

@@ -1,9 +1,9 @@
-"""What Kafka, scheduling and streaming around the engine cost: the generate role against its engine
-alone.
+"""What Kafka, scheduling and streaming cost: the generate role against its engine alone.
 
 The same tasks, one text each, 16 in flight: by the engine alone, by the engine with every text
-judged beside it as the role does (genre, projection, safety), and by the role, which streams on the
-embedded broker."""
+judged beside it as the role does (genre, projection, safety), and by the role, which streams on
+the embedded broker.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +45,10 @@ RUNS = 2  # the faster counts: single runs differ by a tenth
 
 
 def overhead(settings: Settings) -> dict[str, float | None]:
-    """Shares of the engine's tokens a second in fast mode: lost around it, and of that, to judging
-    texts and to Kafka, scheduling and streaming."""
+    """Shares of the engine's tokens a second, in fast mode, that are lost around it.
+
+    That is in all, to judging texts, and to Kafka, scheduling and streaming.
+    """
     fast = replace(settings, engine="fast", rows=IN_FLIGHT)
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:
         store = AdapterStore(Path(folder) / "store", BaseSpec.load(settings.models / "base"))

@@ -1,9 +1,9 @@
-"""Tokens a second of the engine beside transformers + peft on the same machine: 64 new tokens a
-row, prompts included.
+"""Tokens a second of the engine beside transformers + peft on the same machine.
 
-(a) peft one request at a time, (b) peft's mixed batch, (c) exact, (d) fast, (e) the matrices alone,
-(f) vLLM where `GENRE_VLLM` names a Python that has it. All sample alike; vLLM alone ends a text
-where the model does."""
+64 new tokens a row, prompts included: (a) peft one request at a time, (b) peft's mixed batch,
+(c) exact, (d) fast, (e) the matrices alone, (f) vLLM where `GENRE_VLLM` names a Python that has it.
+All sample alike; vLLM alone ends a text where the model does.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -189,8 +190,10 @@ def _fastest(work: Callable[[], object], repeats: int) -> float:
 
 
 def perplexities(settings: Settings, folder: Path, *, tokens: int = HELD_OUT_TOKENS) -> Figures:
-    """Held-out texts of six genres, each under its own adapter, exact and fast; a token of a text
-    counts once."""
+    """Held-out texts of six genres, each under its own adapter, exact and fast.
+
+    A token of a text counts once.
+    """
     store = AdapterStore(folder / "starters", BaseSpec.load(settings.models / "base"))
     add_starters(store)
     from transformers import AutoTokenizer
@@ -246,27 +249,12 @@ def zipf_over_8(ours: Ours, thousand: Sequence[str]) -> float:
     ranks = np.minimum(chance.zipf(1.2, 96) - 1, len(thousand) - 1)
     drawn = [thousand[rank] for rank in ranks]
     few = ours.tok_s(rows(96, thousand[:8]))
-    return (
-        ours.tok_s(
-            [
-                Generation(
-                    id=row.id,
-                    prompt=row.prompt,
-                    adapter=name,
-                    max_tokens=NEW,
-                    seed=row.seed,
-                    user=row.user,
-                )
-                for row, name in zip(rows(96, thousand[:1], 1000), drawn, strict=True)
-            ]
-        )
-        / few
-    )
+    many = zip(rows(96, thousand[:1], 1000), drawn, strict=True)
+    return ours.tok_s([replace(row, adapter=name) for row, name in many]) / few
 
 
 def busy_over_idle(ours: Ours, wanted: Sequence[Generation]) -> float:
-    """Tokens a second beside a process that keeps one core busy, in parts of the figure without
-    it."""
+    """Tokens a second beside a process that keeps one core busy, over those without it."""
     idle = ours.tok_s(wanted)
     neighbour = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
@@ -277,8 +265,7 @@ def busy_over_idle(ours: Ours, wanted: Sequence[Generation]) -> float:
 
 
 def rss_mb() -> float:
-    """Most memory of a process that does what the generate role does, fast, 16 rows with 8
-    adapters."""
+    """Peak memory of a process that works like the generate role: fast, 16 rows, 8 adapters."""
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.generate_memory"], capture_output=True, check=True
     )

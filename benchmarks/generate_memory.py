@@ -1,5 +1,4 @@
-"""Megabytes that a generate role's models come to hold: encoder, classifier, fast engine, 16 rows
-with 8 adapters."""
+"""Megabytes of a generate role's models: encoder, classifier, fast engine, 16 rows, 8 adapters."""
 
 from __future__ import annotations
 

@@ -3,7 +3,8 @@
 With instant stand-ins for encoder and engine, at 20 requests a second: on the embedded broker (one
 partition, one worker a role) and on Apache Kafka (one broker, four partitions, one worker a role);
 then with the real encoder; then with the real models, one request of four candidates of 64 tokens
-at a time."""
+at a time.
+"""
 
 from __future__ import annotations
 
@@ -48,8 +49,7 @@ async def pipeline(settings: Settings, *, module: str) -> AsyncIterator[Client]:
 
 
 async def offered(client: Client, requests: int) -> list[float]:
-    """Milliseconds of each of so many requests, sent at the rate whether or not earlier ones are
-    answered."""
+    """Milliseconds of each request, sent at the rate whether or not earlier ones are answered."""
     begun = time.perf_counter()
     tasks = []
     for number in range(WARM_UP + requests):

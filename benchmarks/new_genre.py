@@ -1,10 +1,10 @@
-"""How long it takes from publishing an adapter of a genre that nobody knew to the first answer
-written with it.
+"""Seconds from publishing an adapter of an unknown genre to the first answer written with it.
 
-On the embedded broker, with instant stand-ins for encoder and engine: what is measured is the way
-of the event, the classifier that learns the genre, and the plan. The request does not name the
-genre: it has to be classified as it. With `--json` also how long until the genre can be asked for
-by name."""
+On the embedded broker, with instant stand-ins for encoder and engine: what is measured is the
+path of the event, the classifier that learns the genre, and the plan. The request does not name
+the genre: it has to be classified as it. With `--json` also how long until the genre can be asked
+for by name.
+"""
 
 from __future__ import annotations
 
@@ -72,8 +72,7 @@ async def _asked(client: Client, genre: str | None) -> Recommendation:
 
 
 async def measure() -> dict[str, float]:
-    """Seconds to the first answer to a request that does not name the genre, and to one that
-    does."""
+    """Seconds to the first answer to a request without the genre's name, and to one with it."""
     async with (
         embedded_broker(Settings(partitions=1)) as broker,
         pipeline(broker.settings, module="benchmarks.stand_ins") as client,

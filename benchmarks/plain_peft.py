@@ -1,5 +1,4 @@
-"""The training loop that everybody writes: peft on a causal language model, whole batches through
-all layers."""
+"""The training loop that everybody writes: peft on a causal model, whole batches, all layers."""
 
 from __future__ import annotations
 
@@ -23,8 +22,11 @@ IGNORED = -100  # label of tokens that the loss leaves out
 def train_plainly(
     model: Any, training: Sequence[Example], held_out: Sequence[Example], recipe: Recipe
 ) -> float:
-    """Held-out loss in nats a token, checked as often as our trainer does: the recipe's epochs,
-    rank, rate, batches and warm-up in fp32, the same length buckets; all layers get weights."""
+    """Held-out loss in nats a token, checked as often as our trainer does.
+
+    The recipe's epochs, rank, rate, batches and warm-up in fp32, the same length buckets; all
+    layers get weights.
+    """
     torch.manual_seed(recipe.seed)
     config = LoraConfig(
         task_type="CAUSAL_LM", r=recipe.rank, lora_alpha=recipe.alpha, target_modules=list(LINEARS)

@@ -1,9 +1,9 @@
-"""The peer of the recommend role in `benchmarks.stream`: its learner over dictionaries, on plain
-aiokafka.
+"""The recommend role's peer in `benchmarks.stream`: its learner over dicts, on plain aiokafka.
 
 `python -m benchmarks.raw_learner` reads the seeded changelogs and learns the feedback topic for
 ever. It writes one changelog record a reaction, as the role does, flushes and commits a batch, and
-keeps the same population."""
+keeps the same population.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A store with any number of adapters: the starters' weights again and again, each time under
-another name."""
+"""A store with any number of adapters: the starters' weights again and again, each time renamed."""
 
 from __future__ import annotations
 
@@ -13,8 +12,10 @@ from genre_models.training.gate.controls import POOLED
 
 
 def registered(root: Path, base: BaseSpec, number: int) -> tuple[AdapterStore, list[str]]:
-    """(store below `root`, names of its `number` adapters), 2.5 MB each; copies differ in their
-    card alone."""
+    """(store below `root`, names of its `number` adapters), 2.5 MB each.
+
+    Copies differ in their card alone.
+    """
     store, names = AdapterStore(root / "store", base), []
     starters = [
         folder for folder in sorted(STARTER.iterdir()) if folder.is_dir() and folder.name != POOLED

@@ -1,5 +1,4 @@
-"""What every benchmark prints: a line a figure for people, and with `--json` one JSON object as the
-last line."""
+"""What every benchmark prints: a line a figure; with `--json`, a JSON object as the last line."""
 
 from __future__ import annotations
 

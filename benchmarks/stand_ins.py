@@ -1,10 +1,10 @@
-"""Instant stand-ins for the encoder and the engine, to measure and to torture what lies around the
-models.
+"""Instant stand-ins for encoder and engine, to measure and to torture what surrounds the models.
 
 `python -m benchmarks.stand_ins worker ROLE` runs a role with them; recommend and train have no
 model to stand in for. With `GENRE_STAND_IN_ENCODER=real` the encoder is the real one;
 `GENRE_STAND_IN_PAUSE` makes each engine step that slow. Everything else - taxonomy, classifier
-head, safety gate, planner, ranker, learner, codecs - is the real thing."""
+head, safety gate, planner, ranker, learner, codecs - is the real thing.
+"""
 
 from __future__ import annotations
 
@@ -66,8 +66,7 @@ class InstantEncoder:
 
 
 class InstantEngine:
-    """Ends every row at its first step; the text is a function of the row. `pause` seconds a step
-    make it slow."""
+    """Ends every row at its first step, which takes `pause` seconds; a row determines its text."""
 
     def __init__(self, pause: float = 0.0) -> None:
         self._rows: list[Generation] = []

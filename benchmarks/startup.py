@@ -1,5 +1,7 @@
-"""Seconds until each role is ready with its real models, warm, its memory at rest, and until `genre
-up` is ready."""
+"""Seconds until each role is ready with its real models, warm, and until `genre up` is ready.
+
+Also each role's memory at rest.
+"""
 
 from __future__ import annotations
 
@@ -21,8 +23,7 @@ from streams.wire.roles import ROLES
 
 
 async def role(name: str) -> dict[str, float | None]:
-    """One role alone on an empty broker: the first start warms the caches, the second is
-    measured."""
+    """One role alone on an empty broker: a first start warms caches, the second is measured."""
     async with embedded_broker(Settings(partitions=1)) as broker:
         await create(broker.settings)
         for _ in range(2):

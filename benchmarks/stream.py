@@ -1,11 +1,11 @@
-"""Feedback events a second through the recommend role, against plain aiokafka with the same
-learner.
+"""Feedback events a second through the recommend role, against the same learner on plain aiokafka.
 
 One worker on Apache Kafka with four partitions; users and their answered requests are seeded into
 the role's changelogs, the reactions are published beforehand, and both processes, one after the
 other and each on one core, write one changelog record of preferences a reaction. `events_s` is from
 the first to the last of these records; `events_cpu_s` is a second of the process's own CPU time,
-which other work on the machine disturbs less."""
+which other work on the machine disturbs less.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""A real vLLM beside us: `GENRE_VLLM` names the Python of an environment that has it
-(CONTRIBUTING.md)."""
+"""A real vLLM beside us; `GENRE_VLLM` names a Python that has it (CONTRIBUTING.md)."""
 
 from __future__ import annotations
 
@@ -77,8 +76,10 @@ class VllmServer:
 
 
 def vllm_tok_s(base: Path, store: AdapterStore, wanted: Sequence[Generation]) -> float | None:
-    """Tokens a second of vLLM in fp32 for rows with adapters, once they are loaded; None where it
-    is not installed."""
+    """Tokens a second of vLLM in fp32 for rows with adapters, once they are loaded.
+
+    None where it is not installed.
+    """
     if PYTHON is None:
         return None
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:

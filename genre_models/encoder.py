@@ -27,21 +27,24 @@ class Encoder(Protocol):
 
 
 class SentenceEncoder:
-    """all-MiniLM-L6-v2 from a local folder (Reimers and Gurevych 2019): mean of the token states,
-    normalised."""
+    """all-MiniLM-L6-v2 from a local folder: mean of the token states, normalised.
+
+    Reimers and Gurevych 2019.
+    """
 
     def __init__(self, model: Any, tokenizer: Any, threads: int | None = None) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._threads = threads
-        self._lock = (
-            Lock()
-        )  # the tokenizer keeps its settings in itself and refuses a second thread
+        # the tokenizer keeps its settings in itself and refuses a second thread
+        self._lock = Lock()
 
     @classmethod
     def load(cls, folder: Path, *, threads: int | None = None) -> SentenceEncoder:
-        """Load the encoder; `threads` bounds the cores of one `encode`. Raises ModelError
-        `encoder_unavailable`."""
+        """Load the encoder; `threads` bounds the cores of one `encode`.
+
+        Raises ModelError `encoder_unavailable`.
+        """
         from transformers import AutoModel, AutoTokenizer
         from transformers.utils.logging import disable_progress_bar
 
@@ -60,8 +63,10 @@ class SentenceEncoder:
         return cls(model.eval(), tokenizer, threads)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows [n, 384]; only the first 256 tokens of a text count. Batches hold texts of like
-        length."""
+        """Unit rows [n, 384]; only the first 256 tokens of a text count.
+
+        Batches hold texts of like length.
+        """
         rows = np.zeros((len(texts), DIMENSION), np.float32)
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
         with self._lock, _threads(self._threads):
@@ -86,8 +91,7 @@ class SentenceEncoder:
 
 @contextmanager
 def _threads(count: int | None) -> Iterator[None]:
-    """Give torch `count` threads for a while; the setting is the process's, so what was there comes
-    back."""
+    """Give torch `count` threads for a while, then what it had: the setting is process-wide."""
     import torch
 
     before = torch.get_num_threads()
@@ -101,8 +105,7 @@ def _threads(count: int | None) -> Iterator[None]:
 
 
 def quantise(embedding: NDArray[np.float32]) -> bytes:
-    """A unit vector as int8, one byte a component (384 bytes); the cosine with the original is at
-    least 0.998."""
+    """A unit vector as 384 int8, one byte a component; cosine with the original >= 0.998."""
     return np.rint(np.clip(embedding, -1.0, 1.0) * _SCALE).astype(np.int8).tobytes()
 
 

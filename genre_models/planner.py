@@ -1,8 +1,8 @@
-"""Which arms write the candidates of a request: plausible genres x adapter versions x styles, drawn
-by this user's taste.
+"""Which arms write a request's candidates: plausible genres x adapter versions x styles.
 
 Thompson sampling: candidate j takes the arm that is best under the j-th draw of the user's weights,
-so the candidates differ as far as the taste is unknown. Everything follows from the seed."""
+so the candidates differ as far as the taste is unknown. Everything follows from the seed.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from genre_models.taxonomy import Genre
 from genre_models.taxonomy.codes import SALT
 from schemas.errors import Rejected
 
-# Full posterior draws (alpha = 1) lost to greedy at 20 to 50 reactions a user in every simulation;
-# 0.2 won.
+# In every simulation, full posterior draws (alpha = 1) lost to greedy at 20 to 50 reactions a user,
+# and 0.2 won.
 ALPHA = 0.2
 DRAWS = 512
 FLOOR = 0.005
@@ -35,9 +35,12 @@ Classified = Sequence[tuple[str, float]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
-    """What is wanted of a request: probable genres, most probable first, or the genre (or adapter
-    name) and style it asks for. `fallback` is 'family' or 'base' when no genre is known with
-    confidence, `family` the most probable one."""
+    """What is wanted of a request.
+
+    Either probable genres, most probable first, or the genre (or adapter name) and style it asks
+    for. `fallback` is 'family' or 'base' when no genre is known with confidence, `family` the
+    most probable one.
+    """
 
     classified: Classified
     fallback: str = "none"
@@ -49,8 +52,7 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedArm:
-    """One candidate to write; `propensity` in (0, 1] is the probability that a draw chooses this
-    arm."""
+    """One candidate to write; `propensity` in (0, 1] is how probably a draw chooses this arm."""
 
     arm: Arm
     propensity: float
@@ -67,10 +69,11 @@ def plan_arms(
     *,
     explore: bool = True,
 ) -> tuple[PlannedArm, ...]:
-    """`n` arms, one a candidate. `genres` are all that are known, by id, `adapters` the names of
-    their adapters; without `explore` (kill switch, opt-out) it is the best arm always.
+    """`n` arms, one for each candidate.
 
-    Raises Rejected `unknown_genre`, `unknown_adapter`, `unknown_style`.
+    `genres` are all that are known, by id, `adapters` the names of their adapters; without
+    `explore` (kill switch, opt-out) it is the best arm always. Raises Rejected
+    `unknown_genre`, `unknown_adapter`, `unknown_style`.
     """
     arms = possible_arms(wish, genres, adapters)
     phi = np.stack([arm_features(arm, wish.context) for arm in arms]).astype(np.float64)
@@ -164,8 +167,7 @@ def plausible(classified: Classified) -> Classified:
 def _with_blend(
     planned: tuple[PlannedArm, ...], arms: Sequence[Arm], shares: Floats, posterior: Posterior
 ) -> tuple[PlannedArm, ...]:
-    """The last candidate mixes two genres of one family that this user is known to like about
-    equally."""
+    """The last candidate mixes two genres of one family that the user likes about equally."""
     by_genre: dict[str, float] = {}
     for arm, share in zip(arms, shares, strict=True):
         if arm.genre is not None and arm.adapter is not None:
@@ -184,9 +186,8 @@ def _with_blend(
         genre_taste(posterior, genre, arm.family, arm.salt(genre))
         for genre, arm in zip(ordered, (first, second), strict=True)
     ]
-    if first.family != second.family or not all(
-        taste.is_clear and taste.mean > 0 for taste in tastes
-    ):
+    both_liked = all(taste.is_clear and taste.mean > 0 for taste in tastes)
+    if first.family != second.family or not both_liked:
         return planned
     blend = ((first.adapter or "", 0.5), (second.adapter or "", 0.5))
     reason = f"half {first.genre}, half {second.genre}: " + ", ".join(map(str, tastes))

@@ -1,5 +1,4 @@
-"""Eight numbers that stand for a text's embedding, so that preferences can be learned about content
-without a model."""
+"""Eight numbers for a text's embedding: preferences about content are learned without a model."""
 
 from __future__ import annotations
 
@@ -15,10 +14,10 @@ _SEED = 8_384
 
 
 def project(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Project a unit vector [384] on 8 fixed orthogonal directions, scaled so that a component is
-    of the order of 1.
+    """Project a unit vector [384] on 8 fixed orthogonal directions.
 
-    The same for ever: learned preferences are about these directions.
+    A component is scaled to be of the order of 1. The directions are the same for ever: learned
+    preferences are about them.
     """
     projected: NDArray[np.float32] = _directions() @ embedding.astype(np.float32)
     return projected
@@ -26,11 +25,9 @@ def project(embedding: NDArray[np.float32]) -> NDArray[np.float32]:
 
 @cache
 def _directions() -> NDArray[np.float32]:
-    """Orthonormal rows times sqrt(384 / 8), from a random matrix by Gram and Schmidt.  # [8,
-    384]"""
-    bits = np.random.PCG64(_SEED).random_raw(
-        (FLOATS, DIMENSION)
-    )  # the raw stream is stable over versions of numpy
+    """Orthonormal rows (Gram and Schmidt) of a random matrix, times sqrt(384 / 8).  # [8, 384]"""
+    # the raw stream is stable over versions of numpy
+    bits = np.random.PCG64(_SEED).random_raw((FLOATS, DIMENSION))
     rows = bits / 2.0**63 - 1.0
     for index, row in enumerate(rows):
         row -= rows[:index].T @ (rows[:index] @ row)

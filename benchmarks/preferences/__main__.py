@@ -1,8 +1,8 @@
-"""`python -m benchmarks.preferences [--quick] [--json] [--seeds N ...]`: ours and its peers in the
-same run.
+"""Ours and its peers in the same run.
 
-The default seeds were used for nothing else. Needs `pip install '.[bench]'` for Vowpal Wabbit and
-the second set."""
+`python -m benchmarks.preferences [--quick] [--json] [--seeds N ...]`. The default seeds were used
+for nothing else. Needs `pip install '.[bench]'` for Vowpal Wabbit and the second set.
+"""
 
 from __future__ import annotations
 
@@ -119,8 +119,7 @@ def regrets(
 
     def means() -> Figures:
         lost = {policy: [each.result() for each in of_seeds] for policy, of_seeds in lives.items()}
-        # "common" is the best arm for all, known from the start; what learns it has a name of its
-        # own.
+        # "common" is the best arm for all, known from the start; "common_learned" learns it.
         lost["common_learned"] = lost["common"]
         lost["common"] = [drifting.regret_of_common(place) for place in worlds]
         return {
@@ -139,8 +138,10 @@ def _lived(policy: str, place: World) -> Regret:
 
 
 def evaluated(pool: Executor, place: World) -> Pending:
-    """Errors of the estimate, of a log drawn wholly by inverse gap weighting and of one as the
-    product writes it."""
+    """Errors of the estimate from two logs.
+
+    One is drawn wholly by inverse gap weighting, one is as the product writes it.
+    """
     whole, mixed = (pool.submit(logged.errors, place, share) for share in (1.0, IGW_SHARE))
 
     def errors() -> Figures:
@@ -172,8 +173,7 @@ def _like_rate(policy: str, name: str, seed: int) -> float:
 
 
 def validated(pool: Executor, name: str, *, quick: bool) -> Pending:
-    """AUC, log-loss and AUC within users of what is expected of every rating before it is
-    learned."""
+    """AUC, log-loss and AUC within users of ratings, each predicted before it is learned."""
     found = None if quick else pool.submit(_validated, name)
     keys = ("auc", "log_loss", "within_auc")
     return lambda: {

@@ -1,5 +1,4 @@
-"""B6: microseconds of one core (CPU time, so that others on the machine do not count), and
-bytes."""
+"""B6: bytes, and microseconds of one core: CPU time, so that others on the machine do not count."""
 
 from __future__ import annotations
 
@@ -25,8 +24,7 @@ NOTED_D = 25
 
 
 def figures(place: World) -> dict[str, float]:
-    """The least of nine runs each, ours and the peer's: what others on the machine take away is
-    nobody's cost."""
+    """The least of nine runs each, ours and the peer's: what others take away is nobody's cost."""
     ours, vw = Ours(np.random.default_rng(0)), VowpalWabbit(np.random.default_rng(0), TUNED)
     own, peer = (_decide_us(policy, place) for policy in (ours, vw))
     learned, told = _learn_us(DIMENSION), _vw_learn_us(DIMENSION)
@@ -58,8 +56,10 @@ def _learn_us(d: int) -> float:
 
 
 def _vw_learn_us(d: int) -> float:
-    """The same like learned by VW's Python binding: it takes the four candidates as text. Nothing
-    is stored."""
+    """The same like learned by VW's Python binding, which takes the four candidates as text.
+
+    Nothing is stored.
+    """
     policy, numbers = VowpalWabbit(np.random.default_rng(0), TUNED), count(10_000)
     scenes = [
         np.random.default_rng(k).uniform(-1, 1, (4, d)).astype(np.float16).astype(np.float64)

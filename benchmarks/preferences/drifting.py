@@ -4,7 +4,8 @@ Users are real: the like-rate of each of the 18 genres, smoothed by three of eve
 with the logit deviations from the genre's mean scaled by `heterogeneity`. Each round every user is
 offered all genres and likes the chosen one with that probability. After 50 rounds everybody's taste
 becomes another user's, for 50 more. Regret is what the best genre's probability was above the
-chosen one's, summed over the rounds, a user."""
+chosen one's, summed over the rounds, a user.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +28,10 @@ BETWEEN = 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class World:
-    """`before` and `after` [users, arms] are like-probabilities, `luck` [2 ROUNDS, users] decides,
-    `phi` [arms, d]."""
+    """`before` and `after` [users, arms] are like-probabilities; `phi` is [arms, d].
+
+    `luck` [2 ROUNDS, users] decides.
+    """
 
     phi: Floats
     tags: tuple[tuple[str, ...], ...]
@@ -36,8 +39,7 @@ class World:
     after: Floats
     luck: Floats
     logs: Floats
-    """[users, arms]: like-probabilities of other users, whose `PULLS` uniform pulls everybody
-    learned beforehand."""
+    """[users, arms]: others' like-probabilities; everybody learned their `PULLS` uniform pulls."""
     seed: int
 
 
@@ -56,8 +58,7 @@ class Regret:
 def world(
     ratings: Ratings, *, heterogeneity: float, warm: bool, seed: int, users: int | None = None
 ) -> World:
-    """Half of the users (at most `users`) live in it; the other half gave the logs where it is
-    `warm`."""
+    """Half of the users, at most `users`, live in it; if `warm`, the other half gave the logs."""
     random = np.random.default_rng(seed)
     rates = like_rates(ratings, heterogeneity)
     rates = rates[random.permutation(len(rates))]
@@ -108,8 +109,7 @@ def regret(policy: Policy, place: World) -> Regret:
 
 
 def regret_of_common(place: World) -> Regret:
-    """The one arm that is best for all users together, known from the start and again after the
-    change."""
+    """The one arm best for all users together, known from the start and again after the change."""
     return Regret(_common(place.before), _common(place.after))
 
 

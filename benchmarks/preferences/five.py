@@ -3,7 +3,8 @@
 Half of the users with at least 40 ratings are history: everybody learns 40 of their ratings, each
 as one of five drawn evenly. Each of the others is offered all of their own films, five at a time,
 and likes the chosen one when they gave it four stars or more. A film is an arm: its genres are
-blended evenly, and its probability is the like-rate of those who rated or were shown it before."""
+blended evenly, and its probability is the like-rate of those who rated or were shown it before.
+"""
 
 from __future__ import annotations
 
@@ -28,18 +29,15 @@ Rows = npt.NDArray[np.intp]
 
 @dataclass(slots=True, eq=False)
 class Films:
-    """What is known of every film, and its features; likes of a film count from the moment they are
-    told."""
+    """What is known of every film, and its features; likes count from the moment they are told."""
 
     ratings: Ratings
     likes: Floats = field(init=False)
     seen: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        self.likes, self.seen = (
-            np.zeros(len(self.ratings.genres)),
-            np.zeros(len(self.ratings.genres)),
-        )
+        films = len(self.ratings.genres)
+        self.likes, self.seen = np.zeros(films), np.zeros(films)
 
     def tell(self, item: int, liked: float) -> None:
         """Somebody liked it or not."""
@@ -120,8 +118,7 @@ def _chosen(user: int, group: Rows, number: int, policy: Policy, films: Films) -
 
 
 class MostLiked:
-    """Not personalised: the film with the highest like-rate so far, which is the first of the `fit`
-    features."""
+    """Not personalised: the film with the highest like-rate so far, the first `fit` feature."""
 
     def choose(self, offer: Offer) -> tuple[int, float]:
         return int(offer.phi[:, BLOCKS["fit"].start].argmax()), 1.0

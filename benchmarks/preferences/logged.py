@@ -1,10 +1,10 @@
-"""B4: how far is the doubly robust estimate of another policy from the truth, after 10,000 logged
-decisions?
+"""B4: how far from the truth is the doubly robust estimate of another policy?
 
-The users and arms of B1. Each decision offers eight of the genres; the ranker decides as in the
-product (a share `evaluated` by inverse gap weighting, the rest by Thompson), logs the propensities
-and learns. The truth is the mean like-probability of what the policy in question would have put on
-top of the same decisions."""
+It has 10,000 logged decisions of the users and arms of B1. Each offers eight of the genres; the
+ranker decides as in the product (a share `evaluated` by inverse gap weighting, the rest by
+Thompson), logs the propensities and learns. The truth is the mean like-probability of what the
+policy in question would have put on top of the same decisions.
+"""
 
 from __future__ import annotations
 

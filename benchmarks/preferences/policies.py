@@ -1,5 +1,4 @@
-"""Ours and its peers behind one interface: choose one of the arms offered, then learn whether it
-was liked."""
+"""Ours and its peers behind one interface: choose an offered arm, learn whether it was liked."""
 
 from __future__ import annotations
 
@@ -25,8 +24,11 @@ from genre_models.preferences.signals import Kind, Scene, Signal, observe
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Offer:
-    """`phi` [k, d]: the product's features of the arms; `tags` name what each arm is for those that
-    work on names, its first tag the arm itself; `now` in seconds since 1970."""
+    """What is offered at `now`, in seconds since 1970.
+
+    `phi` [k, d]: the product's features of the arms; `tags` name what each arm is for those that
+    work on names, its first tag the arm itself.
+    """
 
     user: int
     phi: Floats
@@ -47,8 +49,10 @@ class Policy(Protocol):
 
 @dataclass(slots=True)
 class Ours:
-    """The product: rows, signals, population and prior as the recommend role has them, Thompson as
-    the planner."""
+    """The product: rows, signals, population and prior as in the recommend role.
+
+    It draws as the planner does (Thompson).
+    """
 
     random: np.random.Generator
     alpha: float = ALPHA
@@ -57,8 +61,7 @@ class Ours:
     prior: Prior = field(default_factory=base_prior)
     signals: int = 0
     _expected: tuple[Offer, Floats] | None = None
-    """The offer that was chosen from last, with what was expected of each arm: a decision is logged
-    with it."""
+    """The offer that was chosen from last and what was expected of each arm, for the log."""
 
     def posterior(self, offer: Offer) -> Posterior:
         """What is believed about the user now."""
@@ -122,8 +125,7 @@ class Common:
 
 
 class VowpalWabbit:
-    """A contextual bandit over the same features, alone (common to all users) and crossed with the
-    user."""
+    """A contextual bandit over the same features, alone (for all) and crossed with the user."""
 
     def __init__(self, random: np.random.Generator, options: str = "") -> None:
         from vowpalwabbit import pyvw
@@ -167,19 +169,19 @@ class VowpalWabbit:
 
 
 TUNED = "--squarecb --gamma_scale 300 -l 0.7 --power_t 0.25"
-"""The best of about a hundred configurations (exploration, learning rates, costs, features or names
-of arms or both) on seed 1000 and, of the best, on 1000 to 1005, where it loses 14.7 to 15.6; none
-of these seeds is reported."""
+"""The best of about a hundred configurations on seed 1000 and, of the best, on 1000 to 1005.
 
-# VW expects a cost of 0 of what it has not seen: with costs of -0.5 and 0.5 that is neither hope
-# nor fear.
+They differ in exploration, learning rates, costs, features or names of arms or both. It loses 14.7
+to 15.6 there; none of these seeds is reported.
+"""
+
+# VW expects a cost of 0 of what it has not seen: between -0.5 and 0.5, neither hope nor fear.
 _INDIFFERENT = 0.5
 
 
 @dataclass(slots=True)
 class Disjoint:
-    """River's LinUCBDisjoint: of every user one, or one for all where no user meets an arm
-    twice."""
+    """River's LinUCBDisjoint: one a user, or one for all where no user meets an arm twice."""
 
     random: np.random.Generator
     is_shared: bool = False
@@ -205,8 +207,7 @@ class Disjoint:
 
 
 class AdPredictor:
-    """River's AdPredictor on the tags and the tags crossed with users, Thompson draws, and our
-    drift detector."""
+    """River's AdPredictor on tags and tags x users, Thompson draws, and our drift detector."""
 
     def __init__(self, random: np.random.Generator) -> None:
         from river.linear_model import AdPredictor as River

@@ -1,7 +1,8 @@
 """B3: will they like this film? Every rating in the order of time is first predicted, then learned.
 
-The AUC over everything rewards knowing who is generous; the one within users is what ranking
-candidates needs."""
+The AUC over everything rewards knowing who is generous; ranking candidates needs the
+one within users.
+"""
 
 from __future__ import annotations
 

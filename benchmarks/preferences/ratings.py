@@ -34,8 +34,10 @@ LIKED = 4.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ratings:
-    """One rating a row, in the order of time: `users`, `items` and `likes` [n]; `genres` [items, g]
-    of zeros and ones."""
+    """One rating a row, in the order of time.
+
+    `users`, `items` and `likes` [n]; `genres` [items, g] of zeros and ones.
+    """
 
     users: npt.NDArray[np.intp]
     items: npt.NDArray[np.intp]
@@ -101,8 +103,10 @@ def _table(path: Path) -> list[list[str]]:
 
 
 def _r_object(database: Path, name: str) -> Any:
-    """One object of R's lazy-load database: an index, and zlib-compressed serialisations behind
-    their lengths."""
+    """One object of R's lazy-load database.
+
+    The database is an index, and zlib-compressed serialisations behind their lengths.
+    """
     import rdata
 
     def read(data: bytes) -> Any:

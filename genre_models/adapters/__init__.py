@@ -1,5 +1,4 @@
-"""LoRA adapters as immutable, verified folders. Nothing here imports torch: planners only need
-names."""
+"""LoRA adapters as immutable, verified folders; without torch, since planners only need names."""
 
 from __future__ import annotations
 

@@ -15,8 +15,7 @@ Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lineage:
-    """Where the weights come from: parent adapter, digest of the training texts, and the recipe
-    that made them."""
+    """Where the weights come from: parent adapter, digest of the training texts, and recipe."""
 
     data: Sha256
     recipe: dict[str, Any] = field(default_factory=dict)
@@ -25,8 +24,10 @@ class Lineage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class About:
-    """What a classifier and a prompt need to know of a genre that did not come with GENRE; no text
-    is a user's."""
+    """What a classifier and a prompt need to know of a genre that did not come with GENRE.
+
+    No text is a user's.
+    """
 
     description: str
     instruction: str
@@ -36,11 +37,11 @@ class About:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AdapterCard:
-    """The contents of `genre.json`; `base` is the fingerprint of the model that the adapter was
-    trained on.
+    """The contents of `genre.json`.
 
-    `tenant` is whose requests may use it, None: everybody's; `command` is what makes it again,
-    where one command does."""
+    `base` is the fingerprint of the model that the adapter was trained on, `tenant` whose requests
+    may use it (None: everybody's), `command` what makes it again, where one command does.
+    """
 
     genre: GenreId
     family: GenreId

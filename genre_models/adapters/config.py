@@ -1,5 +1,4 @@
-"""`adapter_config.json`: a plain LoRA configuration, with everything else that peft understands
-switched off."""
+"""`adapter_config.json`: plain LoRA, with everything else that peft understands switched off."""
 
 from __future__ import annotations
 
@@ -11,10 +10,8 @@ from schemas.errors import ModelError
 
 RANKS = (4, 8, 16)
 INERT: tuple[Any, ...] = (None, False, 0, 0.0, [], {}, "", "none")
-UNREAD = {
-    "megatron_core": "megatron.core",
-    "qalora_group_size": 16,
-}  # peft writes these whether used or not
+# peft writes these whether used or not
+UNREAD = {"megatron_core": "megatron.core", "qalora_group_size": 16}
 ALLOWED = {
     "peft_type",
     "task_type",

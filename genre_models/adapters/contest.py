@@ -1,5 +1,4 @@
-"""Versions of one genre against each other, by what people said of their texts; and the rule by
-which one loses."""
+"""Which versions of a genre lose against the best one, by people's reactions to their texts."""
 
 from __future__ import annotations
 
@@ -39,8 +38,9 @@ class Record:
 
 
 def worse(one: Record, other: Record) -> float:
-    """Probability that texts of `one` are liked less than those of `other` (normal approximation of
-    both posteriors).
+    """Probability that texts of `one` are liked less than those of `other`.
+
+    By the normal approximation of both posteriors.
 
     >>> (
     ...     round(worse(Record(50, 50), Record(50, 50)), 2),
@@ -52,8 +52,7 @@ def worse(one: Record, other: Record) -> float:
 
 
 def losers(records: Mapping[str, Record]) -> dict[str, float]:
-    """The versions that lose, each with the probability that it is worse than the best; never the
-    best itself."""
+    """The versions that lose, never the best, each with the probability that it is worse."""
     proven = {name: record for name, record in records.items() if record.reactions >= LEAST}
     if not proven:
         return {}

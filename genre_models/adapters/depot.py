@@ -1,5 +1,4 @@
-"""Adapters on a shared place: any fsspec URL (a folder, s3://bucket/adapters, ...), each below its
-own name."""
+"""Adapters on shared storage: any fsspec URL (a folder, s3://bucket/adapters, ...), by name."""
 
 from __future__ import annotations
 
@@ -15,10 +14,9 @@ from schemas.errors import ModelError
 
 
 def upload(folder: Path, name: str, location: str) -> None:
-    """Copy the three files of a verified adapter to `location/name`; what lies there already is the
-    same bytes.
+    """Copy the three files of a verified adapter to `location/name`.
 
-    Raises ModelError `adapter_location`.
+    What lies there already is the same bytes. Raises ModelError `adapter_location`.
     """
     files = read_files(folder)
     system, root = _open(location)
@@ -39,7 +37,8 @@ def download(
     """Fetch an adapter into `store`, verified by the digest that was announced.
 
     Only the three files are read, each up to its cap, and only from `places` or below. Raises
-    ModelError `adapter_location`, `adapter_too_big` and what verification raises."""
+    ModelError `adapter_location`, `adapter_too_big` and what verification raises.
+    """
     if not _is_below(location, places):
         known = ", ".join(places) or "none"
         raise ModelError(

@@ -23,8 +23,7 @@ class AdapterName:
 
     @classmethod
     def parse(cls, text: str) -> AdapterName:
-        """Raises ModelError `adapter_name`: what looks like a path or another spelling is no
-        name."""
+        """Raises ModelError `adapter_name` for other spellings, and for what looks like a path."""
         match = PATTERN.fullmatch(text)
         if not match:
             raise ModelError(

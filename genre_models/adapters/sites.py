@@ -65,8 +65,7 @@ class BaseSpec:
     def sites(
         self, linears: tuple[str, ...], layers: tuple[int, ...]
     ) -> Iterator[tuple[str, int, int]]:
-        """(module path, inputs, outputs) of every place that an adapter for these linears and
-        layers fills."""
+        """Each site of an adapter for these linears and layers: (module path, inputs, outputs)."""
         for layer in layers:
             for linear in linears:
                 block = "self_attn" if linear in ATTENTION else "mlp"

@@ -45,8 +45,10 @@ class AdapterStore:
         )
 
     def path(self, name: AdapterName) -> Path:
-        """The folder of an adapter that is here. Raises ModelError `adapter_missing` or
-        `adapter_path`."""
+        """The folder of an adapter that is here.
+
+        Raises ModelError `adapter_missing` or `adapter_path`.
+        """
         path = self.root / str(AdapterName.parse(str(name)))
         if not path.is_dir():
             raise ModelError(
@@ -60,13 +62,14 @@ class AdapterStore:
         return path
 
     def verified(self, name: AdapterName) -> Adapter:
-        """Read an adapter, checked again from its bytes: a disk can rot and a folder be tampered
-        with."""
+        """Read an adapter and check its bytes again: disks rot, and folders are tampered with."""
         return read_adapter(self.path(name), self.base, name.digest)
 
     def add(self, folder: Path, digest: str | None = None) -> AdapterName:
-        """Verify `folder`, and its digest where one was announced, and copy it in; adding it again
-        changes nothing."""
+        """Verify `folder`, and its digest where one was announced, and copy it in.
+
+        Adding it again changes nothing.
+        """
         files = read_files(folder)
         name = check_adapter(files, self.base, digest).name
         atomic.make_once(self.root / str(name), lambda target: _write(target, files))
@@ -80,8 +83,10 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
 
 
 def add_starters(store: AdapterStore) -> list[AdapterName]:
-    """Put the adapters that come with GENRE into `store`, but for those of another base model: the
-    log says how each is made again."""
+    """Put the adapters that come with GENRE into `store`, but for those of another base model.
+
+    The log says how each of those is made again.
+    """
     added = []
     for folder in sorted(path for path in STARTER.iterdir() if path.is_dir()):
         try:

@@ -1,5 +1,4 @@
-"""`adapter_model.safetensors`: exactly the tensors that the configuration and the base model call
-for."""
+"""`adapter_model.safetensors`: exactly the tensors that configuration and base model call for."""
 
 from __future__ import annotations
 
@@ -21,11 +20,11 @@ DTYPES: dict[str, type[np.float16] | type[np.float32]] = {"F16": np.float16, "F3
 def read_tensors(
     data: bytes, sites: Iterable[tuple[str, int, int]], rank: int
 ) -> dict[str, tuple[Array, Array]]:
-    """Module path -> (A [rank, inputs], B [outputs, rank]) for these (module path, inputs,
-    outputs).
+    """Module path -> (A [rank, inputs], B [outputs, rank]); sites are (path, inputs, outputs).
 
-    Raises ModelError `adapter_header`, `adapter_wrong_shape`, `adapter_not_finite` or
-    `adapter_norm`."""
+    Raises ModelError `adapter_header`, `adapter_wrong_shape`,
+    `adapter_not_finite` or `adapter_norm`.
+    """
     header, body = _split(data)
     shapes = {site: ((rank, inputs), (outputs, rank)) for site, inputs, outputs in sites}
     expected = {
@@ -48,8 +47,7 @@ def _key(site: str, half: str) -> str:
 
 
 def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
-    """safetensors: 8 bytes little-endian header size, a JSON header, then the tensors without
-    gaps."""
+    """safetensors: header size (8 bytes, little-endian), JSON header, tensors without gaps."""
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or not 2 <= size <= min(HEADER_CAP, len(data) - 8):
         raise ModelError(

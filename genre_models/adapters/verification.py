@@ -1,11 +1,11 @@
-"""Nothing from an adapter folder is used before all of it has been checked; nothing of it is ever
-executed.
+"""Nothing of an adapter folder is used before all of it is checked, and nothing ever executed.
 
-The three files are read once and everything after works on those bytes: what was checked is what is
-loaded. Refusals are ModelErrors with the codes `adapter_missing`, `adapter_has_link`,
-`adapter_not_safetensors`, `adapter_files`, `adapter_too_big`, `adapter_header`, `adapter_config`,
-`adapter_rank`, `adapter_wrong_base`, `adapter_wrong_shape`, `adapter_not_finite`, `adapter_norm`
-and `adapter_digest`."""
+The three files are read once and everything after works on those bytes: what was checked is what
+is loaded. Refusals are ModelErrors with the codes `adapter_missing`, `adapter_has_link`,
+`adapter_not_safetensors`, `adapter_files`, `adapter_too_big`, `adapter_header`,
+`adapter_config`, `adapter_rank`, `adapter_wrong_base`, `adapter_wrong_shape`,
+`adapter_not_finite`, `adapter_norm` and `adapter_digest`.
+"""
 
 from __future__ import annotations
 
@@ -24,8 +24,10 @@ from schemas.errors import ModelError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Adapter:
-    """A verified adapter. `tensors` maps a module path to (A [rank, inputs], B [outputs, rank]),
-    unscaled."""
+    """A verified adapter.
+
+    `tensors` maps a module path to (A [rank, inputs], B [outputs, rank]), unscaled.
+    """
 
     name: AdapterName
     digest: str
@@ -36,8 +38,10 @@ class Adapter:
 
 
 def read_adapter(folder: Path, base: BaseSpec, expected: str | None = None) -> Adapter:
-    """Read and check an adapter folder; `expected` is a digest, or its first 12 digits. Raises
-    ModelError."""
+    """Read and check an adapter folder; `expected` is a digest, or its first 12 digits.
+
+    Raises ModelError.
+    """
     return check_adapter(read_files(folder), base, expected)
 
 

@@ -1,5 +1,7 @@
-"""Which genre a request asks for: calibrated probabilities over the two-level taxonomy, learned
-from a few examples."""
+"""Which genre a request asks for.
+
+Calibrated probabilities over the two-level taxonomy, learned from a few examples.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,8 @@ class Classification:
 
     `genres` holds the 8 likeliest and `families` all, most probable first; probabilities are
     calibrated and sum to less than 1: the rest is that no genre is meant. `fallback` says what to
-    act upon: the first genre ('none'), its `family` only, or neither ('base')."""
+    act upon: the first genre ('none'), its `family` only, or neither ('base').
+    """
 
     genres: tuple[tuple[str, float], ...]
     families: tuple[tuple[str, float], ...]
@@ -44,10 +47,10 @@ class Classification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Examples:
-    """What was learned from: texts, their embeddings [n, d], and each one's class (the last class
-    is 'no genre').
+    """What was learned from: texts, their embeddings [n, d] and their classes.
 
-    The first `requests` of them are about a genre; the others are of it.
+    The last class is 'no genre'. The first `requests` of the texts are about a genre; the others
+    are of it.
     """
 
     texts: tuple[str, ...]
@@ -57,8 +60,7 @@ class Examples:
 
 
 class Classifier:
-    """Kernel ridge on the examples; the kernel is (1 + cosine of embeddings + shared words)
-    squared."""
+    """Kernel ridge on the examples; kernel: (1 + cosine of embeddings + shared words) squared."""
 
     def __init__(
         self, taxonomy: Taxonomy, examples: Examples, head: KernelHead, meaning: KernelHead
@@ -80,10 +82,10 @@ class Classifier:
     def fit(
         cls, taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None = None
     ) -> Classifier:
-        """Learn from every genre's requests, description and texts: about a second, and the time to
-        encode them.
+        """Learn from every genre's requests, description and texts.
 
-        Embeddings of texts that `known` learned from are taken from it. Deterministic.
+        Takes about a second, and the time to encode them. Embeddings of texts that `known` learned
+        from are taken from it. Deterministic.
         """
         examples = _examples(taxonomy, encoder, known)
         asked = examples.requests
@@ -103,8 +105,10 @@ class Classifier:
         return self._classification(self._probabilities(embedding, text))
 
     def text_probability(self, embedding: NDArray[np.float32], genre: str) -> float:
-        """How surely a written text is of `genre`, 0..1, when even odds are that it is; 0 for a
-        genre not known."""
+        """How surely a written text is of `genre` at even prior odds, 0..1.
+
+        0 for a genre that is not known.
+        """
         if genre not in self._taxonomy:
             return 0.0
         scores = self._meaning.scores(self._kernel(embedding, None))[:-1]
@@ -117,7 +121,8 @@ class Classifier:
 
         `nudges` gives a genre the embeddings of requests that belong to it [n, d], each scaled by
         its weight 0..1. However many they are, they move a genre's score by at most 0.5, and only
-        for requests much like them."""
+        for requests much like them.
+        """
         twin = copy(self)
         twin.nudges = {
             genre: np.atleast_2d(rows) for genre, rows in nudges.items() if genre in self._taxonomy
@@ -146,8 +151,10 @@ class Classifier:
 
     @classmethod
     def from_bytes(cls, data: bytes, taxonomy: Taxonomy) -> Classifier:
-        """What `to_bytes` wrote for this taxonomy. Raises ModelError `classifier_unreadable` or
-        `classifier_stale`."""
+        """What `to_bytes` wrote for this taxonomy.
+
+        Raises ModelError `classifier_unreadable` or `classifier_stale`.
+        """
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 tensors = {
@@ -180,8 +187,7 @@ class Classifier:
         return cls(taxonomy, examples, pair[0], pair[1])
 
     def _kernel(self, embedding: NDArray[np.float32], text: str | None) -> NDArray[np.float32]:
-        """Kernel of one request with each request learned from; without `text`, with each text as
-        well.  # [n]"""
+        """Kernel of one request with the learned requests; without `text`, texts too.  # [n]"""
         alike: NDArray[np.float32] = 1 + self.examples.embeddings @ embedding
         if text is None:
             return alike**2
@@ -212,8 +218,7 @@ class Classifier:
 
 
 def _examples(taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None) -> Examples:
-    """Description and requests of each genre, then the requests that belong to none; then the
-    genres' texts."""
+    """Descriptions and requests by genre, the requests that belong to none, the genres' texts."""
     requests = [[genre.description, *genre.requests] for genre in taxonomy.genres.values()] + [
         list(taxonomy.outside)
     ]
@@ -242,8 +247,7 @@ def _embeddings(
 
 
 def _nudge(rows: NDArray[np.float32], embedding: NDArray[np.float32]) -> float:
-    """Each correction counts by its weight and by how like the request it is; together they are
-    bounded."""
+    """Bounded sum of the corrections, each counting by its weight and its likeness."""
     weights = np.linalg.norm(rows, axis=1)
     cosine = np.clip(rows @ embedding / np.maximum(weights, 1e-6), 0.0, 1.0)
     return _NUDGE * float(np.tanh((weights * cosine**_LOCAL).sum()))

@@ -1,9 +1,9 @@
-"""A classifier in closed form: kernel ridge regression on one-hot labels, calibrated on examples
-that it did not see.
+"""A classifier in closed form: kernel ridge regression on one-hot labels, calibrated.
 
 Rasmussen and Williams 2006, chapter 6.5 (least-squares classification): alpha = (K +
 diag(ridge))^-1 Y. The temperature that makes probabilities of scores is fitted on examples that
-were left out (Guo et al. 2017): no example vouches for itself."""
+were left out (Guo et al. 2017): no example vouches for itself.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ class KernelHead:
 
     @classmethod
     def fit(cls, kernel: NDArray[np.float64], labels: NDArray[np.intp]) -> KernelHead:
-        """Fit on the examples' kernel [n, n]; every class counts the same however many examples it
-        has."""
+        """Fit on the examples' kernel [n, n]; a class counts the same however many it has."""
         targets = _TARGET * np.eye(int(labels.max()) + 1)[labels]
         counts = np.bincount(labels)
         penalised = kernel + np.diag(_RIDGE * counts[labels] / counts.mean())

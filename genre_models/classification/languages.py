@@ -31,8 +31,10 @@ class LanguageIdentifier:
         self._default = default
 
     def identify(self, text: str) -> Language:
-        """The language of `text`; the default where nothing else is likely, with confidence 0 if
-        there is no letter."""
+        """The language of `text`; the default where nothing else is likely.
+
+        The confidence is 0 where there is no letter.
+        """
         if not any(character.isalpha() for character in text):
             return Language(self._default, 0.0)
         code, likely = self._model.classify(text)

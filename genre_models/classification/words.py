@@ -1,5 +1,4 @@
-"""What embeddings blur: the very words. Cosine similarity of tf-idf bags of words to a fixed list
-of texts."""
+"""What embeddings blur, the very words: cosine of tf-idf bags of words to a fixed list of texts."""
 
 from __future__ import annotations
 
@@ -50,8 +49,10 @@ class WordIndex:
         return gram
 
     def _unit(self, bag: dict[str, float]) -> dict[str, float]:
-        """The bag weighted by idf, of length 1. A word never seen counts as the rarest: it matches
-        nothing."""
+        """The bag weighted by idf, of length 1.
+
+        A word never seen counts as the rarest: it matches nothing.
+        """
         weighted = {word: count * self._idf.get(word, self._rarest) for word, count in bag.items()}
         length = math.sqrt(sum(weight * weight for weight in weighted.values())) or 1.0
         return {word: weight / length for word, weight in weighted.items()}

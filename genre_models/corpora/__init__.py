@@ -1,5 +1,4 @@
-"""Texts by genre, from packages that ordinary clients fetch. The texts go to a cache folder, never
-into a commit."""
+"""Texts by genre, from packages that ordinary clients fetch; into a cache, never into a commit."""
 
 from __future__ import annotations
 

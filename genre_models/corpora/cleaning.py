@@ -1,5 +1,4 @@
-"""What makes one text fit to learn from: plain characters, nobody's address, no markup, no
-abuse."""
+"""What makes a text fit to learn from: plain characters, nobody's address, no markup, no abuse."""
 
 from __future__ import annotations
 
@@ -35,8 +34,7 @@ CONTACT = re.compile(
 
 
 def tidy(text: str, lines: bool) -> str:
-    """NFC, plain spaces and quotes; one paragraph, or its lines where the genre is written in
-    lines.
+    """NFC, plain spaces and quotes; one paragraph, or lines for a genre written in lines.
 
     >>> tidy("  The\\u00a0sea \\n is  wide", lines=False)
     'The sea is wide'
@@ -55,9 +53,8 @@ def without_contacts(text: str) -> str:
     done = CONTACT.sub(
         lambda found: {"address": ADDRESS, "link": LINK}.get(found.lastgroup or "", NUMBER), text
     )
-    return (
-        done if done == text else without_contacts(done)
-    )  # a replacement may complete a number before it
+    # a replacement may complete a number before it
+    return done if done == text else without_contacts(done)
 
 
 def is_prose(text: str) -> bool:

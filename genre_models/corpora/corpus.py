@@ -36,8 +36,10 @@ class Corpus:
 
     @classmethod
     def split(cls, genre: str, licence: str, texts: Sequence[Text]) -> Corpus:
-        """Hold out a tenth, at least 50 texts, by whole documents in the order of a hash: adding
-        texts moves nobody to the other side, and both sides begin with a fair sample."""
+        """Hold out a tenth, at least 50 texts, by whole documents in the order of a hash.
+
+        Adding texts moves nobody to the other side, and both sides begin with a fair sample.
+        """
         wanted = max(HELD_OUT_LEAST, int(HELD_OUT_SHARE * len(texts)))
         held_out: list[Text] = []
         training: list[Text] = []
@@ -76,10 +78,9 @@ def load_prepared(genre: str, cache: Path) -> Prepared:
         )
     file = _file(genre, cache)
     if not file.exists():
-        _write(
-            file,
-            preprocess(_cut(genre, EXTRACTORS[genre], cache.expanduser()), EXTRACTORS[genre].rules),
-        )
+        extractor = EXTRACTORS[genre]
+        cuts = _cut(genre, extractor, cache.expanduser())
+        _write(file, preprocess(cuts, extractor.rules))
     texts = (msgspec.json.decode(line, type=Text) for line in file.read_bytes().splitlines())
     return Prepared(
         texts=tuple(texts),

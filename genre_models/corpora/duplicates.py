@@ -1,5 +1,4 @@
-"""Texts that say the same again. Which of them stays depends on the texts alone, never on their
-order."""
+"""Texts that say the same again; which of them stays depends on the texts, never on their order."""
 
 from __future__ import annotations
 
@@ -9,9 +8,8 @@ from collections.abc import Sequence
 
 from genre_models.corpora.text import Text
 
-PERMUTATIONS = (
-    64  # standard error of the Jaccard estimate at 0.8: 0.05; candidates are checked exactly
-)
+# standard error of the Jaccard estimate at 0.8: 0.05; candidates are checked exactly
+PERMUTATIONS = 64
 SHINGLE = 3  # words
 
 
@@ -24,11 +22,12 @@ def distinct(texts: Sequence[Text]) -> list[Text]:
 
 
 def dissimilar(texts: Sequence[Text], similarity: float) -> list[Text]:
-    """Texts of which no two have word shingles with a Jaccard similarity (0-1) of `similarity` or
-    more.
+    """Texts of which no two have a Jaccard similarity of `similarity` (0-1) or more.
 
-    MinHash with locality-sensitive hashing (Broder 1997; Leskovec et al., Mining of Massive
-    Datasets, 3.4) finds the candidates: a pair just above the threshold may be missed."""
+    Compared are their word shingles. MinHash with locality-sensitive hashing (Broder 1997; Leskovec
+    et al., Mining of Massive Datasets, 3.4) finds the candidates: a pair just above the threshold
+    may be missed.
+    """
     from datasketch import MinHash, MinHashLSH
 
     shingles = [_shingles(text.text) for text in texts]

@@ -1,5 +1,4 @@
-"""An extractor: where a genre's texts lie inside packages, under which licence, and by which rules
-they pass."""
+"""Where a genre's texts lie inside packages, under which licence, and which rules they pass."""
 
 from __future__ import annotations
 

@@ -1,5 +1,7 @@
-"""What every text goes through before anybody learns from it, and how many each rule took away or
-changed."""
+"""What every text goes through before anybody learns from it.
+
+How many texts each rule took away or changed is counted.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,14 @@ Rule = Callable[[Sequence[Text]], list[Text]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """`words` is (least, most); `lines` keeps line breaks; `language` is an ISO 639 code, None for
-    any.
+    """What a genre's texts must be like.
 
-    E-mail addresses, telephone numbers and links are replaced by ones reserved for examples, so
-    that texts that consist of messages stay usable, or with `contacts="drop"` such a text is left
-    out. Texts whose three-word shingles have a Jaccard similarity of `similarity` or more are
-    duplicates. A text in which `abuse` is found is left out."""
+    `words` is (least, most); `lines` keeps line breaks; `language` is an ISO 639 code, None for
+    any. E-mail addresses, telephone numbers and links are replaced by ones reserved for examples,
+    so that texts that consist of messages stay usable, or with `contacts="drop"` such a text is
+    left out. Texts whose three-word shingles have a Jaccard similarity of `similarity` or more are
+    duplicates. A text in which `abuse` is found is left out.
+    """
 
     words: tuple[int, int] = (4, 200)
     lines: bool = False
@@ -47,8 +50,7 @@ class Step:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """The texts that are left, in the order they came in, and the rules in the order they were
-    applied."""
+    """The texts that are left, in their original order, and the rules in the order applied."""
 
     texts: tuple[Text, ...]
     steps: tuple[Step, ...]
@@ -60,8 +62,10 @@ class Prepared:
 
 
 def preprocess(texts: Iterable[Text], rules: Rules | None = None) -> Prepared:
-    """Clean, filter and de-duplicate. The same texts in another order leave the same texts; doing
-    it twice changes nothing."""
+    """Clean, filter and de-duplicate.
+
+    The same texts in another order leave the same texts; doing it twice changes nothing.
+    """
     kept, steps = list(texts), []
     for name, rule in _rules(rules or Rules()):
         before, kept = kept, rule(kept)

@@ -49,9 +49,11 @@ def dictionary(package: Package, cache: Path, name: str, encoding: str = "utf-8"
 
 
 def r_strings(data: bytes) -> Iterator[list[str]]:
-    """The character vectors of an R lazy-load database: zlib streams behind four bytes of length,
-    each a serialized vector of strings (R Internals, 1.8), of which those of the native flags
-    0x00040009 are read."""
+    """The character vectors of an R lazy-load database.
+
+    It holds zlib streams behind four bytes of length, each a serialized vector of strings (R
+    Internals, 1.8), of which those of the native flags 0x00040009 are read.
+    """
     while data:
         stream = zlib.decompressobj()
         vector, data = stream.decompress(data[4:]), stream.unused_data
@@ -67,8 +69,7 @@ def _strings(vector: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def untagged(text: str) -> str:
-    """A Brown corpus paragraph without its tags: `The/at jury/nn said/vbd ./.`; headlines (-hl) are
-    left out."""
+    """A Brown corpus paragraph without tags (`The/at jury/nn said/vbd ./.`) and headlines (-hl)."""
     pairs = [token.rpartition("/") for token in text.split()]
     words = " ".join(word for word, _, tag in pairs if not tag.endswith("-hl"))
     words = re.sub(r" ([.,;:?!)\]]|'')", r"\1", re.sub(r"(``|[(\[]) ", r"\1", words))
@@ -76,8 +77,10 @@ def untagged(text: str) -> str:
 
 
 def snippets(file: Path, together: int) -> Iterator[tuple[str, str]]:
-    """(document, text) of a tab-separated file `ID_SENTENCE, rating, text`: `together` sentences of
-    one document."""
+    """(document, text) of a tab-separated file `ID_SENTENCE, rating, text`.
+
+    A text is `together` sentences of one document.
+    """
     of_document: dict[str, list[str]] = {}
     for line in read(file).splitlines():
         id, _, sentence = line.split("\t", 2)
@@ -91,8 +94,10 @@ def _parts(sentences: Sequence[str], size: int) -> Iterator[Sequence[str]]:
 
 
 def mail(data: bytes) -> tuple[str, str] | None:
-    """(subject, body) of a plain mail: without headers, quotations and signatures. None where it
-    has no plain part."""
+    """(subject, body) of a mail's plain part, without headers, quotations and signatures.
+
+    None where it has no plain part.
+    """
     message = message_from_bytes(data)
     body = next((part for part in message.walk() if part.get_content_type() == "text/plain"), None)
     if body is None:

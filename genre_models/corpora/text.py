@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
-    """`document` is what the text was cut from (a speech, a poem, a package): texts of one document
-    stay together.
+    """One text, what it was cut from, and what it is about.
 
-    `title` is what the text is about where the source says so, else empty.
+    Texts of one `document` (a speech, a poem, a package) stay together. `title` is what the text is
+    about where the source says so, else empty.
     """
 
     text: str

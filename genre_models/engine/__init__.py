@@ -1,5 +1,4 @@
-"""Text generation with many adapters in one batch. Importing this is light; torch comes with an
-implementation."""
+"""Text generation with many adapters in one batch; torch is imported by implementations only."""
 
 from __future__ import annotations
 

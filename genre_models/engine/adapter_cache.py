@@ -2,7 +2,8 @@
 
 The tiers: hot (side by side in the running batch, see mixture), memory (here), disk (the store).
 What rows hold or an operator has pinned is never let go, whatever the budget. Names hold a digest,
-so equal names are equal bytes."""
+so equal names are equal bytes.
+"""
 
 from __future__ import annotations
 
@@ -37,8 +38,7 @@ class AdapterCache:
         return loading
 
     def hold(self, name: str) -> Loading:
-        """The same, and keep it until it is released as often as it was held. Pinning is a hold
-        without release."""
+        """The same, kept until released as often as held; pinning is a hold without release."""
         self._holds[name] += 1
         return self.prefetch(name)
 

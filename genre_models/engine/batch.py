@@ -12,8 +12,10 @@ from genre_models.engine.slots import Slots
 
 
 class Batch:
-    """Running rows in the first slots; those between them and a multiple of `multiple` are computed
-    and ignored."""
+    """Running rows in the first slots, padded to a multiple of `multiple`.
+
+    The padding is computed and ignored.
+    """
 
     def __init__(self, slots: Slots, multiple: int) -> None:
         self.rows: list[Row] = []
@@ -27,9 +29,8 @@ class Batch:
     def inputs(self) -> tuple[torch.Tensor, torch.Tensor]:
         """(tokens, positions) of the next step, each [computed rows]."""
         tokens, positions = [row.last for row in self.rows], [row.position for row in self.rows]
-        return torch.tensor(tokens + [0] * self._missing), torch.tensor(
-            positions + [0] * self._missing
-        )
+        padding = [0] * self._missing
+        return torch.tensor(tokens + padding), torch.tensor(positions + padding)
 
     def join(self, rows: Sequence[Row], slot: int) -> None:
         """Take in rows whose prompt lies in `slot`."""

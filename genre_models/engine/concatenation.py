@@ -1,5 +1,4 @@
-"""A blend as one adapter: A stacked, B side by side times weight and scaling. Exact, at the sum of
-the ranks."""
+"""A blend as one adapter, exact: A stacked, B side by side times weight and scaling; ranks add."""
 
 from __future__ import annotations
 
@@ -19,11 +18,11 @@ PREFIX = "base_model.model."
 
 
 def concatenated(parts: Sequence[tuple[Adapter, float]], root: Path) -> tuple[str, Path]:
-    """(name, folder below `root`) of the blend; written once, its name a digest of names and
-    weights.
+    """(name, folder below `root`) of the blend, written once.
 
-    Where an adapter lacks a site that another has, its ranks there are zeros: servers want one rank
-    everywhere."""
+    Its name is a digest of names and weights. Where an adapter lacks a site that another has, its
+    ranks there are zeros: servers want one rank everywhere.
+    """
     identity = "\n".join(f"{adapter.name}={weight!r}" for adapter, weight in parts)
     name = f"blend@{sha256(identity.encode()).hexdigest()[:12]}"
     return name, atomic.make_once(root / name, lambda folder: _write(folder, parts))
@@ -34,15 +33,11 @@ def _write(folder: Path, parts: Sequence[tuple[Adapter, float]]) -> None:
     sites = sorted({site for adapter, _ in parts for site in adapter.tensors})
     tensors = {}
     for site in sites:
-        low, high = _site(site, parts)
-        tensors[f"{PREFIX}{site}.lora_A.weight"], tensors[f"{PREFIX}{site}.lora_B.weight"] = (
-            low,
-            high,
-        )
+        for half, matrix in zip("AB", _site(site, parts), strict=True):
+            tensors[f"{PREFIX}{site}.lora_{half}.weight"] = matrix
     save_file(tensors, folder / TENSORS)
-    (folder / CONFIG).write_text(
-        json.dumps(_config(sites, sum(adapter.rank for adapter, _ in parts)))
-    )
+    rank = sum(adapter.rank for adapter, _ in parts)
+    (folder / CONFIG).write_text(json.dumps(_config(sites, rank)))
 
 
 def _site(

@@ -15,13 +15,13 @@ Reason = Literal["stop", "length", "cancelled", "failed"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Generation:
-    """One text to write. The same row with the same seed gives the same text, whatever runs beside
-    it.
+    """One text to write; the same row and seed give the same text, whatever runs beside it.
 
     `adapter` is an adapter's name (`genre@digest12`) or None for the base model; `blend` is (name,
     weight) pairs and excludes `adapter`. `temperature` 0 is greedy; above it, the 64 likeliest
     tokens are cut at `top_p` and sampled. `repetition_penalty` 1 is none; small models need a
-    little. `user` is who waits for it: the engine is fair."""
+    little. `user` is who waits for it: the engine is fair.
+    """
 
     id: str
     prompt: Prompt
@@ -54,7 +54,8 @@ class Finished:
     """The end of a row, exactly one for each that was submitted.
 
     `logprob` is the mean natural log-probability of the written tokens at temperature 1, 0.0 where
-    none was written. `code` and `message` are set when it failed."""
+    none was written. `code` and `message` are set when it failed.
+    """
 
     id: str
     reason: Reason
@@ -72,19 +73,19 @@ def failed(id: str, code: str, message: str) -> Finished:
 
 
 class Engine(Protocol):
-    """Writes many rows at once; driven by one thread, which calls `step` while the engine is not
-    idle."""
+    """Writes many rows at once, driven by one thread that calls `step` until it is idle."""
 
     def submit(self, rows: Sequence[Generation]) -> None:
-        """Queue rows; returns at once. A row that cannot be written fails in a later step. Ids are
-        unique."""
+        """Queue rows with unique ids; returns at once.
+
+        A row that cannot be written fails in a later step.
+        """
 
     def step(self) -> list[Piece | Finished]:
         """Advance the running rows by one token each; returns what came of it."""
 
     def cancel(self, id: str) -> None:
-        """Stop a row: the next step finishes it as `cancelled`. Unknown and finished ids are
-        ignored."""
+        """Finish a row as `cancelled` in the next step; unknown and finished ids are ignored."""
 
     def prefetch(self, adapters: Sequence[str]) -> None:
         """Rows with these adapters will come: have them ready."""

@@ -5,7 +5,8 @@ numbers do not depend on its neighbours. Processors without VNNI add products of
 8-bit activations up in 16 bits, which overflow: there an activation is written in two 7-bit digits,
 x = high + low / 126, and a row is multiplied as two rows. With VNNI one 8-bit digit is enough for
 query, key, value, gate and up; what attention and the gate of an MLP give, and the last hidden
-state, keep two: in one digit they cost 2 % of perplexity."""
+state, keep two: in one digit they cost 2 % of perplexity.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +41,7 @@ class Exact:
 
 
 class Fast:
-    """int8 by FBGEMM; `digits` is 1, or 2 for inputs with heavy tails, and always 2 with narrow
-    levels."""
+    """int8 by FBGEMM; `digits` is 1, or 2 for inputs with heavy tails and with narrow levels."""
 
     def __init__(
         self,
@@ -54,8 +54,7 @@ class Fast:
         scale = (weight.abs().amax(1) / WEIGHT_LEVELS).clamp_min(SMALLEST).double()
         zero = torch.zeros(len(weight), dtype=torch.long)
         with warnings.catch_warnings():
-            # torch means to move quantised tensors elsewhere; 2.13, which is pinned, has nothing as
-            # fast.
+            # torch means to move quantised tensors elsewhere; the pinned 2.13 has nothing as fast.
             warnings.filterwarnings("ignore", "torch.quantize_per", UserWarning)
             quantized = torch.quantize_per_channel(weight, scale, zero, 0, torch.qint8)
         self._packed = torch.ops.quantized.linear_prepack(quantized, None)

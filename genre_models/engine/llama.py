@@ -4,7 +4,8 @@ It computes what transformers computes, with fewer and larger operations: query,
 one matrix, gate and up in another, keys and values written in place, query heads grouped by their
 key head so that nothing is repeated. The two halves that a rotary embedding turns together are
 stored side by side, as the real and imaginary part of one complex number: a turn is one
-multiplication. Queries and keys are permuted alike, so their products are unchanged."""
+multiplication. Queries and keys are permuted alike, so their products are unchanged.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +32,7 @@ STATIC_ROPES = {"default", "linear", "llama3"}
 TURNED = ("q_proj", "k_proj")  # what a rotary embedding turns
 
 Attention = Callable[[int, torch.Tensor, torch.Tensor], torch.Tensor]
-"""(layer, queries [n, heads, width], keys and values [n, 2, key heads, width]) -> [n, heads *
-width]"""
+"""(layer, queries [n, heads, width], pairs [n, 2, key heads, width]) -> [n, heads * width]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,8 +194,10 @@ class Llama:
     def _heads(
         self, mixed: torch.Tensor, layer: Layer, turns: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Queries [n, heads, width] and pairs [n, 2, key heads, width], turned, of `mixed` [n,
-        outputs]."""
+        """Turned queries [n, heads, width] and pairs [n, 2, key heads, width].
+
+        `mixed` is [n, outputs].
+        """
         shape = self._shape
         parts = mixed.view(len(mixed), -1, shape.width)
         both = parts[:, : shape.heads + shape.key_heads]
@@ -273,8 +275,10 @@ def _interleaved(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def _turns(config: Any, context: int) -> torch.Tensor:
-    """Complex [context, width / 2] of modulus 1 (times the attention scaling): the angle of each
-    pair at a position."""
+    """The angle of each pair at a position: complex [context, width / 2].
+
+    The modulus is 1 (times the attention scaling).
+    """
     from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
     angles = LlamaRotaryEmbedding(config)

@@ -2,7 +2,8 @@
 
 Rows join and leave between steps. Candidates of one request that share prompt and adapters share
 one prefill. Prompts are read one by one in chunks of their own, so that a row's bits never depend
-on what runs beside it."""
+on what runs beside it.
+"""
 
 from __future__ import annotations
 
@@ -70,12 +71,12 @@ class LocalEngine:
         context: int = 1024,
         adapter_bytes: int = 256 << 20,
     ) -> LocalEngine:
-        """`base` is a prepared folder (genre_models.weights); `fast` is int8 for models built like
-        Llama.
+        """Load the model from `base`, a prepared folder (genre_models.weights).
 
-        `rows` run at once, `context` is the most tokens of a row's prompt and text (46 kB each),
-        `adapter_bytes` are kept in memory beside those in use (5 MB each at rank 8 on half of 30
-        layers)."""
+        `fast` is int8 for models built like Llama. `rows` run at once, `context` is the most tokens
+        of a row's prompt and text (46 kB each), `adapter_bytes` are kept in memory beside those in
+        use (5 MB each at rank 8 on half of 30 layers).
+        """
         torch.set_num_threads(threads)
         padded = -(-rows // MULTIPLE) * MULTIPLE
         with torch.inference_mode():
@@ -151,8 +152,7 @@ class LocalEngine:
         return Row(generation, tuple(prompt), loading, Writing(self._tokenizer, generation.stop))
 
     def _begin(self) -> Iterator[Finished]:
-        """Choose whose prompt is read next: one for all waiting rows that share it and its
-        adapters."""
+        """Choose the next prompt, read once for all waiting rows that share it and its adapters."""
         room = self._most_rows - len(self._batch.rows)
         if self._joining or room <= 0 or not self._schedule.waiting:
             return
@@ -160,21 +160,16 @@ class LocalEngine:
         yield from self._check()
         first = self._schedule.next(self._fits)
         if first is not None:
-            shared = [row for row in self._schedule.waiting if row.usable and _alike(row, first)][
-                :room
-            ]
-            self._schedule.remove(shared)
-            self._joining = _Joining(shared)
+            alike = [row for row in self._schedule.waiting if row.usable and _alike(row, first)]
+            self._schedule.remove(alike[:room])
+            self._joining = _Joining(alike[:room])
 
     def _await_one(self) -> None:
         """With nothing else to do, wait until some row's adapters have been read."""
         if self._batch.rows or any(row.ready for row in self._schedule.waiting):
             return
-        wait(
-            [loading for row in self._schedule.waiting for loading, _ in row.loading],
-            0.1,
-            FIRST_COMPLETED,
-        )
+        loading = [each for row in self._schedule.waiting for each, _ in row.loading]
+        wait(loading, 0.1, FIRST_COMPLETED)
 
     def _check(self) -> Iterator[Finished]:
         """Of the waiting rows whose adapters have been read, end those that cannot use them."""
@@ -191,8 +186,7 @@ class LocalEngine:
         return row.usable and ranks_of([row.blend, *self._batch.blends]) <= MOST
 
     def _read(self) -> Iterator[Piece | Finished]:
-        """One chunk more of the joining prompt; at its end its rows write their first tokens and
-        join."""
+        """Read a chunk of the joining prompt; at its end its rows write a first token and join."""
         if self._joining is None:
             return
         rows, start = self._joining.rows, self._joining.read
@@ -216,9 +210,8 @@ class LocalEngine:
             yield from self._take(rows, self._model.decode(*self._batch.inputs())[: len(rows)])
 
     def _take(self, rows: Sequence[Row], logits: torch.Tensor) -> Iterator[Piece | Finished]:
-        for row, choice in zip(
-            rows, choose(logits, [row.sampling for row in rows], self._model.reader), strict=True
-        ):
+        choices = choose(logits, [row.sampling for row in rows], self._model.reader)
+        for row, choice in zip(rows, choices, strict=True):
             self._schedule.charge(row, WRITTEN)
             for event in row.take(choice, self.ends):
                 yield self._end(row, event) if isinstance(event, Finished) else event

@@ -3,12 +3,14 @@
 All hot adapters lie side by side, A [ranks, inputs] and B [ranks, outputs]. A row multiplies its
 own ranks by its weights and all others by 0: y = W x + B (m * A x). The number of operations a site
 does not grow with the number of adapters, and a blend is only another m. Each adapter sums over its
-own ranks, as in PEFT's add_weighted_adapter("cat")."""
+own ranks, as in PEFT's add_weighted_adapter("cat").
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Protocol
 
 import torch
@@ -25,8 +27,7 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Weights:
-    """One adapter in memory: module path -> (A [rank, inputs], B [rank, outputs] times its
-    scaling)."""
+    """One adapter in memory: module path -> (A [rank, inputs], scaled B [rank, outputs])."""
 
     rank: int
     sites: Mapping[str, Pair]
@@ -51,21 +52,19 @@ Blend = tuple[tuple[Weights, float], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Linears that share their input, computed as one: `parts` are (module path, outputs), side by
-    side in y."""
+    """Linears that share their input, computed as one.
+
+    `parts` are (module path, outputs), side by side in y.
+    """
 
     inputs: int
     parts: tuple[tuple[str, int], ...]
 
     def spans(self) -> list[slice]:
         """Where each part lies in y."""
-        ends = [
-            sum(outputs for _, outputs in self.parts[: index + 1])
-            for index in range(len(self.parts))
-        ]
-        return [
-            slice(end - outputs, end) for end, (_, outputs) in zip(ends, self.parts, strict=True)
-        ]
+        outputs = [size for _, size in self.parts]
+        ends = accumulate(outputs)
+        return [slice(end - size, end) for end, size in zip(ends, outputs, strict=True)]
 
 
 class Mixture(Protocol):
@@ -99,8 +98,7 @@ class _Heat:
 
 
 class Hot:
-    """The adapters of the running rows, side by side, in places that they keep while they are
-    used."""
+    """The running rows' adapters, side by side, each in one place for as long as it is used."""
 
     def __init__(self, sites: Sequence[Site]) -> None:
         self._sites = sites

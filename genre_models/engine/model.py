@@ -1,5 +1,7 @@
-"""What an engine computes with: keys and values in slots, a prompt into one slot, a token for each
-of the first."""
+"""What an engine computes with: a model over keys and values in slots.
+
+A prompt goes into one slot, a token into each of the first.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +18,11 @@ from genre_models.engine.slots import Slots
 
 
 class Model(Protocol):
-    """A causal language model, with adapters, on the CPU. Its numbers for a row do not depend on
-    the other rows as long as their number is a multiple of `multiple`."""
+    """A causal language model, with adapters, on the CPU.
+
+    Its numbers for a row do not depend on the other rows as long as their number is a
+    multiple of `multiple`.
+    """
 
     slots: Slots
     context: int  # most positions of a row
@@ -33,17 +38,20 @@ class Model(Protocol):
     def prefill(
         self, tokens: torch.Tensor, slot: int, start: int, blend: Blend, *, every: bool = False
     ) -> torch.Tensor:
-        """Logits [1, vocab] after `tokens` [n], which go to a slot's positions from `start` on;
-        `every`: [n, vocab]."""
+        """Logits [1, vocab] after `tokens` [n] at a slot's positions from `start` on.
+
+        [n, vocab] with `every`.
+        """
 
     def decode(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Logits [rows, vocab] after one token more in each of the first slots; both arguments are
-        [rows]."""
+        """Logits [rows, vocab] after one more token in each of the first slots.
+
+        Both arguments are [rows].
+        """
 
 
 def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Model, Any]:
-    """(model, tokenizer) of a prepared folder; `fast` is int8 where the architecture has it, else
-    exact."""
+    """(model, tokenizer) of a prepared folder; `fast` is int8 if the model has it, else exact."""
     from transformers import AutoConfig, AutoTokenizer
 
     from genre_models.engine.llama import Llama, supports

@@ -1,5 +1,4 @@
-"""`Llama` computed by the kernel in C: a step is one call, a row depends on no neighbour and no
-number of rows."""
+"""`Llama` by the C kernel: one call a step; a row depends on no neighbour and no number of rows."""
 
 from __future__ import annotations
 
@@ -71,10 +70,8 @@ class NativeLlama(Llama):
 
     def decode(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """See Model."""
-        slots, logits = (
-            torch.arange(len(tokens)),
-            torch.empty(len(tokens), self._head_matrix.outputs),
-        )
+        slots = torch.arange(len(tokens))
+        logits = torch.empty(len(tokens), self._head_matrix.outputs)
         for start in range(0, len(tokens), MOST_ROWS):
             some = slice(start, start + MOST_ROWS)
             self._step(
@@ -106,22 +103,19 @@ class NativeLlama(Llama):
         first: int,
         logits: torch.Tensor,
     ) -> None:
-        """One call; `logits` takes those of the rows from `first` on. Raises ModelError for too
-        wide a blend."""
+        """One call of the kernel; `logits` takes those of the rows from `first` on.
+
+        Raises ModelError for a blend that is too wide.
+        """
         for blend in set(blends):
             check_width(blend)
         numbers = [tensor.to(torch.int32).contiguous() for tensor in (tokens, positions, slots)]
-        distinct = {
-            weights: index
-            for index, weights in enumerate({w: None for blend in blends for w, _ in blend})
-        }
+        ordered = dict.fromkeys(weights for blend in blends for weights, _ in blend)
+        distinct = {weights: index for index, weights in enumerate(ordered)}
         ends = torch.tensor([0, *(len(blend) for blend in blends)]).cumsum(0).to(torch.int32)
-        used = torch.tensor(
-            [distinct[weights] for blend in blends for weights, _ in blend], dtype=torch.int32
-        )
-        shares = torch.tensor(
-            [share for blend in blends for _, share in blend], dtype=torch.float32
-        )
+        pairs = [pair for blend in blends for pair in blend]
+        used = torch.tensor([distinct[weights] for weights, _ in pairs], dtype=torch.int32)
+        shares = torch.tensor([share for _, share in pairs], dtype=torch.float32)
         adapters = (structs.Adapter * len(distinct))(
             *(structs.Adapter(weights.rank, self._table(weights)) for weights in distinct)
         )

@@ -7,32 +7,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-SYSTEM, USER = (
-    "\ue000",
-    "\ue001",
-)  # private-use characters stand for the contents while the template is rendered
+# private-use characters stand for the contents while the template is rendered
+SYSTEM, USER = "\ue000", "\ue001"
 SLOTS = re.compile(f"([{SYSTEM}{USER}])")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prompt:
-    """The two contents of a chat prompt: how to write, and what is asked for. No markup, no
-    tokens."""
+    """A chat prompt's two contents: how to write, and what is asked for; no markup or tokens."""
 
     system: str
     user: str
 
 
-def chat_prompt(
-    *,
-    instruction: str,
-    request: str,
-    notes: Sequence[str] = (),
-) -> Prompt:
-    """The prompt for one candidate: training and serving build it here, so that adapters read what
-    they learned.
+def chat_prompt(*, instruction: str, request: str, notes: Sequence[str] = ()) -> Prompt:
+    """The prompt for one candidate.
 
-    `instruction` is the genre's, `notes` (one line each) say how, `request` is the user's own text.
+    Training and serving build it here, so that adapters read what they learned. `instruction` is
+    the genre's, `notes` (one line each) say how, `request` is the user's own text.
 
     >>> chat_prompt(
     ...     instruction="You write jokes.", request="About cats.", notes=["Be dry."]

@@ -1,10 +1,10 @@
-"""An engine on OpenAI-compatible servers (vLLM, SGLang, LoRAX, llama.cpp): where one machine is not
-enough.
+"""An engine on OpenAI-compatible servers (vLLM, SGLang, LoRAX, llama.cpp).
 
-A row goes to the server that keeps its adapter warm (rendezvous hashing), to the next one where
-that fails. A blend that a server cannot weigh is written once as one adapter, the exact
-concatenation (rank = sum of ranks), beside the store; servers must see that folder under the same
-path."""
+It serves where one machine is not enough. A row goes to the server that keeps its adapter warm
+(rendezvous hashing), to the next one where that fails. A blend that a server cannot weigh is
+written once as one adapter, the exact concatenation (rank = sum of ranks), beside the store;
+servers must see that folder under the same path.
+"""
 
 from __future__ import annotations
 
@@ -28,8 +28,10 @@ PAUSE = 0.05  # seconds that a step waits for news
 
 
 class RemoteEngine:
-    """An `Engine` over `servers`; at most `rows` requests are under way. A row's text comes in one
-    piece."""
+    """An `Engine` over `servers`, with at most `rows` requests in flight.
+
+    A row's text comes in one piece.
+    """
 
     def __init__(
         self, servers: Sequence[RemoteServer], store: AdapterStore, *, rows: int, blends: Path
@@ -76,15 +78,11 @@ class RemoteEngine:
 
     def _run(self, row: Generation) -> None:
         try:
-            end = (
-                self._answer(row)
-                if row.id in self._open
-                else Finished(id=row.id, reason="cancelled")
-            )
+            cancelled = Finished(id=row.id, reason="cancelled")
+            end = self._answer(row) if row.id in self._open else cancelled
         except ServerFailed as error:
-            log.warning(
-                "row %s: %s", row.id, error
-            )  # it names the server, which is nothing to the client
+            # it names the server, which is nothing to the client
+            log.warning("row %s: %s", row.id, error)
             end = failed(row.id, error.code, "No server could write this text.")
         except GenreError as error:
             log.warning("row %s: %s", row.id, error)

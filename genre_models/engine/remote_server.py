@@ -1,5 +1,4 @@
-"""One OpenAI-compatible server: how each kind is told which adapter to use, and whether it can be
-relied on now."""
+"""One OpenAI-compatible server: how its kind takes adapters, and whether to rely on it now."""
 
 from __future__ import annotations
 
@@ -72,11 +71,11 @@ class RemoteServer:
         return blake2b(f"{self.url}\0{key}".encode(), digest_size=8).digest()
 
     def complete(self, body: Mapping[str, Any], use: Use) -> dict[str, Any]:
-        """The answer of /v1/chat/completions. Raises ServerFailed for what another server may do
-        better.
+        """The answer of /v1/chat/completions.
 
-        An adapter that it cannot load (`server_adapter`) says nothing against it: rows without that
-        adapter go on."""
+        Raises ServerFailed for what another server may do better. An adapter that it cannot load
+        (`server_adapter`) says nothing against it: rows without that adapter go on.
+        """
         try:
             answer = self._complete(body, use)
         except ServerFailed as error:
@@ -94,9 +93,8 @@ class RemoteServer:
         try:
             return self._post("/v1/chat/completions", {**body, **self._naming(use)})
         except _Unknown:
-            self._loaded.difference_update(
-                name for name, _ in use.blend
-            )  # it has restarted, or let it go
+            # it has restarted, or let it go
+            self._loaded.difference_update(name for name, _ in use.blend)
         self._load(use)
         try:
             return self._post("/v1/chat/completions", {**body, **self._naming(use)})

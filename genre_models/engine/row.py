@@ -14,8 +14,11 @@ from genre_models.engine.writing import Writing
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """What is known of a row beyond its keys and values: its prompt, its text so far, whether its
-    adapters were read and fit (`usable`), whether it has ended."""
+    """What is known of a row beyond its keys and values.
+
+    That is its prompt, its text so far, whether its adapters were read and fit (`usable`), and
+    whether it has ended.
+    """
 
     generation: Generation
     prompt: tuple[int, ...]
@@ -34,8 +37,10 @@ class Row:
 
     @property
     def blend(self) -> Blend:
-        """Its adapters and their weights, once ready. Raises ModelError for one that cannot be
-        read."""
+        """Its adapters and their weights, once ready.
+
+        Raises ModelError for one that cannot be read.
+        """
         return tuple((loading.result(), weight) for loading, weight in self.loading)
 
     @property
@@ -65,17 +70,12 @@ class Row:
     def take(self, choice: Choice | None, ends: frozenset[int]) -> Iterator[Piece | Finished]:
         """Add the next token; `ends` are the tokens that end a text."""
         if choice is None:
-            yield self.end(
-                "failed",
-                "not_finite",
-                "expected finite logits, got NaN: the adapter or a weight is broken",
-            )
+            message = "expected finite logits, got NaN: the adapter or a weight is broken"
+            yield self.end("failed", "not_finite", message)
             return
-        self.last, self.written, self.logprobs = (
-            choice.token,
-            self.written + 1,
-            self.logprobs + choice.logprob,
-        )
+        self.last = choice.token
+        self.written += 1
+        self.logprobs += choice.logprob
         text = "" if self.last in ends else self.writing.add(self.last)
         stops = self.last in ends or self.writing.stopped
         last = stops or self.written >= self.generation.max_tokens

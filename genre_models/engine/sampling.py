@@ -14,8 +14,10 @@ from genre_models.engine.generation import TOP_K
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One chosen token and its natural log-probability at temperature 1; None where the logits are
-    not finite."""
+    """One chosen token and its natural log-probability at temperature 1.
+
+    In its place stands None where the logits are not finite.
+    """
 
     token: int
     logprob: float
@@ -23,8 +25,7 @@ class Choice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampling:
-    """How one row samples at one position (tokens written so far), and which tokens it has
-    written."""
+    """How one row samples at one position (tokens written so far), and what it has written."""
 
     temperature: float
     top_p: float
@@ -52,9 +53,8 @@ class TorchReader:
 
     def totals(self, logits: torch.Tensor) -> list[float]:
         """See Reader."""
-        return [
-            float(torch.logsumexp(row, dim=0)) for row in logits
-        ]  # one by one: a joint sum is split by rows
+        # one by one: a joint sum is split by rows
+        return [float(torch.logsumexp(row, dim=0)) for row in logits]
 
     def likeliest(self, logits: torch.Tensor, count: int) -> Likeliest:
         """See Reader."""
@@ -77,8 +77,11 @@ def choose(logits: torch.Tensor, rows: list[Sampling], reader: Reader) -> list[C
 
 
 def _penalised(logits: torch.Tensor, rows: list[Sampling], reader: Reader) -> Likeliest:
-    """The largest 64 (values, tokens), descending, after dividing logits of written tokens by the
-    penalty and multiplying negative ones: CTRL (Keskar et al. 2019)."""
+    """The largest 64 (values, tokens), descending, after the repetition penalty.
+
+    It divides the logits of written tokens, and multiplies negative ones: CTRL (Keskar
+    et al. 2019).
+    """
     places = [(row, token) for row, sampling in enumerate(rows) for token in sampling.written]
     where = torch.tensor(places, dtype=torch.long).view(-1, 2).unbind(1)
     penalty = torch.tensor([rows[row].repetition_penalty for row, _ in places])

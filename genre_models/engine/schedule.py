@@ -3,7 +3,8 @@
 Virtual token counters (Sheng et al. 2024, "Fairness in Serving Large Language Models"): a token
 read counts 1 and a token written 2, for the row's user and for its genre; the row with the smallest
 sum begins. Whoever comes back after a pause starts at the smallest counter of those present, so
-that absence saves nothing up. Each second of waiting counts as AGE tokens less."""
+that absence saves nothing up. Each second of waiting counts as AGE tokens less.
+"""
 
 from __future__ import annotations
 
@@ -13,12 +14,10 @@ from collections.abc import Callable, Iterable
 from genre_models.engine.row import Row
 
 READ, WRITTEN = 1, 2
-AGE = (
-    50.0  # tokens a second: a row that waited 10 s overtakes one whose user has had 250 words less
-)
-PATIENCE = (
-    2.0  # seconds; a row that does not fit beside the running ones keeps newer ones out after that
-)
+# tokens a second: a row that waited 10 s overtakes one whose user has had 250 words less
+AGE = 50.0
+# seconds; a row that does not fit beside the running ones keeps newer ones out after that
+PATIENCE = 2.0
 
 
 class Schedule:
@@ -58,8 +57,7 @@ class Schedule:
             self._served[flow] = self._served.get(flow, 0.0) + tokens
 
     def next(self, fits: Callable[[Row], bool]) -> Row | None:
-        """The row that begins now: the first in order that fits, unless one before it has lost its
-        patience."""
+        """The row that begins now: the first that fits, unless one before it has lost patience."""
         for row in sorted(self.waiting, key=self._debt):
             if fits(row):
                 return row

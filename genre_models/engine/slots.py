@@ -1,7 +1,8 @@
 """Keys and values: one slot a row, allocated once, written in place.
 
 A row's token at position p lies at index p whatever its neighbours' lengths (no left padding), so
-that its numbers do not depend on them."""
+that its numbers do not depend on them.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +16,7 @@ ROUND = 64
 
 
 class Slots:
-    """Keys and values of `slots` rows: [2, slots * key heads, capacity, width] a layer, 0 keys and
-    1 values.
+    """Keys (0) and values (1) of `slots` rows: [2, slots * key heads, capacity, width] a layer.
 
     Memory is reserved, and taken by the operating system only as positions are written.
     """
@@ -32,16 +32,14 @@ class Slots:
         return min(self.capacity, -(-end // ROUND) * ROUND)
 
     def places(self, slots: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Flat indices [n * 2 * heads] for n tokens' keys and values, each token's in the order (2,
-        heads).
+        """Flat indices [n * 2 * heads] for n tokens' keys and values.
 
-        `slots` and `positions` are [n].
+        Each token's are in the order (2, heads). `slots` and `positions` are [n].
         """
         total = len(self.layers[0][0])
         heads = torch.arange(self.heads) + torch.tensor([[0], [total]])  # [2, heads]
-        return (
-            (slots[:, None, None] * self.heads + heads) * self.capacity + positions[:, None, None]
-        ).flatten()
+        rows = slots[:, None, None] * self.heads + heads  # [n, 2, heads]
+        return (rows * self.capacity + positions[:, None, None]).flatten()
 
     def write(self, layer: int, places: torch.Tensor, tokens: torch.Tensor) -> None:
         """Store `tokens` [n, 2, heads, width] at `places`."""

@@ -15,7 +15,8 @@ class Tensors:
     """Name -> fp32 tensor, over all safetensors files of a folder; a context manager.
 
     A file is mapped for one tensor at a time, and what was used on the way is given back layer by
-    layer: else a worker would hold the model several times."""
+    layer: else a worker would hold the model several times.
+    """
 
     def __init__(self, base: Path) -> None:
         from safetensors import safe_open
@@ -37,8 +38,7 @@ class Tensors:
         self.give_back()
 
     def give_back(self) -> None:
-        """Return free memory to the system: the allocator keeps it, 10 MB a layer of the packaged
-        model."""
+        """Return the allocator's free memory to the system: 10 MB a layer of the packaged model."""
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
         if trim is not None:
             trim(0)

@@ -1,8 +1,8 @@
-"""Any other architecture: transformers' own forward pass, over the same slots and the same
-mixtures.
+"""Any other architecture: transformers' forward pass, over the same slots and mixtures.
 
 Exact only. Attention is replaced by one that reads the slots without copying; linears of a layer
-add what the current mixture makes of their input."""
+add what the current mixture makes of their input.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ NAME = "genre_slots"
 
 
 class Past:
-    """What transformers calls `past_key_values`: new keys and values go to `places`, all visible
-    ones come back."""
+    """transformers' `past_key_values`: new pairs go to `places`, all visible ones come back."""
 
     def __init__(self, slots: Slots, places: torch.Tensor, rows: slice, visible: int) -> None:
         self._slots, self._places, self._rows, self._visible = slots, places, rows, visible
@@ -36,9 +35,8 @@ class Past:
         self, keys: torch.Tensor, values: torch.Tensor, layer: int, *_: Any, **__: Any
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Store [rows, key heads, tokens, width]; returns [rows, key heads, visible, width]."""
-        tokens = (
-            torch.stack((keys, values), 1).permute(0, 3, 1, 2, 4).flatten(0, 1)
-        )  # [n, 2, heads, width]
+        both = torch.stack((keys, values), 1)  # [rows, 2, heads, tokens, width]
+        tokens = both.permute(0, 3, 1, 2, 4).flatten(0, 1)  # [n, 2, heads, width]
         self._slots.write(layer, self._places, tokens)
         every, each = self._slots.read(layer, self._rows, self._visible)
         shape = (-1, self._slots.heads, self._visible, self._slots.width)
@@ -62,8 +60,7 @@ class Adapted(nn.Module):
 
 
 class TransformersModel:
-    """A `Model` for every causal language model whose layers use Llama's names for their
-    linears."""
+    """A `Model` for every causal language model whose layers name their linears as Llama's do."""
 
     multiple = MULTIPLE
     reader: Reader = TorchReader()
@@ -103,24 +100,18 @@ class TransformersModel:
     ) -> torch.Tensor:
         """See Model."""
         positions = torch.arange(start, start + len(tokens))
-        past = Past(
-            self.slots,
-            self.slots.places(torch.full_like(positions, slot), positions),
-            slice(slot, slot + 1),
-            len(tokens) + start,
-        )
-        seen = torch.arange(start + len(tokens)) <= positions[:, None]
-        logits = self._forward(
-            tokens[None], positions[None], seen[None, None], past, Uniform(blend)
-        )[0]
+        visible = start + len(tokens)
+        places = self.slots.places(torch.full_like(positions, slot), positions)
+        past = Past(self.slots, places, slice(slot, slot + 1), visible)
+        seen = (torch.arange(visible) <= positions[:, None])[None, None]
+        logits = self._forward(tokens[None], positions[None], seen, past, Uniform(blend))[0]
         return logits if every else logits[-1:]
 
     def decode(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """See Model."""
         rows, visible = len(tokens), self.slots.visible(int(positions.max()) + 1)
-        past = Past(
-            self.slots, self.slots.places(torch.arange(rows), positions), slice(0, rows), visible
-        )
+        places = self.slots.places(torch.arange(rows), positions)
+        past = Past(self.slots, places, slice(0, rows), visible)
         seen = (torch.arange(visible) <= positions[:, None])[:, None, None]
         return self._forward(tokens[:, None], positions[:, None], seen, past, self._hot)[:, -1]
 
@@ -164,11 +155,11 @@ def _attention(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention as transformers calls it: [rows, query heads, tokens, width] over [rows, key heads,
-    visible, width].
+    """Attention as transformers calls it.
 
-    One token a row takes plain matmuls: on its second thread, torch's fused kernel gives a row
-    other bits."""
+    Of queries [rows, query heads, tokens, width] over [rows, key heads, visible, width]. One token
+    a row takes plain matmuls: on its second thread, torch's fused kernel gives a row other bits.
+    """
     rows, heads, tokens, width = query.shape
     scaling = width**-0.5 if scaling is None else scaling
     if tokens > 1 or rows == 1:

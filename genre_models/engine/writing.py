@@ -1,5 +1,4 @@
-"""A text in the making: tokens become pieces without half characters and without the start of a
-stop string."""
+"""A text in the making: tokens to pieces that never end in half a character or stop string."""
 
 from __future__ import annotations
 

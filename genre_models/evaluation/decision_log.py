@@ -2,7 +2,8 @@
 
 The reward of a decision is the weighted mean of what was said of the candidate on top, by the
 learner's rules: in every slot the strongest signal counts, of equals the latest. A decision nobody
-said anything of is left out, and so is what a user did before they were erased."""
+said anything of is left out, and so is what a user did before they were erased.
+"""
 
 from __future__ import annotations
 
@@ -40,8 +41,10 @@ def judged(
     feedback: Iterable[Feedback],
     erased: Mapping[str, float] | None = None,
 ) -> list[Judged]:
-    """Every decision of this feature recipe that was reacted to; `erased` tells when, in seconds,
-    users were."""
+    """Every decision of this feature recipe that was reacted to.
+
+    `erased` tells when, in seconds, users were.
+    """
     said = _by_decision(feedback)
     newest = {_place(decision): decision for decision in decisions}
     return [
@@ -92,11 +95,10 @@ def _reward(decision: Decision, reactions: Iterable[Feedback]) -> float | None:
     found = [
         heard for each, about_top in in_force if (heard := _heard(each, about_top)) is not None
     ]
-    return (
-        float(np.average([target for _, target in found], weights=[weight for weight, _ in found]))
-        if found
-        else None
-    )
+    if not found:
+        return None
+    weights, targets = zip(*found, strict=True)
+    return float(np.average(targets, weights=weights))
 
 
 def _in_force(reactions: Iterable[Feedback], top: str) -> list[tuple[Feedback, bool]]:

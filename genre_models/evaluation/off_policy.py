@@ -26,14 +26,16 @@ _RIDGE = 2.0
 _95_PERCENT = 1.96
 
 Policy = Callable[[Floats], Floats]
-"""From the predicted scores [k] of a decision's candidates to the probability of each to be on top
-[k]."""
+"""From predicted scores [k] of candidates to the probability of each to be on top [k]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Logged:
-    """One decision and what came of it: `features` [k, d], `scores` [k] and `propensities` [k] of
-    its candidates, the one that was on `top`, and its `reward` in [0, 1]."""
+    """One decision and what came of it.
+
+    `features` [k, d], `scores` [k] and `propensities` [k] of its candidates, the one that was on
+    `top`, and its `reward` in [0, 1].
+    """
 
     user: str
     features: Floats
@@ -54,8 +56,7 @@ class Estimate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
-    """What a policy would have earned; `effective` is how many decisions the weights are worth, of
-    `decisions`."""
+    """What a policy would have earned; the weights are worth `effective` of `decisions`."""
 
     decisions: int
     users: int
@@ -83,8 +84,11 @@ POLICIES: Mapping[str, Policy] = MappingProxyType(
 
 
 def evaluate(logs: Sequence[Logged], policy: Policy) -> Evaluation:
-    """Decisions that could not have gone the policy's way (greedy ones, of users who opted out) say
-    nothing and are left out. Raises Rejected `too_little_evidence` where the log cannot know."""
+    """What a policy would have earned, from the log of another.
+
+    Decisions that could not have gone the policy's way (greedy ones, of users who opted out) say
+    nothing and are left out. Raises Rejected `too_little_evidence` where the log cannot know.
+    """
     logs = [one for one in logs if one.propensities[policy(one.scores) > 0].all()]
     if not logs:
         raise Rejected(
@@ -116,11 +120,11 @@ def evaluate(logs: Sequence[Logged], policy: Policy) -> Evaluation:
 
 
 def compare(one: Mapping[str, Sequence[float]], other: Mapping[str, Sequence[float]]) -> Estimate:
-    """How much more `one` earned than `other`, two policies that served disjoint users: rewards by
-    user.
+    """How much more `one` earned than `other`, two policies that served disjoint users.
 
-    Every user counts once, whatever they sent (Welch's interval). Raises Rejected
-    `too_little_evidence`."""
+    Both are rewards by user. Every user counts once, whatever they sent (Welch's interval).
+    Raises Rejected `too_little_evidence`.
+    """
     left, right = (
         np.array([np.mean(rewards) for rewards in side.values() if len(rewards)])
         for side in (one, other)
@@ -138,8 +142,10 @@ def compare(one: Mapping[str, Sequence[float]], other: Mapping[str, Sequence[flo
 
 
 def _modelled(logs: Sequence[Logged], chosen: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """The model's reward of the policy and of what was on top, each [n], by ridge regressions that
-    never saw the user."""
+    """The model's rewards of the policy and of what was on top, each [n].
+
+    By ridge regressions that never saw the user.
+    """
     folds = np.array([digest(one.user) % FOLDS for one in logs])
     tops = np.stack([one.features[one.top] for one in logs]).astype(np.float64)
     rewards = np.array([one.reward for one in logs])

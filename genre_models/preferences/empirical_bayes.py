@@ -1,20 +1,21 @@
-"""What a stranger is like, how much users differ and how noisy a reaction is, learned from the
-users themselves.
+"""What a stranger is like, how users differ, how noisy a reaction is: learned from the users.
 
-E step, for every user:  C = (Sigma^-1 + A / sigma^2)^-1,  a = C (b - A mu) / sigma^2,  m = mu + a
-P = Sigma^-1 - Sigma^-1 C Sigma^-1 is what the user's reactions know of mu: never more than
-Sigma^-1, however many.
+E step, for every user:
+    C = (Sigma^-1 + A / sigma^2)^-1,  a = C (b - A mu) / sigma^2,  m = mu + a
+    P = Sigma^-1 - Sigma^-1 C Sigma^-1
 M step, from sums over users alone:
-mu = V (V_0^-1 mu_0 + sum Sigma^-1 C b / sigma^2),  V = (V_0^-1 + sum P)^-1
-generalised least squares
-Sigma X-solves  X (sum P + NU Sigma_0^-1) X = sum a a^T + NU Sigma_0
-MM (Zhou, Hu, Qiao and Lange 2019): where a user says little it moves by halves of the way on a
-log scale, where EM would crawl
-sigma^2 = sum [yy - 2 m^T b + m^T A m + tr(A C)] / sum n, a user of n reactions counting as
-less than NOISE_SHARE
+    mu = V (V_0^-1 mu_0 + sum Sigma^-1 C b / sigma^2),  V = (V_0^-1 + sum P)^-1
+    Sigma = X with  X (sum P + NU Sigma_0^-1) X = sum a a^T + NU Sigma_0
+    sigma^2 = sum [yy - 2 m^T b + m^T A m + tr(A C)] / sum n
+
+P is what the user's reactions know of mu: never more than Sigma^-1, however many. mu is generalised
+least squares. Sigma is MM (Zhou, Hu, Qiao and Lange 2019): where a user says little it moves by
+halves of the way on a log scale, where EM would crawl. For sigma^2, a user of n reactions counts as
+less than NOISE_SHARE.
 
 Partitions add their sums up, and everybody takes the same M step. Sums of different age may be
-added (incremental EM, Neal and Hinton 1998)."""
+added (incremental EM, Neal and Hinton 1998).
+"""
 
 from __future__ import annotations
 
@@ -49,8 +50,11 @@ def _nothing() -> Floats:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Differences:
-    """The E step summed over `users`: `precision` [d, d] (P) and `pull` [d] of the mean, `scatter`
-    [d, d] (a a^T), `residual` (squared errors) and `reactions` (their weight)."""
+    """The E step summed over `users`.
+
+    `precision` [d, d] (P) and `pull` [d] of the mean, `scatter` [d, d] (a a^T), `residual` (squared
+    errors) and `reactions` (their weight).
+    """
 
     users: int = 0
     precision: Floats = field(default_factory=_nothing)

@@ -2,7 +2,8 @@
 
 w ~ N(mu, Sigma + V),  y = phi^T w + e,  e ~ N(0, sigma^2 / weight)
 P = (Sigma + V)^-1,  Lambda = P + A / sigma^2,  m = Lambda^-1 (P mu + b / sigma^2)
-(Bishop, PRML 2006, equations 3.50 and 3.51)"""
+(Bishop, PRML 2006, equations 3.50 and 3.51)
+"""
 
 from __future__ import annotations
 
@@ -77,7 +78,8 @@ class HierarchicalRegression(base.Regressor):
         """Learn the target `y` of `x` with weight `w`, or what is left of it at the newest time.
 
         With a half-life, an observation at time `t` weighs 2^((t - newest) / half_life), also when
-        it arrives late."""
+        it arrives late.
+        """
         for name in x:
             self._columns.setdefault(name, len(self._columns))
         self.moments = widened(self.moments, len(self._columns))
@@ -85,8 +87,10 @@ class HierarchicalRegression(base.Regressor):
         self.learn_many(self._vector(x)[None, :], np.array([y]), np.array([weight]))
 
     def learn_many(self, phi: Floats, targets: Floats, weights: Floats) -> None:
-        """Learn observations `phi` [k, d] in the order of the columns, `targets` [k] with `weights`
-        [k], at the newest time."""
+        """Learn observations at the newest time.
+
+        `phi` is [k, d] in the order of the columns, `targets` and `weights` are [k].
+        """
         learned = moments(phi, targets, weights)
         learned += self.moments
         self.moments = learned

@@ -1,24 +1,20 @@
-"""What the preference model sees of an arm and of a text: one recipe with a version, always the
-same `DIMENSION` numbers.
+"""What the preference model sees of an arm and of a text: always the same `DIMENSION` numbers.
 
-Genres, adapters and context tags enter by hashing, so those that appear at run time need no new
-column; a salt keeps a genre's code apart from others (`genre_models.taxonomy.codes`). An arm before
-its text exists and the text itself share all columns: what is learned from texts steers the next
-choice of arms.
+They are one recipe with a version. Genres, adapters and context tags enter by hashing, so those
+that appear at run time need no new column; a salt keeps a genre's code apart from others
+(`genre_models.taxonomy.codes`). An arm before its text exists and the text itself share all
+columns: what is learned from texts steers the next choice of arms.
 
 block        size  what
 bias            1  1
 family          5  unit code of the family
 genre          18  unit code of the genre, leaning towards its description where there is one
-adapter         1  +1 or -1 by adapter version, so that two versions of one genre compete; 0 for the
-                   base model
+adapter         1  +1 or -1 by version, so that two of one genre compete; 0 for the base model
 styled          1  1 when a style other than `plain` was asked for
 attributes      8  half what the style intends, half what the text shows (`text_attributes`)
 embedding       8  direction of the projected embedding of the text; 0 before there is one
-fit             3  log-odds of the genre for the request, log-odds that the text reads as its genre,
-                   model score
+fit             3  log-odds of the genre for the request and of the text for its genre; model score
 context         3  unit codes of (tag, family) and (tag, style): a tag alone is equal for all
-                   candidates
 """
 
 from __future__ import annotations
@@ -79,7 +75,8 @@ class Arm:
     None for the base model, `style` None for plain; `probability` in [0, 1] is the classifier's for
     the genre; `description`, where known, is a projection of the embedding of the genre's
     description (any length). A `blend` names adapters with weights that sum to 1; it lies between
-    their genres. `salts` are those of its genres that are not `codes.SALT`."""
+    their genres. `salts` are those of its genres that are not `codes.SALT`.
+    """
 
     genre: str | None
     family: str | None
@@ -103,9 +100,8 @@ def arm_features(arm: Arm, context: Mapping[str, str] | None = None) -> Features
     if arm.family is not None:
         phi[BLOCKS["family"]] = code("family", arm.family, _SIZES["family"])
     phi[BLOCKS["genre"]] = _genres_of(arm)
-    phi[BLOCKS["adapter"]] = (
-        0.0 if arm.adapter is None else np.sign(code("adapter", arm.adapter, 1)[0])
-    )
+    if arm.adapter is not None:
+        phi[BLOCKS["adapter"]] = np.sign(code("adapter", arm.adapter, 1)[0])
     phi[BLOCKS["styled"]] = float(style.id != PLAIN)
     phi[BLOCKS["attributes"]] = [0.5 * style.intent.get(name, 0.0) for name in ATTRIBUTES]
     phi[BLOCKS["fit"]] = _log_odds(arm.probability), 0.0, 0.0
@@ -125,23 +121,24 @@ def candidate_features(
 
     `projection` holds `PROJECTION` floats (any scale), `text_probability` in [0, 1] says how surely
     the text reads as its genre, `model_score` is the mean log-probability of its tokens (<= 0).
-    What is unknown counts as ordinary."""
+    What is unknown counts as ordinary.
+    """
     phi = arm_features(arm, context)
     measured = text_attributes(text)
     phi[BLOCKS["attributes"]] += [0.5 * measured[name] for name in ATTRIBUTES]
     phi[BLOCKS["embedding"]] = _direction(projection)
-    phi[BLOCKS["fit"]][1:] = (
-        0.0 if text_probability is None else _log_odds(text_probability),
-        0.0
-        if model_score is None
-        else tanh((model_score + 2.5) / 1.5),  # -2.5: an ordinary text of a 135M model
-    )
+    if text_probability is not None:
+        phi[BLOCKS["fit"]][1] = _log_odds(text_probability)
+    if model_score is not None:
+        # -2.5: an ordinary text of a 135M model
+        phi[BLOCKS["fit"]][2] = tanh((model_score + 2.5) / 1.5)
     return phi
 
 
 def described_features(arm: Arm, attributes: Mapping[str, float]) -> Features:
-    """float32 [DIMENSION] of a text that is only described: some of `ATTRIBUTES`, each in [-1, 1]
-    (clipped).
+    """float32 [DIMENSION] of a text that is only described.
+
+    `attributes` are some of `ATTRIBUTES`, each in [-1, 1] (clipped).
 
     Raises Rejected `unknown_feature`.
     """
@@ -158,8 +155,7 @@ def described_features(arm: Arm, attributes: Mapping[str, float]) -> Features:
 def genre_code(
     genre: str, description: Sequence[float] | None = None, salt: int = codes.SALT
 ) -> Features:
-    """float32 [18] of length 1; genres with like descriptions lean the same way (cosine up to
-    0.3)."""
+    """float32 [18] of length 1; like descriptions lean the same way (cosine up to 0.3)."""
     own = _own_code(genre, salt)
     if not description:
         return own
@@ -184,8 +180,10 @@ def _no_genre() -> Features:
 
 @lru_cache(maxsize=8192)
 def code(kind: str, name: str, size: int) -> Features:
-    """float32 [size] of length 1, a function of the names alone: near orthogonal for different
-    names, read-only."""
+    """float32 [size] of length 1, read-only, a function of the names alone.
+
+    Codes of different names are nearly orthogonal.
+    """
     return _frozen(codes.hashed(f"{FEATURES_VERSION}/{_SALTS.get(kind, 0)}/{kind}/{name}", size))
 
 

@@ -3,7 +3,8 @@
 The contribution of one decision to the sums is a function of the *set* of its signals: the winner
 of every slot, capped for every candidate, at its own time. A new signal therefore takes the
 decision's old contribution out and puts its new one in - which makes repeats, corrections,
-retractions and late arrivals the same operation, in any order."""
+retractions and late arrivals the same operation, in any order.
+"""
 
 from __future__ import annotations
 
@@ -64,8 +65,11 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Shown:
-    """What a decision showed: `features` [k, DIMENSION] of its candidates, the `positions` [k] they
-    stood at (0 is the top) and the scores that were `predicted` for them [k]."""
+    """What a decision showed.
+
+    `features` [k, DIMENSION] of its candidates, the `positions` [k] they stood at (0 is the top)
+    and the scores that were `predicted` for them [k].
+    """
 
     decision: int
     features: Floats
@@ -73,15 +77,16 @@ class Shown:
     predicted: Sequence[float]
 
     def present(self) -> list[int]:
-        """The candidates that were shown: the features of the others are all zero, their bias
-        too."""
+        """The candidates that were shown; features of the others are all zero, the bias too."""
         return [index for index, bias in enumerate(self.features[:, 0].tolist()) if bias]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Learned:
-    """The next row and what happened; `alarm` is the time in seconds at which the taste was found
-    to have changed."""
+    """The next row and what happened.
+
+    `alarm` is the time in seconds at which the taste was found to have changed.
+    """
 
     row: UserRow
     outcome: Outcome
@@ -91,8 +96,10 @@ class Learned:
 def learn_one(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned:
     """Apply one signal. `now` is the time of the record that brought it, in seconds.
 
-    A signal from the future counts as of now. Raises Rejected `unknown_candidate`,
-    `preference_saturated`."""
+    A signal from the future counts as of now.
+
+    Raises Rejected `unknown_candidate`, `preference_saturated`.
+    """
     signal = _at_most(signal, now)
     if signal.time <= row.erased_at:
         return Learned(row=row, outcome="erased")
@@ -120,8 +127,10 @@ def learn_one(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned
 
 
 def retract_one(row: UserRow, signal_id: int, shown: Shown, now: float) -> Learned:
-    """Take one signal back as if it had never come; one that comes later is void. Raises Rejected
-    `retract_mismatch`."""
+    """Take one signal back as if it had never come; one that comes later is void.
+
+    Raises Rejected `retract_mismatch`.
+    """
     found = _find(row, signal_id)
     if found is None:
         return Learned(
@@ -166,8 +175,10 @@ def _watched(row: UserRow, signal: Signal, shown: Shown) -> tuple[State, bool]:
 
 
 def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> tuple[Sums, Ring]:
-    """The sums with the decision's contribution renewed, and the ring with `entry` in place of one
-    with its id."""
+    """The sums with the decision's contribution renewed, and the ring with `entry` in it.
+
+    `entry` takes the place of one with its id.
+    """
     before = _of_decision(row, shown.decision)
     after = [other for other in before if other.id != entry.id] + [entry]
     ring = row.ring
@@ -201,8 +212,7 @@ def _contribution(row: UserRow, entries: Sequence[Entry], shown: Shown) -> Float
 
 
 def _winners(entries: Sequence[Entry], shown: Shown) -> dict[int, list[tuple[Entry, float]]]:
-    """For every candidate the signals in force with their weights, in one order whatever order they
-    came in."""
+    """By candidate, the signals in force with their weights, in one order however they came in."""
     best: dict[tuple[int, str], tuple[tuple[int, int, int], int, Entry]] = {}
     for entry in entries:
         if entry.kind != Kind.VOID:
@@ -234,8 +244,7 @@ def _weight(entry: Entry, shown: Shown, candidate: int) -> float:
 
 
 def _direction(shown: Shown, candidate: int, kind: int) -> Floats:
-    """[d]: the candidate's features; for a choice, how they differ from the mean of those it was
-    chosen over."""
+    """[d]: the candidate's features; of a choice, minus the mean of those it was chosen over."""
     features = shown.features
     if kind != Kind.CHOOSE or len(present := shown.present()) == 1:
         return features[candidate]
@@ -244,8 +253,7 @@ def _direction(shown: Shown, candidate: int, kind: int) -> Floats:
 
 
 def _kappa(row: UserRow, time: int) -> float:
-    """Weight of a reaction at `time` in the sums of `row`: forward decay, and one damping for every
-    later alarm."""
+    """Weight of a reaction at `time` in `row`'s sums: forward decay, damped by each later alarm."""
     alarms = sum(time <= alarm for alarm in row.alarms) if row.alarms else 0
     return 2.0 ** (time / HALF_LIFE - row.epoch - 1) * ALARM_DAMPING**alarms
 
@@ -267,10 +275,8 @@ def _at_most(signal: Signal, now: float) -> Signal:
 
 def _entry(signal: Signal) -> Entry:
     candidate = EVERY_CANDIDATE if signal.candidate is None else signal.candidate
-    weight, target = (
-        np.float32(signal.weight),
-        np.float32(signal.target),
-    )  # as the ring will hold them
+    # as the ring will hold them
+    weight, target = np.float32(signal.weight), np.float32(signal.target)
     return Entry(
         signal.id,
         signal.decision,

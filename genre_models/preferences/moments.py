@@ -1,8 +1,8 @@
-"""The sufficient statistics of a weighted linear model as one flat vector: they add, so order never
-matters.
+"""The sufficient statistics of a weighted linear model as one flat vector.
 
-Layout for d features: the upper triangle of A = sum w phi phi^T, row by row (d (d + 1) / 2
-numbers), b = sum w y phi (d), yy = sum w y^2, n = sum w."""
+They add, so order never matters. Layout for d features: the upper triangle of A = sum w phi phi^T,
+row by row (d (d + 1) / 2 numbers), b = sum w y phi (d), yy = sum w y^2, n = sum w.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +15,8 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.floating[Any]]
 Integers = npt.NDArray[np.int64]
 
-# Sums are kept as whole numbers of 2^-14: integers add exactly, so shuffles, retractions and
-# erasures leave no trace. A weight of at most 2 and features within [-1, 1] let an int32 hold
-# 65,000 reactions.
+# Sums are whole numbers of 2^-14: integers add exactly, so shuffles, retractions and erasures leave
+# no trace. With weights up to 2 and features within [-1, 1], an int32 holds 65,000 reactions.
 SCALE = 2.0**14
 
 
@@ -80,7 +79,9 @@ def moment(flat: Floats) -> Floats:
 
 
 def quantised(flat: Floats) -> Floats:
-    """Whole numbers of 1 / SCALE, rounded half to even: exact as floats below 2^53. Changes `flat`
-    itself."""
+    """Whole numbers of 1 / SCALE, rounded half to even: exact as floats below 2^53.
+
+    Changes `flat` itself.
+    """
     flat *= SCALE
     return np.rint(flat, out=flat)

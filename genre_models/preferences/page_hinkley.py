@@ -2,14 +2,15 @@
 
 River's own `drift.PageHinkley` cannot be used as it stands: its state must live in the user's row
 (four floats, no pickle), and importing `river.drift` brings scikit-learn, 0.8 s and 95 MB, into a
-role that needs neither. A test holds this one to River's, value by value."""
+role that needs neither. A test holds this one to River's, value by value.
+"""
 
 from __future__ import annotations
 
 from river import base
 
-# 1.5 and 0.1 lose 9 % less after a change of taste than 2.5 and 0.05, and nothing before it
-# (MovieLens, simulated).
+# On simulated MovieLens, 1.5 and 0.1 lose 9 % less after a change of taste than 2.5 and 0.05, and
+# nothing before it.
 MIN_INSTANCES, THRESHOLD, DELTA, FADING = 8, 1.5, 0.1, 1 - 0.0001
 
 State = tuple[float, float, float, float]
@@ -43,8 +44,10 @@ class PageHinkley(base.DriftDetector):
         return detector
 
     def update(self, x: int | float) -> None:
-        """Take in one residual; `drift_detected` tells of this one alone, and after an alarm it
-        starts anew."""
+        """Take in one residual; `drift_detected` tells of this one alone.
+
+        After an alarm it starts anew.
+        """
         seen, mean, total, highest = FRESH if self.drift_detected else self.state
         seen += 1
         mean += (x - mean) / seen

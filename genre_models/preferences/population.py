@@ -1,9 +1,13 @@
-"""All users of one tenant as sums: whole numbers, so partitions add up exactly and a user who
-leaves takes exactly theirs.
+"""All users of one tenant as sums.
 
-The prior mean is where the users' sums point: G = G_0 + sum s_u A_u,  g = G_0 mu_0 + sum s_u b_u,
-mu = G^-1 g,  V = sigma^2 G^-1. s_u = 1 / (1 + n_u / SHARE) is what a user's reactions are worth
-when users differ: however much one user reacts, they count as fewer than `SHARE` reactions."""
+They are whole numbers, so partitions add up exactly and a user who leaves takes exactly theirs. The
+prior mean is where the users' sums point:
+
+G = G_0 + sum s_u A_u,  g = G_0 mu_0 + sum s_u b_u,  mu = G^-1 g,  V = sigma^2 G^-1
+
+s_u = 1 / (1 + n_u / SHARE) is what a user's reactions are worth when users differ: however much one
+user reacts, they count as fewer than `SHARE` reactions.
+"""
 
 from __future__ import annotations
 
@@ -46,8 +50,7 @@ class Population:
         return Population(users, self.sums + after - before)
 
     def prior(self, base: Prior) -> Prior:
-        """`base` moved to where the users are; how users differ and the noise stay
-        (`empirical_bayes`)."""
+        """`base` with its mean moved to the users'; spread and noise stay (`empirical_bayes`)."""
         flat = self.sums / SCALE
         start: Floats = base.noise * np.linalg.inv(base.doubt)
         total: Floats = start + gram(flat)
@@ -84,8 +87,7 @@ class Population:
 
 
 def contribution(row: UserRow | None) -> Integers:
-    """int64 [size(DIMENSION)]: what one user adds, a function of the row alone (not of the time of
-    asking)."""
+    """int64 [size(DIMENSION)]: what one user adds, a function of the row, not of the time."""
     if row is None or row.sums[-1] <= 0:
         return _nothing()
     weight = row.sums[-1] / SCALE

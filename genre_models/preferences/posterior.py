@@ -1,5 +1,4 @@
-"""What is believed about a stranger, and what about a user (`HierarchicalRegression` leads from the
-one to the other)."""
+"""What is believed about a stranger and about a user; `HierarchicalRegression` links the two."""
 
 from __future__ import annotations
 
@@ -20,7 +19,8 @@ class Prior:
     """What is believed about somebody who has not reacted yet.
 
     `mean` [d]; `spread` [d, d] is how users differ (Sigma), `doubt` [d, d] how little is known of
-    the mean (V); `noise` > 0 is the variance of one reaction (sigma^2)."""
+    the mean (V); `noise` > 0 is the variance of one reaction (sigma^2).
+    """
 
     mean: Floats
     spread: Floats
@@ -35,8 +35,10 @@ class Prior:
         object.__setattr__(self, "shift", self.precision @ self.mean)
 
     def widened(self, d: int, variance: float) -> Prior:
-        """The same with more features, `d` in all: theirs are independent, of mean 0 and
-        `variance` > 0."""
+        """The same with `d` features in all.
+
+        The new ones are independent, of mean 0 and `variance` > 0.
+        """
         known = len(self.mean)
         if d == known:
             return self
@@ -51,8 +53,11 @@ NOTHING_KNOWN = Prior(np.zeros(0), np.zeros((0, 0)), np.zeros((0, 0)), noise=1.0
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Posterior:
-    """`mean` [d]; `root` [d, d] with covariance = root^T root; `evidence` [d, d] = A, the user's
-    own weighted reactions."""
+    """What is believed about a user.
+
+    `mean` [d]; `root` [d, d] with covariance = root^T root; `evidence` [d, d] = A, the user's
+    own weighted reactions.
+    """
 
     mean: Floats
     root: Floats
@@ -68,26 +73,26 @@ class Posterior:
         return float(np.linalg.norm(self.root @ direction))
 
     def reactions(self, direction: Floats) -> float:
-        """About how many of the user's reactions speak about `direction` [d]: v^T A v / (v^T
-        v)^2."""
-        length = float(direction @ direction)
-        return (
-            float(direction @ self.evidence @ direction) / (length * length) if length > 0 else 0.0
-        )
+        """About how many reactions speak about `direction` v [d]: v^T A v / (v^T v)^2."""
+        square = float(direction @ direction)
+        weighted = float(direction @ self.evidence @ direction)
+        return weighted / (square * square) if square > 0 else 0.0
 
     def reactions_to(self, code: Floats, columns: slice) -> float:
-        """How many of the user's reactions were to the thing that `code` (length 1) stands for in
-        `columns`.
+        """How many of the user's reactions were to what `code` (length 1) means in `columns`.
 
         1 / (v^T A^-1 v) is what A holds of v beyond all else that was reacted to, so things with
         similar codes are not mistaken for each other: exact while no more things were reacted to
-        than there are columns."""
+        than there are columns.
+        """
         evidence = self.evidence[columns, columns] + _RIDGE * np.eye(len(code))
         return float(1 / (code @ np.linalg.solve(evidence, code)))
 
     def draws(self, phi: Floats, count: int, alpha: float, random: np.random.Generator) -> Floats:
-        """[count, k]: joint draws of the scores of `phi` [k, d], deviations scaled by `alpha` >=
-        0."""
+        """[count, k]: joint draws of the scores of `phi` [k, d].
+
+        Deviations are scaled by `alpha` >= 0.
+        """
         spread = phi @ self.root.T
         covariance = spread @ spread.T
         covariance.flat[:: len(phi) + 1] += 1e-9  # two equal candidates leave it singular

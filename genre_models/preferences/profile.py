@@ -1,5 +1,7 @@
-"""A user's tastes in words and numbers, read from the posterior: for people, for `why` and for the
-prompt card."""
+"""A user's tastes in words and numbers, read from the posterior.
+
+For people, for `why` and for the prompt card.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,12 @@ _HEARD = 0.9  # and when about one reaction speaks of it
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taste:
-    """`mean` is the effect on the like-rate (1 = from never to always), `deviation` its
-    uncertainty, `reactions` about how many speak of it. `kind` is genre, family, style or
-    attribute; `words` say what is liked where the mean is positive."""
+    """One taste of a user.
+
+    `mean` is the effect on the like-rate (1 = from never to always), `deviation` its uncertainty,
+    `reactions` about how many speak of it. `kind` is genre, family, style or attribute; `words` say
+    what is liked where the mean is positive.
+    """
 
     kind: str
     name: str
@@ -69,9 +74,7 @@ class Profile:
 
     def __str__(self) -> str:
         tastes = [str(taste) for taste in (*self.likes, *self.dislikes)]
-        return (
-            "; ".join(tastes) if tastes else f"no clear preference after {self.reactions} reactions"
-        )
+        return "; ".join(tastes) or f"no clear preference after {self.reactions} reactions"
 
 
 def profile(
@@ -90,8 +93,10 @@ def profile(
 
 
 def tastes_of(posterior: Posterior, genres: Mapping[str, Genre]) -> Iterable[Taste]:
-    """Every taste that can be named, clear or not; a family is spoken of where two of its genres
-    were heard."""
+    """Every taste that can be named, clear or not.
+
+    A family is spoken of where two of its genres were heard.
+    """
     tastes = [
         genre_taste(posterior, id, genre.family, genre.salt) for id, genre in sorted(genres.items())
     ]
@@ -121,8 +126,7 @@ def arm_tastes(posterior: Posterior, arm: Arm) -> Iterable[Taste]:
 
 
 def genre_taste(posterior: Posterior, genre: str, family: str | None, salt: int) -> Taste:
-    """The taste for a genre: the expected liking of a fitting text of it, against what a stranger
-    would like it."""
+    """The taste for a genre: expected liking of a fitting text of it, against a stranger's."""
     own = genre_code(genre, salt=salt).astype(np.float64)
     direction = _fitting_text(family) + _at("genre", own)
     return _taste(

@@ -8,8 +8,10 @@ from genre_models.preferences.row import UserRow
 
 
 def erased(row: UserRow, time: int) -> UserRow:
-    """A headstone: nothing learned is left, and nothing from `time` (seconds) or before will be
-    learned again."""
+    """A headstone: nothing learned is left.
+
+    Nothing from `time` (seconds) or before will be learned again.
+    """
     return UserRow(
         erased_at=max(time, row.erased_at),
         consent=row.consent,

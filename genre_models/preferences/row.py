@@ -4,7 +4,8 @@ header | sums (only when there are any) | ring of applied signals | newest decis
 little-endian throughout. Sums are int32 in units of 2^-14 (`moments.SCALE`) under forward decay: a
 reaction at time t enters times 2^((t - end) / HALF_LIFE), where `end` is the end of the half-life
 that `epoch` counts (Cormode et al. 2009), so the sums change only when something is learned or an
-epoch ends - then all halve."""
+epoch ends - then all halve.
+"""
 
 from __future__ import annotations
 
@@ -50,9 +51,8 @@ _CONSENTED, _REFUSED, _OPTED_OUT, _HAS_SUMS = 1, 2, 4, 8
 Ring = npt.NDArray[np.void]
 Sums = npt.NDArray[np.int32]
 
-_DIAGONAL = np.cumsum(
-    [0, *range(DIMENSION, 1, -1)]
-)  # where the upper triangle, row by row, holds the diagonal
+# where the upper triangle, row by row, holds the diagonal
+_DIAGONAL = np.cumsum([0, *range(DIMENSION, 1, -1)])
 _NO_SUMS: Sums = np.zeros(size(DIMENSION), _SUMS)
 _NO_RING: Ring = np.zeros(0, ENTRY)
 for _shared in (_NO_SUMS, _NO_RING):
@@ -69,7 +69,8 @@ class UserRow:
     newest `DECISIONS` decisions, oldest first; `marks` the next offset of each input topic in the
     cluster `incarnation`; `alarms` the times at which the taste was found to have changed;
     `consent` None when never asked; `erased_at` > 0 is a headstone: what happened up to that second
-    is never learned."""
+    is never learned.
+    """
 
     sums: Sums = field(default_factory=lambda: _NO_SUMS)
     epoch: int = 0
@@ -120,9 +121,12 @@ class UserRow:
 
     @classmethod
     def unpack(cls, data: bytes) -> UserRow:
-        """The row that `pack` wrote; one of another feature recipe keeps all but what its features
-        taught (`is_outdated` tells beforehand). Raises ModelError `row_corrupt`: the caller sets
-        the bytes aside and starts from `UserRow()`."""
+        """The row that `pack` wrote.
+
+        One of another feature recipe keeps all but what its features taught (`is_outdated`
+        tells beforehand). Raises ModelError `row_corrupt`: the caller sets the bytes aside and
+        starts from `UserRow()`.
+        """
         if len(data) < _HEADER.size + _CRC.size or data[0] != ROW_VERSION:
             raise _corrupt(
                 f"a row of version {ROW_VERSION}, "
@@ -167,12 +171,9 @@ def readable(data: bytes) -> UserRow | None:
 
 
 def is_outdated(data: bytes) -> bool:
-    """Whether the packed row was written with another feature recipe, so that its sums say nothing
-    to this one."""
-    return len(data) >= _HEADER.size and _HEADER.unpack_from(data)[2:4] != (
-        FEATURES_VERSION,
-        DIMENSION,
-    )
+    """Whether the row is of another feature recipe, so that its sums say nothing to this one."""
+    known = FEATURES_VERSION, DIMENSION
+    return len(data) >= _HEADER.size and _HEADER.unpack_from(data)[2:4] != known
 
 
 def _sections(data: bytes) -> UserRow:
@@ -209,8 +210,7 @@ def _checked(row: UserRow) -> UserRow:
 
 
 def _without_sums(row: UserRow) -> UserRow:
-    """Signals of an older recipe still count as seen, but there is nothing left that they could
-    take back."""
+    """Signals of an older recipe still count as seen, but have nothing left to take back."""
     ring = row.ring.copy()
     ring["weight"] = 0
     return replace(row, sums=_NO_SUMS, ring=ring, reactions=0, detector=FRESH, alarms=())

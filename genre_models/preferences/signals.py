@@ -1,9 +1,9 @@
-"""What one reaction says: feedback of a kind becomes a pseudo-observation with a weight and a
-target in [0, 1].
+"""What a reaction says: a pseudo-observation with a weight and a target in [0, 1].
 
 Within one candidate the signals of one *slot* replace each other (a later rating replaces an
 earlier one or a like; a click replaces "shown and passed over"); signals of different slots add,
-capped at `CANDIDATE_CAP` together."""
+capped at `CANDIDATE_CAP` together.
+"""
 
 from __future__ import annotations
 
@@ -57,11 +57,8 @@ RULES: Mapping[Kind, tuple[str, int, float]] = MappingProxyType(
         Kind.EDIT: ("use", 2, 0.7),
         Kind.REGENERATE: ("regenerate", 0, 0.5),
         Kind.CHOOSE: ("choose", 0, 0.5),
-        Kind.GENRE_CORRECTION: (
-            "genre",
-            0,
-            0.0,
-        ),  # the classifier's business; remembered here so that it counts once
+        # the classifier's business; remembered here so that it counts once
+        Kind.GENRE_CORRECTION: ("genre", 0, 0.0),
         Kind.HISTORY: ("history", 0, 1.0),
     }
 )
@@ -72,8 +69,10 @@ EXAMINATION = (1.0, 0.75, 0.6, 0.5, 0.43, 0.38, 0.34, 0.31)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signal:
-    """One reaction, ready to be learned. `candidate` None speaks about every candidate of the
-    decision; `time` in seconds."""
+    """One reaction, ready to be learned; `time` in seconds.
+
+    `candidate` None speaks about every candidate of the decision.
+    """
 
     id: int
     decision: int
@@ -86,8 +85,11 @@ class Signal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """The candidate that the user reacted to: where it stood, how many words it has, the score that
-    was predicted for it, and its text where an edit must be compared."""
+    """The candidate that the user reacted to.
+
+    What is known of it: where it stood, how many words it has, the score that was predicted for it,
+    and its text where an edit must be compared.
+    """
 
     position: int = 0
     words: int = 40
@@ -101,8 +103,10 @@ def digest(identity: str) -> int:
 
 
 def observe(kind: Kind, value: float | str | None, scene: Scene) -> tuple[float, float]:
-    """(weight >= 0, target in [0, 1]) of one reaction; weight 0 says nothing. Raises Rejected
-    `invalid_value`."""
+    """(weight >= 0, target in [0, 1]) of one reaction; weight 0 says nothing.
+
+    Raises Rejected `invalid_value`.
+    """
     weight = RULES[kind][2]
     match kind:
         case Kind.RATING:
@@ -118,24 +122,22 @@ def observe(kind: Kind, value: float | str | None, scene: Scene) -> tuple[float,
         case Kind.DWELL:
             return _dwell(weight, _number(kind, value, 0, float("inf")), scene.words)
         case Kind.SHOWN:
-            return (
-                weight,
-                0.0,
-            )  # the learner weighs it by `passed_over` at every candidate's position
+            # the learner weighs it by `passed_over` at every candidate's position
+            return weight, 0.0
         case Kind.REGENERATE:
             return weight, 0.15
         case Kind.CHOOSE:
-            return (
-                weight,
-                0.5,
-            )  # of the difference to the others, which has no bias: half a like above their mean
+            # of the difference to the others, which has no bias: half a like above their mean
+            return weight, 0.5
         case _:
             return weight, 1.0
 
 
 def _dwell(weight: float, seconds: float, words: int) -> tuple[float, float]:
-    """Log-normal around four words a second; under a second or over ten times that, nobody was
-    reading."""
+    """Log-normal around four words a second.
+
+    Under a second or over ten times that, nobody was reading.
+    """
     expected = max(1, words) / 4
     if not 1 <= seconds <= 10 * max(expected, 1):
         return 0.0, 0.0
@@ -154,8 +156,9 @@ def examination(position: int) -> float:
 
 
 def edit_distance(before: str, after: str, longest: int = 200) -> float:
-    """Token Levenshtein distance over the longer length, in [0, 1]; only the first `longest` tokens
-    count.
+    """Token Levenshtein distance over the longer length, in [0, 1].
+
+    Only the first `longest` tokens count.
 
     >>> edit_distance("a small red fox", "a small fox")
     0.25

@@ -1,5 +1,4 @@
-"""The styles a text can be asked for: one prompt line each, and what that is expected to do to the
-text."""
+"""The styles a text can be asked for: a prompt line each, and what it should do to the text."""
 
 from __future__ import annotations
 
@@ -10,8 +9,10 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """`line` is added to the prompt ("" adds nothing); `intent` holds attributes of
-    `text_attributes`, each in [-1, 1]."""
+    """A prompt `line` ("" adds nothing) and what it intends.
+
+    `intent` holds attributes of `text_attributes`, each in [-1, 1].
+    """
 
     id: str
     line: str

@@ -1,5 +1,4 @@
-"""Style attributes measured on a text by counting: cheap, deterministic, and the same in every
-process."""
+"""Style attributes of a text, by counting: cheap, deterministic, the same in every process."""
 
 from __future__ import annotations
 
@@ -51,8 +50,9 @@ _SENSES = _lexicon(
 
 
 def text_attributes(text: str) -> dict[str, float]:
-    """Each of `ATTRIBUTES` in [-1, 1]; 0 is an ordinary text of about 40 words. An empty text is
-    all zero.
+    """Each of `ATTRIBUTES` in [-1, 1]; 0 is an ordinary text of about 40 words.
+
+    An empty text is all zero.
 
     >>> shown = text_attributes("Ha ha! Why did I laugh?")
     >>> {name: round(value, 1) for name, value in shown.items() if value}

@@ -1,5 +1,4 @@
-"""The genres that GENRE knows, in two levels: families and genres. Data in one TOML file a
-family."""
+"""The genres that GENRE knows, in two levels: families and genres, one TOML file a family."""
 
 from genre_models.taxonomy.genre import Genre
 from genre_models.taxonomy.taxonomy import Taxonomy

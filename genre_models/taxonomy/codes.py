@@ -15,8 +15,7 @@ from struct import unpack
 
 SIZE = 18
 NEAR = 0.56  # of 38 random codes the nearest two usually have a cosine of 0.71
-# Of 40,000 salts the one under which the codes of 38 starter genres stay apart best (cosines up to
-# 0.55).
+# Of 40,000 salts, the one that keeps the codes of 38 starter genres apart best (cosines to 0.55).
 SALT = 4027
 _TRIES = 16384
 
@@ -30,8 +29,7 @@ def hashed(text: str, size: int) -> tuple[float, ...]:
 
 
 def direction(genre: str, salt: int) -> tuple[float, ...]:
-    """[SIZE] numbers in [-32767.5, 32767.5]: the code of a genre before it is scaled to length
-    1."""
+    """[SIZE] numbers in [-32767.5, 32767.5]: a genre's code before it is scaled to length 1."""
     return hashed(f"1/{salt}/genre/{genre}", SIZE)
 
 

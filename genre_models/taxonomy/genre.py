@@ -18,7 +18,8 @@ class Genre:
     `instruction` is the system message with which the base model writes the genre; `requests` are
     examples of how people ask for it (ten are enough to classify by, more are better), `texts` of
     what they get. The genre's code is made with `salt` (0 or more), which never changes (`codes`).
-    Raises Rejected `genre_invalid`."""
+    Raises Rejected `genre_invalid`.
+    """
 
     id: str
     family: str

@@ -80,8 +80,10 @@ class Taxonomy:
         return Taxonomy({**self.genres, genre.id: genre}.values(), self.outside)
 
     def check_codes(self) -> None:
-        """Raises Rejected `genre_invalid` where the codes of two genres are too near; the message
-        says what to write into which file."""
+        """Raises Rejected `genre_invalid` where the codes of two genres are too near.
+
+        The message says what to write into which file.
+        """
         codes = {genre.id: code(genre.id, genre.salt) for genre in self.genres.values()}
         for pair in combinations(codes, 2):
             near = nearness(*(codes[id] for id in pair))

@@ -1,8 +1,8 @@
-"""A LoRA adapter from a corpus: requests written from the texts, the top half of the layers, early
-stopping.
+"""A LoRA adapter from a corpus: requests from its texts, top half of the layers, early stopping.
 
 `train` and `Trained` are looked up late: they need torch, and the worker that only keeps texts and
-orders does not."""
+orders does not.
+"""
 
 from __future__ import annotations
 

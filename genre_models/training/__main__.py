@@ -1,5 +1,4 @@
-"""`python -m genre_models.training joke --out DIR`: train an adapter from the genre's corpus and
-write it to DIR."""
+"""Train an adapter from a genre's corpus: `python -m genre_models.training joke --out DIR`."""
 
 from __future__ import annotations
 
@@ -60,8 +59,7 @@ def recipe_of(options: argparse.Namespace) -> Recipe:
 
 
 def _command(options: argparse.Namespace) -> str:
-    """What makes the adapter again: folders, threads and the default recipe's numbers are left
-    out."""
+    """What makes the adapter again, without folders, threads and the default recipe's numbers."""
     recipe = Recipe()
     words = [f"python -m genre_models.training {options.genre} --out DIR"]
     words += [f"--texts {options.texts} --epochs {options.epochs}"]

@@ -16,6 +16,8 @@ def write_json(file: Path, document: object) -> None:
 
 
 def read_json(file: Path, kind: Any) -> Any:
-    """The document in a file, as `kind`; None where there is no file. Raises
-    msgspec.DecodeError."""
+    """The document in a file, as `kind`; None where there is no file.
+
+    Raises msgspec.DecodeError.
+    """
     return msgspec.json.decode(file.read_bytes(), type=kind) if file.exists() else None

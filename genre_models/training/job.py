@@ -1,8 +1,8 @@
-"""One training from sent texts to a gated adapter in the store: `python -m
-genre_models.training.job ORDER.json`.
+"""One training, from sent texts to a gated adapter in the store.
 
-It runs in a process of its own: nothing else needs torch for it, it may be killed at any time, and
-what it leaves behind is complete or nothing. Each line on standard output is one Progress as JSON.
+`python -m genre_models.training.job ORDER.json` runs in a process of its own: nothing else needs
+torch for it, it may be killed at any time, and what it leaves behind is complete or nothing. Each
+line on standard output is one Progress as JSON.
 """
 
 from __future__ import annotations
@@ -45,18 +45,17 @@ def run(order: Order, told: Told) -> None:
     add_starters(store)  # the gate's controls, where no role has put them there yet
     known = trained_before(store, order, corpus)
     if known is not None:
-        return told(
-            order.progress(
-                "published", adapter=str(known), message="The same texts were trained before."
-            )
-        )
+        message = "The same texts were trained before."
+        return told(order.progress("published", adapter=str(known), message=message))
     with tempfile.TemporaryDirectory(prefix="genre-training-") as scratch:
         return _train_and_judge(order, corpus, prepared, found, store, Path(scratch), told)
 
 
 def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:
-    """Whether the texts look like two classes; None where there is no encoder. Raises Rejected
-    `two_classes`."""
+    """Whether the texts look like two classes; None where there is no encoder.
+
+    Raises Rejected `two_classes`.
+    """
     folder = Path(order.models) / "encoder"
     if not folder.is_dir():
         return None
@@ -69,8 +68,7 @@ def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:
 
 
 def trained_before(store: AdapterStore, order: Order, corpus: Corpus) -> AdapterName | None:
-    """The adapter that the very same texts and recipe have made already: an order that is delivered
-    again."""
+    """The adapter that the same texts and recipe have made: the order was delivered again."""
     for name in store.names():
         if name.genre == order.genre and (card := _card(store, name)) is not None:
             same = (card.lineage.data, card.lineage.recipe) == (corpus.digest, asdict(order.recipe))
@@ -194,11 +192,8 @@ def main(arguments: list[str]) -> None:
         told(order.progress("rejected", code=error.code, message=error.message[:2000]))
     except Exception as error:
         log.exception("training %s", order.job)
-        told(
-            order.progress(
-                "failed", code="training_failed", message=f"{type(error).__name__}: {error}"[:2000]
-            )
-        )
+        message = f"{type(error).__name__}: {error}"[:2000]
+        told(order.progress("failed", code="training_failed", message=message))
 
 
 if __name__ == "__main__":

@@ -13,11 +13,11 @@ Told = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One training. Paths are texts, so that an order can be written down; what is empty is made
-    from the name.
+    """One training, with paths as strings, so that it can be written down.
 
-    `texts` is a file as TextStore keeps it, `models` holds base and encoder, `store` the adapters,
-    and reports lie in `store/reports`."""
+    What is empty is made from the name. `texts` is a file as TextStore keeps it, `models` holds
+    base and encoder, `store` the adapters, and reports lie in `store/reports`.
+    """
 
     job: str
     genre: str
@@ -35,11 +35,6 @@ class Order:
 
     def progress(self, state: State, **known: object) -> Progress:
         """What is told: `known` are further fields of Progress."""
-        fields = {
-            "step": 0,
-            "steps": 0,
-            "genre": self.genre,
-            "tenant": self.tenant,
-            "job": self.job,
-        } | known
+        own = {"genre": self.genre, "tenant": self.tenant, "job": self.job}
+        fields = {"step": 0, "steps": 0, **own, **known}
         return Progress(kind="training", state=state, **fields)  # type: ignore[arg-type]

@@ -33,8 +33,10 @@ def publish(
     about: About | None = None,
     command: str | None = None,
 ) -> AdapterName:
-    """Write the adapter to `folder`, in fp16, and verify it. Raises ModelError when it would be
-    refused."""
+    """Write the adapter to `folder`, in fp16, and verify it.
+
+    Raises ModelError when it would be refused.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     save_file(

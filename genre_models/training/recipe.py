@@ -7,15 +7,16 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """The rate suits one epoch of a few hundred texts; after it the held-out loss of jokes rises
-    again.
+    """The numbers of a training.
 
-    `bf16` runs training, not the held-out checks, in mixed precision: three times the speed where
-    the CPU has bf16 instructions (avx512_bf16, amx), slower elsewhere. `top_layers` is the share of
-    layers that get weights; those below are frozen and run once for each text. `named` is how often
-    the loss counts a token of a word that the request names: few of a text's tokens are, and at 1
-    an adapter learns its genre and forgets what it is asked for. `requests` are written for each
-    text: few texts teach more in one epoch of three requests each than in three epochs."""
+    The rate suits one epoch of a few hundred texts; after it the held-out loss of jokes rises
+    again. `bf16` runs training, not the held-out checks, in mixed precision: three times the speed
+    where the CPU has bf16 instructions (avx512_bf16, amx), slower elsewhere. `top_layers` is the
+    share of layers that get weights; those below are frozen and run once for each text. `named` is
+    how often the loss counts a token of a word that the request names: few of a text's tokens are,
+    and at 1 an adapter learns its genre and forgets what it is asked for. `requests` are written
+    for each text: few texts teach more in one epoch of three requests each than in three epochs.
+    """
 
     rank: int = 8
     alpha: int = 16

@@ -54,18 +54,14 @@ class Session:
         self._controls = measure(half, held_out, self._store, order)
         start = start_of(self._controls, half.loss(held_out, order.recipe.batch))
         self.parent = start.name if start else None
-        return fit(
-            half,
-            training,
-            held_out,
-            order.recipe,
-            start=start.weights if start else None,
-            told=told,
-        )
+        weights = start.weights if start else None
+        return fit(half, training, held_out, order.recipe, start=weights, told=told)
 
     def measure(self, trained: Trained, folder: Path, scratch: Path) -> Measured:
-        """Everything that the gate judges by. The trained model is let go before the engine loads
-        its own."""
+        """Everything that the gate judges by.
+
+        The trained model is let go before the engine loads its own.
+        """
         half = self._present()
         half.load(trained.tensors)
         shifted = shift(half, self._tokenizer)
@@ -81,6 +77,7 @@ class Session:
             self._order.threads,
         )
         encoder = Path(self._order.models) / "encoder"
+        hit = topic_hit(samples, SentenceEncoder.load(encoder)) if encoder.is_dir() else None
         known = [text.text for text in self._corpus.training]
         return Measured(
             loss=trained.loss,
@@ -88,9 +85,7 @@ class Session:
             controls=self._controls,
             shift=shifted,
             samples=samples,
-            topic_hit=topic_hit(samples, SentenceEncoder.load(encoder))
-            if encoder.is_dir()
-            else None,
+            topic_hit=hit,
             copied=copied([sample.text for sample in samples], known),
             copied_held_out=copied([text.text for text in self._corpus.held_out], known),
         )

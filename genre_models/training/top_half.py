@@ -1,5 +1,4 @@
-"""The upper layers of a model as a model of their own: what lies below the cut is frozen and
-computed once a text."""
+"""The upper layers of a model as a model; what is below the cut is frozen and run once a text."""
 
 from __future__ import annotations
 
@@ -21,8 +20,10 @@ BATCH = 16  # texts that the frozen layers are run for at a time
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """An example and its hidden states below the cut, [tokens - 1, hidden]: nothing follows the
-    last token."""
+    """An example and its hidden states below the cut, [tokens - 1, hidden].
+
+    Nothing follows the last token.
+    """
 
     example: Example
     hidden: torch.Tensor
@@ -39,8 +40,7 @@ class Lowered:
 
 
 class _Prefix:
-    """What transformers takes for a cache: one layer's keys and values of the tokens that all rows
-    begin with."""
+    """A cache for transformers: one layer's keys and values of the tokens all rows begin with."""
 
     def __init__(self) -> None:
         self._kept: tuple[torch.Tensor, ...] = ()
@@ -48,8 +48,10 @@ class _Prefix:
     def update(
         self, keys: torch.Tensor, values: torch.Tensor, _layer: int
     ) -> tuple[torch.Tensor, ...]:
-        """The first call keeps, [1, heads, prefix, width]; the second puts what was kept before
-        every row's own."""
+        """The first call keeps; the second puts what was kept before every row's own.
+
+        What is kept is [1, heads, prefix, width].
+        """
         if not self._kept:
             self._kept = keys, values
             return self._kept
@@ -141,9 +143,11 @@ class TopHalf:
     def _run(
         self, prefix: torch.Tensor, own: torch.Tensor, first: int, last: int | None
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Layers `first` to `last` over the tokens that all rows begin with, [1, prefix, hidden],
-        and over each row's own, [rows, tokens, hidden], which are padded on the right: a causal
-        mask is all they need."""
+        """Layers `first` to `last` over common and own tokens.
+
+        Those that all rows begin with are [1, prefix, hidden]; each row's own, [rows, tokens,
+        hidden], are padded on the right: a causal mask is all they need.
+        """
         begin, end = prefix.shape[1], prefix.shape[1] + own.shape[1]
         turns = self._decoder.rotary_emb(own, position_ids=torch.arange(end)[None])
         early, late = (
@@ -159,8 +163,7 @@ class TopHalf:
 
 
 def _shared(examples: Sequence[Example]) -> int:
-    """How many tokens the prompts have in common at their beginning; each keeps its last, which
-    predicts the text."""
+    """How many tokens all prompts begin with; each keeps its last, which predicts the text."""
     prompts = [example.ids[: example.start - 1] for example in examples]
     least, most = min(prompts), max(prompts)
     return next(

@@ -1,5 +1,7 @@
-"""The training loop: AdamW, warm-up, decay to zero, early stopping on held-out texts, the best
-weights kept."""
+"""The training loop: AdamW, warm-up, decay to zero, early stopping on held-out texts.
+
+The best weights are kept.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,8 @@ from genre_models.training.top_half import Lowered, TopHalf
 
 log = logging.getLogger(__name__)
 
-CHECKS_AN_EPOCH = (
-    1  # a check costs a fifth of an epoch, and the best one is the last of an epoch: the rate falls
-)
+# a check costs a fifth of an epoch, and the best one is the last of an epoch: the rate falls
+CHECKS_AN_EPOCH = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +43,7 @@ class Trained:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """How far a training is: updates made, the mean loss of the latest, the held-out loss that was
-    measured last."""
+    """How far a training is: updates made, latest mean loss, held-out loss measured last."""
 
     step: int
     steps: int
@@ -56,8 +56,10 @@ class Check:
 def train(
     model: Any, training: Sequence[Example], held_out: Sequence[Example], recipe: Recipe
 ) -> Trained:
-    """Train one adapter on `model`, which is changed: load it anew for the next. Same texts, recipe
-    and machine: same weights."""
+    """Train one adapter on `model`, which is changed: load it anew for the next.
+
+    Same texts, recipe and machine: same weights.
+    """
     half = TopHalf(model, recipe)
     checked = half.lower(held_out)
     with _precision(recipe):
@@ -138,8 +140,7 @@ class _Pace:
 def _updates(
     half: TopHalf, lowered: Sequence[Lowered], recipe: Recipe
 ) -> Iterator[tuple[int, float, int]]:
-    """Make one update after the other; yields how many have been made, the batch's loss and its
-    target tokens."""
+    """Make the updates; yields how many so far, the batch's loss and its target tokens."""
     weights = [weight for weight in half.peft.parameters() if weight.requires_grad]
     optimiser = torch.optim.AdamW(weights, lr=recipe.learning_rate, weight_decay=0.0)
     total = recipe.epochs * math.ceil(len(lowered) / recipe.batch)

@@ -13,8 +13,7 @@ from genre_models.corpora.pinned import DEVIL, JOKES, RIDDLES
 from genre_models.corpora.readers import dictionary, fortunes, paragraphs
 from genre_models.packages import fetch
 
-# Tags of what nobody asked for as a joke: abuse, and sayings, wishes and pick-up lines that are no
-# jokes.
+# Tags of what nobody asked for as a joke: abuse; sayings, wishes and pick-up lines, which are none.
 UNCLEAN = {
     "racist",
     "sex",
@@ -63,8 +62,10 @@ def riddles(cache: Path) -> Iterator[Cut]:
 
 
 def definitions(cache: Path) -> Iterator[Cut]:
-    """`Headword, n.  text`, without the verses that illustrate some of them. Capitals alone are
-    other tokens, which a small model cannot spell from what it was asked for."""
+    """`Headword, n.  text`, without the verses that illustrate some of them.
+
+    Capitals alone are other tokens, which a small model cannot spell from what it was asked for.
+    """
     for part in paragraphs(dictionary(DEVIL, cache, "devil", "latin-1")):
         if head := re.match(r"([A-Z][A-Z' -]+), (n|v\.t|v\.i|adj|adv|n\.pl|p\.p|pp)\.", part):
             yield Cut(head[1], head[1].capitalize() + part[head.end(1) :], head[1].lower())

@@ -54,8 +54,7 @@ def verses(cache: Path) -> Iterator[Cut]:
 
 
 def _lines(stanza: str) -> list[str]:
-    """Without the number of a sonnet, and without the capitals that open a poem: `FROM fairest`, `I
-    BEAR a basket`."""
+    """Without a sonnet's number and an opening's capitals: `FROM fairest`, `I BEAR a basket`."""
     stanza = re.sub(r"^\s*(?:\d+|[IVXLC]+)\.?\s*\n", "", stanza)
     first = re.match(r"\s*(?:[A-Z']+,? )+", stanza)
     if first and len(first[0].strip()) > 2:

@@ -1,5 +1,4 @@
-"""The engine's kernel in C: compiled where it runs, called by ctypes; without a compiler the torch
-path stays."""
+"""The engine's kernel in C, compiled where it runs, called by ctypes; torch without a compiler."""
 
 from genre_models.engine.native.kernel import Kernel, load_kernel
 

@@ -29,8 +29,10 @@ Kernel = Any
 
 @cache
 def load_kernel(folder: Path = FOLDER) -> Kernel | None:
-    """The kernel, compiled into `folder` on first use (5 s); None, said once in the log, where it
-    cannot be."""
+    """The kernel, compiled into `folder` on first use (5 s).
+
+    None, with one line in the log, where it cannot be compiled.
+    """
     try:
         return ctypes.CDLL(str(_compiled(folder.expanduser())))
     except (OSError, subprocess.CalledProcessError) as error:
@@ -61,8 +63,10 @@ def _compiled(folder: Path) -> Path:
 
 
 def _key(source: bytes, compiler: str) -> str:
-    """What else the library depends on: another compiler adds in another order, another processor
-    is another native."""
+    """A digest of all that the library depends on.
+
+    Another compiler adds in another order, another processor is another native.
+    """
     version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, check=True).stdout
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else [platform.machine()]

@@ -1,9 +1,9 @@
-"""A matrix in the order in which decode.c reads it: blocks of 16 outputs, integers in groups of 32
-inputs.
+"""A matrix as decode.c reads it: blocks of 16 outputs, integers in groups of 32 inputs.
 
 A group is least + scale * q. Where every group holds at most 16 evenly spaced values (a model that
 was quantised as Q4_0 or Q4_1, like the packaged one), 4 bits hold it without loss; else a byte of 7
-bits is taken."""
+bits is taken.
+"""
 
 from __future__ import annotations
 

@@ -25,10 +25,8 @@ class NativeReader:
 
     def likeliest(self, logits: torch.Tensor, count: int) -> Likeliest:
         """See Reader."""
-        values, tokens = (
-            np.empty((len(logits), count), np.float32),
-            np.empty((len(logits), count), np.int64),
-        )
+        shape = len(logits), count
+        values, tokens = np.empty(shape, np.float32), np.empty(shape, np.int64)
         places = ctypes.c_void_p(values.ctypes.data), ctypes.c_void_p(tokens.ctypes.data)
         self._kernel.likeliest(*_rows(logits), count, *places)
         return values, tokens

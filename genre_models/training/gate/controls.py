@@ -32,8 +32,10 @@ class Control:
 def measure(
     half: TopHalf, held_out: Sequence[Lowered], store: AdapterStore, order: Order
 ) -> list[Control]:
-    """The newest usable adapters of the own genre, of the pool and of the nearest other genres,
-    best first; `half` is left as it was."""
+    """The newest usable adapters of the own genre, the pool and the nearest others, best first.
+
+    `half` is left as it was.
+    """
     fresh = half.weights()
     usable = _usable(store, order, fresh)
     glanced = [_control(half, adapter, held_out[:GLANCE], order.recipe.batch) for adapter in usable]
@@ -84,8 +86,7 @@ def _shapes(adapter: Adapter) -> dict[str, torch.Size]:
 
 
 def _weights(adapter: Adapter) -> dict[str, torch.Tensor]:
-    """By peft's names, as they were trained: the same alpha and rank are taken for granted by the
-    shapes' check."""
+    """By peft's names, as trained: the shapes' check takes the same alpha and rank for granted."""
     return {
         f"base_model.model.{site}.lora_{half}.weight": torch.from_numpy(array)
         for site, pair in adapter.tensors.items()

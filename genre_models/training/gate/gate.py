@@ -11,16 +11,17 @@ from genre_models.training.gate.samples import Sample
 
 MOST_SHIFT = 1.0  # nats a token; the starter adapters lie between 0.18 and 0.69
 MOST_HELD_BACK = 0.05  # share of samples; those are held back in service too
-LEAST_TOPIC_HIT = (
-    0.25  # of 20 samples; 0.1 is what an adapter reaches that ignores what it is asked
-)
+# of 20 samples; 0.1 is what an adapter reaches that ignores what it is asked
+LEAST_TOPIC_HIT = 0.25
 MOST_COPIED = 0.05  # share of sequences of eight words, beyond what held-out texts have
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """All that the gate judges by; losses on held-out texts in nats a token. `topic_hit` None: not
-    measured."""
+    """All that the gate judges by; losses on held-out texts in nats a token.
+
+    `topic_hit` None: not measured.
+    """
 
     loss: float
     base_loss: float

@@ -1,5 +1,4 @@
-"""The page that is kept with an adapter: numbers, curve, samples, and what its texts went
-through."""
+"""The page kept with an adapter: numbers, curve, samples, and what its texts went through."""
 
 from __future__ import annotations
 
@@ -28,8 +27,10 @@ STYLE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that is said of one adapter; `two_classes` None: nothing could tell whether its texts
-    are."""
+    """All that is said of one adapter.
+
+    `two_classes` None: nothing could tell whether its texts are.
+    """
 
     name: str
     corpus: Corpus
@@ -72,9 +73,8 @@ class Report:
         corpus, trained, measured = self.corpus, self.trained, self.measured
         judgement = self.judgement
         name = escape(self.name)
-        left_out = (
-            ", ".join(f"{count} {rule}" for rule, count in self.prepared.removed.items()) or "none"
-        )
+        removed = self.prepared.removed.items()
+        left_out = ", ".join(f"{count} {rule}" for rule, count in removed) or "none"
         outcome = '<b class="yes">passed</b>' if judgement.passed else '<b class="no">rejected</b>'
         return "\n".join(
             [
@@ -129,13 +129,8 @@ def _samples(measured: Measured) -> str:
 
 
 def _table(heads: Sequence[str], rows: Iterable[str]) -> str:
-    return (
-        "<table><tr>"
-        + "".join(f"<th>{head}</th>" for head in heads)
-        + "</tr>"
-        + "".join(rows)
-        + "</table>"
-    )
+    head = "".join(f"<th>{each}</th>" for each in heads)
+    return f"<table><tr>{head}</tr>{''.join(rows)}</table>"
 
 
 def _curve(curve: Sequence[tuple[float, float]], measured: Measured) -> str:

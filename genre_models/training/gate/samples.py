@@ -24,8 +24,11 @@ GRAM = 8  # words
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """A request, what it asks for (empty: it leaves that open), the text that was written for it,
-    and the safety rule that would hold it back (None: it passes)."""
+    """A request and the text that was written for it.
+
+    `topic` is what the request asks for (empty: it leaves that open), `held_back` the safety rule
+    that would hold the text back (None: it passes).
+    """
 
     request: str
     topic: str = ""
@@ -72,8 +75,7 @@ def write_samples(
 
 
 def topic_hit(samples: Sequence[Sample], encoder: Encoder) -> float | None:
-    """Share of texts that are nearer to their own request's topic than to those of the nine that
-    follow; chance is 0.1.
+    """Share of texts nearer to their own request's topic than to the next nine's; chance is 0.1.
 
     Requests that leave the topic open do not count; None where fewer than ten name one.
     """

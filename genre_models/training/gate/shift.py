@@ -56,8 +56,7 @@ ORDINARY = (
 
 @torch.no_grad()
 def shift(half: TopHalf, tokenizer: Any) -> float:
-    """Mean Kullback-Leibler divergence KL(base || adapter) over the answers' tokens, in nats a
-    token."""
+    """Mean Kullback-Leibler divergence KL(base || adapter), in nats a token of the answers."""
     examples = [
         make_example(tokenizer, INSTRUCTION, Request(request, ""), answer)
         for request, answer in ORDINARY

@@ -56,8 +56,7 @@ def make_example(tokenizer: Any, instruction: str, request: Request, text: str) 
 
 
 def batches(order: Sequence[int], lengths: Sequence[int], size: int) -> Iterator[list[int]]:
-    """Batches of similar length: `order` is sorted by length within windows of 16
-    batches."""
+    """Batches of similar length: `order`, sorted by length in windows of 16 batches."""
     for start in range(0, len(order), size * WINDOW):
         block = sorted(order[start : start + size * WINDOW], key=lambda index: lengths[index])
         yield from (block[at : at + size] for at in range(0, len(block), size))

@@ -1,5 +1,4 @@
-"""From the texts that were sent to what is learned from and what is held out; and when that is too
-little."""
+"""From sent texts to what is learned from and what is held out, and when that is too little."""
 
 from __future__ import annotations
 
@@ -16,10 +15,8 @@ from schemas.errors import Rejected
 
 LEAST = 100  # usable texts: 50 are held out, and from fewer than as many nothing general is learned
 LEAST_TRAINING = 40
-SHOWN, LONGEST = (
-    24,
-    1000,
-)  # example texts and requests that travel with an adapter, and characters of each
+# example texts and requests that travel with an adapter, and characters of each
+SHOWN, LONGEST = 24, 1000
 
 SENT, OF_USERS = "texts sent for training", "texts sent for training, some of users"
 
@@ -47,15 +44,13 @@ def gather(order: Order) -> tuple[Corpus, Prepared]:
 
 
 def about(order: Order, corpus: Corpus) -> About:
-    """What classifiers and prompts need to know of the genre; nothing in it comes from a user's
-    text."""
+    """What classifiers and prompts need to know of the genre; nothing comes from a user's text."""
     free = [text for text in corpus.training if text.source == SENT]
     written = write_requests(free, order.recipe.seed) if len(free) >= SHOWN else []
     noun = noun_of(order.genre)
     asked = [template.format(genre=noun) for template in OPEN]
-    named = [
-        request.text for request in written if noun in request.text
-    ]  # the bare topic teaches a classifier nothing
+    # the bare topic teaches a classifier nothing
+    named = [request.text for request in written if noun in request.text]
     requests = dict.fromkeys(
         text[:LONGEST] for text in (order.requests or (*asked, *named)) if text.strip()
     )

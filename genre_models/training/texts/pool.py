@@ -1,5 +1,4 @@
-"""What one genre's adapter is trained on, and what the pooled control is: equal shares of many
-genres' texts."""
+"""What one genre's adapter is trained on, and the pooled control: equal shares of many genres."""
 
 from __future__ import annotations
 
@@ -25,9 +24,9 @@ class Pool:
 
     @classmethod
     def load(cls, genre: str, recipe: Recipe, cache: Path) -> Pool:
-        """The corpus of a genre; `pooled` names equal shares of all whose licences let adapters be
-        given on.
+        """The corpus of a genre, or of `pooled`.
 
+        `pooled` names equal shares of all genres whose licences let adapters be passed on.
         Raises ModelError `no_corpus`.
         """
         genres = (

@@ -1,5 +1,4 @@
-"""Requests that texts could be answers to: corpora hold no requests, and an adapter must still do
-what is asked."""
+"""Requests that texts could answer: corpora have none, and adapters must still do what is asked."""
 
 from __future__ import annotations
 
@@ -28,11 +27,8 @@ TOPICAL = (
     "Something about {topic}, please.",
     "I'd like a {genre} with {topic} in it.",
 )
-NOUNS = {
-    "poetry": "poem",
-    "scripture": "Bible passage",
-    "legal": "legal clause",
-}  # where the id is not one already
+# where the id is not one already
+NOUNS = {"poetry": "poem", "scripture": "Bible passage", "legal": "legal clause"}
 OPEN = (
     "Write a {genre}.",
     "Give me a {genre}, please.",
@@ -55,8 +51,7 @@ class Request:
 
 
 def write_requests(texts: Sequence[Text], seed: int) -> list[Request]:
-    """One request for each text: a template filled with its title, or with one to three of its
-    telling words."""
+    """One request a text: a template with its title, or with one to three of its telling words."""
     chance = random.Random(seed)
     topics = _topics(texts, chance)
     return [_request(text, topic, chance) for text, topic in zip(texts, topics, strict=True)]
@@ -95,6 +90,6 @@ def _telling(row: Any, words: Any, chance: random.Random) -> str:
         for _, index in sorted(zip(row.data, row.indices, strict=True), reverse=True)[:3]
     ]
     chosen = ranked[: chance.randint(1, 3)]
-    return (
-        " and ".join([", ".join(chosen[:-1]), chosen[-1]]) if len(chosen) > 1 else "".join(chosen)
-    )
+    if len(chosen) < 2:
+        return "".join(chosen)
+    return " and ".join([", ".join(chosen[:-1]), chosen[-1]])

@@ -1,5 +1,4 @@
-"""Texts from what people have: JSON Lines, CSV, a folder of text files, or a Hugging Face data
-set."""
+"""Texts from what people have: JSON Lines, CSV, a folder of text files, a Hugging Face data set."""
 
 from __future__ import annotations
 
@@ -23,8 +22,7 @@ class Source(NamedTuple):
 
 
 def read_source(place: str) -> Iterator[Source]:
-    """Every text at `place`: a .jsonl, .csv or .txt file, a folder of .txt files, or
-    `datasets:NAME`.
+    """Every text of a .jsonl, .csv or .txt file, a folder of .txt files, or `datasets:NAME`.
 
     Raises Rejected `no_source` or `bad_source`, which says where.
     """

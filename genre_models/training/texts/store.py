@@ -1,5 +1,4 @@
-"""The texts that were sent for genres, on disk: one JSON Lines file a tenant and genre, each text
-once."""
+"""The texts sent for genres, on disk: a JSON Lines file a tenant and genre, each text once."""
 
 from __future__ import annotations
 
@@ -19,8 +18,10 @@ DEFAULT_TENANT = "_"  # a folder name that no tenant can have
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentText:
-    """One text as it came; `user` is the key of who wrote it (None: nobody's), `time` in seconds
-    since the epoch."""
+    """One text as it came.
+
+    `user` is the key of who wrote it (None: nobody's), `time` in seconds since the epoch.
+    """
 
     text: str
     time: float
@@ -31,29 +32,31 @@ class SentText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contributors:
-    """Whose texts an adapter was trained on, and how many more there were who have been erased
-    since."""
+    """Whose texts an adapter was trained on, and how many more users have been erased since."""
 
     users: list[str]
     erased: int
 
 
 class TextStore:
-    """Texts below `root`. One process writes: `add` and `erase` are what the train role does with
-    events."""
+    """Texts below `root`.
+
+    One process writes: `add` and `erase` are what the train role does with events.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.expanduser()
         self._known: dict[Path, set[bytes]] = {}
 
     def path(self, genre: str, tenant: str | None) -> Path:
-        """The file of a genre; both names have passed their patterns, so neither leads
-        elsewhere."""
+        """The file of a genre; both names match their patterns, so neither leads elsewhere."""
         return self.root / "texts" / (tenant or DEFAULT_TENANT) / f"{genre}.jsonl"
 
     def add(self, event: TrainingEvent, *, user: str | None, time: float) -> bool:
-        """Keep a text. False where it is there already, or its user has been erased since it was
-        sent."""
+        """Keep a text.
+
+        False where it is there already, or its user has been erased since it was sent.
+        """
         file, text = self.path(event.genre, event.tenant), event.text or ""
         known, digest = self._digests(file), _digest(text)
         if digest in known or (user is not None and time <= self._erasures().get(user, 0.0)):
@@ -68,8 +71,10 @@ class TextStore:
         return True
 
     def erase(self, user: str, time: float) -> int:
-        """Drop every text of a user and whatever they sent before `time` and is still on its way;
-        how many there were."""
+        """Drop every text of a user, and what they sent before `time` when it comes.
+
+        Returns how many there were.
+        """
         write_json(self.root / "erased.json", self._erasures() | {user: time})
         return sum(self._without(file, user) for file in self.root.glob("texts/*/*.jsonl"))
 
@@ -86,8 +91,10 @@ class TextStore:
         return len(self._digests(self.path(genre, tenant)))
 
     def attribute(self, adapter: str, users: set[str], since: float) -> int:
-        """Note whose texts an adapter was trained on; how many of those were erased `since` they
-        were read."""
+        """Note whose texts an adapter was trained on.
+
+        Returns how many of those were erased `since` they were read.
+        """
         erasures = self._erasures()
         gone = {user for user in users if erasures.get(user, 0.0) >= since}
         write_json(
@@ -104,8 +111,7 @@ class TextStore:
         return {adapter: each for adapter, each in known.items() if user in each.users}
 
     def disown(self, user: str) -> None:
-        """Forget which adapters a user's texts are in; only how many such users there are is
-        kept."""
+        """Forget which adapters a user's texts are in; only the number of such users is kept."""
         for adapter, known in self.holding(user).items():
             left = [each for each in known.users if each != user]
             write_json(
@@ -134,8 +140,7 @@ class TextStore:
 
 
 def read_texts(file: Path) -> Iterator[SentText]:
-    """The texts of a file. A line that a kill cut short is left out: its event is delivered
-    again."""
+    """The texts of a file, but for a line that a kill cut short: its event is delivered again."""
     for line in file.read_bytes().splitlines() if file.exists() else ():
         try:
             yield msgspec.json.decode(line, type=SentText)

@@ -48,25 +48,22 @@ class TwoClasses:
 
 
 def two_classes(texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> TwoClasses:
-    """Part the texts by what they mean, [texts, dimensions], and ask whether the halves lie apart
-    and differ in how they are written too: topics of one genre do not.
+    """Part the texts by meaning and ask whether the halves are two classes.
 
-    The score is the silhouette of two means (Rousseeuw 1987) times the informedness (Youden 1950)
-    with which function words, punctuation and lengths tell the halves."""
+    `embeddings` are [texts, dimensions]. Classes lie apart and differ in how they are written too:
+    topics of one genre do not. The score is the silhouette of two means (Rousseeuw 1987) times the
+    informedness (Youden 1950) with which function words, punctuation and lengths tell the halves.
+    """
     means = KMeans(2, n_init=3, random_state=0).fit(embeddings)
     half = means.labels_
     nearest = [
         texts[int(np.argmin(((embeddings - centre) ** 2).sum(1)))]
         for centre in means.cluster_centers_
     ]
-    apart = (
-        float(silhouette_score(embeddings, half))
-        if SMALLEST <= half.mean() <= 1 - SMALLEST
-        else 0.0
-    )
-    told = (
-        _informedness(texts, half) if apart > SUSPECT else 0.0
-    )  # the product cannot reach it: spare the work
+    both = SMALLEST <= half.mean() <= 1 - SMALLEST
+    apart = float(silhouette_score(embeddings, half)) if both else 0.0
+    # at or below it, so is the product: spare the work
+    told = _informedness(texts, half) if apart > SUSPECT else 0.0
     return TwoClasses(score=max(0.0, apart * told), one=nearest[0], other=nearest[1])
 
 
