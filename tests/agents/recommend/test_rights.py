@@ -84,3 +84,11 @@ async def test_a_request_that_is_open_when_its_user_is_erased_is_still_answered_
     decision = desk.ledger.decision("ada", "r1")
     assert decision is not None
     assert (decision.embedding, decision.arms, decision.genres) == (None, (), ())
+
+
+async def test_who_will_not_be_experimented_with_is_so_until_they_say_otherwise(desk: Desk) -> None:
+    for allowed in (False, True):
+        command = delivered(UserCommand(user_id="ada", kind="explore", allowed=allowed), allowed)
+        assert await events(rights(stream([command]), desk.ledger, desk.registry)) == []
+        assert desk.ledger.user("ada").opted_out is not allowed
+        assert "ada" in desk.ledger.due
