@@ -8,16 +8,20 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agents.genres.registry import Registry
-from agents.recommend.learn import Learner
+from agents.recommend.learn import Learner, learn
 from agents.recommend.ledger import Ledger
-from agents.recommend.plan import Planner
+from agents.recommend.plan import Planner, plan
 from agents.recommend.profiles import Profiles
-from agents.recommend.rank import Ranker
+from agents.recommend.rank import Ranker, rank
 from genre_models.preferences.posterior import base_prior
+from genre_models.preferences.row import UserRow
 from schemas.candidates import Candidate, CandidateSet
 from schemas.classified import ClassifiedRequest
+from schemas.feedback import Feedback
 from schemas.parts import GenreProbability
 from schemas.requests import GenerationRequest
+from streams.worker.delivery import Delivery
+from tests.agents.deliveries import delivered, events, stream
 
 GENRES = (
     GenreProbability(genre="joke", probability=0.5),
@@ -96,3 +100,23 @@ def written(request_id: str = "r1", user: str = "ada", **changes: object) -> Can
     )
     known: dict[str, object] = {"request_id": request_id, "user_id": user, "candidates": candidates}
     return CandidateSet(**(known | changes))  # type: ignore[arg-type]
+
+
+async def shown(desk: Desk, request_id: str = "r1") -> None:
+    await events(plan(stream([delivered(classified(request_id))]), desk.planner))
+    await events(rank(stream([delivered(written(request_id))]), desk.ranker))
+
+
+def reaction(
+    kind: str = "like", index: int = 0, *, offset: int = 0, **fields: object
+) -> Delivery[Feedback]:
+    candidate = (
+        None if kind in ("regenerate", "shown", "genre_correction", "retract") else f"r1/{index}"
+    )
+    known = {"user_id": "ada", "kind": kind, "request_id": "r1", "candidate_id": candidate}
+    return delivered(Feedback(**(known | fields)), offset)  # type: ignore[arg-type]
+
+
+async def learned(desk: Desk, *reactions: Delivery[Feedback]) -> UserRow:
+    await events(learn(stream(reactions), desk.learner))
+    return desk.ledger.user("ada")

@@ -45,11 +45,3 @@ async def test_rank_answers_the_expired_set_and_the_clock_stops(desk: Desk) -> N
     assert isinstance(answer, Recommendation)
     assert answer.status == "expired"
     assert deadlines.due(datetime.now(UTC) + timedelta(hours=3)) == []
-
-
-async def test_recovery_finds_the_open_requests_again(desk: Desk) -> None:
-    await opened(desk)
-    known = dict(desk.ledger.waiting)
-    desk.ledger.waiting.clear()
-    desk.ledger.recount()
-    assert desk.ledger.waiting == known

@@ -1,51 +1,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from agents.classify.corrections import Corrections
 from agents.recommend.learn import learn
-from agents.recommend.ledger import Ledger
 from agents.recommend.plan import plan
-from agents.recommend.rank import rank
 from agents.recommend.rights import rights
 from genre_models.preferences.profile import genre_taste
-from genre_models.preferences.row import UserRow
 from schemas.corrections import Correction
 from schemas.feedback import Feedback
 from schemas.generations import GenerationTask
-from schemas.recommendations import Recommendation
 from schemas.training import TrainingEvent
 from schemas.users import UserCommand
-from streams.wire.topics import BY_EVENT
-from streams.worker.delivery import Delivery, Tombstone
+from streams.worker.delivery import Delivery
 from tests.agents.deliveries import NOW, delivered, events, stream
 from tests.agents.genres.test_registry import HAIKU
-from tests.agents.recommend.conftest import Desk, classified, written
+from tests.agents.recommend.conftest import Desk, classified, learned, reaction, shown
 from tests.agents.recommend.conftest import desk as new_desk
-
-
-async def shown(desk: Desk, request_id: str = "r1") -> None:
-    await events(plan(stream([delivered(classified(request_id))]), desk.planner))
-    await events(rank(stream([delivered(written(request_id))]), desk.ranker))
-
-
-def reaction(
-    kind: str = "like", index: int = 0, *, offset: int = 0, **fields: object
-) -> Delivery[Feedback]:
-    candidate = (
-        None if kind in ("regenerate", "shown", "genre_correction", "retract") else f"r1/{index}"
-    )
-    known = {"user_id": "ada", "kind": kind, "request_id": "r1", "candidate_id": candidate}
-    return delivered(Feedback(**(known | fields)), offset)  # type: ignore[arg-type]
-
-
-async def learned(desk: Desk, *reactions: Delivery[Feedback]) -> UserRow:
-    await events(learn(stream(reactions), desk.learner))
-    return desk.ledger.user("ada")
 
 
 async def poetry_share(desk: Desk) -> float:
@@ -162,85 +136,12 @@ async def test_history_is_about_the_genre_as_it_was_announced(desk: Desk) -> Non
     assert liked[1] > liked[0]
 
 
-async def test_who_refused_is_not_learned_from_and_who_erased_is_forgotten(desk: Desk) -> None:
-    await shown(desk)
-    await learned(desk, reaction())
-    commands = [
-        delivered(UserCommand(user_id="ada", kind="consent", allowed=False), 0),
-        delivered(UserCommand(user_id="ada", kind="erase"), 1),
-    ]
-    tombstones = await events(rights(stream(commands), desk.ledger, desk.registry))
-    assert Tombstone(topic="preferences", key="ada") in tombstones
-    row = desk.ledger.user("ada")
-    assert not row.sums.any()
-    assert row.erased_at > 0
-    assert not desk.ledger.decisions
-    late = reaction(offset=9)
-    assert not (await learned(desk, late)).sums.any()
-
-
-async def test_an_erase_that_is_delivered_again_takes_nothing_that_was_learned_since(
-    desk: Desk,
-) -> None:
-    erase = delivered(UserCommand(user_id="ada", kind="erase"))
-    await events(rights(stream([erase]), desk.ledger, desk.registry))
-    past = Feedback(user_id="ada", kind="history", genre="joke", value=1.0, feedback_id="h")
-    row = await learned(desk, delivered(past, 1, time=NOW + 60))
-    await events(rights(stream([erase]), desk.ledger, desk.registry))
-    assert row.reactions == 1 and desk.ledger.user("ada").pack() == row.pack()
-
-
-async def test_the_corrections_of_an_erased_user_vanish_from_the_classifier_also_for_gone_genres(
-    desk: Desk,
-) -> None:
-    known = Corrections()
-    for user in ("ada", "bea"):
-        for genre in ("sonnet", HAIKU.genre):
-            said = Correction(
-                user_id=user, genre=genre, embedding=bytes([1] * 384), time=datetime.now(UTC)
-            )
-            known.apply(BY_EVENT[Correction].key(said), said)
-    desk.registry.apply(HAIKU.name, HAIKU)
-    desk.registry.apply(HAIKU.name, replace(HAIKU, kind="withdrawn"))
-    erase = delivered(UserCommand(user_id="ada", kind="erase"))
-    for output in await events(rights(stream([erase]), desk.ledger, desk.registry)):
-        if isinstance(output, Tombstone) and output.topic == "corrections":
-            known.apply(output.key, None)
-    assert {
-        genre: len(found) for genre, found in known.nudges(None, datetime.now(UTC)).items()
-    } == {
-        "sonnet": 1,
-        HAIKU.genre: 1,
-    }
-
-
-def test_a_corrupt_row_is_set_aside_and_begun_anew() -> None:
-    ledger = Ledger(users={b"ada": b"garbage"}, decisions={}, incarnation=1)
-    assert ledger.user("ada").reactions == 0
-    assert ledger.counts["corrupt_row"] == 1
-    assert ledger.users[b"\x00corrupt/ada"] == b"garbage"
-
-
 async def test_histories_without_ids_are_each_their_own(desk: Desk) -> None:
     past = [Feedback(user_id="ada", kind="history", genre="poetry", value=1.0) for _ in range(6)]
     row = await learned(desk, *(delivered(each, offset) for offset, each in enumerate(past)))
     assert row.reactions == 6
     once = await learned(new_desk(), delivered(past[0]))
     assert abs(int(row.sums[0]) - 6 * int(once.sums[0])) <= 6
-
-
-async def test_a_request_that_is_open_when_its_user_is_erased_is_still_answered_and_empty(
-    desk: Desk,
-) -> None:
-    await events(plan(stream([delivered(classified("r1"))]), desk.planner))
-    erase = delivered(UserCommand(user_id="ada", kind="erase"))
-    await events(rights(stream([erase]), desk.ledger, desk.registry))
-    (answer,) = await events(rank(stream([delivered(written("r1"))]), desk.ranker))
-    assert isinstance(answer, Recommendation)
-    assert (answer.status, answer.code, answer.candidates) == ("error", "erased", ())
-    decision = desk.ledger.decision("ada", "r1")
-    assert decision is not None
-    assert (decision.embedding, decision.arms, decision.genres) == (None, (), ())
 
 
 async def accepted(desk: Desk, *reactions: Delivery[Feedback]) -> list[TrainingEvent]:
@@ -281,3 +182,17 @@ async def test_nothing_is_trained_on_without_the_users_consent(desk: Desk) -> No
     refusal = delivered(UserCommand(user_id="ada", kind="consent", allowed=False))
     await events(rights(stream([refusal]), desk.ledger, desk.registry))
     assert await accepted(desk, reaction("accept", offset=1)) == []
+
+
+async def test_a_clock_two_years_ahead_counts_as_now(desk: Desk) -> None:
+    await shown(desk)
+    ahead = datetime.fromtimestamp(NOW, UTC) + timedelta(days=730)
+    row = await learned(desk, reaction(time=ahead))
+    assert row.last <= NOW + 1
+    assert desk.ledger.counts["clock_ahead"] == 1
+
+
+async def test_a_flood_of_likes_of_one_text_is_one_like(desk: Desk) -> None:
+    await shown(desk)
+    row = await learned(desk, *(reaction(offset=k, feedback_id=f"f{k}") for k in range(200)))
+    assert row.moments(row.last)[-1] <= 2.001

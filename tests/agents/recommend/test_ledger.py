@@ -24,7 +24,7 @@ from streams.wire.source import Source
 from streams.wire.topics import BY_EVENT
 from streams.worker.delivery import Delivery, opened
 from tests.agents.deliveries import delivered, outputs, stream
-from tests.agents.recommend.conftest import Desk, classified, written
+from tests.agents.recommend.conftest import Desk, classified, learned, reaction, shown, written
 
 ROOT = Path(__file__).parents[3]
 USER, TENANT = "ada-the-user", "acme"
@@ -127,3 +127,32 @@ def test_a_mark_names_the_topic_whatever_its_prefix(prefix: str) -> None:
             topic=prefix + name, partition=0, offset=3, timestamp=0.0, key=None, value=None
         )
         assert ledger.mark(source) == (place, 3, 7)
+
+
+def test_a_corrupt_row_is_set_aside_and_begun_anew() -> None:
+    ledger = Ledger(users={b"ada": b"garbage"}, decisions={}, incarnation=1)
+    assert ledger.user("ada").reactions == 0
+    assert ledger.counts["corrupt_row"] == 1
+    assert ledger.users[b"\x00corrupt/ada"] == b"garbage"
+
+
+async def test_a_row_of_another_recipe_is_begun_anew_and_counted(desk: Desk) -> None:
+    await shown(desk)
+    row = bytearray((await learned(desk, reaction())).pack())
+    row[2:4] = (999).to_bytes(2, "little")
+    import zlib
+
+    row[-4:] = zlib.crc32(row[:-4]).to_bytes(4, "little")
+    desk.ledger.users[b"ada"] = bytes(row)
+    assert isinstance(desk.ledger.user("ada"), UserRow)
+    assert not desk.ledger.user("ada").sums.any()
+    await learned(desk, reaction(index=1, offset=1))
+    assert desk.ledger.counts["outdated_row"] == 1
+
+
+async def test_recovery_finds_the_open_requests_again(desk: Desk) -> None:
+    await outputs(plan(stream([delivered(classified())]), desk.planner))
+    known = dict(desk.ledger.waiting)
+    desk.ledger.waiting.clear()
+    desk.ledger.recount()
+    assert desk.ledger.waiting == known

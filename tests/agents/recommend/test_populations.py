@@ -20,7 +20,8 @@ from genre_models.preferences.empirical_bayes import (
 )
 from genre_models.preferences.features import FEATURES_VERSION, Arm, arm_features
 from genre_models.preferences.learner import Shown, learn_one
-from genre_models.preferences.population import Population
+from genre_models.preferences.moments import SCALE
+from genre_models.preferences.population import SHARE, Population
 from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import Kind, Signal
@@ -209,3 +210,22 @@ async def test_a_user_among_many_moves_the_prior_by_a_bounded_amount(desk: Desk)
     phi = arm_features(Arm(genre="joke", family=None)).astype(np.float64)
     moved = phi @ after.prior(None).mean - phi @ before.prior(None).mean
     assert 0 < moved < 1 / 100
+
+
+async def test_one_user_moves_the_population_by_a_bounded_amount(desk: Desk) -> None:
+    along = Populations(
+        users=desk.ledger.users,
+        partition_of=lambda key: 0,
+        owned=lambda: frozenset({0}),
+        partitions=1,
+    )
+    desk.ledger.changed = along.changed
+    past = Feedback(user_id="ada", kind="history", genre="joke", value=1.0)
+    few = [delivered(replace(past, feedback_id=f"f{k}"), k) for k in range(20)]
+    await events(learn(stream(few), desk.learner))
+    before = along.prior(None).mean
+    many = [delivered(replace(past, feedback_id=f"f{k}"), k) for k in range(20, 300)]
+    await events(learn(stream(many), desk.learner))
+    along._priors = {}
+    assert along._own[(None, 0)].sums[-1] / SCALE < SHARE
+    assert np.abs(along.prior(None).mean - before).max() < 0.1

@@ -62,3 +62,9 @@ def test_copying_is_the_share_of_eight_words_in_a_row_that_training_texts_have(
     text: str, share: float
 ) -> None:
     assert copied([text], ["zero one two, three four five six seven eight nine"]) == share
+
+
+def test_copied_counts_sequences_of_eight_words() -> None:
+    known = ["One two three four five six seven eight nine."]
+    assert copied(["one two three four five six seven eight"], known) == 1.0
+    assert copied(["two three four five six seven eight ten", "short"], known) == 0.0

@@ -1,0 +1,82 @@
+"""What is said of every text: of its genre, where it lies, and whether it may be shown."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from agents.generate.text_judge import TextJudge
+from benchmarks.stand_ins import InstantEncoder
+from genre_models.engine import Finished
+from genre_models.projection import project
+from genre_models.safety import SafetyGate
+from schemas.generations import GenerationTask
+from tests.agents.generate.conftest import task
+
+JOKE, SONNET = "A dentist walks into a bar.", "The sea is wide and grey."
+
+
+class OnlyJokes:
+    """A classifier for which every text is a joke, surely, and of no other genre."""
+
+    def of(self, tenant: str | None) -> OnlyJokes:
+        return self
+
+    def text_probability(self, embedding: NDArray[np.float32], genre: str) -> float:
+        return 0.9 if genre == "joke" else 0.1
+
+
+@pytest.fixture(name="judge")
+def _judge() -> TextJudge:
+    classifiers: Any = OnlyJokes()
+    return TextJudge(encoder=InstantEncoder(), classifiers=classifiers, gate=SafetyGate())
+
+
+def asked(*genres: str | None) -> GenerationTask:
+    """A task with an arm of each of these genres."""
+    event = task("r", arms=len(genres)).event
+    arms = zip(event.arms, genres, strict=True)
+    return replace(event, arms=tuple(replace(arm, genre=genre) for arm, genre in arms))
+
+
+def ended(text: str, **known: Any) -> Finished:
+    """A text of three tokens that was written to its end."""
+    end = Finished(id="row", text=text, reason="stop", logprob=-2.0, tokens_in=8, tokens_out=3)
+    return replace(end, **known)
+
+
+def test_there_is_one_candidate_an_arm_in_the_arms_order(judge: TextJudge) -> None:
+    ends = {2: ended("Fog."), 1: ended(SONNET, reason="length"), 0: ended(JOKE)}
+    found = judge.candidates(asked("joke", "sonnet", None), ends)
+    assert [(each.index, each.text, each.finish) for each in found] == [
+        (0, JOKE, "stop"),
+        (1, SONNET, "length"),
+        (2, "Fog.", "stop"),
+    ]
+    assert [each.text_probability for each in found] == [0.9, 0.1, 0.0]
+    rows = InstantEncoder().encode([JOKE, SONNET])
+    for candidate, row in zip(found, rows, strict=False):
+        assert candidate.projection == pytest.approx(project(row), abs=1e-6)
+    assert (found[1].tokens, found[1].logprob) == (3, -2.0)
+
+
+def test_rounding_makes_no_text_surer_than_sure(judge: TextJudge) -> None:
+    (found,) = judge.candidates(asked("joke"), {0: ended(JOKE, logprob=1e-7)})
+    assert found.logprob == 0.0
+
+
+def test_what_may_not_be_shown_says_so(judge: TextJudge) -> None:
+    unsafe = "Go and kill yourself, nobody would miss you."
+    shown, held_back = judge.candidates(asked("joke", "joke"), {0: ended(JOKE), 1: ended(unsafe)})
+    assert shown.verdict.allowed and not held_back.verdict.allowed
+
+
+def test_a_row_that_failed_is_a_candidate_with_its_code(judge: TextJudge) -> None:
+    end = ended("", reason="failed", code="not_finite", message="NaN")
+    (found,) = judge.candidates(asked("joke"), {0: end})
+    assert found.failure is not None
+    assert (found.failure.code, found.failure.message) == ("not_finite", "NaN")

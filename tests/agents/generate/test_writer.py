@@ -1,0 +1,126 @@
+"""Rows for the engine and candidates from what became of them, on engines that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from agents.generate.generate import generate
+from benchmarks.stand_ins import InstantEngine
+from genre_models.engine import Finished, Generation, Piece
+from schemas.candidates import CandidateSet
+from schemas.generations import GenerationTask
+from schemas.progress import Progress
+from schemas.requests import Cancel
+from streams.worker.delivery import Delivery
+from tests.agents.deliveries import events, stream
+from tests.agents.generate.conftest import task
+
+
+class StuckEngine(InstantEngine):
+    """Never finishes anything but what is cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__(pause=0.01)
+        self._cancelled: list[str] = []
+
+    @property
+    def idle(self) -> bool:
+        return not (self._rows or self._cancelled)
+
+    def cancel(self, row_id: str) -> None:
+        super().cancel(row_id)
+        self._cancelled.append(row_id)
+
+    def step(self) -> list[Piece | Finished]:
+        cancelled, self._cancelled = self._cancelled, []
+        return [
+            Finished(id=each, text="", reason="cancelled", logprob=0.0, tokens_in=0, tokens_out=0)
+            for each in cancelled
+        ]
+
+
+class HalfFailingEngine(InstantEngine):
+    """Fails the rows with an odd seed."""
+
+    def _written(self, row: Generation) -> tuple[Piece, Finished]:
+        piece, end = super()._written(row)
+        if row.seed % 2 == 0:
+            return piece, end
+        failed = Finished(
+            id=row.id,
+            text="",
+            reason="failed",
+            logprob=0.0,
+            tokens_in=0,
+            tokens_out=0,
+            code="not_finite",
+            message="NaN",
+        )
+        return piece, failed
+
+
+async def test_pieces_come_before_the_set_and_only_when_asked(start) -> None:  # type: ignore[no-untyped-def]
+    quiet, streamed = task("quiet"), task("streamed", streams=True)
+    written = await events(generate(stream([quiet, streamed]), start(InstantEngine())))
+    pieces = [each for each in written if isinstance(each, Progress)]
+    assert {(each.request_id, each.index, each.sequence) for each in pieces} == {
+        ("streamed", 0, 0),
+        ("streamed", 1, 0),
+    }
+    assert isinstance(written[-1], CandidateSet)
+
+
+async def test_a_stuck_engine_answers_at_the_deadline(start) -> None:  # type: ignore[no-untyped-def]
+    (answer,) = await events(generate(stream([task("r", 0.1)]), start(StuckEngine())))
+    assert isinstance(answer, CandidateSet)
+    assert answer.failure is not None
+    assert answer.failure.code == "expired"
+
+
+async def test_failed_rows_leave_the_others_alone(start) -> None:  # type: ignore[no-untyped-def]
+    (answer,) = await events(generate(stream([task("r", arms=4)]), start(HalfFailingEngine())))
+    assert isinstance(answer, CandidateSet)
+    assert answer.failure is None
+    assert [each.failure is None for each in answer.candidates] == [True, False, True, False]
+
+
+async def test_a_cancelled_request_stops_and_one_cancelled_before_never_starts(start) -> None:  # type: ignore[no-untyped-def]
+    writer = start(StuckEngine())
+    writer.cancel("", Cancel(request_id="early", user_id="ada"))
+    asyncio.get_running_loop().call_later(
+        0.1, writer.cancel, "", Cancel(request_id="running", user_id="ada")
+    )
+    sets = await events(generate(stream([task("early"), task("running")]), writer))
+    assert [
+        each.failure.code for each in sets if isinstance(each, CandidateSet) and each.failure
+    ] == ["cancelled"] * 2
+
+
+async def test_no_more_rows_than_the_limit_are_in_the_engine(start) -> None:  # type: ignore[no-untyped-def]
+    most = 0
+
+    class Counting(InstantEngine):
+        def step(self) -> list[Piece | Finished]:
+            nonlocal most
+            most = max(most, len(self._rows))
+            return super().step()
+
+    async def endless() -> AsyncIterator[Delivery[GenerationTask]]:
+        for number in range(30):
+            yield task(f"r{number}", arms=3)
+
+    sets = await events(generate(endless(), start(Counting(pause=0.002), limit=7)))
+    assert len(sets) == 30
+    assert 3 <= most <= 7
+
+
+async def test_the_same_request_twice_at_once_is_written_twice(start) -> None:  # type: ignore[no-untyped-def]
+    twice = [task("r", streams=True), task("r", streams=True)]
+    written = await asyncio.wait_for(
+        events(generate(stream(twice), start(InstantEngine(pause=0.05)))), 10
+    )
+    sets = [each for each in written if isinstance(each, CandidateSet)]
+    assert len(sets) == 2
+    assert sets[0].candidates == sets[1].candidates
+    assert len(written) == 2 + 4

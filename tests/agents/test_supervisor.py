@@ -1,0 +1,89 @@
+"""The supervisor on workers of a few lines: started, waited for, started again, stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+
+from agents import supervisor as supervisors
+from agents.supervisor import Supervisor, until_ready
+from schemas.errors import NotReady
+from streams.settings import Settings
+
+# Says who it is on its health page; `deaf` hears no SIGTERM, `broken` gives up at once.
+WORKER = """
+import json, os, signal, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+role = sys.argv[2]
+class Page(BaseHTTPRequestHandler):
+    def do_GET(self):
+        state = {"ready": True, "pid": os.getpid(), "state": os.environ["GENRE_STATE"]}
+        self.send_response(200); self.end_headers(); self.wfile.write(json.dumps(state).encode())
+    def log_message(self, *_): pass
+if role == "broken":
+    print("Starting."); sys.exit("no broker at 127.0.0.1:1")
+if role == "deaf":
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+HTTPServer(("127.0.0.1", int(os.environ["GENRE_HEALTH_PORT"])), Page).serve_forever()
+"""
+
+
+@pytest.fixture(name="supervisor")
+def _supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    (tmp_path / "few_lines.py").write_text(WORKER)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(supervisors, "_RESTART_DELAY", 0.0)
+    settings = Settings(state=tmp_path / "state")
+    return Supervisor(settings, logs=tmp_path / "logs", module="few_lines")
+
+
+async def test_workers_of_one_role_share_nothing_and_end_with_the_supervisor(
+    supervisor: Supervisor, tmp_path: Path
+) -> None:
+    async with supervisor:
+        one, other = supervisor.start("plain"), supervisor.start("plain")
+        await supervisor.ready(10)
+        states = [await until_ready(worker, 10) for worker in (one, other)]
+        assert [Path(state["state"]).name for state in states] == ["plain-0", "plain-1"]
+        assert [state["pid"] for state in states] == [one.process.pid, other.process.pid]
+        assert sorted(path.name for path in (tmp_path / "logs").iterdir()) == [
+            "plain-0.log",
+            "plain-1.log",
+        ]
+    assert [worker.process.returncode for worker in (one, other)] == [-15, -15]
+
+
+async def test_a_worker_that_gives_up_is_told_with_its_last_words(supervisor: Supervisor) -> None:
+    async with supervisor:
+        worker = supervisor.start("broken")
+        with pytest.raises(NotReady, match=r"no broker at 127\.0\.0\.1:1") as caught:
+            await supervisor.ready(10)
+    assert caught.value.code == "worker_failed"
+    assert str(worker.log) in caught.value.message
+
+
+async def test_a_worker_that_dies_is_started_again_in_its_place(supervisor: Supervisor) -> None:
+    async with supervisor:
+        worker = supervisor.start("plain")
+        await supervisor.ready(10)
+        supervisor.watch()
+        first = worker.process
+        os.kill(first.pid, 9)
+        while worker.process is first:
+            await asyncio.sleep(0.01)
+        state = await until_ready(worker, 10)
+    assert state["pid"] == worker.process.pid != first.pid
+    assert supervisor.workers == [worker]
+
+
+async def test_who_does_not_hear_is_killed_after_a_while(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisors, "_GRACE", 0.2)
+    async with supervisor:
+        worker = supervisor.start("deaf")
+        await supervisor.ready(10)
+    assert worker.process.returncode == -9

@@ -1,0 +1,65 @@
+"""The adapters that a new one is measured against, and the one that it goes on from."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import LlamaForCausalLM
+
+from genre_models.adapters import AdapterStore, BaseSpec
+from genre_models.training.gate.controls import NEAREST, Control, measure, start_of
+from genre_models.training.order import Order
+from genre_models.training.texts.examples import make_examples
+from genre_models.training.top_half import TopHalf
+from tests.genre_models.adapters.conftest import edit
+from tests.genre_models.tiny import make_adapter, make_tokenizer
+from tests.genre_models.training.sentences import RECIPE, texts
+
+ORDER = Order(job="j", genre="haiku", texts="", models="", store="", recipe=RECIPE)
+
+
+def control(genre: str, loss: float) -> Control:
+    return Control(name=f"{genre}@000000000000", genre=genre, loss=loss, weights={})
+
+
+@pytest.mark.parametrize(
+    ("controls", "start"),
+    [
+        ([], None),
+        ([control("poem", 3.0), control("haiku", 3.1)], "poem"),
+        ([control("pooled", 2.0), control("haiku", 3.1)], "haiku"),
+        ([control("haiku", 3.6)], None),
+    ],
+)
+def test_a_training_goes_on_from_the_nearest_that_beats_the_base_and_is_no_pool(
+    controls: list[Control], start: str | None
+) -> None:
+    found = start_of(controls, base_loss=3.5)
+    assert (found and found.genre) == start
+
+
+def test_own_genre_pool_and_nearest_others_are_measured_but_no_other_tenants(
+    base: Path, tmp_path: Path
+) -> None:
+    spec = BaseSpec.load(base)
+    store = AdapterStore(tmp_path / "store", spec)
+    genres = ("haiku", "pooled", "joke", "poetry", "quote")
+    for seed, genre in enumerate(genres):
+        store.add(make_adapter(tmp_path / genre, spec, genre, seed))
+    theirs = make_adapter(tmp_path / "theirs", spec, "sonnet", 9)
+    edit(theirs / "genre.json", tenant="acme")
+    store.add(theirs)
+    half = TopHalf(LlamaForCausalLM.from_pretrained(base), RECIPE)
+    fresh = half.weights()
+    held_out = half.lower(make_examples(make_tokenizer(), "Write.", texts(4, 1), 1))
+    found = measure(half, held_out, store, ORDER)
+    measured = {each.genre for each in found}
+    assert {"haiku", "pooled"} < measured < set(genres) and len(measured) == 2 + NEAREST
+    assert [each.loss for each in found] == sorted(each.loss for each in found)
+    assert all(torch.equal(weight, fresh[name]) for name, weight in half.weights().items())
+    for tenant in (None, "acme"):
+        own = measure(half, held_out, store, replace(ORDER, genre="sonnet", tenant=tenant))
+        assert ("sonnet" in {each.genre for each in own}) == (tenant == "acme")
