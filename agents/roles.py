@@ -30,4 +30,5 @@ def share_cores() -> None:
     as long. torch brings a BLAS of its own, which is not loaded yet.
     """
     wait_passively()
+    import_module("numpy")  # only what is loaded can be limited
     threadpool_limits(1, user_api="blas")
