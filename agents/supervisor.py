@@ -66,7 +66,6 @@ class Supervisor:
             self._settings,
             health_port=free_port(),
             state=self._settings.state / f"{role}-{number}",
-            brokers=self._settings.brokers,
         )
         path = self._logs / f"{role}-{number}.log"
         worker = RoleProcess(
