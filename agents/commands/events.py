@@ -64,7 +64,7 @@ def schemas(
 def verdict(topic: Topic, payload: bytes) -> dict[str, object]:
     """`{"accepted": true}`, or false with the code and message that its dead letter would carry."""
     try:
-        decode(payload, topic.event)
+        decode(payload, topic.event, names_once=topic.written_by_clients)
     except InvalidEvent as error:
         return {"accepted": False, "code": error.code, "message": error.message}
     return {"accepted": True}

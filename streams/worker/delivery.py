@@ -103,6 +103,7 @@ def opened(source: Source, topic: Topic) -> Delivery[Any]:
     """The delivery of a record; one that cannot be decoded is finished and has failed."""
     ce_id = text(source.headers, "ce_id") or f"{source.topic}-{source.partition}-{source.offset}"
     try:
-        return Delivery(event=decode(source.value, topic.event), source=source, id=ce_id)
+        event = decode(source.value, topic.event, names_once=topic.written_by_clients)
+        return Delivery(event=event, source=source, id=ce_id)
     except InvalidEvent as error:
         return Delivery(event=None, source=source, id=ce_id, finished=True, failure=error)

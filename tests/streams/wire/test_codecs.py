@@ -15,7 +15,9 @@ from schemas.requests import GenerationRequest
 from schemas.training import TrainingEvent
 from streams.wire.codecs import decode, encode, parse
 from streams.wire.limits import MAX_MESSAGE_BYTES
-from streams.wire.topics import TOPICS, Topic
+from streams.wire.source import Source
+from streams.wire.topics import BY_NAME, TOPICS, Topic
+from streams.worker.delivery import opened
 
 SECRET = "the secret words of a user"
 
@@ -36,14 +38,15 @@ def request(rest: str) -> bytes:
         (None, "empty"),
         (b"", "empty"),
         (b" " * (MAX_MESSAGE_BYTES + 1), "too_large"),
-        (b"\xff\xfe{", "not_utf8"),
+        (b"\xff{}", "not_utf8"),
         (b'{"user_id": "\xed\xa0\x80"}', "not_utf8"),
         (b'{"user_id": "ad\xc3', "not_utf8"),
         (b" ", "not_json"),
         (b"{", "not_json"),
         (b"hello", "not_json"),
         (b'{"user_id": "ada"} {}', "not_json"),
-        (b"\xef\xbb\xbf{}", "not_json"),
+        (b"\xef\xbb\xbf{", "not_json"),
+        (b"\xef\xbb\xbf{}", "missing_field"),
         (b"{'user_id': 'ada'}", "not_json"),
         (request('"temperature": NaN'), "not_finite"),
         (request('"temperature": Infinity'), "not_finite"),
@@ -59,6 +62,11 @@ def request(rest: str) -> bytes:
         (b"null", "wrong_type"),
         (b'"text"', "wrong_type"),
         (request('"candidates": "4"'), "wrong_type"),
+        (b'{"user_id": 42, "prompt": "p"}', "wrong_type"),
+        (b'{"user_id": null, "prompt": "p"}', "missing_field"),
+        (request('"candidates": 4.5'), "wrong_type"),
+        (request('"seed": 18446744073709551616'), "out_of_range"),
+        (request('"seed": 1e300'), "out_of_range"),
         (request('"style": "Very Playful"'), "bad_format"),
         (request('"deadline": "tomorrow"'), "bad_time"),
         (request('"deadline": "2026-01-01T00:00:00"'), "bad_time"),
@@ -73,6 +81,66 @@ def test_every_breach_has_its_code(value: bytes | None, code: str) -> None:
     assert error.code == code
     assert SECRET not in error.message
     assert len(error.message) < 500
+
+
+@pytest.mark.parametrize(
+    ("document", "field", "value"),
+    [
+        ('"candidates": 3.0', "candidates", 3),
+        ('"seed": 7.0', "seed", 7),
+        ('"seed": 9.007199254740993e15', "seed", 9007199254740992),
+        ('"temperature": 1', "temperature", 1.0),
+        ('"candidates": null', "candidates", 4),
+        ('"temperature": null, "top_p": null, "stream": null', "temperature", 0.8),
+        ('"genre": null', "genre", None),
+        ('"context": {"locale": "en", "channel": null}', "context", {"locale": "en"}),
+    ],
+)
+def test_what_a_careful_reader_would_understand_is_read(
+    document: str, field: str, value: object
+) -> None:
+    assert getattr(decode(request(document), GenerationRequest), field) == value
+
+
+@pytest.mark.parametrize(
+    ("value", "advice"),
+    [
+        (b'{"user_id": 42, "prompt": "p"}', "`$.user_id`; send it as a string, in quotes"),
+        (request('"candidates": "4"'), "`$.candidates`; send the number without quotes"),
+        (b'{"user_id": "ada", "prompt": null}', "missing required field `prompt`, got null"),
+        (
+            request('"seed": 18446744073709551616'),
+            "<= 9223372036854775807 - at `$.seed`, got 1.845",
+        ),
+        (orjson.dumps('{"user_id": "ada"}'), "it was encoded twice, send the object itself"),
+        (b"[{}, {}]", "send each event as a record of its own"),
+    ],
+)
+def test_a_message_says_what_to_send_instead(value: bytes, advice: str) -> None:
+    assert advice in refusal(value).message
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        '{"user_id": "ada", "user_id": "eve", "prompt": "p"}',
+        '{"user_id": "ada", "prompt": "p", "prompt": "p"}',
+        '{"user_id": "ada", "prompt": "p", "context": {"locale": "en", "locale": "de"}}',
+        '{"user_id": "ada", "prompt": "p", "\\u0070rompt": "q"}',
+        '{"user_id": "ada", "prompt": "p", "ignored": [{"a": 1, "a": 1}]}',
+    ],
+)
+def test_a_name_that_stands_twice_is_refused_where_clients_write(document: str) -> None:
+    value = document.encode()
+    with pytest.raises(InvalidEvent) as caught:
+        decode(value, GenerationRequest, names_once=True)
+    assert caught.value.code == "duplicate_name"
+    assert decode(value, GenerationRequest).prompt in ("p", "q")
+    requests = BY_NAME["requests"]
+    record = Source(
+        topic="genre.requests", partition=0, offset=0, timestamp=1.0, key=b"ada", value=value
+    )
+    assert isinstance(opened(record, requests).failure, InvalidEvent)
 
 
 def test_an_unknown_value_is_answered_with_the_known_ones() -> None:
