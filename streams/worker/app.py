@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -12,6 +13,7 @@ import faust
 from faust.types.auth import AuthProtocol
 from yarl import URL
 
+from schemas.errors import Rejected
 from streams.clients.fetching import close_whole
 from streams.clients.follower import Follower
 from streams.clients.kafka import ReplyTopics, ssl_context
@@ -28,6 +30,8 @@ from streams.worker.tables import DeclaredTables, LoggedTable, table
 from streams.worker.transport import Transport
 
 E = TypeVar("E")
+
+log = logging.getLogger(__name__)
 
 # A worker that does not poll for this long leaves its group and never comes back: a Faust issue.
 _NEVER = 604_800.0
@@ -71,6 +75,7 @@ class RoleApp(faust.App):
                 partitions=self.genre_settings.partitions,
                 consumer=lambda: self.consumer,
                 flush=self.flush,
+                counts=self.counts,
             )
             self.inboxes[topic.name] = inbox
             await inbox.run(stream, agent)
@@ -93,7 +98,15 @@ class RoleApp(faust.App):
 
         async def run() -> None:
             outbox = self._outbox(declared.writes)
-            await work(lambda event: outbox.publish(Output(event=event)))
+
+            async def publish(event: object) -> None:
+                try:
+                    await outbox.publish(Output(event=event))
+                except Rejected as error:
+                    self.counts[error.code] += 1
+                    log.warning("%s: %s", name, error)
+
+            await work(publish)
 
         self.task(run)
 
