@@ -35,6 +35,8 @@ log = logging.getLogger(__name__)
 
 # A worker that does not poll for this long leaves its group and never comes back: a Faust issue.
 _NEVER = 604_800.0
+# Seconds until a timer begins again.
+_AGAIN = 1.0
 # How long a worker may keep a rebalance waiting: the longest deadline and a little.
 _REBALANCE = 630.0
 
@@ -97,6 +99,7 @@ class RoleApp(faust.App):
         declared = self.role.timer(name)
 
         async def run() -> None:
+            """Begins again after what data may cause; a broker that is gone ends the worker."""
             outbox = self._outbox(declared.writes)
 
             async def publish(event: object) -> None:
@@ -106,7 +109,13 @@ class RoleApp(faust.App):
                     self.counts[error.code] += 1
                     log.warning("%s: %s", name, error)
 
-            await work(publish)
+            while True:
+                try:
+                    return await work(publish)
+                except (ValueError, ArithmeticError, LookupError) as error:
+                    self.counts["timer_failed"] += 1
+                    log.error("%s: begins again after %s", name, type(error).__name__)
+                    await asyncio.sleep(_AGAIN)
 
         self.task(run)
 
@@ -130,6 +139,21 @@ class RoleApp(faust.App):
         # Faust's monitor counts and times every step of every event, and nobody reads it.
         self.sensors.remove(self.monitor)
         return services
+
+    async def ends(self) -> dict[tuple[str, int], int]:
+        """Where the assigned partitions of the agents' topics end, by topic and partition.
+
+        Nothing where the broker does not say.
+        """
+        read = {self.genre_settings.topic(agent.reads) for agent in self.role.agents}
+        assigned = [each for each in self.consumer.assignment() if each.topic in read]
+        try:
+            ends = await self.consumer.highwaters(*assigned)
+        except Exception as error:
+            # Faust swallows what leaves a callback after a recovery.
+            log.warning("the partitions' ends are not known: %s", type(error).__name__)
+            return {}
+        return {(each.topic, each.partition): end for each, end in ends.items()}
 
     async def flush(self) -> None:
         """Wait until every row that was written so far stands in its changelog."""
