@@ -79,6 +79,13 @@ def trace(headers: Iterable[tuple[str, bytes]]) -> Headers:
     )
 
 
+def carried(headers: Iterable[tuple[str, bytes]]) -> Headers:
+    """What a record that is published again keeps beside its id: the trace as far as it goes on."""
+    pairs = tuple(headers)
+    others = tuple(pair for pair in pairs if pair[0] != "ce_id" and pair[0] not in _TRACE)
+    return (*others, *trace(pairs))
+
+
 def expiry(headers: Iterable[tuple[str, bytes]]) -> datetime | None:
     """The deadline in `ce_expirytime`, if there is one with an offset."""
     value = text(headers, "ce_expirytime")

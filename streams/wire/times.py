@@ -44,5 +44,6 @@ def dated(event: E, latest: float) -> E:
 
 
 def dated_now(event: E, source: Source) -> E:
-    """The event as `dated` by its record, which itself is not of the future."""
-    return dated(event, min(source.timestamp, time.time()))
+    """The event as `dated` by its record; by now, where the record's own time cannot be true."""
+    now = time.time()
+    return dated(event, source.timestamp if _FIRST <= source.timestamp <= now else now)

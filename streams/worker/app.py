@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 # A worker that does not poll for this long leaves its group and never comes back: a Faust issue.
 _NEVER = 604_800.0
 # Seconds until a timer begins again.
-_AGAIN = 1.0
+_AGAIN = 10.0
 # How long a worker may keep a rebalance waiting: the longest deadline and a little.
 _REBALANCE = 630.0
 

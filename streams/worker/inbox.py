@@ -19,7 +19,7 @@ from typing import Any, Generic, NoReturn, TypeVar
 from schemas.errors import InvalidEvent, Rejected
 from streams.ending import give_up
 from streams.wire.dead_letters import dead_letter
-from streams.wire.headers import REKEYED
+from streams.wire.headers import REKEYED, carried
 from streams.wire.partitions import is_misplaced
 from streams.wire.source import Source
 from streams.wire.times import is_misdated
@@ -159,8 +159,8 @@ class Inbox(Generic[E]):
                 f"{self._partitions} partitions, and do the workers' clocks agree?",
             )
         log.warning("%s: %s; published again", source, wrong)
-        headers = tuple(pair for pair in source.headers if pair[0] != "ce_id")
-        stamped = (*headers, ("ce_id", delivery.id.encode()), (REKEYED, str(source).encode()))
+        own = ("ce_id", delivery.id.encode()), (REKEYED, str(source).encode())
+        stamped = (*carried(source.headers), *own)
         key = self._topic.key(delivery.event).encode()
         await self._outbox.put(source.topic, key, source.value, stamped, timestamp=now)
         self._counts[wrong] += 1

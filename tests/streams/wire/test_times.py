@@ -74,7 +74,8 @@ def test_an_event_without_a_time_is_left_alone() -> None:
     assert dated(None, NOW) is None
 
 
-def test_a_record_of_the_future_dates_nothing_beyond_now() -> None:
+@pytest.mark.parametrize("timestamp", [time.time() + 1e9, 9.2e15, 0.0, -0.001, time.time() - 9])
+def test_a_record_of_no_time_or_of_the_future_dates_nothing_beyond_now(timestamp: float) -> None:
     far = replace(LIKE, time=datetime.now(UTC) + timedelta(days=900))
-    after = dated_now(far, replace(SOURCE, timestamp=time.time() + 1e9)).time
+    after = dated_now(far, replace(SOURCE, timestamp=timestamp)).time
     assert after is not None and after <= datetime.now(UTC)

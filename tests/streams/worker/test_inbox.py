@@ -320,6 +320,12 @@ async def test_a_broker_is_believed_and_so_is_a_clock_that_is_a_little_ahead(
     assert [sent.topic for sent in bench.producer.sent] == ["genre.recommendations"]
 
 
+async def test_what_is_published_again_takes_no_endless_trace_along() -> None:
+    bench = Bench([request(7, key=b"bob", headers=[("tracestate", b"k" * 4_000_000), ("a", b"b")])])
+    await bench.run(answer)
+    assert [name for name, _ in bench.producer.sent[0].headers] == ["a", "ce_id", REKEYED]
+
+
 @pytest.mark.parametrize("wrong", [{"key": b"bob"}, {"timestamp": 0.0}])
 @pytest.mark.parametrize("late", [False, True])
 async def test_a_record_that_is_too_large_to_be_published_again_is_a_dead_letter(
