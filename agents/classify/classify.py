@@ -18,6 +18,7 @@ from streams.worker.delivery import Delivery, Outputs
 
 DEFAULT_DEADLINE = timedelta(seconds=60)
 LONGEST_DEADLINE = timedelta(minutes=10)
+_EPOCH = datetime.fromtimestamp(0, UTC)
 
 Judge = Callable[[ClassifiedRequest], Awaitable[ClassifiedRequest]]
 
@@ -54,7 +55,9 @@ def accepted(
     request = delivery.event
     headers = delivery.source.headers
     received = datetime.fromtimestamp(delivery.source.timestamp, UTC)
-    wishes = [moment for moment in (request.deadline, expiry(headers)) if moment is not None]
+    # What has no deadline may say so with the beginning of the epoch, or of the calendar.
+    named = (request.deadline, expiry(headers))
+    wishes = [moment for moment in named if moment is not None and moment > _EPOCH]
     latest = received + LONGEST_DEADLINE
     deadline = min([*wishes, latest]) if wishes else received + DEFAULT_DEADLINE
     request_id = request.request_id or delivery.given_id(RequestId)

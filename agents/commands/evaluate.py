@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from streams.clients.kafka import reach
 from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.codecs import decode
+from streams.wire.times import dated, is_misdated
 from streams.wire.topics import BY_EVENT
 
 E = TypeVar("E")
@@ -140,8 +142,7 @@ def _consenting(commands: Commands, opt_in: bool) -> Callable[[str], bool]:
 
 
 def _timed(reaction: Feedback, moment: float) -> Feedback:
-    time = reaction.time or datetime.fromtimestamp(moment, UTC)
-    return replace(reaction, time=time)
+    return replace(reaction, time=reaction.time or datetime.fromtimestamp(moment, UTC))
 
 
 def _lines(file: Path, kind: type[E]) -> list[E]:
@@ -149,11 +150,16 @@ def _lines(file: Path, kind: type[E]) -> list[E]:
 
 
 async def _events(given: Settings, kind: type[E]) -> list[tuple[E, float]]:
-    """Every readable event of a topic with its record's time; the roles have buried the others."""
-    found = []
-    async for record in read(given, given.topic(BY_EVENT[kind].name)):
+    """Every readable event of a topic with its record's time; the roles have buried the others.
+
+    A record whose time cannot be true was published again, and stands here twice.
+    """
+    found, topic = [], BY_EVENT[kind]
+    async for record in read(given, given.topic(topic.name)):
+        if is_misdated(record, topic, time.time()):
+            continue
         try:
-            found.append((decode(record.value, kind), record.timestamp))
+            found.append((dated(decode(record.value, kind), record.timestamp), record.timestamp))
         except InvalidEvent:
             continue
     return found

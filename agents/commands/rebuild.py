@@ -24,6 +24,7 @@ from streams.settings import Settings
 from streams.wire.codecs import decode
 from streams.wire.dead_letters import reasons
 from streams.wire.source import Source
+from streams.wire.times import dated_now
 from streams.wire.topics import changelog
 
 # Where the past must be whole, else the snapshots are begun from.
@@ -113,7 +114,7 @@ async def _prepared(given: Settings, *, is_cut: bool) -> Rebuild:
     registry, incarnation = Registry(), await incarnation_of(given)
     async for record in read(given, given.topic("adapters")):
         event = decode(record.value, AdapterEvent) if record.value else None
-        registry.apply((record.key or b"").decode(), event)
+        registry.apply((record.key or b"").decode(), dated_now(event, record))
     return Rebuild(
         ledger=Ledger(
             users=await _snapshots(given, incarnation) if is_cut else {},

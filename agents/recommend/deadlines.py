@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from agents.failures import expired
+from agents.recommend.decision_row import DecisionRow
 from agents.recommend.ledger import Ledger
 from schemas.candidates import CandidateSet
 from streams.worker.delivery import Publish
+
+log = logging.getLogger(__name__)
 
 _PERIOD = 0.25
 # The generator itself answers at the deadline; this is for when it cannot.
 _GRACE = timedelta(seconds=1)
 _AGAIN = timedelta(seconds=10)
+# No deadline is as far away: it is of a request that was dated by a clock ahead.
+_FARTHEST = timedelta(days=1)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -44,18 +50,27 @@ class Deadlines:
         for key, (deadline, user) in list(waiting.items()):
             told = self._told.get(key)
             is_untold = told is None or told + _AGAIN <= now
-            if deadline + _GRACE <= now and self.owns(user) and is_untold:
+            is_overdue = not now - _GRACE < deadline < now + _FARTHEST
+            if is_overdue and self.owns(user) and is_untold:
                 self._told[key] = now
                 found.append(self._expired(key))
         return [each for each in found if each is not None]
 
     def _expired(self, key: bytes) -> CandidateSet | None:
-        decision = self.ledger.stored(key)
-        if decision is None:
+        """The set of one request; None where there is nothing to say of it."""
+        try:
+            decision = self.ledger.stored(key)
+            return None if decision is None else _expired(decision)
+        except Exception as error:
+            self.ledger.counts["deadline_failed"] += 1
+            log.error("decision %r: %s", key, type(error).__name__)
             return None
-        return CandidateSet(
-            request_id=decision.request_id,
-            user_id=decision.user_id,
-            tenant=decision.tenant,
-            failure=expired(decision.deadline, "passed before texts were written"),
-        )
+
+
+def _expired(decision: DecisionRow) -> CandidateSet:
+    return CandidateSet(
+        request_id=decision.request_id,
+        user_id=decision.user_id,
+        tenant=decision.tenant,
+        failure=expired(decision.deadline, "passed before texts were written"),
+    )

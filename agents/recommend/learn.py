@@ -16,7 +16,7 @@ from agents.recommend.reactions import (
     shown_of,
     signal_of,
 )
-from genre_models.preferences.learner import CLOCK_TOLERANCE, decision_of, learn_one, retract_one
+from genre_models.preferences.learner import decision_of, learn_one, retract_one
 from genre_models.preferences.signals import digest
 from schemas.corrections import Correction
 from schemas.errors import Rejected
@@ -60,7 +60,7 @@ class Learner:
         else:
             shown, scene = seen(reaction, case.decision)
         signal = signal_of(delivery, shown, scene)
-        if signal.time > now + CLOCK_TOLERANCE:
+        if delivery.is_redated:
             self.ledger.counts["clock_ahead"] += 1  # it counts as of now
         learned = case.learn(partial(learn_one, signal=signal, shown=shown, now=now))
         if learned.alarm is not None:

@@ -7,8 +7,9 @@ overwrite each other.
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -46,6 +47,8 @@ class Ledger:
     """Of users whose row was replaced, the first that was: whoever adds rows up takes it out."""
     due: dict[str, None] = field(default_factory=dict)
     """Users whose profile is to be published, in the order in which they changed."""
+    _ends: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    _told: set[tuple[str, int]] = field(default_factory=set)
     _outdated: set[str] = field(default_factory=set)
     """Users whose stored row, when it was last read, came from another feature recipe."""
 
@@ -56,7 +59,7 @@ class Ledger:
             ledger=self,
             key=key,
             mark=self.mark(delivery.source),
-            row=self.user(key),
+            row=self._unmarked(self.user(key), delivery.source),
             decision=None if request_id is None else self.decision(key, request_id),
         )
 
@@ -65,10 +68,33 @@ class Ledger:
         place = next(place for name, place in MARKS.items() if source.topic.endswith(name))
         return place, source.offset, self.incarnation
 
+    def assign(self, ends: Mapping[tuple[str, int], int]) -> None:
+        """Take where the partitions of the input topics end, now that they are assigned."""
+        self._ends, self._told = ends, set()
+
+    def _unmarked(self, row: UserRow, source: Source) -> UserRow:
+        """The row without a mark above its partition's end, which says nothing.
+
+        It is of a topic that was deleted and made again, or restored: what was applied before the
+        partition was assigned stood in it then.
+        """
+        place, offset, incarnation = self.mark(source)
+        partition, mark = (source.topic, source.partition), row.marks[place]
+        if incarnation != row.incarnation or mark <= self._ends.get(partition, mark):
+            return row
+        if offset < mark:
+            self.counts["mark_above_end"] += 1
+            if partition not in self._told:
+                self._told.add(partition)
+                log.warning(
+                    "%s: marks lie above its end and are dropped; was it made anew?", source
+                )
+        return row.unmarked(place)
+
     def user(self, key: str) -> UserRow:
         """The user's row; a new one for somebody unknown.
 
-        A corrupt row is set aside, counted, and begun anew.
+        A corrupt row is set aside, counted, and begun anew; one of the far future moves back.
         """
         packed = self.users.get(key.encode())
         if packed is None:
@@ -76,7 +102,11 @@ class Ledger:
         if is_outdated(packed):
             self._outdated.add(key)
         try:
-            return UserRow.unpack(packed)
+            row = UserRow.unpack(packed)
+            moved = row.until(time.time())
+            if moved is not row:
+                self.counts["row_ahead"] += 1
+            return moved
         except ModelError as error:
             self.counts["corrupt_row"] += 1
             log.critical("row of %r: %s", key, error)

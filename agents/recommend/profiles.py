@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from genre_models.preferences.row import UserRow
 from schemas.keys import user_of
 from schemas.preferences import Leaning, PreferenceProfile
 from streams.worker.delivery import Publish
+
+log = logging.getLogger(__name__)
 
 _PERIOD = 1.0
 # A profile takes several times as much processor time as learning a reaction. Publishing rests this
@@ -39,10 +42,20 @@ class Profiles:
             due, self.ledger.due = self.ledger.due, {}
             for key in due:
                 begun = time.thread_time()
-                profile = self.profile(key)
+                profile = self._made(key)
                 rest = _REST * (time.thread_time() - begun)
-                await publish(profile)
+                if profile is not None:
+                    await publish(profile)
                 await asyncio.sleep(rest)
+
+    def _made(self, key: str) -> PreferenceProfile | None:
+        """The profile; None, counted, where one user's row does not give any."""
+        try:
+            return self.profile(key)
+        except Exception as error:
+            self.ledger.counts["profile_failed"] += 1
+            log.error("profile of %r: %s", key, type(error).__name__)
+            return None
 
     def profile(self, key: str) -> PreferenceProfile:
         """The profile of a user as of now."""

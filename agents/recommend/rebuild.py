@@ -2,11 +2,13 @@
 
 All decisions come first. A partition's commands and reactions keep their own order; between the
 two, the time of the records decides. What the running system has refused stands in the dead letters
-and is left out here too. Partitions have no user in common, so they follow each other in any order.
+and is left out here too, and so is what it has published again because its time could not be true.
+Partitions have no user in common, so they follow each other in any order.
 """
 
 from __future__ import annotations
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -25,9 +27,11 @@ from schemas.feedback import Feedback
 from schemas.keys import key_of
 from schemas.recommendations import RankedCandidate, Recommendation
 from schemas.users import UserCommand
+from streams.wire.headers import REKEYED, text
 from streams.wire.partitions import home_of, is_misplaced
 from streams.wire.source import Source
-from streams.wire.topics import BY_EVENT
+from streams.wire.times import is_misdated
+from streams.wire.topics import BY_EVENT, Topic
 from streams.worker.delivery import Delivery, opened
 
 # What is remembered of the past; offsets and decisions depend on when the table was written.
@@ -67,8 +71,10 @@ class Rebuild:
     partitions: int
     opt_in: bool = False
     is_due: Callable[[Source, str], bool] = lambda source, key: True
+    now: float = field(default_factory=time.time)
     counts: Counter[str] = field(default_factory=Counter)
-    """`replayed`, and left out: `refused`, `behind` (not due), `text_gone` (its text has left)."""
+    """`replayed`, and left out: `refused`, `behind` (not due), `text_gone` (its text has left),
+    `misdated` (its copy counts)."""
     _texts: dict[tuple[str, str], Recommendation] = field(default_factory=dict)
     _made: dict[str, dict[str, float]] = field(default_factory=lambda: defaultdict(dict))
     """When each request of a user was answered, in their order."""
@@ -92,14 +98,34 @@ class Rebuild:
             learner.learn_one(delivery)
 
     def _in_order(self, log: Log) -> Iterator[Delivery[Any]]:
+        believed = [
+            list(self._believed(list(self._events(records, kind)), BY_EVENT[kind]))
+            for records, kind in ((log.users, UserCommand), (log.feedback, Feedback))
+        ]
         for partition in range(self.partitions):
-            both = (
-                [one for one in self._events(records, kind) if one.source.partition == partition]
-                for records, kind in ((log.users, UserCommand), (log.feedback, Feedback))
-            )
+            # A wrong time would hold back what follows it.
+            both = ([one for one in each if one.source.partition == partition] for each in believed)
             for delivery in merge(*both, key=lambda one: one.source.timestamp):
                 if self._is_left_out(delivery, log.refused) is None:
                     yield delivery
+
+    def _believed(self, deliveries: list[Delivery[Any]], topic: Topic) -> Iterator[Delivery[Any]]:
+        """Those whose time was believed: by the worker that published a copy, else now."""
+        copies: dict[str, list[Delivery[Any]]] = defaultdict(list)
+        for delivery in deliveries:
+            named = text(delivery.source.headers, REKEYED)
+            if named is not None:
+                copies[named].append(delivery)
+        for delivery in deliveries:
+            seen = [
+                copy.source.timestamp
+                for copy in copies[str(delivery.source)]
+                if _is_copy(copy, delivery)
+            ]
+            if any(is_misdated(delivery.source, topic, at) for at in seen or [self.now]):
+                self.counts["misdated"] += 1
+            else:
+                yield delivery
 
     def _is_left_out(
         self, delivery: Delivery[Any], refused: frozenset[tuple[str, int, int]]
@@ -180,6 +206,14 @@ def differing(rebuilt: Mapping[str, UserRow], running: Mapping[str, UserRow]) ->
     return [
         key for key in keys if not _equal(rebuilt.get(key, UserRow()), running.get(key, UserRow()))
     ]
+
+
+def _is_copy(copy: Delivery[Any], original: Delivery[Any]) -> bool:
+    """Whether a record is what it says: another one, published again as a worker does it."""
+    return (copy.source.value, copy.id) == (original.source.value, original.id) and (
+        copy.source.partition != original.source.partition
+        or copy.source.offset > original.source.offset
+    )
 
 
 def _equal(one: UserRow, other: UserRow) -> bool:

@@ -68,7 +68,11 @@ def build(settings: Settings) -> RoleApp:
         ledger.recount()
         populations.recount()
 
+    async def know_the_ends() -> None:
+        ledger.assign(await app.ends())
+
     app.preparations.append(know_the_cluster)
+    decisions.on_recover(know_the_ends)
     decisions.on_recover(recount)
     app.follow("adapters", registry.apply)
     app.follow("population", populations.apply)

@@ -121,7 +121,10 @@ def differences(rows: Iterable[UserRow], prior: Prior) -> Differences:
         if row.sums[-1] > 0:
             flat = row.moments(row.last)
             evidence, b = gram(flat), moment(flat)
-            covariance = np.linalg.inv(certainty + evidence / prior.noise)
+            try:
+                covariance = np.linalg.inv(certainty + evidence / prior.noise)
+            except np.linalg.LinAlgError:
+                continue  # one user's row must not cost all others their prior
             away = covariance @ (b - evidence @ prior.mean) / prior.noise
             share = 1 / (1 + flat[-1] / NOISE_SHARE)
             users += 1

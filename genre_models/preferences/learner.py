@@ -96,7 +96,7 @@ class Learned:
 def learn_one(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned:
     """Apply one signal. `now` is the time of the record that brought it, in seconds.
 
-    A signal from the future counts as of now.
+    A signal from the future, or from before 1970, counts as of now.
 
     Raises Rejected `unknown_candidate`, `preference_saturated`.
     """
@@ -268,9 +268,7 @@ def _advanced(row: UserRow, time: int) -> UserRow:
 
 def _at_most(signal: Signal, now: float) -> Signal:
     latest = int(now) + CLOCK_TOLERANCE
-    if 0 <= signal.time <= latest:
-        return signal
-    return replace(signal, time=min(max(signal.time, 0), int(now)))
+    return signal if 0 < signal.time <= latest else replace(signal, time=int(now))
 
 
 def _entry(signal: Signal) -> Entry:

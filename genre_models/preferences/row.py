@@ -28,6 +28,9 @@ RING = 64
 DECISIONS = 32
 TOPICS = 4
 ALARMS = 8
+# Half-lives: a row that is a year ahead was taught by a clock that was; below that, the clock that
+# it is compared with may be behind.
+_FARTHEST = 12
 
 ENTRY = np.dtype(
     [
@@ -137,8 +140,31 @@ class UserRow:
         return _sections(data)
 
     def moments(self, now: float) -> Floats:
-        """float64 [size(DIMENSION)]: the sums as reactions weigh at `now` (seconds)."""
-        return self.sums * (2.0 ** ((self.epoch + 1) - now / HALF_LIFE) / SCALE)
+        """float64 [size(DIMENSION)]: the sums as reactions weigh at `now` (seconds).
+
+        The end of their half-life is at most one away, else a clock was ahead.
+        """
+        return self.sums * (2.0 ** min(self.epoch + 1 - now / HALF_LIFE, 1.0) / SCALE)
+
+    def until(self, now: float) -> UserRow:
+        """The row as if what it has of the far future had happened about `now` (seconds).
+
+        All of it moves back by whole half-lives, so the sums stay what the ring says they are.
+        """
+        ahead = self.epoch - int(now // HALF_LIFE)
+        if ahead <= _FARTHEST and self.erased_at <= now + _FARTHEST * HALF_LIFE:
+            return self
+        back = HALF_LIFE * max(0, ahead)
+        ring = self.ring.copy()
+        ring["time"] = np.maximum(ring["time"].astype(np.int64) - back, 0)
+        return replace(
+            self,
+            epoch=self.epoch - max(0, ahead),
+            last=max(0, self.last - back),
+            alarms=tuple(max(1, alarm - back) for alarm in self.alarms),
+            ring=ring,
+            erased_at=min(self.erased_at, int(now)),
+        )
 
     def may_learn(self, opt_in: bool) -> bool:
         """With `opt_in` only those who agreed are learned from, else all but those who refused."""
@@ -153,6 +179,10 @@ class UserRow:
         marks = list(self.marks) if incarnation == self.incarnation else [0] * TOPICS
         marks[topic] = max(marks[topic], offset + 1)
         return replace(self, marks=tuple(marks), incarnation=incarnation)
+
+    def unmarked(self, topic: int) -> UserRow:
+        """The row without the mark of a topic."""
+        return replace(self, marks=(*self.marks[:topic], 0, *self.marks[topic + 1 :]))
 
     def remembering(self, decision: int) -> tuple[UserRow, tuple[int, ...]]:
         """The row with one more decision, and the decisions that it no longer remembers."""

@@ -13,6 +13,7 @@ from streams.ending import give_up
 from streams.settings import Settings
 from streams.wire.codecs import decode
 from streams.wire.source import Source
+from streams.wire.times import dated_now
 from streams.wire.topics import Topic
 
 E = TypeVar("E")
@@ -27,7 +28,8 @@ _FETCH_WAIT_MS = 250
 class Follower(Generic[E]):
     """The newest event of every key of a compacted topic.
 
-    `on_change(key, event)` is called for every record in order; `event` is None for a tombstone.
+    `on_change(key, event)` is called for every record in order; `event` is None for a tombstone,
+    and its `time` no later than its record.
     Unreadable records are skipped with a warning: a compacted topic has one owner, who writes the
     next version.
     """
@@ -76,6 +78,7 @@ class Follower(Generic[E]):
     def _take(self, record: Source) -> None:
         try:
             event = decode(record.value, self._topic.event) if record.value is not None else None
+            event = dated_now(event, record)
         except InvalidEvent as error:
             log.warning("%s: skipped: %s", record, error)
             return

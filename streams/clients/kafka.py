@@ -8,13 +8,16 @@ from typing import Any
 
 from aiokafka import AIOKafkaClient, AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from schemas.errors import NotReady
 from streams.clients.fetching import close_whole
 from streams.clients.records import accept_any_header_name
 from streams.settings import Settings
 from streams.wire.limits import MAX_REQUEST_BYTES
+
+TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
+"""What a producer raises, and a broker answers, for a record beyond their limits."""
 
 
 def security(settings: Settings) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _SCHEMA = "#/components/schemas/{name}"
 
 # Header name: what it means. All are optional on input; GENRE publishes those without an alias.
 _HEADERS = {
-    "ce_id": "The idempotency key; derived from topic, partition and offset when absent.",
+    "ce_id": "The idempotency key; derived from the record's place and time when absent.",
     "ce_specversion": "CloudEvents version, 1.0.",
     "ce_type": "The type and version of the event.",
     "ce_source": "Which program published it.",

@@ -11,12 +11,15 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from schemas.errors import GenreError
-from streams.wire.headers import ERRORS, Headers
+from streams.wire.headers import ERRORS, REKEYED, Headers
 from streams.wire.limits import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 from streams.wire.source import Source
 
 _MESSAGE_LENGTH = 500
-_CUT, _DROPPED = f"{ERRORS}sha256", f"{ERRORS}headers_dropped"
+_CUT, _KEY_CUT = f"{ERRORS}sha256", f"{ERRORS}key_sha256"
+_DROPPED = f"{ERRORS}headers_dropped"
+# No key of ours is as long: a tenant, a user and a request id have 577 characters at most.
+_LONGEST_KEY = 4096
 # A compressed record may outgrow its letter; our own headers fit into the other half of the extra.
 _LIMIT = MAX_MESSAGE_BYTES + DEAD_LETTER_EXTRA_BYTES // 2
 
@@ -34,7 +37,8 @@ class DeadLetter:
 def dead_letter(source: Source, error: Exception, *, group: str, stage: str) -> DeadLetter:
     """The letter for a record that `stage` of consumer group `group` could not handle."""
     original, dropped = _kept(source.headers)
-    value, cut = _fitting(source.value, _LIMIT - _size(original))
+    key, key_cut = _fitting(source.key, _LONGEST_KEY, _KEY_CUT)
+    value, cut = _fitting(source.value, _LIMIT - _size(original) - len(key or b""), _CUT)
     why = {
         "topic": source.topic,
         "partition": str(source.partition),
@@ -51,8 +55,15 @@ def dead_letter(source: Source, error: Exception, *, group: str, stage: str) -> 
         "time": datetime.now(UTC).isoformat(),
     }
     errors = tuple((ERRORS + name, text.encode("utf-8", "replace")) for name, text in why.items())
-    headers = (*original, *errors, *dropped, *cut)
-    return DeadLetter(topic=f"{source.topic}.dlq", key=source.key, value=value, headers=headers)
+    headers = (*original, *errors, *dropped, *key_cut, *cut)
+    return DeadLetter(topic=f"{source.topic}.dlq", key=key, value=value, headers=headers)
+
+
+def bare(letter: DeadLetter) -> DeadLetter:
+    """The letter with its reasons alone, for a broker that takes less than was declared."""
+    errors = tuple(pair for pair in letter.headers if pair[0].startswith(ERRORS))
+    digest = () if is_cut(errors) else _fitting(letter.value, 0, _CUT)[1]
+    return DeadLetter(topic=letter.topic, key=letter.key, value=None, headers=(*errors, *digest))
 
 
 def code(error: Exception) -> str:
@@ -71,12 +82,16 @@ def reasons(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
 
 def is_cut(headers: Iterable[tuple[str, bytes]]) -> bool:
     """Whether the record was too big to be kept whole: it cannot be replayed."""
-    return any(name in (_CUT, _DROPPED) for name, _ in headers)
+    return any(name in (_CUT, _KEY_CUT, _DROPPED) for name, _ in headers)
 
 
 def original_headers(headers: Iterable[tuple[str, bytes]]) -> Headers:
-    """The headers that the record had before it became a letter."""
-    return tuple(pair for pair in headers if not pair[0].startswith(ERRORS))
+    """The headers that the record had before it became a letter.
+
+    Without the one that says that it was published again: what is replayed may be once more.
+    """
+    own = (ERRORS, REKEYED)
+    return tuple(pair for pair in headers if not pair[0].startswith(own))
 
 
 def _message(error: Exception) -> str:
@@ -92,11 +107,11 @@ def _kept(headers: Headers) -> tuple[Headers, Headers]:
     return (), ((_DROPPED, str(len(original)).encode()),)
 
 
-def _fitting(value: bytes | None, room: int) -> tuple[bytes | None, Headers]:
-    """As much of the value as there is room for, and the whole's sha256 where it had to be cut."""
+def _fitting(value: bytes | None, room: int, name: str) -> tuple[bytes | None, Headers]:
+    """As much of the value as there is room for, and where it is cut the whole's sha256."""
     if value is None or len(value) <= room:
         return value, ()
-    return value[:room], ((_CUT, sha256(value).hexdigest().encode()),)
+    return value[: max(0, room)], ((name, sha256(value).hexdigest().encode()),)
 
 
 def _size(headers: Headers) -> int:

@@ -18,7 +18,8 @@ Headers = tuple[tuple[str, bytes], ...]
 REKEYED = "__genre.rekeyed"
 ERRORS = "__genre.errors."
 _NAMESPACE = uuid5(NAMESPACE_URL, "genre:event-id")
-_TRACE = ("traceparent", "tracestate")
+# https://www.w3.org/TR/trace-context: longer ones are dropped, for they would go on for ever.
+_TRACE = {"traceparent": 55, "tracestate": 512}
 _REPLY_TOPIC = ("reply-to", "kafka_replyTopic", "reply_to", "Faust-Ag-ReplyTo")
 _REPLY_PARTITION = ("reply-partition", "kafka_replyPartition")
 _CORRELATION = (
@@ -28,6 +29,7 @@ _CORRELATION = (
     "Faust-Ag-CorrelationId",
 )
 _LARGEST_PARTITION = 2**31 - 1
+_LONGEST = 512  # characters of a value that is read
 _TOPIC_NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 
 
@@ -59,17 +61,29 @@ def text(headers: Iterable[tuple[str, bytes]], *names: str) -> str | None:
     found = dict(headers)
     for name in names:
         value = found.get(name)
-        if value is None:
+        if value is None or len(value) > 4 * _LONGEST:
             continue
         decoded = value.decode("utf-8", "replace")
-        if decoded and decoded.isprintable() and len(decoded) <= 512:
+        if decoded and decoded.isprintable() and len(decoded) <= _LONGEST:
             return decoded
     return None
 
 
 def trace(headers: Iterable[tuple[str, bytes]]) -> Headers:
-    """The trace context to hand on."""
-    return tuple((name, value) for name, value in headers if name in _TRACE)
+    """The trace context to hand on, each header at most once and of the standard's length."""
+    found = dict(headers)
+    return tuple(
+        (name, found[name])
+        for name, longest in _TRACE.items()
+        if name in found and len(found[name]) <= longest
+    )
+
+
+def carried(headers: Iterable[tuple[str, bytes]]) -> Headers:
+    """What a record that is published again keeps beside its id: the trace as far as it goes on."""
+    pairs = tuple(headers)
+    others = tuple(pair for pair in pairs if pair[0] != "ce_id" and pair[0] not in _TRACE)
+    return (*others, *trace(pairs))
 
 
 def expiry(headers: Iterable[tuple[str, bytes]]) -> datetime | None:

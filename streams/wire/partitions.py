@@ -6,7 +6,6 @@ from typing import Any
 
 from aiokafka.partitioner import murmur2
 
-from streams.wire.headers import REKEYED, text
 from streams.wire.source import Source
 from streams.wire.topics import Topic
 
@@ -17,9 +16,9 @@ def home_of(key: str, partitions: int) -> int:
 
 
 def is_misplaced(event: Any, source: Source, topic: Topic, partitions: int) -> bool:
-    """Whether a record has another key or partition than its user's, and was not put right yet."""
+    """Whether a record has another key or partition than its user's."""
     if not topic.keyed_by_user:
         return False
     key = topic.key(event)
     home = key.encode(), home_of(key, partitions)
-    return (source.key, source.partition) != home and text(source.headers, REKEYED) is None
+    return (source.key, source.partition) != home

@@ -7,6 +7,8 @@ from typing import Any
 
 from streams.wire.headers import Headers
 
+_APPENDED = 1  # LogAppendTime
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -16,13 +18,15 @@ class Source:
     partition: int
     offset: int
     timestamp: float
-    """Seconds since the epoch, from the record."""
+    """Seconds since the epoch, from the record; 0 where it has none."""
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    is_appended: bool = False
+    """Whether the broker has set the time, when it took the record."""
 
     @classmethod
-    def of(cls, record: Any, *, timestamp: float) -> Source:
+    def of(cls, record: Any, *, timestamp: float | None) -> Source:
         """The source of a record as aiokafka or Faust gives it.
 
         They count its time in different units; `timestamp` is in seconds.
@@ -31,11 +35,18 @@ class Source:
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            timestamp=timestamp,
+            timestamp=timestamp or 0.0,
             key=record.key,
             value=record.value,
             headers=tuple((name, bytes(value or b"")) for name, value in record.headers or ()),
+            is_appended=record.timestamp_type == _APPENDED,
         )
+
+    @property
+    def derived_id(self) -> str:
+        """The id of a record that has none; the time tells a topic from one of its name."""
+        place = f"{self.topic}-{self.partition}-{self.offset}"
+        return f"{place}-{round(self.timestamp * 1000)}"
 
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}]@{self.offset}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -12,6 +13,7 @@ import faust
 from faust.types.auth import AuthProtocol
 from yarl import URL
 
+from schemas.errors import Rejected
 from streams.clients.fetching import close_whole
 from streams.clients.follower import Follower
 from streams.clients.kafka import ReplyTopics, ssl_context
@@ -29,8 +31,12 @@ from streams.worker.transport import Transport
 
 E = TypeVar("E")
 
+log = logging.getLogger(__name__)
+
 # A worker that does not poll for this long leaves its group and never comes back: a Faust issue.
 _NEVER = 604_800.0
+# Seconds until a timer begins again.
+_AGAIN = 10.0
 # How long a worker may keep a rebalance waiting: the longest deadline and a little.
 _REBALANCE = 630.0
 
@@ -71,6 +77,7 @@ class RoleApp(faust.App):
                 partitions=self.genre_settings.partitions,
                 consumer=lambda: self.consumer,
                 flush=self.flush,
+                counts=self.counts,
             )
             self.inboxes[topic.name] = inbox
             await inbox.run(stream, agent)
@@ -92,8 +99,23 @@ class RoleApp(faust.App):
         declared = self.role.timer(name)
 
         async def run() -> None:
+            """Begins again after what data may cause; a broker that is gone ends the worker."""
             outbox = self._outbox(declared.writes)
-            await work(lambda event: outbox.publish(Output(event=event)))
+
+            async def publish(event: object) -> None:
+                try:
+                    await outbox.publish(Output(event=event))
+                except Rejected as error:
+                    self.counts[error.code] += 1
+                    log.warning("%s: %s", name, error)
+
+            while True:
+                try:
+                    return await work(publish)
+                except (ValueError, ArithmeticError, LookupError) as error:
+                    self.counts["timer_failed"] += 1
+                    log.error("%s: begins again after %s", name, type(error).__name__)
+                    await asyncio.sleep(_AGAIN)
 
         self.task(run)
 
@@ -117,6 +139,21 @@ class RoleApp(faust.App):
         # Faust's monitor counts and times every step of every event, and nobody reads it.
         self.sensors.remove(self.monitor)
         return services
+
+    async def ends(self) -> dict[tuple[str, int], int]:
+        """Where the assigned partitions of the agents' topics end, by topic and partition.
+
+        Nothing where the broker does not say.
+        """
+        read = {self.genre_settings.topic(agent.reads) for agent in self.role.agents}
+        assigned = [each for each in self.consumer.assignment() if each.topic in read]
+        try:
+            ends = await self.consumer.highwaters(*assigned)
+        except Exception as error:
+            # Faust swallows what leaves a callback after a recovery.
+            log.warning("the partitions' ends are not known: %s", type(error).__name__)
+            return {}
+        return {(each.topic, each.partition): end for each, end in ends.items()}
 
     async def flush(self) -> None:
         """Wait until every row that was written so far stands in its changelog."""

@@ -16,6 +16,7 @@ from schemas.parts import ReplyTo
 from streams.wire.codecs import decode
 from streams.wire.headers import text
 from streams.wire.source import Source
+from streams.wire.times import dated
 from streams.wire.topics import Topic
 
 E = TypeVar("E")
@@ -35,7 +36,9 @@ class Delivery(Generic[E]):
     event: E
     source: Source
     id: str
-    """The idempotency key: `ce_id`, or derived from topic, partition and offset."""
+    """The idempotency key: `ce_id`, or derived from the record's place and time."""
+    is_redated: bool = False
+    """Whether the event named a time that its record does not bear out."""
     finished: bool = False
     failure: Exception | None = None
     on_finished: Callable[[], None] | None = None
@@ -65,11 +68,11 @@ class Delivery(Generic[E]):
         return datetime.fromtimestamp(self.source.timestamp, UTC)
 
     def given_id(self, kind: Any) -> str:
-        """The event's id where it is a valid one of this `kind`, else where the record stands."""
+        """The event's id where it is a valid one of this `kind`, else the record's derived one."""
         try:
             return str(msgspec.convert(self.id, kind))
         except msgspec.ValidationError:
-            return f"{self.source.topic}-{self.source.partition}-{self.source.offset}"
+            return self.source.derived_id
 
     def output(self, event: object, *, reply: ReplyTo | None = None) -> Output:
         """An event that this delivery causes; `reply` also sends it to the client's own topic."""
@@ -100,10 +103,14 @@ Publish = Callable[[object], Awaitable[None]]
 
 
 def opened(source: Source, topic: Topic) -> Delivery[Any]:
-    """The delivery of a record; one that cannot be decoded is finished and has failed."""
-    ce_id = text(source.headers, "ce_id") or f"{source.topic}-{source.partition}-{source.offset}"
+    """The delivery of a record; one that cannot be decoded is finished and has failed.
+
+    What happened, happened before its record was written: a later `time` becomes the record's.
+    """
+    ce_id = text(source.headers, "ce_id") or source.derived_id
     try:
-        event = decode(source.value, topic.event, names_once=topic.written_by_clients)
-        return Delivery(event=event, source=source, id=ce_id)
+        named = decode(source.value, topic.event, names_once=topic.written_by_clients)
+        event = dated(named, source.timestamp)
+        return Delivery(event=event, source=source, id=ce_id, is_redated=event is not named)
     except InvalidEvent as error:
         return Delivery(event=None, source=source, id=ce_id, finished=True, failure=error)

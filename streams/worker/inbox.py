@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict, deque
+import time
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from itertools import takewhile
 from typing import Any, Generic, NoReturn, TypeVar
 
+from schemas.errors import InvalidEvent, Rejected
 from streams.ending import give_up
 from streams.wire.dead_letters import dead_letter
-from streams.wire.headers import REKEYED
+from streams.wire.headers import REKEYED, carried
 from streams.wire.partitions import is_misplaced
 from streams.wire.source import Source
+from streams.wire.times import is_misdated
 from streams.wire.topics import Topic
-from streams.worker.delivery import Delivery, Outputs, opened
+from streams.worker.delivery import Delivery, Output, Outputs, opened
 from streams.worker.outbox import Outbox
 from streams.worker.tables import Flush, nothing_to_flush
 
@@ -32,7 +35,10 @@ log = logging.getLogger(__name__)
 
 
 class Inbox(Generic[E]):
-    """The deliveries of one topic for one agent of one worker."""
+    """The deliveries of one topic for one agent of one worker.
+
+    `counts` gets `misplaced` and `misdated`, records that were published again; `output_too_large`.
+    """
 
     def __init__(
         self,
@@ -43,6 +49,7 @@ class Inbox(Generic[E]):
         partitions: int,
         consumer: Callable[[], Any],
         flush: Flush = nothing_to_flush,
+        counts: Counter[str] | None = None,
     ) -> None:
         self._topic = topic
         self._outbox = outbox
@@ -52,6 +59,7 @@ class Inbox(Generic[E]):
         self._waiting: dict[int, deque[tuple[Any, Delivery[Any]]]] = defaultdict(deque)
         self._finished = asyncio.Event()
         self._flush = flush
+        self._counts: Counter[str] = Counter() if counts is None else counts
 
     @property
     def in_flight(self) -> int:
@@ -67,11 +75,20 @@ class Inbox(Generic[E]):
         acknowledging = asyncio.create_task(self._acknowledge())
         try:
             async for output in agent(self.deliveries(stream)):
-                await self._outbox.publish(output)
+                await self._publish(output)
         except Exception as error:
             self._give_up(error)
         finally:
             acknowledging.cancel()
+
+    async def _publish(self, output: Output) -> None:
+        try:
+            await self._outbox.publish(output)
+        except Rejected as error:
+            if output.cause is None:
+                raise
+            self._counts[error.code] += 1
+            output.cause.failure = error
 
     async def deliveries(self, stream: Any) -> AsyncIterator[Delivery[E]]:
         """Decoded events in order; undecodable ones are dead-lettered, misplaced ones put right."""
@@ -111,19 +128,42 @@ class Inbox(Generic[E]):
         if delivery.finished:
             return delivery
         delivery.on_finished = self._finished.set
-        if is_misplaced(delivery.event, delivery.source, self._topic, self._partitions):
-            await self._put_right(delivery)
+        now = time.time()
+        wrong = self._wrong(delivery, now)
+        if wrong is not None:
+            try:
+                await self._put_right(delivery, wrong, now)
+            except (InvalidEvent, Rejected) as error:
+                delivery.failure = error
+            delivery.finished = True
         return delivery
 
-    async def _put_right(self, delivery: Delivery[E]) -> None:
-        """Publish a record again under its user's key, once, under the id that it had here."""
+    def _wrong(self, delivery: Delivery[E], now: float) -> str | None:
+        """What is wrong about where a record lies, or about its time."""
+        if is_misplaced(delivery.event, delivery.source, self._topic, self._partitions):
+            return "misplaced"
+        return "misdated" if is_misdated(delivery.source, self._topic, now) else None
+
+    async def _put_right(self, delivery: Delivery[E], wrong: str, now: float) -> None:
+        """Publish a record again, once: under its user's key, as of now, with the id it had here.
+
+        Raises InvalidEvent (misplaced, misdated) for one that says it was published again: it would
+        circulate for ever. Raises Rejected (too_large).
+        """
         source = delivery.source
+        if any(name == REKEYED for name, _ in source.headers):
+            raise InvalidEvent(
+                wrong,
+                "Expected a record that was published again to lie under its user's key with a "
+                f"time up to now, got {source} with the time {source.timestamp}; are there "
+                f"{self._partitions} partitions, and do the workers' clocks agree?",
+            )
+        log.warning("%s: %s; published again", source, wrong)
+        own = ("ce_id", delivery.id.encode()), (REKEYED, str(source).encode())
+        stamped = (*carried(source.headers), *own)
         key = self._topic.key(delivery.event).encode()
-        log.warning("%s: key is not the user's; published again", source)
-        headers = tuple(pair for pair in source.headers if pair[0] != "ce_id")
-        stamped = (*headers, ("ce_id", delivery.id.encode()), (REKEYED, str(source).encode()))
-        await self._outbox.put(source.topic, key, source.value, stamped)
-        delivery.finished = True
+        await self._outbox.put(source.topic, key, source.value, stamped, timestamp=now)
+        self._counts[wrong] += 1
 
     async def _bury(self, delivery: Delivery[Any]) -> None:
         assert delivery.failure is not None

@@ -10,11 +10,15 @@ import asyncio
 import logging
 from asyncio import Future
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
+from schemas.errors import Rejected
 from schemas.parts import ReplyTo
+from streams.clients.kafka import TOO_LARGE
 from streams.wire.codecs import encode
-from streams.wire.dead_letters import DeadLetter
+from streams.wire.dead_letters import DeadLetter, bare
 from streams.wire.headers import Headers, cloud_event, event_id, trace
 from streams.wire.roles import Role
 from streams.wire.topics import BY_EVENT, BY_NAME, Topic
@@ -49,8 +53,8 @@ class ReplyTopics(Protocol):
 class Outbox:
     """Publishes what one agent or timer of `role` makes, on the topics that it declares: `writes`.
 
-    Raises NotReady (undeclared) for another topic, and what the producer raises: the caller must
-    then not commit.
+    Raises NotReady (undeclared) for another topic, Rejected (output_too_large) for what can never
+    be published, and what the producer raises: the caller must then not commit.
     """
 
     def __init__(
@@ -81,42 +85,59 @@ class Outbox:
 
     async def _publish(self, topic: Topic, output: Output) -> None:
         value, key = encode(output.event), topic.key(output.event).encode()
-        headers = self._headers(topic, output)
-        pending = await self._producer.send(
-            self._prefix + topic.name, key, value, None, None, headers
-        )
+        headers, name = self._headers(topic, output), self._prefix + topic.name
+        with _refused("output_too_large", name):
+            pending = await self._producer.send(name, key, value, None, None, headers)
         if output.reply is not None:
             await self._reply(output.reply, key, value, headers)
         if topic.awaited:
-            await pending
+            with _refused("output_too_large", name):
+                await pending
         else:
             await self._settle_later(pending)
 
     async def settled(self) -> None:
         """Wait until the broker has acknowledged all that was published. Raises as `publish`."""
-        for pending in tuple(self._unsettled):
-            await pending
+        if self._unsettled:
+            await asyncio.wait(tuple(self._unsettled))
         self._forget_settled()
 
     async def _settle_later(self, pending: Future[Any]) -> None:
         self._unsettled.append(pending)
         self._forget_settled()
         if len(self._unsettled) > _MOST_UNSETTLED:
-            await self._unsettled[0]
+            await asyncio.wait([self._unsettled[0]])
 
     def _forget_settled(self) -> None:
         while self._unsettled and self._unsettled[0].done():
-            self._unsettled.popleft().result()
+            try:
+                self._unsettled.popleft().result()
+            except TOO_LARGE as error:
+                log.warning("a piece is not sent: %s", type(error).__name__)
 
     async def bury(self, letter: DeadLetter) -> None:
-        """Write a dead letter."""
-        await self.put(letter.topic, letter.key, letter.value, letter.headers)
+        """Write a dead letter; one that the broker refuses as too large without its record."""
+        try:
+            await self.put(letter.topic, letter.key, letter.value, letter.headers)
+        except Rejected:
+            small = bare(letter)
+            await self.put(small.topic, small.key, small.value, small.headers)
 
     async def put(
-        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Headers,
+        *,
+        timestamp: float | None = None,
     ) -> None:
-        """Write one record as it is and wait for its acknowledgement."""
-        await (await self._producer.send(topic, key, value, None, None, list(headers)))
+        """Write one record as it is, of now or `timestamp`, and wait for its acknowledgement.
+
+        Raises Rejected (too_large), and what the producer raises.
+        """
+        with _refused("too_large", topic):
+            await (await self._producer.send(topic, key, value, None, timestamp, list(headers)))
 
     def _headers(self, topic: Topic, output: Output) -> list[tuple[str, bytes]]:
         cause = output.cause
@@ -156,6 +177,19 @@ class Outbox:
                 type(error).__name__,
                 error,
             )
+
+
+@contextmanager
+def _refused(code: str, topic: str) -> Iterator[None]:
+    """Raises Rejected with the code where client or broker refuse a record for its size."""
+    try:
+        yield
+    except Exception as error:
+        # Faust wraps what its producer raises.
+        if not isinstance(error, TOO_LARGE) and not isinstance(error.__cause__, TOO_LARGE):
+            raise
+        message = f"Expected a record that {topic} takes, got one that is refused as too large."
+        raise Rejected(code, message) from error
 
 
 def _correlated(

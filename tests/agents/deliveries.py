@@ -12,7 +12,7 @@ from streams.wire.headers import Headers
 from streams.wire.roles import ROLES, Agent
 from streams.wire.source import Source
 from streams.wire.topics import BY_EVENT
-from streams.worker.delivery import Delivery, Output, Outputs, Tombstone
+from streams.worker.delivery import Delivery, Output, Outputs, Tombstone, opened
 
 E = TypeVar("E")
 AGENTS = {agent.name: agent for role in ROLES.values() for agent in role.agents}
@@ -34,9 +34,7 @@ def delivered(
         value=encode(event),
         headers=headers,
     )
-    return Delivery(
-        event=decode(source.value, type(event)), source=source, id=f"{topic.name}-0-{offset}"
-    )
+    return replace(opened(source, topic), id=f"{topic.name}-0-{offset}")
 
 
 async def stream(deliveries: Iterable[Delivery[E]]) -> AsyncIterator[Delivery[E]]:

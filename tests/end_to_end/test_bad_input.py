@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from datetime import UTC, datetime
+
 import orjson
 import pytest
+from aiokafka import AIOKafkaProducer
 
+from genre_models.preferences.row import UserRow
 from schemas.feedback import Feedback
+from schemas.preferences import PreferenceProfile
+from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from streams.clients.kafka import producer
+from streams.wire.codecs import decode, encode
 from streams.wire.dead_letters import original_headers, reasons
+from streams.wire.limits import MAX_MESSAGE_BYTES
 from tests.end_to_end.conftest import Pipeline
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -83,6 +93,72 @@ async def test_a_wrong_or_missing_key_is_put_right_once(pipeline: Pipeline) -> N
         record for record in await pipeline.records("requests") if b'"kim"' in (record.value or b"")
     ]
     assert sorted(record.key or b"" for record in sent) == [b"", b"kim", b"kim", b"somebody else"]
+
+
+async def test_records_of_wrong_clocks_count_as_of_now(pipeline: Pipeline) -> None:
+    # `genre rebuild --check` finds these, too, in the test of its own.
+    topic, feedback = pipeline.settings.topic("requests"), pipeline.settings.topic("feedback")
+    soon = int(time.time() * 1000) + 50 * 60_000  # Apache Kafka refuses what is an hour ahead
+    sender = producer(pipeline.settings)
+    await sender.start()
+    try:
+        for number, wrong in enumerate((0, -1, soon)):
+            asked = _request(user_id="otto", request_id=f"o{number}")
+            await sender.send_and_wait(topic, asked, key=b"otto", timestamp_ms=wrong)
+        answers = await pipeline.until("recommendations", 3, "otto")
+        assert [decode(each.value, Recommendation).status for each in answers] == ["ok"] * 3
+        for index, wrong in enumerate((0, -1, soon)):
+            like = Feedback(
+                user_id="otto", kind="like", request_id="o0", candidate_id=f"o0/{index}",
+                time=datetime(9999, 1, 1, tzinfo=UTC) if index == 2 else None,
+            )  # fmt: skip
+            await sender.send_and_wait(feedback, encode(like), key=b"otto", timestamp_ms=wrong)
+    finally:
+        await sender.stop()
+    async with asyncio.timeout(30):
+        while (row := await _row(pipeline, "otto")).reactions < 3:
+            await asyncio.sleep(0.1)
+    assert time.time() - 120 < row.last <= time.time() + 1
+    assert row.moments(time.time())[-1] > 2.9
+
+
+async def _row(pipeline: Pipeline, user: str) -> UserRow:
+    profiles = await pipeline.records("preferences", user)
+    return (
+        UserRow.unpack(decode(profiles[-1].value, PreferenceProfile).row) if profiles else UserRow()
+    )
+
+
+async def test_records_of_the_largest_size_end_no_worker(pipeline: Pipeline) -> None:
+    topic = pipeline.settings.topic("requests")
+    sender = AIOKafkaProducer(
+        bootstrap_servers=pipeline.settings.brokers,
+        compression_type="gzip",
+        max_request_size=16 * 2**20,
+    )
+    await sender.start()
+    try:
+        full = _request(user_id="olga", request_id="o1", more="x" * (MAX_MESSAGE_BYTES - 200))
+        await sender.send_and_wait(topic, full, key=b"another")
+        await sender.send_and_wait(topic, b"garbage", key=b"olga" * 1_250_000)
+        for number, name in enumerate(("tracestate", "x" * 4_000_000)):
+            asked = _request(user_id="olga", request_id=f"t{number}")
+            headers = [(name, b"k=" + b"v" * 4_000_000)]
+            await sender.send_and_wait(topic, asked, key=b"olga", headers=headers)
+    finally:
+        await sender.stop()
+    async with asyncio.timeout(60):
+        answered = set[str]()
+        while not answered >= {"t0", "t1"}:
+            answers = await pipeline.records("recommendations", "olga")
+            found = [decode(each.value, Recommendation) for each in answers]
+            answered = {each.request_id for each in found if each.status == "ok"}
+    letters = await pipeline.records("requests.dlq")
+    (letter,) = [each for each in letters if each.value == b"garbage"]
+    assert letter.key == b"olga" * 1024
+    assert "key_sha256" in reasons(letter.headers)
+    if "o1" not in answered:  # the embedded broker takes the copy, Apache Kafka does not
+        assert "too_large" in [reasons(each.headers)["code"] for each in letters]
 
 
 async def test_feedback_for_nothing_is_parked(pipeline: Pipeline) -> None:

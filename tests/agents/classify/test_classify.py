@@ -74,6 +74,23 @@ def test_the_deadline_is_the_earlier_wish_within_bounds(
     assert accepted(delivered(request, headers=headers), ()).deadline == RECEIVED + expected
 
 
+@pytest.mark.parametrize(
+    ("wished", "expected"),
+    [
+        ("1970-01-01T00:00:00Z", DEFAULT_DEADLINE),
+        ("0001-01-01T00:00:00Z", DEFAULT_DEADLINE),
+        ("0001-01-01T00:00:00+23:59", DEFAULT_DEADLINE),
+        ("9999-12-31T23:59:59-23:59", LONGEST_DEADLINE),
+        ("9999-12-31T23:59:59.999999Z", LONGEST_DEADLINE),
+    ],
+)
+def test_a_deadline_that_is_none_counts_as_none(wished: str, expected: timedelta) -> None:
+    request = replace(REQUEST, deadline=datetime.fromisoformat(wished))
+    assert accepted(delivered(request), ()).deadline == RECEIVED + expected
+    said = delivered(REQUEST, headers=(("ce_expirytime", wished.encode()),))
+    assert accepted(said, ()).deadline == RECEIVED + expected
+
+
 def test_a_reply_goes_only_where_it_is_allowed() -> None:
     headers = (("reply-to", b"replies.team"), ("correlation_id", b"7"))
     allowed = accepted(delivered(REQUEST, headers=headers), ("replies.",)).reply
@@ -85,7 +102,7 @@ def test_a_reply_goes_only_where_it_is_allowed() -> None:
 @pytest.mark.parametrize("ce_id", ["x" * 400, "..", " ", "a/b"])
 def test_an_event_id_that_is_no_request_id_gives_way_to_the_coordinates(ce_id: str) -> None:
     delivery = replace(delivered(REQUEST, offset=7), id=ce_id)
-    assert accepted(delivery, ()).request_id == "genre.requests-0-7"
+    assert accepted(delivery, ()).request_id == "genre.requests-0-7-1795000000000"
 
 
 def test_an_event_id_serves_as_request_id() -> None:

@@ -192,6 +192,22 @@ async def test_a_clock_two_years_ahead_counts_as_now(desk: Desk) -> None:
     assert desk.ledger.counts["clock_ahead"] == 1
 
 
+async def test_a_correction_counts_from_now_whatever_it_says(desk: Desk) -> None:
+    await shown(desk)
+    for number, named in enumerate(("9999-12-31T23:59:59-12:00", "1970-01-01T00:00:00Z")):
+        said = reaction("genre_correction", genre="sonnet", offset=number,
+                        feedback_id=f"f{number}", time=datetime.fromisoformat(named))  # fmt: skip
+        (correction,) = await events(learn(stream([said]), desk.learner))
+        assert isinstance(correction, Correction)
+        assert correction.time == datetime.fromtimestamp(NOW, UTC)
+
+
+async def test_a_like_of_a_client_that_sets_no_time_counts_from_now(desk: Desk) -> None:
+    await shown(desk)
+    row = await learned(desk, reaction(time=datetime.fromtimestamp(0, UTC)))
+    assert row.last == NOW and row.moments(NOW)[-1] > 0.9
+
+
 async def test_a_flood_of_likes_of_one_text_is_one_like(desk: Desk) -> None:
     await shown(desk)
     row = await learned(desk, *(reaction(offset=k, feedback_id=f"f{k}") for k in range(200)))

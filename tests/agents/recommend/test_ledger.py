@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -14,17 +16,21 @@ import pytest
 
 from agents.recommend.decision_row import DecisionRow
 from agents.recommend.learn import learn
-from agents.recommend.ledger import MARKS, Ledger
+from agents.recommend.ledger import MARKS, Case, Ledger
 from agents.recommend.plan import plan
 from agents.recommend.rank import rank
+from genre_models.preferences.learner import learn_one
 from genre_models.preferences.row import UserRow
+from genre_models.preferences.signals import Kind
 from schemas.feedback import Feedback
+from schemas.generations import GenerationTask
 from streams.wire.partitions import is_misplaced
 from streams.wire.source import Source
 from streams.wire.topics import BY_EVENT
 from streams.worker.delivery import Delivery, opened
 from tests.agents.deliveries import delivered, outputs, stream
 from tests.agents.recommend.conftest import Desk, classified, learned, reaction, shown, written
+from tests.genre_models.preferences.reactions import random_shown, signal
 
 ROOT = Path(__file__).parents[3]
 USER, TENANT = "ada-the-user", "acme"
@@ -156,3 +162,65 @@ async def test_recovery_finds_the_open_requests_again(desk: Desk) -> None:
     desk.ledger.waiting.clear()
     desk.ledger.recount()
     assert desk.ledger.waiting == known
+
+
+def at(offset: int, partition: int = 0) -> Source:
+    return replace(delivered(LIKE, offset).source, partition=partition)
+
+
+def marked(desk: Desk, offset: int) -> None:
+    """The user's row says that the record at this offset of `feedback` was applied."""
+    row = UserRow().marked(*desk.ledger.mark(at(offset)))
+    desk.ledger.users[KEY.encode()] = row.pack()
+
+
+def case(desk: Desk, source: Source) -> Case:
+    return desk.ledger.case(opened(source, BY_EVENT[Feedback]))
+
+
+def test_a_mark_above_the_end_of_its_partition_is_dropped_logged_once_and_counted(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    marked(desk, 10_000_000)
+    assert case(desk, at(3)).is_applied, "where nobody knows the end"
+    desk.ledger.assign({("genre.feedback", 0): 5})
+    assert not case(desk, at(3)).is_applied and not case(desk, at(4)).is_applied
+    assert desk.ledger.counts["mark_above_end"] == 2
+    assert caplog.text.count("marks lie above its end") == 1
+    case(desk, at(3)).keep()
+    assert case(desk, at(3)).is_applied and not case(desk, at(4)).is_applied
+    assert desk.ledger.counts["mark_above_end"] == 3
+
+
+def test_a_mark_up_to_the_end_holds_and_what_came_later_is_new(desk: Desk) -> None:
+    marked(desk, 4)
+    desk.ledger.assign({("genre.feedback", 0): 5})
+    assert case(desk, at(4)).is_applied
+    for offset in (5, 6, 7):
+        assert not case(desk, at(offset)).is_applied
+        case(desk, at(offset)).keep()
+    desk.ledger.assign({("genre.feedback", 0): 8})
+    assert case(desk, at(7)).is_applied and not desk.ledger.counts
+
+
+async def test_requests_of_a_topic_that_was_made_again_are_answered(desk: Desk) -> None:
+    row = UserRow().marked(*desk.ledger.mark(delivered(classified()).source))
+    desk.ledger.users[b"ada"] = row.marked(0, 10_000_000, desk.ledger.incarnation).pack()
+    desk.ledger.assign({("genre.classified", 0): 2})
+    (task,) = await outputs(plan(stream([delivered(classified(), 1)]), desk.planner))
+    assert isinstance(task.event, GenerationTask)
+
+
+async def test_a_user_whom_a_clock_ahead_has_taught_is_served_and_learns_on(desk: Desk) -> None:
+    ahead = replace(signal(1, Kind.LIKE, 1, 0), time=2**32 - 1)
+    row = learn_one(UserRow(), ahead, random_shown(1), 2.0**32).row
+    desk.ledger.users[b"ada"] = replace(row, consent=True).pack()
+    (task,) = await outputs(plan(stream([delivered(classified())]), desk.planner))
+    assert isinstance(task.event, GenerationTask)
+    await outputs(rank(stream([delivered(written())]), desk.ranker))
+    before = desk.ledger.user("ada").moments(time.time())[-1]
+    row = await learned(desk, reaction(offset=1))
+    assert row.moments(time.time())[-1] > before + 0.4 and row.consent
+    assert row.last < time.time() + 31 * 86_400
+    assert desk.ledger.counts["row_ahead"] >= 1
+    assert desk.profiles.profile("ada").reactions == 2

@@ -34,3 +34,28 @@ async def test_publishing_rests_nine_times_as_long_as_it_computes(
         await desk.profiles.run(publish)
     assert [each.user_id for each in published] == ["ada", "bob"]
     assert rests == [profiles._PERIOD, 4.5, 2.25, profiles._PERIOD]
+
+
+async def test_one_bad_row_costs_no_other_user_a_profile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, published = profiles.Profiles.profile, list[Any]()
+
+    def failing(self: profiles.Profiles, key: str) -> Any:
+        if key == "bob":
+            raise OverflowError("the secret words of a user")
+        return made(self, key)
+
+    async def publish(event: Any) -> None:
+        published.append(event)
+        if len(published) == 2:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr(profiles.Profiles, "profile", failing)
+    monkeypatch.setattr(profiles, "_PERIOD", 0.0)
+    desk.ledger.due = {"ada": None, "bob": None, "cid": None}
+    with pytest.raises(asyncio.CancelledError):
+        await desk.profiles.run(publish)
+    assert [each.user_id for each in published] == ["ada", "cid"]
+    assert desk.ledger.counts["profile_failed"] == 1
+    assert "secret" not in caplog.text

@@ -22,6 +22,7 @@ from schemas.decisions import DecidedCandidate, Decision
 from schemas.feedback import Feedback
 from schemas.recommendations import RankedCandidate, Recommendation
 from schemas.users import UserCommand
+from streams.wire.headers import REKEYED
 from streams.wire.partitions import home_of
 from streams.wire.source import Source
 from streams.wire.topics import BY_EVENT
@@ -34,6 +35,8 @@ from tests.genre_models.preferences.reactions import random_shown
 USERS = ("ada", "bea", "cid", "dan")
 PARTITIONS = 2
 REGISTRY = Registry()
+WRONG = (NOW + 7200, NOW + 1e9, 5e15, 0.0, -0.001)
+"""Times of records that are not believed, some of which will have come some day."""
 
 
 @dataclass(slots=True)
@@ -54,12 +57,24 @@ class System:
         known.append(replace(source, partition=partition))
         return known[-1]
 
+    def misdate(self, event: Feedback | UserCommand, timestamp: float) -> None:
+        """Send it with a wrong clock; the role's inbox publishes it again, and applies that."""
+        known = self.records.setdefault(type(event), [])
+        self.send(event)
+        known[-1] = wrong = replace(known[-1], timestamp=timestamp)
+        headers = (("ce_id", wrong.derived_id.encode()), (REKEYED, str(wrong).encode()))
+        self.send(event)
+        known[-1] = replace(known[-1], headers=headers)
+        self._apply(known[-1], type(event))
+
     def take(self, event: Feedback | UserCommand) -> None:
         """Send it, and let the role apply it."""
-        source = self.send(event)
-        delivery = opened(source, BY_EVENT[type(event)])
+        self._apply(self.send(event), type(event))
+
+    def _apply(self, source: Source, kind: type) -> None:
+        delivery = opened(source, BY_EVENT[kind])
         with delivery:
-            if isinstance(event, UserCommand):
+            if kind is UserCommand:
                 obey(self.desk.ledger, delivery)
             else:
                 self.desk.learner.learn_one(delivery)
@@ -107,7 +122,7 @@ def interleaved(records: list[Source], dice: random.Random) -> list[Source]:
 
 def rebuilding(start: dict[bytes, bytes] | None = None) -> Rebuild:
     ledger = replace(new_desk().ledger, users=dict(start or {}))
-    return Rebuild(ledger=ledger, registry=REGISTRY, partitions=PARTITIONS)
+    return Rebuild(ledger=ledger, registry=REGISTRY, partitions=PARTITIONS, now=NOW + 1000)
 
 
 def _shown(user: str, number: int) -> tuple[Decision, Recommendation]:
@@ -143,7 +158,11 @@ def lives(draw: st.DrawFn) -> System:
         kind = draw(st.sampled_from([verdict] * 8 + ["accept", "edit", "dwell", "retract",
                                                      "regenerate", "consent", "erase",
                                                      "history"]))  # fmt: skip
-        system.take(_event(draw, made, kind, number))
+        event = _event(draw, made, kind, number)
+        if draw(st.integers(0, 9)):
+            system.take(event)
+        else:
+            system.misdate(event, draw(st.sampled_from(WRONG)))
     return system
 
 
@@ -172,12 +191,46 @@ def _event(draw: st.DrawFn, made: Decision, kind: str, number: int) -> Feedback 
 
 
 @settings(max_examples=40, deadline=None)
-@given(lives(), st.randoms())
+@given(lives(), st.randoms(), st.sampled_from([NOW + 1000, NOW + 2e9]))
 def test_a_replay_gives_the_rows_of_the_running_system_however_partitions_interleave(
-    system: System, dice: random.Random
+    system: System, dice: random.Random, now: float
 ) -> None:
     again = rebuilding()
+    again.now = now
     again.replay(system.log(dice))
+    assert differing(again.remembered(), system.rows) == []
+
+
+@pytest.mark.parametrize(("ce_id", "kind"), [("another", "like"), (None, "dislike")])
+def test_a_record_that_only_says_that_it_is_a_copy_takes_nothing_away(
+    ce_id: str | None, kind: str
+) -> None:
+    system = System()
+    system.show("ada", 1)
+    like = Feedback(user_id="ada", kind="like", request_id="r1", candidate_id="r1/0")
+    system.take(like)
+    (source,) = system.records[Feedback]
+    said = (("ce_id", (ce_id or source.derived_id).encode()), (REKEYED, str(source).encode()))
+    system.send(replace(like, kind=kind))  # type: ignore[arg-type]
+    records = system.records[Feedback]
+    records[-1] = replace(records[-1], headers=said, timestamp=NOW - 7200)
+    system._apply(records[-1], Feedback)
+    again = rebuilding()
+    again.replay(system.log())
+    assert again.counts["misdated"] == 0 and again.counts["replayed"] == 2
+    assert differing(again.remembered(), system.rows) == []
+
+
+def test_a_record_of_the_future_that_nobody_has_read_yet_is_left_out() -> None:
+    system = System()
+    system.show("ada", 1)
+    like = Feedback(user_id="ada", kind="like", request_id="r1", candidate_id="r1/0")
+    records = system.records.setdefault(Feedback, [])
+    system.send(like)
+    records[-1] = replace(records[-1], timestamp=NOW + 1e8)
+    again = rebuilding()
+    again.replay(system.log())
+    assert again.counts["misdated"] == 1
     assert differing(again.remembered(), system.rows) == []
 
 

@@ -7,12 +7,12 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genre_models.preferences.moments import size
 from genre_models.preferences.rights import erased, with_consent, with_exploration
-from genre_models.preferences.row import DECISIONS, UserRow, is_outdated
+from genre_models.preferences.row import DECISIONS, HALF_LIFE, UserRow, is_outdated
 from genre_models.preferences.signals import Kind
 from schemas.errors import ModelError
 from tests.genre_models.preferences.reactions import NOW, learned, signal
@@ -133,3 +133,47 @@ def test_consent_is_a_setting() -> None:
     )
     assert [row.may_learn(opt_in=True) for row in (asked, agreed, refused)] == [False, True, False]
     assert [row.may_learn(opt_in=False) for row in (asked, agreed, refused)] == [True, True, False]
+
+
+AHEAD = st.integers(NOW + 2 * 365 * 86_400, 2**32 - 1)
+
+
+@settings(max_examples=30)
+@given(AHEAD, st.integers(0, 3))
+def test_what_a_clock_ahead_has_taught_moves_back_to_now(ahead: int, before: int) -> None:
+    signals = [signal(k + 1, Kind.LIKE, k, 0) for k in range(before)]
+    poisoned = learned([*signals, signal(99, Kind.LIKE, 99, 1, time=ahead)], now=ahead)
+    row = UserRow.unpack(poisoned.pack()).until(NOW)
+    assert abs(row.last - NOW) < 2 * HALF_LIFE and row.epoch == NOW // HALF_LIFE
+    assert 0.4 < row.moments(NOW)[-1] < 2.1
+    again = learned([signal(100, Kind.LIKE, 100, 0)], row)
+    assert again.moments(NOW)[-1] > row.moments(NOW)[-1] + 0.4
+    liked = [signal(k, Kind.LIKE, k, 0) for k in (100, 99)]
+    gone = learned([replace(one, kind=Kind.VOID) for one in liked], again)
+    assert np.abs(gone.sums).max() <= 1, "the ring says what the sums are"
+
+
+@given(rows, st.integers(1, 2**32 - 1))
+def test_whatever_a_row_says_its_moments_are_finite_and_it_can_be_moved(
+    row: UserRow, now: int
+) -> None:
+    assert np.isfinite(row.moments(now)).all()
+    moved = row.until(now)
+    assert UserRow.unpack(moved.pack()).consent == row.consent
+    assert moved.until(now) is moved
+
+
+def test_a_row_of_now_or_of_a_clock_that_was_a_little_ahead_stays_as_it_is() -> None:
+    row = learned([signal(1, Kind.LIKE, 1, 0)])
+    for now in (NOW - 300 * 86_400, NOW, NOW + 4_000 * 86_400):
+        assert row.until(now) is row
+
+
+def test_an_erasure_of_the_far_future_silences_nobody() -> None:
+    gone = with_consent(erased(UserRow(), 2**32 - 1), True).until(NOW)
+    assert (gone.erased_at, gone.consent) == (NOW, True)
+
+
+def test_a_mark_that_is_dropped_leaves_the_others() -> None:
+    row = UserRow().marked(2, 17, 5).marked(3, 4, 5).unmarked(2)
+    assert not row.is_applied(2, 17, 5) and row.is_applied(3, 4, 5)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -33,6 +35,20 @@ async def test_a_follower_starts_caught_up_and_stays_current(broker: EmbeddedBro
         assert known == {joke.name: joke, riddle.name: None}
     finally:
         await follower.stop()
+
+
+async def test_nothing_that_is_followed_is_later_than_its_record(broker: EmbeddedBroker) -> None:
+    # A correction of the year 9999 would never fade, and its adapter be the newest for ever.
+    settings, known = broker.settings, list[AdapterEvent | None]()
+    far = replace(adapter("poem@0123456789ab"), time=datetime(9999, 12, 31, tzinfo=UTC))
+    await put(settings, "genre.adapters", encode(far), key=far.name.encode())
+    follower = Follower[AdapterEvent](
+        settings, BY_NAME["adapters"], lambda key, event: known.append(event)
+    )
+    await follower.start()
+    await follower.stop()
+    times = [event.time for event in known if event is not None and event.name == far.name]
+    assert len(times) == 1 and times[0] <= datetime.now(UTC)
 
 
 async def test_a_follower_whose_callback_fails_does_not_start(broker: EmbeddedBroker) -> None:

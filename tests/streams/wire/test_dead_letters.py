@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -9,7 +10,15 @@ import pytest
 from schemas.errors import InvalidEvent
 from schemas.requests import GenerationRequest
 from streams.wire.codecs import decode
-from streams.wire.dead_letters import code, dead_letter, original_headers, reasons
+from streams.wire.dead_letters import (
+    bare,
+    code,
+    dead_letter,
+    is_cut,
+    original_headers,
+    reasons,
+)
+from streams.wire.headers import REKEYED
 from streams.wire.limits import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 from streams.wire.source import Source
 
@@ -86,15 +95,48 @@ def test_a_record_of_allowed_size_is_never_cut(length: int) -> None:
 
 @pytest.mark.parametrize("value", [10, MAX_MESSAGE_BYTES, 3 * MAX_MESSAGE_BYTES])
 @pytest.mark.parametrize("header", [10, 40_000, MAX_MESSAGE_BYTES // 2, 2 * MAX_MESSAGE_BYTES])
-def test_every_letter_fits_into_its_topic(value: int, header: int) -> None:
+@pytest.mark.parametrize("key", [10, 5_000_000])
+@pytest.mark.parametrize("many", [1, 100_000])
+def test_every_letter_fits_into_its_topic(value: int, header: int, key: int, many: int) -> None:
     error = InvalidEvent("not_json", "\u4e2d" * 5000)
-    letter = dead_letter(
-        source(b"v" * value, (("h", b"h" * header),)), error, group="g" * 100, stage="requests"
-    )
-    size = len(letter.value or b"") + sum(
-        len(name) + len(content) + 10 for name, content in letter.headers
-    )
+    pairs = (("h", b"h" * header), ("n" * header, b""), *[("x", b"y")] * many)
+    odd = replace(source(b"v" * value, pairs), key=b"k" * key)
+    letter = dead_letter(odd, error, group="g" * 100, stage="requests")
+    size = len(letter.value or b"") + len(letter.key or b"")
+    size += sum(len(name) + len(content) + 10 for name, content in letter.headers)
     assert size < MAX_MESSAGE_BYTES + DEAD_LETTER_EXTRA_BYTES - 1000
+
+
+def test_a_key_that_is_too_long_is_cut_and_carries_its_digest() -> None:
+    key = bytes(range(256)) * 20_000
+    letter = dead_letter(
+        replace(source(), key=key), InvalidEvent("not_json", "no"), group="g", stage="s"
+    )
+    assert letter.key is not None and key.startswith(letter.key) and len(letter.key) == 4096
+    assert reasons(letter.headers)["key_sha256"] == sha256(key).hexdigest()
+    assert is_cut(letter.headers) and letter.value == b"{"
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{" * 5000, b"{" * 2 * MAX_MESSAGE_BYTES])
+def test_a_bare_letter_has_the_reasons_and_the_digest(value: bytes | None) -> None:
+    letter = dead_letter(source(value), InvalidEvent("not_json", "no"), group="g", stage="s")
+    small = bare(letter)
+    why = reasons(small.headers)
+    assert (small.topic, small.key, small.value) == (letter.topic, letter.key, None)
+    assert reasons(letter.headers).items() <= why.items()
+    assert why.get("sha256") == (sha256(value).hexdigest() if value else None)
+    assert original_headers(small.headers) == ()
+
+
+def test_what_is_replayed_may_be_published_again_once_more() -> None:
+    letter = dead_letter(
+        source(headers=((REKEYED, b"genre.requests[0]@1"), *HEADERS)),
+        InvalidEvent("misplaced", "no"),
+        group="g",
+        stage="s",
+    )
+    assert (REKEYED, b"genre.requests[0]@1") in letter.headers
+    assert original_headers(letter.headers) == HEADERS
 
 
 def test_headers_beyond_reason_are_counted_instead_of_kept() -> None:

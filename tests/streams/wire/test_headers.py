@@ -34,6 +34,18 @@ def test_an_event_carries_the_cloud_events_attributes() -> None:
     assert datetime.fromisoformat(headers["ce_time"].decode()).utcoffset() is not None
 
 
+def test_the_trace_is_handed_on_once_and_no_longer_than_the_standard_says() -> None:
+    parent = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
+    pairs = [("traceparent", parent), ("x", b"y"), *[("tracestate", b"k=v")] * 1000]
+    assert trace(pairs) == (("traceparent", parent), ("tracestate", b"k=v"))
+    assert trace([("traceparent", parent + b"0"), ("tracestate", b"k" * 4_000_000)]) == ()
+
+
+def test_a_header_of_megabytes_is_no_text() -> None:
+    assert text([("ce_id", "\u4e2d".encode() * 512)], "ce_id") == "\u4e2d" * 512
+    assert text([("ce_id", b"x" * 4_000_000)], "ce_id") is None
+
+
 def test_what_is_unknown_is_left_out() -> None:
     headers = dict(
         cloud_event(REQUESTS, ce_id="1", source="/x", cause_id=None, correlation_id=None)

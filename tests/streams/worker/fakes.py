@@ -8,6 +8,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from aiokafka.errors import MessageSizeTooLargeError
+from faust.exceptions import ProducerSendError
+
 from streams.wire.codecs import decode
 from streams.wire.headers import Headers
 
@@ -31,7 +34,8 @@ class Message:
     key: bytes | None
     value: bytes | None
     headers: Any = ()
-    timestamp: float = 1_772_600_000.0
+    timestamp: float | None = 1_772_600_000.0
+    timestamp_type: int = 0
     references: int = 1
 
     def incref(self) -> None:
@@ -78,6 +82,7 @@ class Sent:
     value: bytes | None
     partition: int | None
     headers: Headers
+    timestamp: float | None = None
 
     def event(self, kind: type[E]) -> E:
         """The event in it, through the codec."""
@@ -85,11 +90,17 @@ class Sent:
 
 
 class Producer:
-    """Takes records like Faust's producer; `refuse` makes every delivery report an error."""
+    """Takes records like Faust's producer; `refuse` makes every delivery report an error.
+
+    `largest` has topics with a limit in bytes, of which the client tells at once or, where it
+    `tells_late`, the broker in its report.
+    """
 
     def __init__(self, refuse: Exception | None = None) -> None:
         self.sent: list[Sent] = []
         self.reported = 0
+        self.largest: dict[str, int] = {}
+        self.tells_late = False
         self._refuse = refuse
 
     async def send(
@@ -105,8 +116,19 @@ class Producer:
         assert all(
             isinstance(name, str) and isinstance(content, bytes) for name, content in headers
         )
+        size = len(key or b"") + len(value or b"")
+        size += sum(len(name) + len(content) for name, content in headers)
+        if size > self.largest.get(topic, size):
+            return _refused(late=self.tells_late)
         self.sent.append(
-            Sent(topic=topic, key=key, value=value, partition=partition, headers=tuple(headers))
+            Sent(
+                topic=topic,
+                key=key,
+                value=value,
+                partition=partition,
+                headers=tuple(headers),
+                timestamp=timestamp,
+            )
         )
         return asyncio.ensure_future(self._report())
 
@@ -115,6 +137,15 @@ class Producer:
         if self._refuse is not None:
             raise self._refuse
         self.reported += 1
+
+
+def _refused(*, late: bool) -> asyncio.Future[Any]:
+    error = MessageSizeTooLargeError("as aiokafka says it")
+    if not late:
+        raise ProducerSendError("as Faust wraps it") from error
+    report = asyncio.get_running_loop().create_future()
+    report.set_exception(error)
+    return report
 
 
 @dataclass(slots=True)

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
-from unittest.mock import MagicMock
+from unittest.mock import AsyncMock, MagicMock
 
 import pytest
+from faust.types import TP
 
 from schemas.errors import NotReady
+from schemas.preferences import PreferenceProfile
 from schemas.requests import Cancel
 from streams.settings import Settings
 from streams.wire.roles import ROLES, Role
 from streams.worker.app import RoleApp
-from streams.worker.delivery import Delivery, Output, Outputs
+from streams.worker.delivery import Delivery, Output, Outputs, Publish
 from tests.streams.worker.fakes import Producer
 
 SETTINGS = Settings(store="memory://")
+PROFILE = PreferenceProfile(
+    user_id="ada", reactions=0, row=b"", time=datetime.fromtimestamp(0, UTC)
+)
 
 
 async def silent(deliveries: AsyncIterator[Delivery[Any]]) -> Outputs:
@@ -81,3 +87,43 @@ def bound(app: RoleApp) -> tuple[set[str], set[str], set[str]]:
 def declared(role: Role) -> tuple[set[str], set[str], set[str]]:
     """The same of a role, as data."""
     return {agent.name for agent in role.agents}, set(role.follows), set(role.tables)
+
+
+async def test_a_timer_outlives_what_data_may_cause_and_what_is_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("streams.worker.app._AGAIN", 0.0)
+    app, producer, runs = RoleApp(ROLES["recommend"], SETTINGS), Producer(), iter("abc")
+    app.producer = producer
+    producer.largest = {"genre.preferences": 10}
+    tasks: list[Any] = []
+    monkeypatch.setattr(app, "task", tasks.append)
+
+    async def work(publish: Publish) -> None:
+        match next(runs):
+            case "a":
+                raise OverflowError
+            case "b":
+                await publish(PROFILE)
+                raise LookupError
+            case _:
+                raise ConnectionError
+
+    app.beside("profiles", work)
+    with pytest.raises(ConnectionError):
+        await tasks[0]()
+    assert app.counts == {"timer_failed": 2, "output_too_large": 1}
+
+
+async def test_the_ends_of_the_agents_partitions_are_known_or_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    app = RoleApp(ROLES["recommend"], SETTINGS)
+    app.consumer = MagicMock()
+    mine, other = TP("genre.feedback", 1), TP("genre.recommend-preferences-changelog", 1)
+    app.consumer.assignment.return_value = {mine, other}
+    app.consumer.highwaters = AsyncMock(return_value={mine: 7})
+    assert await app.ends() == {("genre.feedback", 1): 7}
+    app.consumer.highwaters.assert_awaited_once_with(mine)
+    app.consumer.highwaters = AsyncMock(side_effect=ConnectionError)
+    assert await app.ends() == {}

@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from collections.abc import AsyncIterator, Callable
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -233,7 +235,8 @@ async def test_a_record_with_another_key_is_published_again_once(key: bytes | No
     await bench.run(answer)
     (again,) = bench.producer.sent
     assert (again.topic, again.key, again.value) == ("genre.requests", b"ada", wrong.value)
-    assert dict(again.headers)["ce_id"] == f"genre.requests-{wrong.partition}-7".encode()
+    derived = f"genre.requests-{wrong.partition}-7-1772600000000"
+    assert dict(again.headers)["ce_id"] == derived.encode()
     assert dict(again.headers)["traceparent"] == b"00-1"
     assert REKEYED in dict(again.headers)
     assert bench.consumer.acknowledged == [(wrong.partition, 7)]
@@ -244,14 +247,121 @@ async def test_a_record_with_another_key_is_published_again_once(key: bytes | No
     assert [sent.topic for sent in bench.producer.sent] == ["genre.recommendations"]
 
 
-async def test_a_record_that_was_put_right_is_never_put_right_again() -> None:
-    # A topic whose partitions do not match would otherwise circulate its records for ever.
-    wrong = request(
-        7, partition=(home(b"ada") + 1) % PARTITIONS, headers=[(REKEYED, b"genre.requests[0]@1")]
-    )
-    bench = Bench([wrong])
+AWAY = (home(b"ada") + 1) % PARTITIONS
+DAY = 86_400
+
+
+@pytest.mark.parametrize(
+    "said", [b"genre.requests[0]@1", b"genre.requests[0]@10000000", b"nonsense", b"\xff", b""]
+)
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"partition": AWAY}, "misplaced"),
+        ({"key": b"bob"}, "misplaced"),
+        ({"timestamp": time.time() + DAY}, "misdated"),
+        ({"timestamp": 0.0}, "misdated"),
+    ],
+)
+async def test_a_record_that_says_it_was_put_right_and_lies_wrong_is_a_dead_letter(
+    said: bytes, wrong: dict[str, Any], code: str
+) -> None:
+    # A topic whose partitions do not match would otherwise circulate its records for ever, and a
+    # client's own header would move a mark of its user to the offset of another partition.
+    bench = Bench([request(7, headers=[(REKEYED, said)], **wrong)])
+    await bench.run(answer)
+    assert [sent.topic for sent in bench.producer.sent] == ["genre.requests.dlq"]
+    assert [letter["code"] for letter in bench.letters()] == [code]
+    assert len(bench.consumer.acknowledged) == 1
+
+
+@pytest.mark.parametrize("said", [b"genre.requests[0]@10000000", b"nonsense"])
+async def test_a_record_that_lies_right_is_handled_whatever_it_says(said: bytes) -> None:
+    bench = Bench([request(7, headers=[(REKEYED, said)])])
     await bench.run(answer)
     assert [sent.topic for sent in bench.producer.sent] == ["genre.recommendations"]
+
+
+@pytest.mark.parametrize(
+    "timestamp", [None, 0.0, -0.001, 1_772_600.0, 5e15, time.time() + DAY, time.time() + 120]
+)
+async def test_a_record_whose_time_cannot_be_true_is_published_again_as_of_now(
+    timestamp: float | None,
+) -> None:
+    before = time.time()
+    bench = Bench([request(7, timestamp=timestamp, headers=[("ce_id", b"mine")])])
+    await bench.run(answer)
+    (again,) = bench.producer.sent
+    assert (again.topic, again.key) == ("genre.requests", b"ada")
+    assert again.timestamp is not None and before <= again.timestamp <= time.time()
+    assert dict(again.headers)["ce_id"] == b"mine"
+    assert dict(again.headers)[REKEYED] == f"genre.requests[{home(b'ada')}]@7".encode()
+    assert len(bench.consumer.acknowledged) == 1
+
+    bench = Bench([request(8, timestamp=again.timestamp, headers=list(again.headers))])
+    await bench.run(answer)
+    assert [sent.topic for sent in bench.producer.sent] == ["genre.recommendations"]
+
+
+@pytest.mark.parametrize(
+    "believed",
+    [
+        {"timestamp": time.time() + 30},
+        {"timestamp": time.time() - 300 * DAY},
+        {"timestamp": time.time() + DAY, "timestamp_type": 1},
+        {"timestamp": 0.0, "timestamp_type": 1},
+    ],
+)
+async def test_a_broker_is_believed_and_so_is_a_clock_that_is_a_little_ahead(
+    believed: dict[str, Any],
+) -> None:
+    bench = Bench([request(7, **believed)])
+    await bench.run(answer)
+    assert [sent.topic for sent in bench.producer.sent] == ["genre.recommendations"]
+
+
+async def test_what_is_published_again_takes_no_endless_trace_along() -> None:
+    bench = Bench([request(7, key=b"bob", headers=[("tracestate", b"k" * 4_000_000), ("a", b"b")])])
+    await bench.run(answer)
+    assert [name for name, _ in bench.producer.sent[0].headers] == ["a", "ce_id", REKEYED]
+
+
+@pytest.mark.parametrize("wrong", [{"key": b"bob"}, {"timestamp": 0.0}])
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_record_that_is_too_large_to_be_published_again_is_a_dead_letter(
+    wrong: dict[str, Any], late: bool
+) -> None:
+    bench = Bench([request(7, **wrong), request(8)])
+    bench.producer.largest = {"genre.requests": 10}
+    bench.producer.tells_late = late
+    await bench.run(answer)
+    assert [letter["code"] for letter in bench.letters()] == ["too_large"]
+    assert [offset for _, offset in bench.consumer.acknowledged] in ([7, 8], [8, 7])
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_an_output_that_is_too_large_is_the_failure_of_its_delivery(late: bool) -> None:
+    bench = Bench([request(7, value=encode(GenerationRequest(user_id="ada", prompt="p",
+                                                             request_id="r" * 200))),
+                   request(8)])  # fmt: skip
+    bench.producer.largest = {"genre.recommendations": 700}
+    bench.producer.tells_late = late
+    await bench.run(answer)
+    assert [letter["code"] for letter in bench.letters()] == ["output_too_large"]
+    answers = [sent for sent in bench.producer.sent if sent.topic == "genre.recommendations"]
+    assert [sent.event(Recommendation).request_id for sent in answers] == ["r8"]
+    assert [offset for _, offset in bench.consumer.acknowledged] == [7, 8]
+
+
+async def test_a_letter_that_is_too_large_keeps_its_reasons_alone() -> None:
+    bench = Bench([request(7, value=b"{" * 5000), request(8)])
+    bench.producer.largest = {"genre.requests.dlq": 3000}
+    await bench.run(answer)
+    (letter,) = [sent for sent in bench.producer.sent if sent.topic.endswith(".dlq")]
+    assert letter.value is None and letter.key == b"ada"
+    why = reasons(letter.headers)
+    assert (why["code"], why["sha256"]) == ("not_json", sha256(b"{" * 5000).hexdigest())
+    assert [offset for _, offset in bench.consumer.acknowledged] == [7, 8]
 
 
 async def test_the_id_of_a_client_is_kept() -> None:
@@ -274,7 +384,7 @@ async def test_a_missing_id_is_derived_from_where_the_record_stands() -> None:
             yield output
 
     await Bench([request(3), request(4, headers=[("ce_id", b"mine")])]).run(noting)
-    assert ids == [f"genre.requests-{home(b'ada')}-3", "mine"]
+    assert ids == [f"genre.requests-{home(b'ada')}-3-1772600000000", "mine"]
 
 
 async def test_a_cancelled_agent_acknowledges_nothing_more() -> None:
