@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents.recommend import profiles
+from agents.recommend.profiles import Profiles
 from tests.agents.recommend.conftest import Desk
 
 
@@ -34,3 +35,24 @@ async def test_publishing_rests_nine_times_as_long_as_it_computes(
         await desk.profiles.run(publish)
     assert [each.user_id for each in published] == ["ada", "bob"]
     assert rests == [profiles._PERIOD, 4.5, 2.25, profiles._PERIOD]
+
+
+async def test_a_profile_of_a_user_who_has_moved_is_left_to_their_worker(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "_PERIOD", 0.0)
+    published: list[Any] = []
+
+    async def publish(event: Any) -> None:
+        published.append(event.user_id)
+
+    here = Profiles(
+        ledger=desk.ledger,
+        registry=desk.registry,
+        prior=desk.profiles.prior,
+        owns=lambda key: key == "bob",
+    )
+    desk.ledger.due = {"ada": None, "bob": None}
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(here.run(publish), 0.1)
+    assert published == ["bob"]
