@@ -64,6 +64,8 @@ class Settings:
     """What `train` keeps: texts sent to it, its jobs, and whose texts are in which adapter."""
     train_from: str = ""
     """Comma-separated tenants whose accepted and edited texts train adapters; `_`: the default."""
+    training_hours: float = 12.0
+    """Hours after which a training is ended."""
     state: Path = field(default_factory=lambda: _cache("state"))
     """Local state of the workers (tables)."""
     store: str = "rocksdb://"
@@ -121,6 +123,7 @@ class Settings:
             "rows",
             "adapter_cache_mb",
             "server_timeout",
+            "training_hours",
             "session_timeout",
             "heartbeat",
         ):
