@@ -9,6 +9,14 @@ GenreError        has `code`, a snake_case word that travels in dead letters and
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from traceback import walk_tb
+
+_ROOT = Path(__file__).parents[1]
+_PACKAGES = ("schemas", "genre_models", "streams", "agents")
+
 
 class GenreError(Exception):
     """Base of all errors: `code` is a stable snake_case word, the message says what to do."""
@@ -33,3 +41,40 @@ class ModelError(GenreError):
 
 class NotReady(GenreError):
     """The surroundings are not as they must be; the message names the one thing to do."""
+
+
+def discreet(error: BaseException) -> str:
+    """What may be told of an error anywhere: its kind, and where in our code it came from.
+
+    A message of another library may quote a user's text; GENRE's own do not, nor does the
+    system's.
+
+    >>> discreet(Rejected("unknown_genre", "Expected a genre."))
+    'Expected a genre.'
+    >>> discreet(ValueError("could not parse: my secret"))
+    'ValueError'
+    """
+    if isinstance(error, GenreError):
+        return error.message
+    reason = f" ({os.strerror(error.errno)})" if isinstance(error, OSError) and error.errno else ""
+    place = _place(error)
+    return f"{type(error).__name__}{reason}{f' at {place}' if place else ''}"
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """An error and what it was raised from, or while handling, newest first."""
+    seen: BaseException | None = error
+    while seen is not None:
+        yield seen
+        hidden = seen.__suppress_context__
+        seen = seen.__cause__ or (None if hidden else seen.__context__)
+
+
+def _place(error: BaseException) -> str | None:
+    """File and line of our innermost frame."""
+    place = None
+    for frame, line in walk_tb(error.__traceback__):
+        file = Path(frame.f_code.co_filename)
+        if file.is_relative_to(_ROOT) and file.relative_to(_ROOT).parts[0] in _PACKAGES:
+            place = f"{file.relative_to(_ROOT)}:{line}"
+    return place

@@ -14,6 +14,7 @@ from schemas.errors import NotReady
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 _TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
+_TENANT = re.compile(r"[a-z0-9-]{1,63}")
 _ALLOWED = {
     "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
     "engine": ("exact", "fast", "openai"),
@@ -63,6 +64,8 @@ class Settings:
     """What `train` keeps: texts sent to it, its jobs, and whose texts are in which adapter."""
     train_from: str = ""
     """Comma-separated tenants whose accepted and edited texts train adapters; `_`: the default."""
+    training_hours: float = 12.0
+    """Hours after which a training is ended."""
     state: Path = field(default_factory=lambda: _cache("state"))
     """Local state of the workers (tables)."""
     store: str = "rocksdb://"
@@ -91,6 +94,8 @@ class Settings:
     health_port: int = 0
     """Port of `/health` on `health_bind`; 0 takes a free one."""
     health_bind: str = "127.0.0.1"
+    tenants: str = "1000"
+    """How many tenants may teach, or a comma-separated list of those that are served."""
     exploration: bool = True
     """False is the kill switch: every decision is greedy."""
     evaluation_share: float = 0.1
@@ -118,6 +123,7 @@ class Settings:
             "rows",
             "adapter_cache_mb",
             "server_timeout",
+            "training_hours",
             "session_timeout",
             "heartbeat",
         ):
@@ -128,6 +134,9 @@ class Settings:
                 raise _unfit(name, f"one of {', '.join(allowed)}", getattr(self, name))
         if not 0 <= self.evaluation_share <= 1:
             raise _unfit("evaluation_share", "from 0 to 1", self.evaluation_share)
+        listed = _listed(self.tenants)
+        if not listed or not all(map(_TENANT.fullmatch, listed)):
+            raise _unfit("tenants", "a number, or names of a-z, 0-9 and '-'", self.tenants)
         if not _TOPIC_PREFIX.fullmatch(self.prefix):
             raise _unfit("prefix", "at most 100 letters, digits, '.', '_' and '-'", self.prefix)
 
@@ -149,6 +158,12 @@ class Settings:
     def library_list(self) -> tuple[str, ...]:
         """The places that adapters may be fetched from."""
         return _listed(self.library)
+
+    @property
+    def allowed_tenants(self) -> frozenset[str] | int:
+        """The tenants that are served beside the default one, or how many may teach."""
+        number = self.tenants.strip()
+        return int(number) if number.isdecimal() else frozenset(_listed(self.tenants))
 
     def trains_from(self, tenant: str | None) -> bool:
         """Whether a tenant has opted in to training on what its users accept."""

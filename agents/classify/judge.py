@@ -91,7 +91,9 @@ class Judge:
             self._renewed, self._of_tenants = renewed, {}
         if tenant not in self._of_tenants or self._of_tenants[tenant][0] is not plain:
             nudges = self.corrections.nudges(tenant, now)
-            self._of_tenants[tenant] = (plain, plain.corrected(nudges) if nudges else plain)
+            if not nudges:
+                return plain  # nothing is kept of a tenant that has corrected nothing
+            self._of_tenants[tenant] = (plain, plain.corrected(nudges))
         return self._of_tenants[tenant][1]
 
 

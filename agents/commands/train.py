@@ -126,7 +126,8 @@ async def _here(
     store = TextStore(given.corpora)
     for text in texts:
         store.add(text, user=None, time=0.0)
-    async with aclosing(perform(order_of(event, event.job or "", given, store))) as steps:
+    order = order_of(event, event.job or "", given, store)
+    async with aclosing(perform(order, given.training_hours * 3600)) as steps:
         async for progress in steps:
             yield progress
 

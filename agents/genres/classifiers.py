@@ -43,6 +43,7 @@ class Classifiers:
 
     def of(self, tenant: str | None) -> Classifier:
         """The newest classifier for a tenant's genres; never waits."""
+        tenant = self.registry.home(tenant)
         fitted = self._fitted.get(self.registry.taxonomy(tenant))
         if fitted is not None:
             self._latest[tenant] = fitted
@@ -50,7 +51,10 @@ class Classifiers:
         if tenant not in self._asked:
             self._asked.add(tenant)
             self._thread.submit(self._renew, tenant)
-        return self._latest.get(tenant, self._first)
+        return self._last(tenant)
+
+    def _last(self, tenant: str | None) -> Classifier:
+        return self._latest.get(tenant) or self._latest.get(None, self._first)
 
     def settle(self) -> None:
         """Wait until everything that was asked for is fitted."""
@@ -65,7 +69,7 @@ class Classifiers:
             fitted = self._fit(taxonomy, self._first)
         except Exception:
             log.exception("the classifier cannot learn the genres %s", sorted(taxonomy.genres))
-            fitted = self._latest.get(tenant, self._first)
+            fitted = self._last(tenant)
         stale = self._latest.get(tenant)
         used = {id(each) for key, each in self._latest.items() if key != tenant} | {id(self._first)}
         kept = {

@@ -26,6 +26,7 @@ class Registry:
     def __init__(self, shipped: Taxonomy | None = None) -> None:
         self.shipped = shipped or Taxonomy.load()
         self._published: dict[str, AdapterEvent] = {}
+        self._by_tenant: dict[str | None, dict[str, AdapterEvent]] = {}
         self._withdrawn: dict[str, AdapterEvent | None] = {}
         self._taxonomies: dict[str | None, Taxonomy] = {}
         self._before: dict[str | None, Taxonomy] = {}
@@ -34,12 +35,21 @@ class Registry:
     def apply(self, key: str, event: AdapterEvent | None) -> None:
         """Take the newest record of one name; a tombstone or a withdrawal removes it."""
         if event is None or event.kind == "withdrawn":
-            self._published.pop(key, None)
+            self._forget(key)
             self._withdrawn[key] = event
         else:
+            self._forget(event.name)
             self._published[event.name] = event
+            self._by_tenant.setdefault(event.tenant, {})[event.name] = event
             self._withdrawn.pop(event.name, None)
         self._taxonomies, self._salts = {}, {}
+
+    def _forget(self, name: str) -> None:
+        before = self._published.pop(name, None)
+        if before is not None:
+            del self._by_tenant[before.tenant][name]
+            if not self._by_tenant[before.tenant]:
+                del self._by_tenant[before.tenant]
 
     def knows(self, name: str) -> bool:
         """Whether the topic says anything about that name: published, or withdrawn for good."""
@@ -85,12 +95,19 @@ class Registry:
             salts.update(shipped | said)
         return salts
 
+    def home(self, tenant: str | None) -> str | None:
+        """The tenant where it has adapters of its own; else nobody, whose genres it shares.
+
+        What is made for a tenant is kept under its home: any name can be sent, few have adapters.
+        """
+        return tenant if tenant in self._by_tenant else None
+
     def taxonomy(self, tenant: str | None = None) -> Taxonomy:
         """The genres that a tenant can ask for: GENRE's own, and those with an adapter.
 
         The same object until a genre comes or goes.
         """
-        taxonomies = self._taxonomies
+        taxonomies, tenant = self._taxonomies, self.home(tenant)
         if tenant not in taxonomies:
             taxonomies[tenant] = self._grown(tenant)
         return taxonomies[tenant]
@@ -112,8 +129,8 @@ class Registry:
         return grown
 
     def _seen_by(self, tenant: str | None) -> list[AdapterEvent]:
-        published = tuple(self._published.values())
-        return [event for event in published if event.tenant in (None, tenant)]
+        homes = {None, self.home(tenant)}
+        return [event for home in homes for event in (*self._by_tenant.get(home, {}).values(),)]
 
 
 def _age(event: AdapterEvent) -> tuple[datetime, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from agents.genres.registry import Registry
@@ -16,6 +16,7 @@ from agents.recommend.reactions import (
     shown_of,
     signal_of,
 )
+from agents.tenants import Tenants
 from genre_models.preferences.learner import decision_of, learn_one, retract_one
 from genre_models.preferences.signals import digest
 from schemas.corrections import Correction
@@ -33,18 +34,21 @@ class Learner:
     registry: Registry
     opt_in: bool = False
     trains_from: Callable[[str | None], bool] = lambda tenant: False
+    tenants: Tenants = field(default_factory=Tenants)
 
     def learn_one(self, delivery: Delivery[Feedback]) -> tuple[Correction | TrainingEvent, ...]:
         """Learn one reaction; what others learn from it: a genre's correction, a text to train on.
 
         Raises Rejected: unknown_request, nothing_shown, unknown_candidate, unknown_feedback,
-        invalid_value, ...
+        invalid_value, too_many_tenants, ...
         """
+        self.tenants.check(delivery.event.tenant)
         case = self.ledger.case(delivery)
         allowed = case.may_learn(self.opt_in)
         try:
             if allowed and not case.is_applied:
                 self._learn(case, delivery)
+                self.tenants.taught(delivery.event.tenant)
         finally:
             # Also for a repeat: a row that was saved before a kill may be missing in the changelog.
             case.keep()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,7 @@ from schemas.keys import key_of
 from schemas.parts import Failure
 from streams.wire.source import Source
 from streams.worker.delivery import Delivery
-from streams.worker.tables import Flush, Rows, nothing_to_flush
+from streams.worker.tables import Flush, Rows, nothing_to_flush, scan
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Ledger:
     counts: Counter[str] = field(default_factory=Counter)
     """What was odd, by name: the health page shows it."""
     waiting: dict[bytes, tuple[datetime, str]] = field(default_factory=dict)
-    """Deadline and user of every open decision."""
+    """Deadline and user of every open decision, as long as their partition stays."""
     changed: dict[str, UserRow] | None = None
     """Of users whose row was replaced, the first that was: whoever adds rows up takes it out."""
     due: dict[str, None] = field(default_factory=dict)
@@ -138,8 +138,9 @@ class Ledger:
     def stored(self, place: bytes) -> DecisionRow | None:
         """The decision at a place of `waiting`."""
         packed = self.decisions.get(place)
-        if packed is None:
-            return None
+        return None if packed is None else self._unpacked(place, packed)
+
+    def _unpacked(self, place: bytes, packed: bytes) -> DecisionRow | None:
         try:
             return DecisionRow.unpack(packed)
         except ModelError as error:
@@ -147,13 +148,15 @@ class Ledger:
             log.critical("decision %r: %s", place, error)
             return None
 
-    def recount(self) -> None:
-        """Find the open decisions again, after the tables were recovered."""
-        self.waiting = {}
-        for place, packed in list(self.decisions.items()):
-            decision = self.stored(place) if is_open(packed) else None
+    async def recount(self, partitions: Iterable[int]) -> None:
+        """Find the open decisions of some partitions again, after the tables were recovered."""
+        waiting = self.waiting = {}
+        async for place, packed in scan(self.decisions, partitions, indexed=True):
+            if self.waiting is not waiting:
+                return  # recovered once more meanwhile
+            decision = self._unpacked(place, packed) if is_open(packed) else None
             if decision is not None:
-                self.waiting[place] = (decision.deadline, key_of(decision))
+                waiting[place] = (decision.deadline, key_of(decision))
 
 
 @dataclass(slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from agents.failures import expired, failure_of
@@ -11,6 +11,7 @@ from agents.genres.registry import Registry
 from agents.recommend.decision_row import DecisionRow
 from agents.recommend.ledger import Ledger
 from agents.recommend.profiles import Profiles
+from agents.tenants import Tenants
 from genre_models.planner import PlannedArm, Wish, plan_arms, prompt_card
 from genre_models.preferences.posterior import Posterior
 from genre_models.preferences.row import UserRow
@@ -38,6 +39,7 @@ class Planner:
     profiles: Profiles
     registry: Registry
     exploration: bool = True
+    tenants: Tenants = field(default_factory=Tenants)
 
     def open(self, delivery: Delivery[ClassifiedRequest]) -> GenerationTask | CandidateSet | None:
         """A request's task, or the failure that `rank` answers it with; None for one long done."""
@@ -75,6 +77,7 @@ class Planner:
         failure = _refusal(request)
         if failure is None:
             try:
+                self.tenants.check(request.tenant)
                 posterior = self.profiles.posterior(row, request.tenant)
                 explore = self.exploration and not row.opted_out
                 arms = self._arms(request, posterior, explore=explore)

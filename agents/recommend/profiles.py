@@ -34,13 +34,17 @@ class Profiles:
     ledger: Ledger
     registry: Registry
     prior: Callable[[str | None], Prior]
+    owns: Callable[[str], bool] = lambda key: True
 
     async def run(self, publish: Publish) -> None:
-        """Publish for ever. What a crash leaves unpublished follows the user's next reaction."""
+        """Publish for ever. What a crash leaves unpublished follows the user's next reaction.
+
+        Of a user who has moved to another worker, that worker knows more.
+        """
         while True:
             await asyncio.sleep(_PERIOD)
             due, self.ledger.due = self.ledger.due, {}
-            for key in due:
+            for key in filter(self.owns, due):
                 begun = time.thread_time()
                 profile = self._made(key)
                 rest = _REST * (time.thread_time() - begun)

@@ -9,6 +9,7 @@ from functools import partial
 
 from agents.genres.registry import Registry
 from agents.recommend.deadlines import Deadlines
+from agents.recommend.decision_row import is_open
 from agents.recommend.learn import Learner, learn
 from agents.recommend.ledger import Ledger
 from agents.recommend.plan import Planner, plan
@@ -16,6 +17,7 @@ from agents.recommend.populations import Populations
 from agents.recommend.profiles import Profiles
 from agents.recommend.rank import Ranker, rank
 from agents.recommend.rights import rights
+from agents.tenants import Tenants
 from genre_models.preferences.signals import digest
 from streams.clients.kafka import cluster_id
 from streams.settings import Settings
@@ -27,7 +29,7 @@ from streams.worker.app import RoleApp
 def build(settings: Settings) -> RoleApp:
     """The app of the role: tables, agents, timers."""
     app, registry = RoleApp(ROLES["recommend"], settings), Registry()
-    users, decisions = app.keep("preferences"), app.keep("decisions")
+    users, decisions = app.keep("preferences"), app.keep("decisions", is_open)
     populations = Populations(
         users=users,
         partition_of=partial(home_of, partitions=settings.partitions),
@@ -43,9 +45,19 @@ def build(settings: Settings) -> RoleApp:
         counts=app.counts,
         changed=populations.changed,
     )
-    profiles = Profiles(ledger=ledger, registry=registry, prior=populations.prior)
+    owns = partial(_owns, app)
+    profiles = Profiles(ledger=ledger, registry=registry, prior=populations.prior, owns=owns)
+    tenants = Tenants(
+        allowed=settings.allowed_tenants,
+        knows=populations.knows,
+        count=lambda: populations.tenants,
+    )
     planner = Planner(
-        ledger=ledger, profiles=profiles, registry=registry, exploration=settings.exploration
+        ledger=ledger,
+        profiles=profiles,
+        registry=registry,
+        exploration=settings.exploration,
+        tenants=tenants,
     )
     ranker = Ranker(
         ledger=ledger,
@@ -58,22 +70,23 @@ def build(settings: Settings) -> RoleApp:
         registry=registry,
         opt_in=settings.learning_opt_in,
         trains_from=settings.trains_from,
+        tenants=tenants,
     )
-    deadlines = Deadlines(ledger=ledger, owns=lambda key: _owns(app, key))
+    deadlines = Deadlines(ledger=ledger, owns=owns)
 
     async def know_the_cluster() -> None:
         ledger.incarnation = await incarnation_of(settings)
 
-    async def recount() -> None:
-        ledger.recount()
-        populations.recount()
+    async def recovered() -> None:
+        populations.recover()
+        await ledger.recount(_assigned(app))
 
     async def know_the_ends() -> None:
         ledger.assign(await app.ends())
 
     app.preparations.append(know_the_cluster)
     decisions.on_recover(know_the_ends)
-    decisions.on_recover(recount)
+    decisions.on_recover(recovered)
     app.follow("adapters", registry.apply)
     app.follow("population", populations.apply)
     app.bind("plan", partial(plan, planner=planner))
@@ -92,8 +105,10 @@ async def incarnation_of(settings: Settings) -> int:
 
 
 def _owned(app: RoleApp) -> frozenset[int]:
-    if not app.ready:
-        return frozenset()
+    return _assigned(app) if app.ready else frozenset()
+
+
+def _assigned(app: RoleApp) -> frozenset[int]:
     return frozenset(each.partition for each in app.consumer.assignment())
 
 

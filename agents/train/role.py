@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from agents.genres.registry import Registry
+from agents.tenants import Tenants
 from agents.train.train import forget, train
 from agents.train.workshop import Workshop
 from genre_models.training.texts.store import TextStore
@@ -16,7 +17,13 @@ from streams.worker.app import RoleApp
 def build(settings: Settings) -> RoleApp:
     """The app of the role; each training is a process of its own."""
     app, registry = RoleApp(ROLES["train"], settings), Registry()
-    workshop = Workshop(settings=settings, registry=registry, texts=TextStore(settings.corpora))
+    texts = TextStore(settings.corpora)
+    tenants = Tenants(
+        allowed=settings.allowed_tenants,
+        knows=lambda tenant: texts.folder(tenant).is_dir(),
+        count=lambda: len(texts.tenants()),
+    )
+    workshop = Workshop(settings=settings, registry=registry, texts=texts, tenants=tenants)
     app.follow("adapters", registry.apply)
     app.bind("train", partial(train, workshop=workshop))
     app.bind("forget", partial(forget, texts=workshop.texts, registry=registry))

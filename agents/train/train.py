@@ -6,9 +6,10 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 from agents.genres.registry import Registry
-from agents.train.workshop import Workshop
-from genre_models.training.order import Order
+from agents.train.workshop import Workshop, refused
+from genre_models.training.order import Order, failure_code
 from genre_models.training.texts.store import TextStore
+from schemas.errors import NotReady, discreet
 from schemas.fields import Id
 from schemas.keys import user_key
 from schemas.training import TrainingEvent
@@ -20,12 +21,19 @@ async def train(events: AsyncIterator[Delivery[TrainingEvent]], workshop: Worksh
     """Keep each text and remember each order once, on disk, before the event is acknowledged."""
     async for delivery in events:
         with delivery as event:
-            if event.kind == "train":
-                order = workshop.ask(event, event.job or delivery.given_id(Id))
-            else:
-                order = _kept(delivery, workshop)
-            if order is not None:
-                yield delivery.output(order.progress("waiting"))
+            workshop.tenants.check(event.tenant)
+            job = event.job or delivery.given_id(Id)
+            try:
+                order = (
+                    workshop.ask(event, job) if event.kind == "train" else _kept(delivery, workshop)
+                )
+                told = order.progress("waiting") if order is not None else None
+            except OSError as error:
+                if event.kind == "text":
+                    raise NotReady(failure_code(error, "not_kept"), discreet(error)) from error
+                told = refused(event, job, error)
+            if told is not None:
+                yield delivery.output(told)
 
 
 def _kept(delivery: Delivery[TrainingEvent], workshop: Workshop) -> Order | None:

@@ -23,10 +23,10 @@ import msgspec
 
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
 from genre_models.corpora import Corpus, Prepared
-from genre_models.training.order import Order, Told
+from genre_models.training.order import Order, Told, failure_code
 from genre_models.training.texts.material import about, gather
 from genre_models.training.texts.two_classes import LOOKED_AT, TwoClasses, two_classes
-from schemas.errors import GenreError
+from schemas.errors import GenreError, discreet
 
 log = logging.getLogger(__name__)
 
@@ -180,11 +180,16 @@ def end_with_parent() -> None:
 def main(arguments: list[str]) -> None:
     """Run the order in the file; errors are told, not raised."""
     end_with_parent()
-    order = msgspec.json.decode(Path(arguments[0]).read_bytes(), type=Order)
+    # What libraries print goes to standard error: standard output is for what is told.
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    file = Path(arguments[0])
+    tempfile.tempdir = str(file.parent)  # goes with the order, also after a kill
+    order = msgspec.json.decode(file.read_bytes(), type=Order)
 
     def told(progress: object) -> None:
-        sys.stdout.write(msgspec.json.encode(progress).decode() + "\n")
-        sys.stdout.flush()
+        output.write(msgspec.json.encode(progress) + b"\n")
+        output.flush()
 
     try:
         run(order, told)
@@ -192,8 +197,7 @@ def main(arguments: list[str]) -> None:
         told(order.progress("rejected", code=error.code, message=error.message[:2000]))
     except Exception as error:
         log.exception("training %s", order.job)
-        message = f"{type(error).__name__}: {error}"[:2000]
-        told(order.progress("failed", code="training_failed", message=message))
+        told(order.progress("failed", code=failure_code(error), message=discreet(error)))
 
 
 if __name__ == "__main__":

@@ -89,10 +89,10 @@ class RoleApp(faust.App):
         self.role.check("follow", topic, self.role.follows)
         self._followers.append(Follower(self.genre_settings, topics.BY_NAME[topic], on_change))
 
-    def keep(self, name: str) -> LoggedTable:
-        """A table of the role, changelogged."""
+    def keep(self, name: str, indexed: Callable[[bytes], bool] | None = None) -> LoggedTable:
+        """A table of the role, changelogged; `indexed` rows are found without the others."""
         self.role.check("keep", name, self.role.tables)
-        return table(self, name, self.genre_settings.partitions)
+        return table(self, name, self.genre_settings.partitions, indexed)
 
     def beside(self, name: str, work: Callable[[Publish], Awaitable[None]]) -> None:
         """Run the role's timer `name` beside its agents; it is given what it publishes with."""

@@ -1,12 +1,13 @@
 """Tables of bytes whose changelog is trustworthy.
 
-A refused record ends the process; a flush waits for all of them.
+A refused record ends the process; a flush waits for all of them. They are read whole in slices.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, MutableMapping
 from typing import Any
 
 import faust
@@ -15,6 +16,7 @@ from faust.tables.manager import TableManager
 
 from schemas.errors import Rejected
 from streams.ending import give_up
+from streams.worker.store import Pages, Store
 
 MAX_ROW_BYTES = 256 * 1024
 
@@ -25,6 +27,8 @@ _ROCKSDB = {
     "target_file_size_base": 16 * 2**20,
     "block_cache_size": 16 * 2**20,
 }
+
+_SLICE = 0.002  # seconds that a scan keeps the loop
 
 Rows = MutableMapping[bytes, bytes]
 Flush = Callable[[], Awaitable[None]]
@@ -38,12 +42,32 @@ class LoggedTable(Table):
     """A Faust table of `bytes` rows.
 
     Faust swallows a failed changelog send and commits the input past it; here it ends the process
-    instead, so that the input is delivered again.
+    instead, so that the input is delivered again. `scan` finds the rows that `indexed` picks
+    without reading the others.
     """
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, indexed: Callable[[bytes], bool] | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.indexed = indexed
         self._unacknowledged: set[Any] = set()
+
+    def _new_store_by_url(self, url: Any) -> Any:
+        if not str(url).startswith("rocksdb:"):
+            return super()._new_store_by_url(url)
+        return Store(
+            url,
+            self.app,
+            self,
+            table_name=self.name,
+            key_type=self.key_type,
+            key_serializer=self.key_serializer,
+            value_serializer=self.value_serializer,
+            value_type=self.value_type,
+            loop=self.loop,
+            options=self.options,
+        )
 
     def __setitem__(self, key: bytes, row: bytes) -> None:
         """Write a row. Raises Rejected (row_too_large) beyond 256 KiB: the changelog takes none."""
@@ -86,11 +110,51 @@ class DeclaredTables(TableManager):
         await self.recovery.start()
 
 
-def table(app: faust.App, name: str, partitions: int) -> LoggedTable:
+def table(
+    app: faust.App, name: str, partitions: int, indexed: Callable[[bytes], bool] | None = None
+) -> LoggedTable:
     """Declare a table of the app, its changelog partitioned like the topics its writers read."""
     rocksdb = dict(_ROCKSDB) if app.conf.store.scheme == "rocksdb" else {}
     declared = LoggedTable(
-        app, name=name, key_type=bytes, value_type=bytes, partitions=partitions, options=rocksdb
+        app,
+        name=name,
+        key_type=bytes,
+        value_type=bytes,
+        partitions=partitions,
+        options=rocksdb,
+        indexed=indexed,
     )
     app.tables.add(declared)
     return declared
+
+
+async def scan(
+    rows: Rows, partitions: Iterable[int], *, indexed: bool = False, rest: bool = False
+) -> AsyncIterator[tuple[bytes, bytes]]:
+    """All rows of some partitions, or those that the table has `indexed`, a few at a time.
+
+    Each is as it is when it comes: whoever awaits before using it may hold an old one. The loop is
+    given back every two milliseconds, and with `rest` for as long. A row that is new meanwhile may
+    be left out, and so is the rest of a partition that leaves. What knows no partitions (a
+    dictionary, a table in memory) has no index either: all its rows come, also those that a former
+    assignment left behind.
+    """
+    for pages in _pages(rows, partitions, indexed):
+        start: bytes | None = b""
+        while start is not None:
+            until, last, start = time.monotonic() + _SLICE, start, None
+            for key, row in pages(last):
+                yield key, row
+                if time.monotonic() >= until:
+                    start = key + b"\0"  # the next key that there can be
+                    break
+            await asyncio.sleep(_SLICE * rest)
+
+
+def _pages(rows: Rows, partitions: Iterable[int], indexed: bool) -> Iterator[Pages]:
+    store = rows.data if isinstance(rows, LoggedTable) else None
+    if isinstance(store, Store):
+        yield from map(store.indexed_rows if indexed else store.rows, partitions)
+    else:
+        keys = iter(list(rows))
+        yield lambda _: ((key, rows[key]) for key in keys if key in rows)

@@ -105,3 +105,16 @@ def test_topics_carry_the_prefix() -> None:
 def test_settings_are_frozen() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
         Settings().brokers = "elsewhere"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"), [("1000", 1000), ("0", 0), ("acme, b-2", {"acme", "b-2"}), ("42,", {"42"})]
+)
+def test_tenants_are_capped_or_listed(value: str, meant: object) -> None:
+    assert Settings(tenants=value).allowed_tenants == meant
+
+
+@pytest.mark.parametrize("value", ["", ",", "Acme", "a/b", "-1.5"])
+def test_tenants_are_neither_nothing_nor_names_that_nobody_can_have(value: str) -> None:
+    with pytest.raises(NotReady, match="GENRE_TENANTS"):
+        Settings(tenants=value)

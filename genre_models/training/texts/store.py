@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from os import SEEK_END
 from pathlib import Path
 
 import msgspec
@@ -50,7 +51,15 @@ class TextStore:
 
     def path(self, genre: str, tenant: str | None) -> Path:
         """The file of a genre; both names match their patterns, so neither leads elsewhere."""
-        return self.root / "texts" / (tenant or DEFAULT_TENANT) / f"{genre}.jsonl"
+        return self.folder(tenant) / f"{genre}.jsonl"
+
+    def folder(self, tenant: str | None) -> Path:
+        """Where the texts of a tenant lie, once there are some."""
+        return self.root / "texts" / (tenant or DEFAULT_TENANT)
+
+    def tenants(self) -> set[str]:
+        """The tenants that have sent texts, but for the default one."""
+        return {folder.name for folder in self.root.glob("texts/*")} - {DEFAULT_TENANT}
 
     def add(self, event: TrainingEvent, *, user: str | None, time: float) -> bool:
         """Keep a text.
@@ -65,8 +74,7 @@ class TextStore:
             text=text, time=time, document=event.document, family=event.family, user=user
         )
         file.parent.mkdir(parents=True, exist_ok=True)
-        with file.open("ab") as lines:
-            lines.write(msgspec.json.encode(sent) + b"\n")
+        _append(file, msgspec.json.encode(sent))
         known.add(digest)
         return True
 
@@ -146,6 +154,14 @@ def read_texts(file: Path) -> Iterator[SentText]:
             yield msgspec.json.decode(line, type=SentText)
         except msgspec.DecodeError:
             continue
+
+
+def _append(file: Path, line: bytes) -> None:
+    """Add a line, also behind one that a kill or a full disk has cut short."""
+    with file.open("a+b") as lines:
+        end = lines.seek(0, SEEK_END)
+        lines.seek(max(0, end - 1))
+        lines.write(b"\n" * (end > 0 and lines.read(1) != b"\n") + line + b"\n")
 
 
 def _digest(text: str) -> bytes:

@@ -45,3 +45,11 @@ def test_one_genre_listens_to_the_newest_corrections_only() -> None:
     for number in range(MOST + 50):
         known.apply(f"u{number}/sonnet", correction(f"u{number}", days=number / 100))
     assert len(known.nudges(None, NOW)["sonnet"]) == MOST
+
+
+def test_what_nobody_says_any_more_is_not_kept() -> None:
+    known = Corrections()
+    for number in range(3):
+        known.apply(f"t{number}/ada/sonnet", correction(tenant=f"t{number}"))
+        known.apply(f"t{number}/ada/sonnet", None)
+    assert known._known == {}

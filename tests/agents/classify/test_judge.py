@@ -146,3 +146,9 @@ def probability(judge: Judge, asked: ClassifiedRequest) -> float:
     """How likely the request asks for a sonnet."""
     genres = {each.genre: each.probability for each in judge.judged(asked).genres}
     return genres["sonnet"]
+
+
+def test_of_tenants_that_corrected_nothing_nothing_is_kept(judge: Judge) -> None:
+    for number in range(20):
+        judge.judged(replace(received(), tenant=f"invented-{number}"))
+    assert judge._of_tenants == {}

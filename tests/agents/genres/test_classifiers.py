@@ -85,3 +85,24 @@ def test_a_genre_that_cannot_be_learned_leaves_the_old_classifier_at_work() -> N
     known.apply(EVENT.name, EVENT)
     known.settle()
     assert likeliest(known, "tell a joke about cats") == "joke"
+
+
+def test_of_tenants_without_adapters_no_classifier_is_kept() -> None:
+    known = classifiers()
+    known.apply(EVENT.name, EVENT)
+    known.settle()
+    for number in range(100):
+        assert known.of(f"invented-{number}") is known.of(None)
+    assert known._latest.keys() == {None}
+
+
+def test_a_tenants_first_adapter_is_learned_beside_the_shared_genres() -> None:
+    known = classifiers()
+    known.apply(EVENT.name, EVENT)
+    known.settle()
+    shared = known.of(None)
+    own = replace(EVENT, name="haiku@ffffffffffff", tenant="acme", genre="limerick")
+    known.registry.apply(own.name, own)
+    assert known.of("acme") is shared
+    known.settle()
+    assert known.of("acme") is not shared

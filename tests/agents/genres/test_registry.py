@@ -180,3 +180,14 @@ def test_features_of_a_shipped_genre_are_the_same_whatever_other_genres_exist(
     assert alone == among
     salts = {one.id: one.salt for one in Taxonomy.load().genres.values()}
     assert allot(genre, known.salts()) == salts[genre]
+
+
+def test_of_tenants_without_adapters_nothing_is_kept() -> None:
+    known = registry(HAIKU, replace(HAIKU, name="haiku@ffffffffffff", tenant="acme"))
+    for number in range(100):
+        assert known.taxonomy(f"invented-{number}") is known.taxonomy()
+        assert known.of_genre("haiku", f"invented-{number}") == (HAIKU.name,)
+    assert known._taxonomies.keys() == known._before.keys() == {None}
+    assert known.of_genre("haiku", "acme") == ("haiku@ffffffffffff", HAIKU.name)
+    known.apply("haiku@ffffffffffff", None)
+    assert known.of_genre("haiku", "acme") == (HAIKU.name,) and known.home("acme") is None

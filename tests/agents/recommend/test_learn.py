@@ -9,6 +9,7 @@ import pytest
 from agents.recommend.learn import learn
 from agents.recommend.plan import plan
 from agents.recommend.rights import rights
+from agents.tenants import Tenants
 from genre_models.preferences.profile import genre_taste
 from schemas.corrections import Correction
 from schemas.feedback import Feedback
@@ -212,3 +213,17 @@ async def test_a_flood_of_likes_of_one_text_is_one_like(desk: Desk) -> None:
     await shown(desk)
     row = await learned(desk, *(reaction(offset=k, feedback_id=f"f{k}") for k in range(200)))
     assert row.moments(row.last)[-1] <= 2.001
+
+
+async def test_a_reaction_of_one_tenant_too_many_is_a_dead_letter_and_leaves_nothing(
+    desk: Desk,
+) -> None:
+    learner = replace(desk.learner, tenants=Tenants(allowed=1))
+    said = [
+        delivered(Feedback(user_id="ada", tenant=tenant, kind="history", genre="joke", value=1.0))
+        for tenant in ("acme", "invented", None, "acme")
+    ]
+    await events(learn(stream(said), learner))
+    codes = [getattr(each.failure, "code", None) for each in said]
+    assert codes == [None, "too_many_tenants", None, None]
+    assert desk.ledger.users.keys() == {b"acme/ada", b"ada"}

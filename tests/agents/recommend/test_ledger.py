@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 import time
 from collections import Counter
@@ -160,7 +161,7 @@ async def test_recovery_finds_the_open_requests_again(desk: Desk) -> None:
     await outputs(plan(stream([delivered(classified())]), desk.planner))
     known = dict(desk.ledger.waiting)
     desk.ledger.waiting.clear()
-    desk.ledger.recount()
+    await desk.ledger.recount([0])
     assert desk.ledger.waiting == known
 
 
@@ -224,3 +225,18 @@ async def test_a_user_whom_a_clock_ahead_has_taught_is_served_and_learns_on(desk
     assert row.last < time.time() + 31 * 86_400
     assert desk.ledger.counts["row_ahead"] >= 1
     assert desk.profiles.profile("ada").reactions == 2
+
+
+async def test_of_two_recoveries_the_later_one_finds_the_open_requests(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.worker.tables._SLICE", 0.0)
+    for number in range(5):
+        await outputs(plan(stream([delivered(classified(f"r{number}"))]), desk.planner))
+    earlier = asyncio.create_task(desk.ledger.recount([0]))
+    await asyncio.sleep(0)
+    forgotten = list(desk.ledger.decisions)[-1]
+    desk.ledger.decisions.pop(forgotten)
+    await desk.ledger.recount([0])
+    await earlier
+    assert desk.ledger.waiting.keys() == desk.ledger.decisions.keys()

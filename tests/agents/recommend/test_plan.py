@@ -8,10 +8,12 @@ import pytest
 
 from agents.recommend.plan import plan
 from agents.recommend.rank import rank
+from agents.tenants import Tenants
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
 from schemas.generations import GenerationTask
 from schemas.parts import Failure, ReplyTo, Verdict
+from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from tests.agents.deliveries import delivered, events, outputs, stream
 from tests.agents.recommend.conftest import Desk, classified, written
@@ -167,3 +169,18 @@ async def test_the_user_row_says_so_only_after_the_decision_stands_in_its_change
     assert marked == [False]
     assert row.is_applied(0, 0, desk.ledger.incarnation)
     assert len(row.decisions) == 1
+
+
+async def test_a_request_of_a_tenant_that_is_not_served_gets_one_answer_that_says_so(
+    desk: Desk,
+) -> None:
+    planner = replace(desk.planner, tenants=Tenants(allowed=frozenset({"acme"})))
+    asked = [delivered(classified("r", tenant="invented"), offset) for offset in (0, 0)]
+    refused = await events(plan(stream(asked), planner))
+    sets = [delivered(each) for each in refused if isinstance(each, CandidateSet)]
+    answer, again = await events(rank(stream(sets), desk.ranker))
+    assert isinstance(answer, Recommendation) and answer == again
+    assert (answer.status, answer.code) == ("error", "unknown_tenant")
+    assert "GENRE_TENANTS" in (answer.message or "")
+    (task,) = await events(plan(stream([delivered(classified("r", tenant="acme"))]), planner))
+    assert isinstance(task, GenerationTask)

@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
 
 from agents.recommend.learn import learn
 from agents.recommend.plan import plan
-from agents.recommend.populations import Populations
+from agents.recommend.populations import Populations, _record
 from agents.recommend.rank import rank
 from agents.recommend.rights import rights
 from genre_models.preferences.empirical_bayes import (
@@ -28,6 +30,7 @@ from genre_models.preferences.signals import Kind, Signal
 from schemas.feedback import Feedback
 from schemas.population import PopulationSums
 from schemas.users import UserCommand
+from streams.worker.delivery import Tombstone
 from tests.agents.deliveries import NOW, delivered, events, stream
 from tests.agents.recommend.conftest import Desk, classified, written
 
@@ -42,6 +45,11 @@ def populations(desk: Desk, owned: frozenset[int] = frozenset({0, 1})) -> Popula
     )
 
 
+def record(known: Populations, tenant: str | None, partition: int) -> PopulationSums:
+    """What would be published of a place."""
+    return _record((tenant, partition), known._own[tenant][partition])
+
+
 async def liked(desk: Desk, *users: str) -> None:
     for offset, user in enumerate(users):
         await events(plan(stream([delivered(classified("r", user), offset)]), desk.planner))
@@ -52,10 +60,11 @@ async def liked(desk: Desk, *users: str) -> None:
 
 async def test_sums_kept_along_the_way_equal_sums_counted_afterwards(desk: Desk) -> None:
     along = populations(desk)
+    await along.recount()
     desk.ledger.changed = along.changed
     await liked(desk, "ada", "bea", "abe")
     counted = populations(desk)
-    counted.recount()
+    await counted.recount()
     assert np.array_equal(along.prior(None).mean, counted.prior(None).mean)
     assert not np.array_equal(along.prior(None).mean, base_prior().mean)
 
@@ -68,13 +77,14 @@ async def test_partitions_add_up_whoever_owns_them(desk: Desk) -> None:
         populations(desk, frozenset({1})),
     )
     for each in (whole, first, second):
-        each.recount()
-    first.apply("", second._sums((None, 1)))
+        await each.recount()
+    first.apply("", record(second, None, 1))
     assert np.array_equal(first.prior(None).mean, whole.prior(None).mean)
 
 
 async def test_tenants_do_not_teach_each_other(desk: Desk) -> None:
     along = populations(desk)
+    await along.recount()
     desk.ledger.changed = along.changed
     await liked(desk, "ada")
     assert np.array_equal(along.prior("acme").mean, base_prior().mean)
@@ -121,10 +131,10 @@ async def test_every_worker_takes_the_same_step_and_only_from_fifty_users_on(des
     first, second = populations(desk, frozenset({0})), populations(desk, frozenset({1}))
     for expected in (False, True):
         for each in (first, second):
-            each.recount()
+            await each.recount()
             await each.estimate()
-        first.apply("", second._sums((None, 1)))
-        second.apply("", first._sums((None, 0)))
+        first.apply("", record(second, None, 1))
+        second.apply("", record(first, None, 0))
         one, other = first.prior(None), second.prior(None)
         assert np.allclose(one.spread, other.spread) and np.allclose(one.mean, other.mean)
         assert (not np.array_equal(one.spread, base_prior().spread)) is expected
@@ -134,16 +144,16 @@ async def test_every_worker_takes_the_same_step_and_only_from_fifty_users_on(des
 async def test_an_erased_user_leaves_the_population_as_if_never_there(desk: Desk) -> None:
     await crowd(desk, 60)
     never = populations(desk)
-    never.recount()
+    await never.recount()
     await never.estimate()
     await liked(desk, "ada")
     await events(rights(stream([delivered(UserCommand(user_id="ada", kind="erase"))]), desk.ledger,
                         desk.registry))  # fmt: skip
     after = populations(desk)
-    after.recount()
+    await after.recount()
     await after.estimate()
     for place in ((None, 0), (None, 1)):
-        assert after._sums(place).sums == never._sums(place).sums
+        assert record(after, *place).sums == record(never, *place).sums
 
 
 def many(desk: Desk, count: int) -> None:
@@ -181,9 +191,9 @@ def reacted(arm: Arm, liked: float) -> UserRow:
 async def test_of_many_users_an_even_sample_is_asked_and_tells_the_same(desk: Desk) -> None:
     many(desk, 2500)
     crowded = populations(desk)
-    crowded.recount()
+    await crowded.recount()
     await crowded.estimate()
-    published = crowded._sums((None, 0))
+    published = record(crowded, None, 0)
     population, differed = unpacked(published.sums)
     assert population.users == published.users == 2500
     assert 500 <= differed.users <= 1000 and len(published.sums) < 30_000
@@ -200,12 +210,12 @@ async def test_of_many_users_an_even_sample_is_asked_and_tells_the_same(desk: De
 async def test_a_user_among_many_moves_the_prior_by_a_bounded_amount(desk: Desk) -> None:
     many(desk, 400)
     before = populations(desk)
-    before.recount()
+    await before.recount()
     await before.estimate()
     loud = replace(reacted(Arm(genre="joke", family=None), 1.0), reactions=1)
     desk.ledger.users[b"a-loud"] = replace(loud, sums=(loud.sums * 5000).astype(np.int32)).pack()
     after = populations(desk)
-    after.recount()
+    await after.recount()
     await after.estimate()
     phi = arm_features(Arm(genre="joke", family=None)).astype(np.float64)
     moved = phi @ after.prior(None).mean - phi @ before.prior(None).mean
@@ -219,6 +229,7 @@ async def test_one_user_moves_the_population_by_a_bounded_amount(desk: Desk) -> 
         owned=lambda: frozenset({0}),
         partitions=1,
     )
+    await along.recount()
     desk.ledger.changed = along.changed
     past = Feedback(user_id="ada", kind="history", genre="joke", value=1.0)
     few = [delivered(replace(past, feedback_id=f"f{k}"), k) for k in range(20)]
@@ -227,5 +238,171 @@ async def test_one_user_moves_the_population_by_a_bounded_amount(desk: Desk) -> 
     many = [delivered(replace(past, feedback_id=f"f{k}"), k) for k in range(20, 300)]
     await events(learn(stream(many), desk.learner))
     along._priors = {}
-    assert along._own[(None, 0)].sums[-1] / SCALE < SHARE
+    assert along._own[None][0].sums.sums[-1] / SCALE < SHARE
     assert np.abs(along.prior(None).mean - before).max() < 0.1
+
+
+def sums_of(tenant: str | None, partition: int = 0, users: int = 1) -> PopulationSums:
+    """What another worker publishes."""
+    return PopulationSums(
+        tenant=tenant,
+        partition=partition,
+        users=users,
+        features_version=FEATURES_VERSION,
+        sums=packed(Population(users), Differences()),
+        time=datetime.now(UTC),
+    )
+
+
+async def published(known: Populations) -> list[object]:
+    told: list[object] = []
+
+    async def publish(event: object) -> None:
+        told.append(event)
+
+    await known.publish(publish)
+    return told
+
+
+async def test_of_tenants_that_never_reacted_nothing_is_kept_or_published(desk: Desk) -> None:
+    along = populations(desk)
+    await along.recount()
+    desk.ledger.changed = along.changed
+    for number in range(50):
+        asked = classified("r", f"user-{number}", tenant=f"invented-{number}")
+        await events(plan(stream([delivered(asked)]), desk.planner))
+        assert np.array_equal(along.prior(f"invented-{number}").mean, base_prior().mean)
+    along.catch_up()
+    assert (along._own, along._priors, along._others, along.tenants) == ({}, {}, {}, 0)
+    await along.estimate()
+    assert await published(along) == []
+
+
+async def test_a_prior_costs_what_its_tenant_has(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, read = populations(desk), 0
+    for number in range(200):
+        known.apply("", sums_of(f"t{number}", number % 2))
+
+    def counted(data: bytes) -> tuple[Population, Differences]:
+        nonlocal read
+        read += 1
+        return unpacked(data)
+
+    monkeypatch.setattr("agents.recommend.populations.unpacked", counted)
+    known.prior("t7")
+    known.prior("unheard-of")
+    assert (read, known.tenants) == (1, 200)
+
+
+async def test_a_record_of_nobody_ends(desk: Desk) -> None:
+    along = populations(desk)
+    await along.recount()
+    desk.ledger.changed = along.changed
+    like = Feedback(user_id="ada", tenant="acme", kind="history", genre="joke", value=1.0)
+    await events(learn(stream([delivered(like)]), desk.learner))
+    along.catch_up()
+    (told,) = await published(along)
+    assert isinstance(told, PopulationSums) and (told.tenant, told.users) == ("acme", 1)
+    erase = UserCommand(user_id="ada", tenant="acme", kind="erase")
+    await events(rights(stream([delivered(erase, 1)]), desk.ledger, desk.registry))
+    along.catch_up()
+    place = "acme/0"
+    assert await published(along) == [Tombstone(topic="population", key=place)]
+    along.apply(place, None)
+    assert (along._own, along._others, await published(along)) == ({}, {}, [])
+
+
+async def test_whoever_owns_a_partition_deletes_what_earlier_versions_said_of_nobody(
+    desk: Desk,
+) -> None:
+    known = populations(desk, frozenset({1}))
+    for record_ in (sums_of("a", 1, users=0), sums_of("b", 1), sums_of("c", 0, users=0)):
+        known.apply(f"{record_.tenant}/{record_.partition}", record_)
+    await known.recount()
+    assert await published(known) == [
+        Tombstone(topic="population", key="a/1"),
+        Tombstone(topic="population", key="b/1"),
+    ]
+
+
+async def test_rows_that_change_while_they_are_counted_count_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streams.worker.tables._SLICE", 0.0)
+    many(desk, 40)
+    along = populations(desk)
+    desk.ledger.changed = along.changed
+    counting = asyncio.create_task(along.recount())
+    for offset, user in enumerate(["a1", "a39", "a-new", "a20", "a1"]):
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        past = Feedback(user_id=user, kind="history", genre="sms", value=1.0)
+        await events(learn(stream([delivered(past, offset)]), desk.learner))
+        along.prior(None)
+        assert not counting.done()
+    await counting
+    afterwards = populations(desk)
+    await afterwards.recount()
+    assert along.changed == {} and along._own[None][0].sums.users == 41
+    assert record(along, None, 0).sums == record(afterwards, None, 0).sums
+
+
+async def test_while_partitions_are_counted_what_was_published_of_them_stands(desk: Desk) -> None:
+    many(desk, 40)
+    first, second = populations(desk), populations(desk)
+    await first.recount()
+    second.apply("", record(first, None, 0))
+    assert np.array_equal(second.prior(None).mean, first.prior(None).mean)
+    second.recover()
+    assert np.array_equal(second.prior(None).mean, first.prior(None).mean)
+
+
+@pytest.mark.parametrize("back", [False, True])
+async def test_a_count_during_which_partitions_move_is_none(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, back: bool
+) -> None:
+    monkeypatch.setattr("streams.worker.tables._SLICE", 0.0)
+    many(desk, 10)
+    owned = frozenset({0, 1})
+    moving = populations(desk)
+    moving.owned = lambda: owned
+    counting = asyncio.create_task(moving.recount())
+    await asyncio.sleep(0)
+    if back:
+        moving.recover()
+    else:
+        owned = frozenset({1})
+    await counting
+    assert (moving._own, moving._counted) == ({}, frozenset())
+
+
+async def test_a_row_that_a_former_assignment_left_behind_is_not_used(desk: Desk) -> None:
+    many(desk, 3)
+    here = populations(desk, frozenset({1}))
+    await here.recount()
+    here.changed["a1"] = UserRow()
+    here.catch_up()
+    await here.estimate()
+    assert (here._own, here.changed, await published(here)) == ({}, {}, [])
+
+
+async def test_an_e_step_reads_whom_it_asks_and_nobody_else(desk: Desk) -> None:
+    many(desk, 2500)
+    crowded = populations(desk)
+    await crowded.recount()
+
+    class Rows(dict[bytes, bytes]):
+        read = 0
+
+        def get(self, key: bytes, default: Any = None) -> Any:
+            Rows.read += 1
+            return super().get(key, default)
+
+        def items(self) -> Any:
+            raise AssertionError("all rows were read")
+
+    crowded.users = Rows(desk.ledger.users)
+    await crowded.estimate()
+    assert 500 <= Rows.read <= 1000

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agents.recommend import profiles
+from agents.recommend.profiles import Profiles
 from tests.agents.recommend.conftest import Desk
 
 
@@ -59,3 +60,24 @@ async def test_one_bad_row_costs_no_other_user_a_profile(
     assert [each.user_id for each in published] == ["ada", "cid"]
     assert desk.ledger.counts["profile_failed"] == 1
     assert "secret" not in caplog.text
+
+
+async def test_a_profile_of_a_user_who_has_moved_is_left_to_their_worker(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "_PERIOD", 0.0)
+    published: list[Any] = []
+
+    async def publish(event: Any) -> None:
+        published.append(event.user_id)
+
+    here = Profiles(
+        ledger=desk.ledger,
+        registry=desk.registry,
+        prior=desk.profiles.prior,
+        owns=lambda key: key == "bob",
+    )
+    desk.ledger.due = {"ada": None, "bob": None}
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(here.run(publish), 0.1)
+    assert published == ["bob"]

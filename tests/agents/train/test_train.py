@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 
 import pytest
 
+from agents.tenants import Tenants
 from agents.train import workshop as workshops
 from agents.train.train import forget, train
 from agents.train.workshop import Workshop
@@ -80,3 +82,23 @@ async def test_an_erased_users_texts_are_dropped_and_versions_that_hold_them_say
     assert [sent.text for sent in shop.texts.texts("haiku", None)] == ["his"]
     kept = b"".join(file.read_bytes() for file in shop.settings.corpora.glob("contributors/*"))
     assert b"ada" not in kept
+
+
+async def test_a_text_for_which_the_disk_has_no_room_is_a_dead_letter_that_says_so(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> bool:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(TextStore, "add", full)
+    sent = delivered(text("an old pond"))
+    assert await events(train(stream([sent]), shop)) == []
+    assert getattr(sent.failure, "code", None) == "disk_full"
+
+
+async def test_tenants_that_are_not_served_leave_no_text_and_no_order(shop: Workshop) -> None:
+    shop.tenants = Tenants(allowed=frozenset({"acme"}))
+    said = [delivered(replace(each, tenant="invented")) for each in (text("a pond"), TRAIN)]
+    assert await events(train(stream(said), shop)) == []
+    assert [getattr(each.failure, "code", None) for each in said] == ["unknown_tenant"] * 2
+    assert list(shop.settings.corpora.rglob("*")) == []

@@ -4,14 +4,43 @@ reason why not."""
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import msgspec
+import pytest
+
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec
+from genre_models.training import job
 from genre_models.training.job import run
-from genre_models.training.order import Order
+from genre_models.training.order import Order, Told
 from schemas.progress import Progress
 from tests.genre_models.tiny import make_adapter
 from tests.genre_models.training.conftest import lines, order
+
+
+def test_standard_output_holds_what_is_told_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, output = tmp_path / "order.json", tmp_path / "output"
+    file.write_bytes(msgspec.json.encode(order(tmp_path, tmp_path, [])))
+    redirected: list[tuple[int, int]] = []
+
+    def spoilt(wanted: Order, told: Told) -> None:
+        assert redirected == [(2, 1)]  # what is printed from now on goes to standard error
+        told(wanted.progress("preparing"))
+        raise ValueError("could not parse: the-marker-text")
+
+    monkeypatch.setattr(job, "run", spoilt)
+    monkeypatch.setattr(job, "end_with_parent", lambda: None)
+    monkeypatch.setattr("tempfile.tempdir", None)
+    monkeypatch.setattr("os.dup", lambda _: os.open(output, os.O_WRONLY | os.O_CREAT))
+    monkeypatch.setattr("os.dup2", lambda *given: redirected.append(given))
+    job.main([str(file)])
+    first, last = msgspec.json.Decoder(Progress).decode_lines(output.read_bytes())
+    assert first.state == "preparing"
+    assert (last.state, last.code) == ("failed", "training_failed")
+    assert (last.message or "").startswith("ValueError at genre_models/training/job.py:")
 
 
 def told(order: Order) -> list[Progress]:

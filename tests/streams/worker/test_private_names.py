@@ -10,6 +10,8 @@ from typing import Any
 import faust
 import pytest
 from faust.sensors.base import SensorDelegate
+from faust.stores import base as stores
+from faust.stores import rocksdb
 from faust.tables import Table
 from faust.tables.manager import TableManager
 from faust.topics import Topic
@@ -33,14 +35,29 @@ GUARDED: dict[str, tuple[object, str]] = {
         driver.AIOKafkaConsumerThread._create_consumer,
         "self._create_worker_consumer(transport)",
     ),
+    "_db_for_partition": (rocksdb.Store._set, "db = self._db_for_partition(partition)"),
+    "_dbs": (rocksdb.Store._db_for_partition, "return self._dbs[partition]"),
+    "_dbs_for_key": (rocksdb.Store._del, "for db in self._dbs_for_key(key)"),
+    "_del": (stores.SerializedStore.__delitem__, "self._del(self._encode_key(key))"),
+    "_new_store_by_url": (Table._new_store, "self._new_store_by_url("),
     "_new_consumer_thread": (consumer.ThreadDelegateConsumer, "self._new_consumer_thread()"),
+    "_open_for_partition": (
+        rocksdb.Store._db_for_partition,
+        "self._dbs[partition] = self._open_for_partition(partition)",
+    ),
     "_producer": (driver.Producer.flush, "await self._producer.flush()"),
     "_queue": (asyncio.Queue, "self._queue = collections.deque()"),
+    "_set": (
+        stores.SerializedStore.__setitem__,
+        "self._set(self._encode_key(key), self._encode_value(value))",
+    ),
     "_tp_to_callback_lock": (
         conductor.Conductor._compile_message_handler,
         "async with self._tp_to_callback_lock",
     ),
     "_update_channels": (TableManager.on_start, "await self._update_channels()"),
+    "_visible_items": (rocksdb.Store._iteritems, "yield from self._visible_items(db)"),
+    "_visible_keys": (rocksdb.Store._iterkeys, "yield from self._visible_keys(db)"),
 }
 """Where the library uses each name, and how."""
 

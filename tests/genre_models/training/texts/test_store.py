@@ -64,3 +64,14 @@ def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path) -> None:
     file = texts.path("haiku", None)
     file.write_bytes(file.read_bytes() + b'{"text": "a fr')
     assert kept(TextStore(tmp_path)) == ["an old pond"]
+
+
+def test_a_line_that_was_cut_short_costs_itself_alone(tmp_path: Path) -> None:
+    texts = TextStore(tmp_path)
+    texts.add(sent("the first"), user=None, time=NOW)
+    with texts.path("haiku", None).open("ab") as lines:
+        lines.write(b'{"text":"cut by a full di')
+    for store in (texts, TextStore(tmp_path)):
+        store.add(sent(f"after {store is texts}"), user=None, time=NOW)
+    assert kept(texts) == ["the first", "after True", "after False"]
+    assert texts.tenants() == set()
