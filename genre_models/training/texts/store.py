@@ -20,7 +20,8 @@ DEFAULT_TENANT = "_"  # a folder name that no tenant can have
 class SentText:
     """One text as it came.
 
-    `user` is the key of who wrote it (None: nobody's), `time` in seconds since the epoch.
+    `user` is the key of who wrote it (None: nobody's), `time` in seconds since the epoch, `request`
+    what it was the answer to, where that is known.
     """
 
     text: str
@@ -28,6 +29,7 @@ class SentText:
     document: str | None = None
     family: str | None = None
     user: str | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +60,16 @@ class TextStore:
         False where it is there already, or its user has been erased since it was sent.
         """
         file, text = self.path(event.genre, event.tenant), event.text or ""
-        known, digest = self._digests(file), _digest(text)
+        known, digest = self._digests(file), _digest(text, event.request)
         if digest in known or (user is not None and time <= self._erasures().get(user, 0.0)):
             return False
         sent = SentText(
-            text=text, time=time, document=event.document, family=event.family, user=user
+            text=text,
+            time=time,
+            document=event.document,
+            family=event.family,
+            user=user,
+            request=event.request,
         )
         file.parent.mkdir(parents=True, exist_ok=True)
         with file.open("ab") as lines:
@@ -131,7 +138,7 @@ class TextStore:
 
     def _digests(self, file: Path) -> set[bytes]:
         if file not in self._known:
-            self._known[file] = {_digest(sent.text) for sent in read_texts(file)}
+            self._known[file] = {_digest(sent.text, sent.request) for sent in read_texts(file)}
         return self._known[file]
 
     def _erasures(self) -> dict[str, float]:
@@ -148,5 +155,6 @@ def read_texts(file: Path) -> Iterator[SentText]:
             continue
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).digest()
+def _digest(text: str, request: str | None) -> bytes:
+    said = text if request is None else f"{text} \0 {request}"
+    return hashlib.blake2b(" ".join(said.split()).encode(), digest_size=16).digest()
