@@ -26,6 +26,10 @@ class TrainingEvent:
         Annotated[str, Meta(max_length=256 * 1024, description="`text`: one text of the genre.")]
         | None
     ) = None
+    request: (
+        Annotated[Prompt, Meta(description="`text`: what somebody asked for and got this text.")]
+        | None
+    ) = None
     document: Annotated[
         Id | None, Meta(description="Texts of one document never straddle training and held-out.")
     ] = None

@@ -45,7 +45,6 @@ WITHOUT_TESTS = {
     "agents/commands/rebuild.py",  # see also agents/recommend/test_rebuild.py
     "agents/commands/tail.py",
     "agents/commands/topics.py",
-    "agents/commands/train.py",
     "agents/commands/up.py",
     "agents/commands/user.py",
     # Declarations, that others are tested with.

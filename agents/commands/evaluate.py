@@ -10,12 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, TypeVar
 
+import orjson
 import typer
 
 from agents.commands.setup import print_json, settings
 from genre_models.evaluation.decision_log import Judged, by_user, judged
 from genre_models.evaluation.off_policy import POLICIES, Estimate, Evaluation, compare
 from genre_models.evaluation.off_policy import evaluate as evaluated
+from genre_models.files import File, documents
 from schemas.decisions import Decision
 from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
@@ -24,7 +26,7 @@ from schemas.users import UserCommand
 from streams.clients.kafka import reach
 from streams.clients.reader import read
 from streams.settings import Settings
-from streams.wire.codecs import decode
+from streams.wire.codecs import decode, parse
 from streams.wire.times import dated, is_misdated
 from streams.wire.topics import BY_EVENT
 
@@ -146,7 +148,27 @@ def _timed(reaction: Feedback, moment: float) -> Feedback:
 
 
 def _lines(file: Path, kind: type[E]) -> list[E]:
-    return [decode(line, kind) for line in file.read_bytes().splitlines() if line.strip()]
+    """The events of a file, or of the records that `genre tail --json` prints.
+
+    Raises InvalidEvent and Rejected, with the line.
+    """
+    given, found = File.read(file), []
+    for note in given.notes:
+        typer.echo(f"{file}: {note}", err=True)
+    for line in documents(given):
+        try:
+            found.append(decode(_event(line.source), kind))
+        except InvalidEvent as error:
+            raise InvalidEvent(
+                error.code, f"Line {line.line} of {given.name}: {error.message}"
+            ) from error
+    return found
+
+
+def _event(line: str) -> bytes:
+    record = parse(line.encode())
+    printed = isinstance(record, dict) and {"topic", "offset", "value"} <= record.keys()
+    return orjson.dumps(record["value"]) if printed else line.encode()
 
 
 async def _events(given: Settings, kind: type[E]) -> list[tuple[E, float]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import blake2b
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +14,8 @@ import orjson
 import typer
 
 from agents.commands.setup import checked, print_json, settings
+from genre_models.files import Columns, Document, File, documents, table
+from genre_models.files.table import folded
 from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
 from streams.clients.client import Client
@@ -30,7 +32,20 @@ LIKINGS: Mapping[str, float] = {
     "choose": 0.9,
     "regenerate": 0.15,
 }
-_AT_ONCE = 200
+COLUMNS = Columns(
+    read=frozenset({"user", "tenant", "text", "genre", "signal", "time"}),
+    fit=lambda names: {"user", "signal"} <= names and bool({"text", "genre"} & names),
+    expected="columns user, signal, and text or genre",
+)
+# As spreadsheets write it where numbers have a decimal comma; slashes may mean either order.
+_TIMES: tuple[Callable[[str], datetime], ...] = (
+    datetime.fromisoformat,
+    *(
+        lambda time, form=form: datetime.strptime(time, form)
+        for form in ("%d.%m.%Y %H:%M:%S", "%d.%m.%Y %H:%M", "%d.%m.%Y")
+    ),
+)
+_SHOWN, _AT_ONCE = 20, 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +65,7 @@ def feedback() -> None:
 @cli.command("import")
 def import_(
     file: Annotated[
-        Path, typer.Argument(help="CSV with a header, or JSON lines (.jsonl).", exists=True)
+        Path, typer.Argument(help="A table with a header (.csv, .tsv, .txt), or JSON lines.")
     ],
     tenant: Annotated[str | None, typer.Option(help="The tenant of users without one.")] = None,
     dry_run: Annotated[
@@ -62,16 +77,25 @@ def import_(
 ) -> None:
     """Send the reactions of a file.
 
-    Its columns are user, text or genre, signal, and time (RFC 3339) where known.
+    Its columns are user, text or genre, signal, and time (RFC 3339; UTC without an offset) where
+    known.
 
     A signal is like, dislike, click, accept, copy, choose, regenerate, `rating:1` to `rating:5`, or
-    a liking from 0 to 1. The same file again changes nothing. Exit code 1 when lines were refused.
+    a liking from 0 to 1. The same file again changes nothing. Exit code 1 when lines were refused,
+    2 when all were.
     """
-    lines = list(read(file, tenant))
+    given = File.read(file)
+    for note in given.notes:
+        typer.echo(f"{file}: {note}", err=True)
+    lines = list(read(given, tenant))
     refused = [line for line in lines if line.feedback is None]
     reactions = [line.feedback for line in lines if line.feedback is not None]
-    for line in refused[:20]:
+    if not reactions:
+        raise Rejected("bad_source", f"Expected reactions in {file}, got {_none_of(lines)}.")
+    for line in refused[:_SHOWN]:
         typer.echo(f"{file}:{line.number}: {line.error}", err=True)
+    if len(refused) > _SHOWN:
+        typer.echo(f"{file}: and {len(refused) - _SHOWN} more lines like these", err=True)
     if not dry_run:
         asyncio.run(_send(reactions))
     if json:
@@ -87,49 +111,88 @@ def import_(
     raise typer.Exit(1 if refused else 0)
 
 
-def read(file: Path, tenant: str | None = None) -> Iterator[Line]:
-    """Every line of a CSV or JSON lines file."""
-    for number, row in _rows(file):
+def _none_of(lines: list[Line]) -> str:
+    if not lines:
+        return "a header alone"
+    first = f"line {lines[0].number}: {lines[0].error.rstrip('.')}"
+    return first if len(lines) == 1 else f"{len(lines)} lines that are none, such as {first}"
+
+
+def read(file: File, tenant: str | None = None) -> Iterator[Line]:
+    """Every reaction of a table or of JSON lines.
+
+    Raises Rejected `bad_source` where what follows cannot be trusted: no such header, a quotation
+    mark that is not closed.
+    """
+    rows = documents(file) if file.is_json else table(file, COLUMNS)
+    for row in rows:
         try:
-            yield Line(number, reaction(row, tenant))
+            cells = row.value() if isinstance(row, Document) else row.cells
+            yield Line(row.line, reaction(cells, tenant))
         except (InvalidEvent, Rejected) as error:
-            yield Line(number, error=error.message)
-        except orjson.JSONDecodeError as error:
-            yield Line(number, error=f"expected a JSON object, got {error}")
+            yield Line(row.line, error=error.message)
 
 
-def reaction(row: str | Mapping[str, str], tenant: str | None) -> Feedback:
+def reaction(row: object, tenant: str | None) -> Feedback:
     """A `history` event; its id follows from what the line says, so a repeat counts once.
 
-    Raises InvalidEvent, Rejected `bad_line`, and JSONDecodeError for a line that is no JSON.
+    Raises InvalidEvent and Rejected `bad_line`.
     """
-    fields = orjson.loads(row) if isinstance(row, str) else row
-    if not isinstance(fields, Mapping):
+    if not isinstance(row, Mapping):
         raise Rejected(
             "bad_line",
-            f"expected an object with user, text or genre, and signal, got {fields!r:.40}",
+            f"expected an object with user, text or genre, and signal, got {row!r:.40}",
         )
+    cells = {folded(str(name)): value for name, value in row.items()}
+    text, time = cells.get("text") or None, _word(cells, "time")
+    if not isinstance(text, str | None):
+        raise Rejected("bad_line", f"expected a text in text, got {text!r:.40}")
     event = {
-        "user_id": fields.get("user"),
-        "tenant": fields.get("tenant") or tenant,
+        "user_id": _word(cells, "user"),
+        "tenant": _word(cells, "tenant") or tenant,
         "kind": "history",
-        "text": fields.get("text") or None,
-        "genre": fields.get("genre") or None,
-        "time": fields.get("time") or None,
-        "value": liking(fields.get("signal")),
+        "text": text,
+        "genre": _word(cells, "genre"),
+        "time": moment(time) if time else None,
+        "value": liking(cells.get("signal")),
     }
     known = {name: value for name, value in event.items() if value is not None}
     identity = blake2b(orjson.dumps(known, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
     return checked(Feedback, known | {"feedback_id": f"history-{identity}"})
 
 
+def moment(time: str) -> str:
+    """A time as RFC 3339 where it is one without an offset (then of UTC) or a date with dots.
+
+    >>> moment("2026-01-05 10:00"), moment("05.01.2026"), moment("2026-01-05T10:00:00+01:00")
+    ('2026-01-05T10:00:00+00:00', '2026-01-05T00:00:00+00:00', '2026-01-05T10:00:00+01:00')
+    """
+    for parse in _TIMES:
+        try:
+            known = parse(time)
+        except ValueError:
+            continue
+        return time if known.tzinfo else known.replace(tzinfo=UTC).isoformat()
+    return time
+
+
+def _word(cells: Mapping[str, object], name: str) -> str | None:
+    """A cell without outer spaces; None where it is empty. Spreadsheets make numbers of ids."""
+    value = cells.get(name)
+    if value is None or (isinstance(value, str) and not value.strip()):
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise Rejected("bad_line", f"expected a text in {name}, got {value!r:.40}")
+    return str(value).strip()
+
+
 def liking(signal: object) -> float:
     """0 to 1.
 
-    >>> liking("like"), liking("rating:4"), liking("0.3")
+    >>> liking("like"), liking("rating:4"), liking("0,3")
     (1.0, 0.75, 0.3)
     """
-    word = str(signal).strip().lower()
+    word = str(signal).strip().lower().replace(",", ".")
     if word in LIKINGS:
         return LIKINGS[word]
     kind, _, number = word.rpartition(":")
@@ -139,21 +202,10 @@ def liking(signal: object) -> float:
         value = -1.0
     if 0 <= value <= 1:
         return value
+    got = "none" if signal is None else f"{word!r:.40}"
     raise Rejected(
-        "bad_line",
-        f"expected a signal ({', '.join(LIKINGS)}, rating:1-5 or 0 to 1), got {word!r:.40}",
+        "bad_line", f"expected a signal ({', '.join(LIKINGS)}, rating:1-5 or 0 to 1), got {got}"
     )
-
-
-def _rows(file: Path) -> Iterator[tuple[int, str | Mapping[str, str]]]:
-    with file.open(encoding="utf-8", newline="") as stream:
-        if file.suffix == ".csv":
-            for number, row in enumerate(csv.DictReader(stream), 2):
-                yield number, row
-        else:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield number, line
 
 
 async def _send(reactions: list[Feedback]) -> None:

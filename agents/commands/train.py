@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing
 from typing import Annotated
 
@@ -13,7 +13,7 @@ import typer
 
 from agents.commands.setup import checked, print_json, settings
 from agents.train.workshop import ENDS, order_of, perform
-from genre_models.training.texts.sources import Source, read_source
+from genre_models.training.texts.sources import read_source
 from genre_models.training.texts.store import TextStore
 from schemas.errors import InvalidEvent, Rejected
 from schemas.progress import Progress
@@ -33,8 +33,13 @@ def train(
     source: Annotated[
         str | None,
         typer.Option(
-            "--from", help="A .jsonl, .csv or .txt file, a folder of .txt files, or datasets:NAME."
+            "--from",
+            help="A .jsonl, .json, .csv, .tsv, .txt or .parquet file (also .gz), "
+            "a folder of .txt files, or datasets:NAME.",
         ),
+    ] = None,
+    column: Annotated[
+        str | None, typer.Option(help="Its column or field of texts, where that has another name.")
     ] = None,
     family: Annotated[
         str | None, typer.Option(help="The family of a new genre, for instance 'humour'.")
@@ -79,7 +84,7 @@ def train(
         "job": uuid.uuid4().hex,
     }
     event = checked(TrainingEvent, wish)
-    texts = [] if source is None else [_text(event, each) for each in read_source(source)]
+    texts = [] if source is None else list(texts_of(event, source, column))
     if source is not None and not texts:
         raise Rejected("no_source", f"Expected texts in {source}, got none.")
     told = _here(settings(), event, texts) if local else _there(settings(), event, texts)
@@ -173,12 +178,23 @@ def _end(progress: Progress) -> str:
     return f"{progress.state} ({progress.code}): {progress.message}"
 
 
-def _text(event: TrainingEvent, source: Source) -> TrainingEvent:
-    return TrainingEvent(
-        kind="text",
-        genre=event.genre,
-        family=event.family,
-        tenant=event.tenant,
-        text=source.text,
-        document=source.document,
-    )
+def texts_of(event: TrainingEvent, source: str, column: str | None) -> Iterator[TrainingEvent]:
+    """The texts of a source as events, as the train role would read them.
+
+    Without Kafka too, so that both ways keep the same. Raises Rejected, and InvalidEvent with where
+    it stands.
+    """
+    for each in read_source(source, column, lambda note: typer.echo(note, err=True)):
+        fields = {
+            "kind": "text",
+            "genre": event.genre,
+            "family": event.family,
+            "tenant": event.tenant,
+            "text": each.text,
+            "request": each.request,
+            "document": each.document,
+        }
+        try:
+            yield checked(TrainingEvent, fields)
+        except InvalidEvent as error:
+            raise InvalidEvent(error.code, f"{each.place}: {error.message}") from error

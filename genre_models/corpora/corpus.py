@@ -60,8 +60,11 @@ class Corpus:
 
     @property
     def digest(self) -> str:
-        """sha256 (64 hex digits) over the training texts."""
-        return hashlib.sha256("\0".join(text.text for text in self.training).encode()).hexdigest()
+        """sha256 (64 hex digits) over the training texts and their requests."""
+        said = (
+            f"{text.text}\1{text.request}" if text.request else text.text for text in self.training
+        )
+        return hashlib.sha256("\0".join(said).encode()).hexdigest()
 
 
 def load_corpus(genre: str, cache: Path) -> Corpus:

@@ -44,9 +44,13 @@ def dissimilar(texts: Sequence[Text], similarity: float) -> list[Text]:
     return [texts[at] for at in sorted(kept)]
 
 
-def order(text: Text) -> tuple[bytes, str, str, str]:
-    """Sorts texts the same way whatever order they come in, and fairly: by a hash of the text."""
-    return hashlib.sha256(text.text.encode()).digest(), text.document, text.source, text.title
+def order(text: Text) -> tuple[bytes, str, str, str, bool, str]:
+    """Sorts texts the same way whatever order they come in, and fairly: by a hash of the text.
+
+    Of equal texts one with a request comes first.
+    """
+    digest = hashlib.sha256(text.text.encode()).digest()
+    return digest, text.document, text.source, text.title, not text.request, text.request
 
 
 def _fairly(texts: Sequence[Text]) -> list[int]:

@@ -24,11 +24,11 @@ Rule = Callable[[Sequence[Text]], list[Text]]
 class Rules:
     """What a genre's texts must be like.
 
-    `words` is (least, most); `lines` keeps line breaks; `language` is an ISO 639 code, None for
-    any. E-mail addresses, telephone numbers and links are replaced by ones reserved for examples,
-    so that texts that consist of messages stay usable, or with `contacts="drop"` such a text is
-    left out. Texts whose three-word shingles have a Jaccard similarity of `similarity` or more are
-    duplicates. A text in which `abuse` is found is left out.
+    `words` is (least, most), the most with those of a text's request; `lines` keeps line breaks;
+    `language` is an ISO 639 code, None for any. E-mail addresses, telephone numbers and links are
+    replaced by ones reserved for examples, so that texts that consist of messages stay usable, or
+    with `contacts="drop"` such a text is left out. Texts whose three-word shingles have a Jaccard
+    similarity of `similarity` or more are duplicates. A text in which `abuse` is found is left out.
     """
 
     words: tuple[int, int] = (4, 200)
@@ -86,7 +86,7 @@ def _rules(rules: Rules) -> Iterator[tuple[str, Rule]]:
     else:
         yield "contacts", _each(without_contacts)
     yield "too_short", _only(lambda text: len(text.split()) >= least)
-    yield "too_long", _only(lambda text: len(text.split()) <= most)
+    yield "too_long", lambda texts: [text for text in texts if _words(text) <= most]
     yield "duplicate", distinct
     yield "markup", _only(is_prose)
     if abuse := rules.abuse:
@@ -95,6 +95,11 @@ def _rules(rules: Rules) -> Iterator[tuple[str, Rule]]:
         identifier = LanguageIdentifier(language)
         yield "language", _only(lambda text: identifier.identify(text).code == language)
     yield "near_duplicate", lambda texts: dissimilar(texts, rules.similarity)
+
+
+def _words(text: Text) -> int:
+    """Of a text and its request: an example has room for so many."""
+    return len(text.text.split()) + len(text.request.split())
 
 
 def _only(wanted: Callable[[str], bool]) -> Rule:

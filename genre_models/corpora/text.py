@@ -10,7 +10,8 @@ class Text:
     """One text, what it was cut from, and what it is about.
 
     Texts of one `document` (a speech, a poem, a package) stay together. `title` is what the text is
-    about where the source says so, else empty.
+    about where the source says so, else empty; `request` what it was the answer to, where that is
+    known, else empty.
     """
 
     text: str
@@ -19,3 +20,4 @@ class Text:
     source: str
     document: str
     title: str = ""
+    request: str = ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from genre_models.adapters import About
 from genre_models.corpora import Corpus, Prepared, Rules, Text, preprocess
+from genre_models.corpora.cleaning import tidy, without_contacts
 from genre_models.training.order import Order
 from genre_models.training.texts.requests import OPEN, noun_of, write_requests
 from genre_models.training.texts.store import SentText, read_texts
@@ -79,6 +80,7 @@ def _text(order: Order, sent: SentText) -> Text:
         family=order.family,
         source=SENT if sent.user is None else OF_USERS,
         document=sent.document or hashlib.sha256(sent.text.encode()).hexdigest(),
+        request=without_contacts(tidy(sent.request or "", lines=True)),
     )
 
 

@@ -1,9 +1,13 @@
-"""Requests that texts could answer: corpora have none, and adapters must still do what is asked."""
+"""Requests of texts: the one that a text answers, else one that it could.
+
+Corpora have none, and adapters must still do what is asked.
+"""
 
 from __future__ import annotations
 
 import random
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +43,7 @@ OPEN = (
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a user could have asked for; `topic` is empty where the request leaves it open."""
+    """What a user asked for or could have; `topic` is empty where the request leaves it open."""
 
     text: str
     topic: str
@@ -51,10 +55,17 @@ class Request:
 
 
 def write_requests(texts: Sequence[Text], seed: int) -> list[Request]:
-    """One request a text: a template with its title, or with one to three of its telling words."""
+    """One request a text: its own, or a template with its title or one to three telling words."""
     chance = random.Random(seed)
     topics = _topics(texts, chance)
-    return [_request(text, topic, chance) for text, topic in zip(texts, topics, strict=True)]
+    answers = Counter(text.request for text in set(texts))
+    return [
+        # What several texts answer is open: it says nothing about one of them.
+        Request(text.request, text.request if answers[text.request] == 1 else "")
+        if text.request
+        else _request(text, topic, chance)
+        for text, topic in zip(texts, topics, strict=True)
+    ]
 
 
 def _request(text: Text, topic: str, chance: random.Random) -> Request:

@@ -1,113 +1,178 @@
-"""Texts from what people have: JSON Lines, CSV, a folder of text files, a Hugging Face data set."""
+"""Texts from what people have: JSON, tables, text files and folders of them, data sets."""
 
 from __future__ import annotations
 
-import csv
-import json
-from collections.abc import Iterator
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from schemas.errors import Rejected
+import msgspec
 
-FIELDS = ("text", "content", "body")
+from genre_models.files import File, documents, table
+from genre_models.files.table import folded
+from genre_models.training.texts.data_set import data_set, parquet
+from genre_models.training.texts.pairs import Pair, Unlike, columns, pair
+from schemas.errors import Rejected
+from schemas.fields import Id
+
 LONGEST = 256 * 1024  # characters of one text, as the event allows
+LONGEST_REQUEST = 32 * 1024
+KNOWN = ".jsonl, .json, .csv, .tsv, .txt or .parquet"
+
+Tell = Callable[[str], None]
 
 
 class Source(NamedTuple):
-    """One text and what it was cut from, where that is known."""
+    """One text, what it answers and what it was cut from, where that is known, and its place.
+
+    `place` says where it stands ("line 7 of jokes.csv").
+    """
 
     text: str
+    request: str | None
     document: str | None
+    place: str
 
 
-def read_source(place: str) -> Iterator[Source]:
-    """Every text of a .jsonl, .csv or .txt file, a folder of .txt files, or `datasets:NAME`.
+def read_source(
+    place: str, column: str | None = None, tell: Tell = lambda _: None
+) -> Iterator[Source]:
+    """Every text of a file, of a folder of .txt files, or of `datasets:NAME`.
 
-    Raises Rejected `no_source` or `bad_source`, which says where.
+    `column` names the column or field of the texts. `tell` is told what people should know, a line
+    each: how a file was read, and how many texts were left out. Raises Rejected `no_source` or
+    `bad_source`, which says where.
     """
-    path = Path(place).expanduser()
+    left_out: Counter[str] = Counter()
+    first: dict[str, str] = {}
+    for source in _sources(place, column and folded(column), tell):
+        if (why := _unfit(source)) is None:
+            yield source
+        else:
+            left_out[why] += 1
+            first.setdefault(why, source.place)
+    for why, count in left_out.items():
+        tell(f"left out {count} {why}, the first in {first[why]}")
+
+
+def _unfit(source: Source) -> str | None:
+    if not source.text.strip():
+        return "without a text"
+    if len(source.text) > LONGEST:
+        return f"of more than {LONGEST} characters"
+    if len(source.request or "") > LONGEST_REQUEST:
+        return f"with a request of more than {LONGEST_REQUEST} characters"
+    return None
+
+
+def _sources(place: str, column: str | None, tell: Tell) -> Iterator[Source]:
     if place.startswith("datasets:"):
-        texts = _data_set(place.removeprefix("datasets:"))
-    elif path.is_dir():
-        texts = (
-            Source(file.read_text("utf-8", "replace"), file.stem[:256])
-            for file in sorted(path.glob("*.txt"))
-        )
-    elif path.is_file():
-        texts = _file(path)
-    else:
+        name = place.removeprefix("datasets:")
+        return _of_rows(data_set(name), f"the data set {name}", column)
+    path = Path(place).expanduser()
+    if path.is_dir():
+        return _of_folder(path, tell)
+    if path.suffix.lower() == ".parquet" and path.is_file():
+        return _of_rows(parquet(path), path.name, column)
+    if not path.exists():
         raise Rejected(
-            "no_source",
-            f"Expected a .jsonl, .csv or .txt file or a folder of .txt files, got {place}.",
+            "no_source", f"Expected a {KNOWN} file or a folder of .txt files, got {place}."
         )
-    return (source for source in texts if 0 < len(source.text) <= LONGEST)
+    file = File.read(path)
+    for note in file.notes:
+        tell(f"{file.name}: {note}")
+    if file.suffix == ".txt" and not _is_table(file, column):
+        return _of_lines(file)
+    if file.is_json:
+        return _of_documents(file, column)
+    if file.suffix not in (".csv", ".tsv", ".txt"):
+        raise Rejected("no_source", f"Expected a file that ends in {KNOWN}, got {file.name}.")
+    return _of_table(file, column)
 
 
-def _file(path: Path) -> Iterator[Source]:
-    readers = {".jsonl": _json_lines, ".csv": _csv, ".txt": _lines}
-    if path.suffix not in readers:
-        raise Rejected(
-            "no_source", f"Expected a file that ends in .jsonl, .csv or .txt, got {path.name}."
-        )
-    return readers[path.suffix](path)
+def _is_table(file: File, column: str | None) -> bool:
+    """Whether a .txt file is a table by tabs, as Excel writes Unicode text."""
+    names = file.text.partition("\n")[0].split("\t")
+    return len(names) > 1 and columns(column).fit(frozenset(map(folded, names)))
 
 
-def _json_lines(path: Path) -> Iterator[Source]:
-    """Objects with a text (and a `document`), or bare strings."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        for number, line in enumerate(lines, 1):
-            if line.strip():
-                yield _source(_parsed(line, path, number), path, number)
+def _of_documents(file: File, column: str | None) -> Iterator[Source]:
+    """Objects with a text, or bare strings."""
+    for document in documents(file):
+        yield _source(document.value(), f"line {document.line} of {file.name}", column)
 
 
-def _csv(path: Path) -> Iterator[Source]:
-    """A column named `text`, `content` or `body`; the first where there is none."""
-    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
-        rows = csv.DictReader(lines)
-        named = [name for name in FIELDS if name in (rows.fieldnames or ())]
-        column = named[0] if named else (rows.fieldnames or [""])[0]
-        for row in rows:
-            yield Source(row.get(column) or "", row.get("document") or None)
+def _of_table(file: File, column: str | None) -> Iterator[Source]:
+    for row in table(file, columns(column)):
+        yield _source(row.cells, f"line {row.line} of {file.name}", column)
 
 
-def _lines(path: Path) -> Iterator[Source]:
+def _of_rows(
+    rows: Iterator[tuple[int, Mapping[str, Any]]], name: str, column: str | None
+) -> Iterator[Source]:
+    for number, row in rows:
+        yield _source(row, f"row {number} of {name}", column)
+
+
+def _of_lines(file: File) -> Iterator[Source]:
     """One text a line."""
-    with path.open(encoding="utf-8", errors="replace") as lines:
-        yield from (Source(line.strip(), None) for line in lines)
+    for number, line in enumerate(file.text.split("\n"), 1):
+        if line.strip():
+            yield Source(line.strip(), None, None, f"line {number} of {file.name}")
 
 
-def _data_set(name: str) -> Iterator[Source]:
-    try:
-        from datasets import load_dataset
-    except ImportError as error:
-        message = (
-            "Expected the package `datasets` to read a Hugging Face data set, "
-            "got none: pip install datasets."
-        )
-        raise Rejected("no_source", message) from error
-    for number, row in enumerate(load_dataset(name, split="train"), 1):
-        yield _source(row, Path(name), number)
-
-
-def _parsed(line: str, path: Path, number: int) -> Any:
-    try:
-        return json.loads(line)
-    except ValueError as error:
+def _of_folder(folder: Path, tell: Tell) -> Iterator[Source]:
+    """One text a file, which is its own document."""
+    paths = sorted(
+        path
+        for path in folder.iterdir()
+        if path.name.lower().removesuffix(".gz").endswith(".txt")
+        and not path.name.startswith(".")
+        and path.is_file()
+    )
+    if not paths:
         raise Rejected(
-            "bad_source", f"Expected JSON in line {number} of {path.name}, got: {error}."
+            "no_source", f"Expected .txt files in the folder {folder}, got none: name one file."
+        )
+    notes: dict[str, list[str]] = {}
+    for path in paths:
+        if not path.stat().st_size:
+            continue
+        file = File.read(path)
+        for note in file.notes:
+            notes.setdefault(note, []).append(file.name)
+        yield Source(file.text, None, document_of(path.stem), file.name)
+    for note, names in notes.items():
+        tell(f"{names[0]}{f' and {len(names) - 1} more' if names[1:] else ''}: {note}")
+
+
+def _source(row: Any, place: str, column: str | None) -> Source:
+    if isinstance(row, str):
+        return Source(row, None, None, place)
+    try:
+        if not isinstance(row, Mapping):
+            raise Unlike("an object with a text, or a text", type(row).__name__)
+        cells = {folded(str(name)): value for name, value in row.items()}
+        found: Pair = pair(cells, column)
+    except Unlike as error:
+        raise Rejected(
+            "bad_source", f"Expected {error.expected} in {place}, got {error.got}."
         ) from error
+    return Source(found.text, found.request, document_of(cells.get("document")), place)
 
 
-def _source(row: Any, path: Path, number: int) -> Source:
-    text = (
-        row if isinstance(row, str) else next((row[name] for name in FIELDS if name in row), None)
-    )
-    if not isinstance(text, str):
-        raise Rejected(
-            "bad_source", f"Expected a text in row {number} of {path.name}, got {str(row)[:80]!r}."
-        )
-    document = row.get("document") if isinstance(row, dict) else None
-    return Source(
-        text, str(document)[:256].replace("/", "-") if document not in (None, "") else None
-    )
+def document_of(name: object) -> str | None:
+    """A document's name as an event may hold it; what it may not hold becomes '-', or a digest.
+
+    >>> document_of("https://example.com/a"), document_of(4), document_of(" ")
+    ('https:--example.com-a', '4', None)
+    """
+    plain = "" if name is None else str(name).strip().replace("/", "-")
+    if not plain:
+        return None
+    try:
+        return msgspec.convert(plain, Id)
+    except msgspec.ValidationError:
+        return hashlib.sha256(plain.encode("utf-8", "replace")).hexdigest()

@@ -21,7 +21,8 @@ DEFAULT_TENANT = "_"  # a folder name that no tenant can have
 class SentText:
     """One text as it came.
 
-    `user` is the key of who wrote it (None: nobody's), `time` in seconds since the epoch.
+    `user` is the key of who wrote it (None: nobody's), `time` in seconds since the epoch, `request`
+    what it was the answer to, where that is known.
     """
 
     text: str
@@ -29,6 +30,7 @@ class SentText:
     document: str | None = None
     family: str | None = None
     user: str | None = None
+    request: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,11 +69,16 @@ class TextStore:
         False where it is there already, or its user has been erased since it was sent.
         """
         file, text = self.path(event.genre, event.tenant), event.text or ""
-        known, digest = self._digests(file), _digest(text)
+        known, digest = self._digests(file), _digest(text, event.request)
         if digest in known or (user is not None and time <= self._erasures().get(user, 0.0)):
             return False
         sent = SentText(
-            text=text, time=time, document=event.document, family=event.family, user=user
+            text=text,
+            time=time,
+            document=event.document,
+            family=event.family,
+            user=user,
+            request=event.request,
         )
         file.parent.mkdir(parents=True, exist_ok=True)
         _append(file, msgspec.json.encode(sent))
@@ -139,7 +146,7 @@ class TextStore:
 
     def _digests(self, file: Path) -> set[bytes]:
         if file not in self._known:
-            self._known[file] = {_digest(sent.text) for sent in read_texts(file)}
+            self._known[file] = {_digest(sent.text, sent.request) for sent in read_texts(file)}
         return self._known[file]
 
     def _erasures(self) -> dict[str, float]:
@@ -164,5 +171,6 @@ def _append(file: Path, line: bytes) -> None:
         lines.write(b"\n" * (end > 0 and lines.read(1) != b"\n") + line + b"\n")
 
 
-def _digest(text: str) -> bytes:
-    return hashlib.blake2b(" ".join(text.split()).encode(), digest_size=16).digest()
+def _digest(text: str, request: str | None) -> bytes:
+    said = text if request is None else f"{text} \0 {request}"
+    return hashlib.blake2b(" ".join(said.split()).encode(), digest_size=16).digest()

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from pathlib import Path
 
+import orjson
 import pytest
 
-from agents.commands.evaluate import _consenting, _erased, _timed
+from agents.commands.evaluate import _consenting, _erased, _lines, _timed
+from schemas.decisions import Decision
+from schemas.errors import GenreError
 from schemas.feedback import Feedback
 from schemas.users import UserCommand
+from streams.wire.codecs import decode
 from tests.agents.deliveries import NOW
 
 
@@ -36,3 +41,37 @@ def test_an_erasure_counts_from_its_own_time_or_its_records() -> None:
 def test_a_reaction_without_a_time_has_its_records() -> None:
     like = Feedback(user_id="ada", kind="like", request_id="r", candidate_id="r/0")
     assert _timed(like, NOW).time == datetime.fromtimestamp(NOW, UTC)
+
+
+DECISION = orjson.loads((Path(__file__).parents[2] / "schemas/golden/decisions.json").read_bytes())[
+    "minimal"
+]
+
+
+@pytest.mark.parametrize("form", ["lines", "array", "tail"])
+def test_events_are_read_from_lines_an_array_or_what_tail_prints(tmp_path: Path, form: str) -> None:
+    file, line = tmp_path / "decisions.JSONL", orjson.dumps(DECISION)
+    record = {"topic": "t", "partition": 0, "offset": 1, "value": DECISION}
+    data = {
+        "lines": b"\xef\xbb\xbf" + line + b"\r\n\r\n" + line,
+        "array": b"[" + line + b",\n" + line + b"]",
+        "tail": orjson.dumps(record) + b"\n" + orjson.dumps(record),
+    }
+    file.write_bytes(data[form])
+    assert _lines(file, Decision) == [decode(line, Decision)] * 2
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"user_id,request_id\nada,r\n", "Line 1 of f.csv: Expected JSON"),
+        (orjson.dumps(DECISION) + b"\n{}\n", "Line 2 of f.csv: .*missing required field"),
+        (b'\n{"user_id": "\\ud83d"}', "Line 2 of f.csv: .*lone surrogate"),
+        (b"", "an empty file"),
+        (b'"a"', "Line 1 of f.csv"),
+    ],
+)
+def test_what_is_no_event_is_told_with_its_line(tmp_path: Path, data: bytes, said: str) -> None:
+    (tmp_path / "f.csv").write_bytes(data)
+    with pytest.raises(GenreError, match=said):
+        _lines(tmp_path / "f.csv", Decision)

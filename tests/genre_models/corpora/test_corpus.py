@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from genre_models.corpora import Text, load_corpus
+from genre_models.corpora import Corpus, Text, load_corpus
 from genre_models.corpora.corpus import EDITION
 from schemas.errors import ModelError
 
@@ -41,6 +43,17 @@ def test_new_texts_move_nobody_to_the_other_side_and_change_the_digest(tmp_path:
     moved = {item.text for item in before.held_out} ^ {item.text for item in after.held_out}
     assert len(moved - {"One more joke"}) <= 1
     assert before.digest != after.digest
+
+
+def test_the_digest_is_of_texts_and_their_requests() -> None:
+    texts = [text(f"This is joke {i}", document=str(i)) for i in range(300)]
+    made = [
+        Corpus.split("joke", "", [replace(item, request=request) for item in texts])
+        for request in ("", "a joke", "a pun")
+    ]
+    assert len({corpus.digest for corpus in made}) == 3
+    plain = "\0".join(item.text for item in made[0].training)
+    assert made[0].digest == hashlib.sha256(plain.encode()).hexdigest()
 
 
 def test_a_sample_is_a_beginning(tmp_path: Path) -> None:

@@ -32,6 +32,12 @@ def test_a_document_does_not_make_the_same_text_another() -> None:
     assert len(distinct([text, replace(text, document="other", source="there")])) == 1
 
 
+def test_of_the_same_text_one_with_a_request_stays() -> None:
+    (text,) = of("An old pond.")
+    asked = replace(text, request="a haiku")
+    assert distinct([text, asked]) == distinct([asked, text]) == [asked]
+
+
 def test_texts_are_similar_by_the_share_of_their_word_triples() -> None:
     words = [f"word{number}" for number in range(40)]
     near, far = [*words[:39], "other"], [*words[:20], *(f"far{number}" for number in range(20))]

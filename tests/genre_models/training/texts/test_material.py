@@ -46,3 +46,17 @@ def test_texts_of_one_document_cannot_be_held_out(models: Path, tmp_path: Path) 
     wanted = replace(order(models, tmp_path / "other", []), texts=str(store.path("haiku", None)))
     with pytest.raises(Rejected, match="more documents"):
         gather(wanted)
+
+
+def test_requests_are_cleaned_and_count_among_the_words(models: Path, tmp_path: Path) -> None:
+    store = TextStore(tmp_path / "sent")
+    asked = [*(f"Number {number},\n ask ann@example.org" for number in range(150)), "why " * 300]
+    for request, line in zip(asked, lines(151), strict=True):
+        event = TrainingEvent(kind="text", genre="haiku", text=line, request=request)
+        store.add(event, user=None, time=1.0)
+    wanted = replace(order(models, tmp_path / "other", []), texts=str(store.path("haiku", None)))
+    corpus, prepared = gather(wanted)
+    assert prepared.removed["too_long"] == 1
+    assert {text.request.partition(",")[2] for text in corpus.training} == {
+        "\nask name@example.com"
+    }

@@ -53,3 +53,15 @@ def test_titles_are_asked_for_where_they_exist() -> None:
         )
         > 38
     )
+
+
+def test_what_was_asked_for_is_the_request_and_its_topic_where_it_is_of_one_text() -> None:
+    asked = ["a joke", "a joke", "about the sea", ""]
+    given = [
+        replace(text, request=request) for text, request in zip(texts(4, 5), asked, strict=True)
+    ]
+    requests = write_requests(given * 3, 1)
+    assert [request.text for request in requests[:3]] == asked[:3]
+    assert [request.topic for request in requests[:3]] == ["", "", "about the sea"]
+    assert requests[:3] == requests[4:7] and requests[2].words == {"sea"}
+    assert requests[3].text

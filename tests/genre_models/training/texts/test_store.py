@@ -35,6 +35,18 @@ def test_a_text_is_kept_once_a_tenant_whatever_its_spaces(tmp_path: Path) -> Non
     assert texts.count("haiku", None) == 1
 
 
+def test_a_text_that_answers_another_request_is_kept_again(tmp_path: Path) -> None:
+    texts = TextStore(tmp_path)
+    for _ in range(2):
+        for request in (None, "a haiku", "a poem"):
+            texts.add(
+                sent("an old pond", **({"request": request} if request else {})),
+                user=None,
+                time=NOW,
+            )
+    assert [each.request for each in texts.texts("haiku", None)] == [None, "a haiku", "a poem"]
+
+
 def test_who_is_erased_takes_all_texts_along_and_those_under_way(tmp_path: Path) -> None:
     texts = TextStore(tmp_path)
     for words, user in (("hers", "ada"), ("his", "ben"), ("hers too", "ada")):
