@@ -46,7 +46,7 @@ class Planner:
         if decision is None:
             if case.is_applied:
                 return None
-            decision, failure = self._opened(request, case.row)
+            decision, failure = self._opened(request, case.row, chance_of(delivery, self.ledger))
             try:
                 case.open(decision)
             except Rejected as error:
@@ -70,21 +70,21 @@ class Planner:
             case.remember()
 
     def _opened(
-        self, request: ClassifiedRequest, row: UserRow
+        self, request: ClassifiedRequest, row: UserRow, chance: int
     ) -> tuple[DecisionRow, Failure | None]:
         failure = _refusal(request)
         if failure is None:
             try:
                 posterior = self.profiles.posterior(row, request.tenant)
                 explore = self.exploration and not row.opted_out
-                arms = self._arms(request, posterior, explore=explore)
-                return _row(request, arms, _lines(request, posterior)), None
+                arms = self._arms(request, posterior, chance, explore=explore)
+                return _row(request, chance, arms, _lines(request, posterior)), None
             except Exception as error:
                 failure = failure_of(error, PLAN_FAILED, request.request_id)
-        return _row(request, (), (), failure), failure
+        return _row(request, chance, (), (), failure), failure
 
     def _arms(
-        self, request: ClassifiedRequest, posterior: Posterior, *, explore: bool
+        self, request: ClassifiedRequest, posterior: Posterior, chance: int, *, explore: bool
     ) -> tuple[ArmTask, ...]:
         wanted = request.request
         tenant = request.tenant
@@ -102,7 +102,8 @@ class Planner:
             {genre: self.registry.of_genre(genre, tenant) for genre in genres},
             posterior,
             wanted.candidates,
-            seed_of(request),
+            # not the ranker's own draws: the arms must say nothing of the policy that orders them
+            digest(f"{chance}/arms") >> 1,
             explore=explore,
         )
         return tuple(_arm(index, each, request) for index, each in enumerate(chosen))
@@ -115,8 +116,18 @@ def _lines(request: ClassifiedRequest, posterior: Posterior) -> tuple[str, ...]:
     return (*spoken, *prompt_card(posterior))
 
 
+def chance_of(delivery: Delivery[ClassifiedRequest], ledger: Ledger) -> int:
+    """The seed of what is left to chance: arms, policy, order.
+
+    From where the record stands, which no client chooses (request ids they do) and a record that is
+    delivered again repeats.
+    """
+    source = delivery.source
+    return digest(f"{ledger.incarnation}/{source.topic}/{source.partition}/{source.offset}") >> 1
+
+
 def seed_of(request: ClassifiedRequest) -> int:
-    """The request's own seed, or one derived from its id: a repeat writes the same."""
+    """The seed of the texts: the request's own, or one derived from its id."""
     given = request.request.seed
     return given if given is not None else digest(f"{key_of(request)}/{request.request_id}") >> 1
 
@@ -135,6 +146,7 @@ def _refusal(request: ClassifiedRequest) -> Failure | None:
 
 def _row(
     request: ClassifiedRequest,
+    chance: int,
     arms: tuple[ArmTask, ...],
     lines: tuple[str, ...],
     failure: Failure | None = None,
@@ -149,7 +161,7 @@ def _row(
         context=request.request.context,
         embedding=request.embedding,
         reply=request.reply,
-        seed=seed_of(request),
+        seed=chance,
         arms=arms,
         lines=lines,
         failure=failure,

@@ -193,6 +193,8 @@ def _decision(
                 arm_propensity=arms[each.index].propensity,
                 propensity=each.propensity,
                 score=each.predicted,
+                quality=each.score - each.predicted,
+                seed=arms[each.index].seed,
                 features=each.features.astype("<f2").tobytes(),
             )
             for position, each in enumerate(ranking.ranked)

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
-from agents.recommend.plan import plan
+from agents.recommend.plan import chance_of, plan
 from agents.recommend.rank import rank
+from genre_models.ranker import choose_policy
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
 from schemas.generations import GenerationTask
@@ -99,24 +102,36 @@ async def test_more_than_32_open_requests_of_one_user_are_refused(desk: Desk) ->
     assert len(desk.ledger.waiting) == 32
 
 
-async def test_another_seed_explores_other_arms(desk: Desk) -> None:
+async def test_the_clients_seed_is_of_the_texts_and_leaves_the_arms_to_chance() -> None:
     request = classified()
-    tasks = [
-        (await planned(new_desk(), replace(request, request=replace(request.request, seed=seed))))[
-            0
-        ]
-        for seed in range(8)
-    ]
-    assert (
-        len(
-            {
-                tuple((arm.genre, arm.style) for arm in task.arms)
-                for task in tasks
-                if isinstance(task, GenerationTask)
-            }
-        )
-        > 1
+    tasks = []
+    for seed, offset in ((1, 0), (2, 0), (1, 5)):
+        asked = delivered(seeded(request, seed), offset)
+        tasks += await events(plan(stream([asked]), new_desk().planner))
+    arms = [task.arms for task in tasks if isinstance(task, GenerationTask)]
+    first, second, third = ([arm.seed for arm in each] for each in arms)
+    assert first == third != second
+    one, other, elsewhere = ([replace(arm, seed=0) for arm in each] for each in arms)
+    assert one == other != elsewhere
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1, 7, 42, 123, 1234])
+def test_every_seed_of_a_client_reaches_the_evaluated_share(desk: Desk, seed: int | None) -> None:
+    """It is drawn with each record: the same request has many policies, and none by its id."""
+    request = seeded(classified(), seed)
+    policies = Counter(
+        choose_policy(True, np.random.default_rng(chance_of(delivered(request, k), desk.ledger)))
+        for k in range(2000)
     )
+    assert 0.07 < policies["igw"] / 2000 < 0.13
+    other = delivered(replace(request, request_id="chosen"), 5)
+    assert chance_of(other, desk.ledger) == chance_of(delivered(request, 5), desk.ledger)
+    elsewhere = replace(desk.ledger, incarnation=8)
+    assert chance_of(other, elsewhere) != chance_of(other, desk.ledger)
+
+
+def seeded(request: ClassifiedRequest, seed: int | None) -> ClassifiedRequest:
+    return replace(request, request=replace(request.request, seed=seed))
 
 
 async def test_a_defect_in_planning_is_an_error_for_its_client(
