@@ -13,11 +13,10 @@ from agents.recommend.ledger import Ledger
 from agents.recommend.profiles import Profiles
 from genre_models.planner import PlannedArm, Wish, plan_arms, prompt_card
 from genre_models.preferences.posterior import Posterior
-from genre_models.preferences.row import UserRow
+from genre_models.preferences.row import DECISIONS, UserRow
 from genre_models.preferences.signals import digest
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
-from schemas.errors import Rejected
 from schemas.generations import ArmTask, GenerationTask
 from schemas.keys import key_of
 from schemas.parts import BlendPart, Failure
@@ -25,6 +24,10 @@ from streams.worker.delivery import Delivery, Outputs
 
 REPEATED = Failure(
     code="repeated", message="The request was answered before; the same answer follows."
+)
+TOO_MANY_OPEN = Failure(
+    code="too_many_open",
+    message=f"Expected at most {DECISIONS} unanswered requests of one user, got more.",
 )
 NOT_PLANNED = Failure(code="not_planned", message="The request has no plan.")
 PLAN_FAILED = Failure(code="plan_failed", message="The request could not be planned.")
@@ -44,14 +47,15 @@ class Planner:
         request, case = delivery.event, self.ledger.case(delivery)
         decision = case.decision
         if decision is None:
+            if case.was_refused(asking_of(request)):
+                return _turned_away(request)
             if case.is_applied:
                 return None
+            if not case.make_room():
+                case.refuse(asking_of(request))
+                return _turned_away(request)
             decision, failure = self._opened(request, case.row, chance_of(delivery, self.ledger))
-            try:
-                case.open(decision)
-            except Rejected as error:
-                refused = Failure(code=error.code, message=error.message)
-                return replace(_failed(request, refused), reply=request.reply)
+            case.store(decision)
         else:
             # Delivered again: a row that was saved before a kill may be missing in the changelog.
             case.store(decision)
@@ -124,6 +128,11 @@ def chance_of(delivery: Delivery[ClassifiedRequest], ledger: Ledger) -> int:
     """
     source = delivery.source
     return digest(f"{ledger.incarnation}/{source.topic}/{source.partition}/{source.offset}") >> 1
+
+
+def asking_of(request: ClassifiedRequest) -> str:
+    """What a refusal is the answer to: a client who asks later, with the same id, asks anew."""
+    return f"{request.request_id}/{request.received.isoformat()}"
 
 
 def seed_of(request: ClassifiedRequest) -> int:
@@ -209,6 +218,10 @@ def _failed(request: ClassifiedRequest, failure: Failure) -> CandidateSet:
         tenant=request.tenant,
         failure=failure,
     )
+
+
+def _turned_away(request: ClassifiedRequest) -> CandidateSet:
+    return replace(_failed(request, TOO_MANY_OPEN), reply=request.reply)
 
 
 async def plan(classified: AsyncIterator[Delivery[ClassifiedRequest]], planner: Planner) -> Outputs:

@@ -117,6 +117,20 @@ async def test_a_request_over_the_quota_is_answered_without_a_row(desk: Desk) ->
     assert not desk.ledger.decisions
 
 
+async def test_an_answer_under_way_is_not_forgotten_for_a_newer_request(desk: Desk) -> None:
+    """A crash before the broker has it would lose the only answer."""
+    requests = [delivered(classified(f"r{number}"), number) for number in range(34)]
+    await events(plan(stream(requests[:32]), desk.planner))
+    ranking = rank(stream([delivered(written("r0"))]), desk.ranker)
+    await anext(ranking)
+    assert desk.ledger.decision("ada", "r0") is not None
+    (over,) = await events(plan(stream(requests[32:33]), desk.planner))
+    assert isinstance(over, CandidateSet) and desk.ledger.decision("ada", "r0") is not None
+    assert [each async for each in ranking]
+    (task,) = await events(plan(stream(requests[33:]), desk.planner))
+    assert not isinstance(task, CandidateSet) and desk.ledger.decision("ada", "r0") is None
+
+
 async def test_a_defect_in_ranking_is_an_error_for_its_client(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
