@@ -26,7 +26,7 @@ from schemas.parts import BlendPart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedCandidate:
-    """One candidate as the policy saw it."""
+    """One candidate as the policy saw it: in order of `score` plus `quality` but for chance."""
 
     index: Index
     position: Annotated[Index, Meta(description="Rank at which it was shown, 0 is the top.")]
@@ -38,7 +38,16 @@ class DecidedCandidate:
     propensity: Annotated[
         float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")
     ]
-    score: float
+    score: Annotated[
+        float, Meta(description="Expected liking, 0 to 1 or a little beyond: what is learned from.")
+    ]
+    quality: Annotated[
+        float | None,
+        Meta(description="What the text's quality adds to `score`; absent: it was not logged."),
+    ] = None
+    seed: Annotated[
+        Seed | None, Meta(description="With which its text was written; absent: not logged.")
+    ] = None
     features: Annotated[
         bytes, Meta(max_length=4096, description="Feature vector, little-endian float16; base64.")
     ]
@@ -46,14 +55,21 @@ class DecidedCandidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """All that is needed to learn from later feedback and to evaluate another policy offline."""
+    """All that is needed to learn from later feedback and to evaluate another policy offline.
+
+    `seed` is that of chance: arms, policy, evaluation slice and order are drawn from it, and no
+    client can choose it. A request's own seed decides its texts alone: each candidate's `seed`
+    follows from it.
+    """
 
     request_id: RequestId
     user_id: UserId
     tenant: Tenant | None = None
     time: Moment
     policy: Word
-    seed: Seed
+    seed: Annotated[
+        int, Meta(ge=0, le=2**63 - 1, description="Of the draws that chose; never the client's.")
+    ]
     features_version: FeaturesVersion
     reactions: Annotated[
         int, Meta(ge=0, description="Reactions learned from this user before the decision.")

@@ -49,7 +49,10 @@ class GenerationRequest:
     max_tokens: MaxTokens = 64
     temperature: Temperature = 0.8
     top_p: TopP = 0.95
-    seed: Seed | None = None
+    seed: Annotated[
+        Seed | None,
+        Meta(description="Of the texts alone: which arms write and in which order stays chance."),
+    ] = None
     language: Language | None = None
     style: Style | None = None
     context: Context | None = None

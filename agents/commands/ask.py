@@ -28,7 +28,9 @@ def ask(
     max_tokens: Annotated[int, typer.Option(help="At most so many tokens a text, 1-512.")] = 64,
     temperature: Annotated[float, typer.Option(help="0-2; 0 is greedy.")] = 0.8,
     top_p: Annotated[float, typer.Option(help="Nucleus sampling.")] = 0.95,
-    seed: Annotated[int | None, typer.Option(help="For repeatable texts.")] = None,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the texts; name genre and style too to repeat one.")
+    ] = None,
     language: Annotated[str | None, typer.Option(help="ISO 639 code.")] = None,
     style: Annotated[
         str | None, typer.Option(help="A declared style, for instance 'playful'.")

@@ -20,7 +20,8 @@ _OPEN, _ANSWERED = b"O", b"A"
 class DecisionRow:
     """One request of one user: open until `answer` is there.
 
-    The answer is stored whole, so that a repeat publishes the same bytes.
+    The answer is stored whole, so that a repeat publishes the same bytes. `seed` is that of chance,
+    from which arms and order were drawn; texts have seeds of their own in `arms`.
     """
 
     request_id: str

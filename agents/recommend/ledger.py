@@ -7,9 +7,11 @@ overwrite each other.
 from __future__ import annotations
 
 import logging
+import struct
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -18,7 +20,7 @@ from agents.recommend.decision_row import DecisionRow, is_open
 from genre_models.preferences.learner import Learned
 from genre_models.preferences.row import DECISIONS, UserRow, is_outdated
 from genre_models.preferences.signals import digest
-from schemas.errors import ModelError, Rejected
+from schemas.errors import ModelError
 from schemas.keys import key_of
 from schemas.parts import Failure
 from streams.wire.source import Source
@@ -27,6 +29,8 @@ from streams.worker.tables import Flush, Rows, nothing_to_flush, scan
 
 log = logging.getLogger(__name__)
 
+_REFUSED = 0  # the number under which the askings stand that were refused; no decision's digest
+_MOST_REFUSED = 512  # more than are read of one user between two commits
 # The input topics whose offsets a user's row remembers; their places in the row are for ever.
 MARKS = {"classified": 0, "candidates": 1, "feedback": 2, "users": 3}
 
@@ -43,6 +47,8 @@ class Ledger:
     """What was odd, by name: the health page shows it."""
     waiting: dict[bytes, tuple[datetime, str]] = field(default_factory=dict)
     """Deadline and user of every open decision, as long as their partition stays."""
+    publishing: set[bytes] = field(default_factory=set)
+    """Decisions whose answer is stored and on its way: forgotten now, a crash would lose it."""
     changed: dict[str, UserRow] | None = None
     """Of users whose row was replaced, the first that was: whoever adds rows up takes it out."""
     due: dict[str, None] = field(default_factory=dict)
@@ -148,6 +154,27 @@ class Ledger:
             log.critical("decision %r: %s", place, error)
             return None
 
+    @contextmanager
+    def published(self, decision: DecisionRow) -> Iterator[None]:
+        """While the answer of a decision is under way, it is not forgotten for a newer one."""
+        place = decision_key(key_of(decision), digest(decision.request_id))
+        self.publishing.add(place)
+        try:
+            yield
+        finally:
+            self.publishing.discard(place)
+
+    def refused(self, key: str) -> tuple[int, ...]:
+        """Digests of a user's newest askings that there was no room for, oldest first."""
+        packed = self.decisions.get(decision_key(key, _REFUSED))
+        return () if packed is None else struct.unpack(f"<{len(packed) // 8}Q", packed[1:])
+
+    def refuse(self, key: str, asking: int) -> None:
+        """Note one more of them; the oldest is forgotten beyond the newest 512."""
+        known = (*self.refused(key), asking)[-_MOST_REFUSED:]
+        packed = b"R" + struct.pack(f"<{len(known)}Q", *known)
+        self.decisions[decision_key(key, _REFUSED)] = packed
+
     async def recount(self, partitions: Iterable[int]) -> None:
         """Find the open decisions of some partitions again, after the tables were recovered."""
         waiting = self.waiting = {}
@@ -199,21 +226,26 @@ class Case:
         """Have the user's profile published."""
         self.ledger.due[self.key] = None
 
-    def open(self, decision: DecisionRow) -> None:
-        """Store a new decision, and delete the user's oldest answered one beyond the newest 32.
+    def make_room(self) -> bool:
+        """Room for one more decision: the user's oldest answered one is deleted for the 33rd.
 
-        Raises Rejected (too_many_open) when 32 requests of the user wait for their answers.
+        False where 32 requests of the user wait for their answers.
         """
         known = self._stored()
-        if len(known) >= DECISIONS:
-            forgotten = next((old for old in known if not self._is_open(old)), None)
-            if forgotten is None:
-                raise Rejected(
-                    "too_many_open",
-                    f"Expected at most {DECISIONS} unanswered requests of one user, got more.",
-                )
+        if len(known) < DECISIONS:
+            return True
+        forgotten = next((old for old in known if not self._is_open(old)), None)
+        if forgotten is not None:
             self.ledger.decisions.pop(decision_key(self.key, forgotten), None)
-        self.store(decision)
+        return forgotten is not None
+
+    def was_refused(self, asking: str) -> bool:
+        """Whether there was no room for this asking: a repeat gets no other answer."""
+        return digest(asking) in self.ledger.refused(self.key)
+
+    def refuse(self, asking: str) -> None:
+        """Remember that there was no room."""
+        self.ledger.refuse(self.key, digest(asking))
 
     def store(self, decision: DecisionRow) -> None:
         """Write the decision, opened or answered."""
@@ -243,6 +275,7 @@ class Case:
                 kept.append(number)
             else:
                 self.ledger.decisions.pop(place, None)
+        self.ledger.decisions.pop(decision_key(self.key, _REFUSED), None)
         self.ledger.due.pop(self.key, None)
         return tuple(kept)
 
@@ -251,8 +284,9 @@ class Case:
         return tuple(n for n in self.row.decisions if decision_key(self.key, n) in decisions)
 
     def _is_open(self, number: int) -> bool:
-        packed = self.ledger.decisions.get(decision_key(self.key, number))
-        return packed is not None and is_open(packed)
+        place = decision_key(self.key, number)
+        packed = self.ledger.decisions.get(place)
+        return place in self.ledger.publishing or (packed is not None and is_open(packed))
 
 
 def decision_key(key: str, number: int) -> bytes:

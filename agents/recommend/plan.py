@@ -14,11 +14,10 @@ from agents.recommend.profiles import Profiles
 from agents.tenants import Tenants
 from genre_models.planner import PlannedArm, Wish, plan_arms, prompt_card
 from genre_models.preferences.posterior import Posterior
-from genre_models.preferences.row import UserRow
+from genre_models.preferences.row import DECISIONS, UserRow
 from genre_models.preferences.signals import digest
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
-from schemas.errors import Rejected
 from schemas.generations import ArmTask, GenerationTask
 from schemas.keys import key_of
 from schemas.parts import BlendPart, Failure
@@ -26,6 +25,10 @@ from streams.worker.delivery import Delivery, Outputs
 
 REPEATED = Failure(
     code="repeated", message="The request was answered before; the same answer follows."
+)
+TOO_MANY_OPEN = Failure(
+    code="too_many_open",
+    message=f"Expected at most {DECISIONS} unanswered requests of one user, got more.",
 )
 NOT_PLANNED = Failure(code="not_planned", message="The request has no plan.")
 PLAN_FAILED = Failure(code="plan_failed", message="The request could not be planned.")
@@ -46,14 +49,15 @@ class Planner:
         request, case = delivery.event, self.ledger.case(delivery)
         decision = case.decision
         if decision is None:
+            if case.was_refused(asking_of(request)):
+                return _turned_away(request)
             if case.is_applied:
                 return None
-            decision, failure = self._opened(request, case.row)
-            try:
-                case.open(decision)
-            except Rejected as error:
-                refused = Failure(code=error.code, message=error.message)
-                return replace(_failed(request, refused), reply=request.reply)
+            if not case.make_room():
+                case.refuse(asking_of(request))
+                return _turned_away(request)
+            decision, failure = self._opened(request, case.row, chance_of(delivery, self.ledger))
+            case.store(decision)
         else:
             # Delivered again: a row that was saved before a kill may be missing in the changelog.
             case.store(decision)
@@ -72,7 +76,7 @@ class Planner:
             case.remember()
 
     def _opened(
-        self, request: ClassifiedRequest, row: UserRow
+        self, request: ClassifiedRequest, row: UserRow, chance: int
     ) -> tuple[DecisionRow, Failure | None]:
         failure = _refusal(request)
         if failure is None:
@@ -80,14 +84,14 @@ class Planner:
                 self.tenants.check(request.tenant)
                 posterior = self.profiles.posterior(row, request.tenant)
                 explore = self.exploration and not row.opted_out
-                arms = self._arms(request, posterior, explore=explore)
-                return _row(request, arms, _lines(request, posterior)), None
+                arms = self._arms(request, posterior, chance, explore=explore)
+                return _row(request, chance, arms, _lines(request, posterior)), None
             except Exception as error:
                 failure = failure_of(error, PLAN_FAILED, request.request_id)
-        return _row(request, (), (), failure), failure
+        return _row(request, chance, (), (), failure), failure
 
     def _arms(
-        self, request: ClassifiedRequest, posterior: Posterior, *, explore: bool
+        self, request: ClassifiedRequest, posterior: Posterior, chance: int, *, explore: bool
     ) -> tuple[ArmTask, ...]:
         wanted = request.request
         tenant = request.tenant
@@ -105,7 +109,8 @@ class Planner:
             {genre: self.registry.of_genre(genre, tenant) for genre in genres},
             posterior,
             wanted.candidates,
-            seed_of(request),
+            # not the ranker's own draws: the arms must say nothing of the policy that orders them
+            digest(f"{chance}/arms") >> 1,
             explore=explore,
         )
         return tuple(_arm(index, each, request) for index, each in enumerate(chosen))
@@ -118,8 +123,23 @@ def _lines(request: ClassifiedRequest, posterior: Posterior) -> tuple[str, ...]:
     return (*spoken, *prompt_card(posterior))
 
 
+def chance_of(delivery: Delivery[ClassifiedRequest], ledger: Ledger) -> int:
+    """The seed of what is left to chance: arms, policy, order.
+
+    From where the record stands, which no client chooses (request ids they do) and a record that is
+    delivered again repeats.
+    """
+    source = delivery.source
+    return digest(f"{ledger.incarnation}/{source.topic}/{source.partition}/{source.offset}") >> 1
+
+
+def asking_of(request: ClassifiedRequest) -> str:
+    """What a refusal is the answer to: a client who asks later, with the same id, asks anew."""
+    return f"{request.request_id}/{request.received.isoformat()}"
+
+
 def seed_of(request: ClassifiedRequest) -> int:
-    """The request's own seed, or one derived from its id: a repeat writes the same."""
+    """The seed of the texts: the request's own, or one derived from its id."""
     given = request.request.seed
     return given if given is not None else digest(f"{key_of(request)}/{request.request_id}") >> 1
 
@@ -138,6 +158,7 @@ def _refusal(request: ClassifiedRequest) -> Failure | None:
 
 def _row(
     request: ClassifiedRequest,
+    chance: int,
     arms: tuple[ArmTask, ...],
     lines: tuple[str, ...],
     failure: Failure | None = None,
@@ -152,7 +173,7 @@ def _row(
         context=request.request.context,
         embedding=request.embedding,
         reply=request.reply,
-        seed=seed_of(request),
+        seed=chance,
         arms=arms,
         lines=lines,
         failure=failure,
@@ -200,6 +221,10 @@ def _failed(request: ClassifiedRequest, failure: Failure) -> CandidateSet:
         tenant=request.tenant,
         failure=failure,
     )
+
+
+def _turned_away(request: ClassifiedRequest) -> CandidateSet:
+    return replace(_failed(request, TOO_MANY_OPEN), reply=request.reply)
 
 
 async def plan(classified: AsyncIterator[Delivery[ClassifiedRequest]], planner: Planner) -> Outputs:

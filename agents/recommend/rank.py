@@ -50,6 +50,11 @@ class Ranker:
         """
         written, case = delivery.event, self.ledger.case(delivery)
         decision = case.decision
+        if written.failure is not None and written.failure.code == "too_many_open":
+            # It has no row, or one that was opened since by asking again: a function of this event.
+            return replace(
+                _bare(written), answer=_refused(_bare(written), written.failure, written)
+            )
         if decision is None:
             return _unopened(written, case.is_applied)
         if decision.is_open:
@@ -98,10 +103,7 @@ class Ranker:
 
 
 def _unopened(written: CandidateSet, applied: bool) -> DecisionRow | None:
-    # A request over its user's quota has no row; its answer is a function of this event alone.
     failure = written.failure
-    if failure is not None and failure.code == "too_many_open":
-        return replace(_bare(written), answer=_refused(_bare(written), failure, written))
     if applied or (failure is not None and failure.code in ("expired", "repeated")):
         return None
     raise Rejected(
@@ -193,6 +195,8 @@ def _decision(
                 arm_propensity=arms[each.index].propensity,
                 propensity=each.propensity,
                 score=each.predicted,
+                quality=each.score - each.predicted,
+                seed=arms[each.index].seed,
                 features=each.features.astype("<f2").tobytes(),
             )
             for position, each in enumerate(ranking.ranked)
@@ -240,7 +244,8 @@ async def rank(sets: AsyncIterator[Delivery[CandidateSet]], ranker: Ranker) -> O
             answered = ranker.answered(delivery)
             if answered is None or answered.answer is None:
                 continue
-            await ranker.ledger.flush()
-            yield delivery.output(answered.answer, reply=answered.reply)
-            if answered.decision is not None:
-                yield delivery.output(answered.decision)
+            with ranker.ledger.published(answered):
+                await ranker.ledger.flush()
+                yield delivery.output(answered.answer, reply=answered.reply)
+                if answered.decision is not None:
+                    yield delivery.output(answered.decision)

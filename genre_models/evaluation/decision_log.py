@@ -132,7 +132,7 @@ def _logged(decision: Decision, user: str, reward: float) -> Logged:
         features=np.stack(
             [np.frombuffer(each.features, "<f2").astype(np.float64) for each in candidates]
         ),
-        scores=np.array([each.score for each in candidates]),
+        scores=np.array([each.score + (each.quality or 0.0) for each in candidates]),
         propensities=np.array([each.propensity for each in candidates]),
         top=0,
         reward=reward,

@@ -26,15 +26,15 @@ _RIDGE = 2.0
 _95_PERCENT = 1.96
 
 Policy = Callable[[Floats], Floats]
-"""From predicted scores [k] of candidates to the probability of each to be on top [k]."""
+"""From the scores [k] by which candidates are ordered to the probability of each on top [k]."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Logged:
     """One decision and what came of it.
 
-    `features` [k, d], `scores` [k] and `propensities` [k] of its candidates, the one that was on
-    `top`, and its `reward` in [0, 1].
+    `features` [k, d], `scores` [k] (taste plus quality: what the ranker orders by) and
+    `propensities` [k] of its candidates, the one that was on `top`, and its `reward` in [0, 1].
     """
 
     user: str

@@ -1,9 +1,9 @@
 """Learning as a pure function: a row, a signal and the decision it speaks about give the next row.
 
 The contribution of one decision to the sums is a function of the *set* of its signals: the winner
-of every slot, capped for every candidate, at its own time. A new signal therefore takes the
-decision's old contribution out and puts its new one in - which makes repeats, corrections,
-retractions and late arrivals the same operation, in any order.
+of every slot, capped for every candidate, at the time since which it has been said. A new signal
+therefore takes the decision's old contribution out and puts its new one in - which makes repeats,
+corrections, retractions and late arrivals the same operation, in any order.
 """
 
 from __future__ import annotations
@@ -111,15 +111,10 @@ def learn_one(row: UserRow, signal: Signal, shown: Shown, now: float) -> Learned
             f"the request showed candidates {shown.present()}, got {signal.candidate}",
         )
     row = _advanced(row, signal.time)
-    sums, ring = _exchanged(row, shown, _entry(signal))
-    detector, drifted = _watched(row, signal, shown)
+    exchanged = _exchanged(row, shown, _entry(signal))
+    detector, drifted = _watched(row, exchanged.sums, signal, shown)
     learned = replace(
-        row,
-        sums=sums,
-        ring=ring,
-        detector=detector,
-        last=max(row.last, signal.time),
-        reactions=row.reactions + 1,
+        exchanged, detector=FRESH if drifted else detector, last=max(row.last, signal.time)
     )
     if not drifted:
         return Learned(row=learned, outcome="learned")
@@ -133,10 +128,8 @@ def retract_one(row: UserRow, signal_id: int, shown: Shown, now: float) -> Learn
     """
     found = _find(row, signal_id)
     if found is None:
-        return Learned(
-            row=replace(row, ring=_pushed(row.ring, _void(signal_id, shown.decision, int(now)))),
-            outcome="retracted",
-        )
+        void = _void(signal_id, shown.decision, int(now), EVERY_CANDIDATE)
+        return Learned(row=replace(row, ring=_pushed(row.ring, void)), outcome="retracted")
     if found.kind == Kind.VOID:
         return Learned(row=row, outcome="duplicate")
     if found.decision != shown.decision:
@@ -144,11 +137,8 @@ def retract_one(row: UserRow, signal_id: int, shown: Shown, now: float) -> Learn
             "retract_mismatch",
             "the feedback to retract belongs to another request than the one named",
         )
-    sums, ring = _exchanged(row, shown, _void(signal_id, found.decision, found.time))
-    return Learned(
-        row=replace(row, sums=sums, ring=ring, reactions=max(0, row.reactions - 1)),
-        outcome="retracted",
-    )
+    void = _void(signal_id, found.decision, found.time, found.candidate)
+    return Learned(row=_exchanged(row, shown, void), outcome="retracted")
 
 
 def decision_of(row: UserRow, signal_id: int) -> int | None:
@@ -165,17 +155,33 @@ def damped(row: UserRow, alarm: int) -> UserRow:
     return replace(row, sums=sums, alarms=(*row.alarms, alarm)[-ALARMS:], detector=FRESH)
 
 
-def _watched(row: UserRow, signal: Signal, shown: Shown) -> tuple[State, bool]:
-    """Verdicts on one candidate, and uses of it, go to the drift detector."""
-    if signal.candidate is None or signal.weight < 0.7 or signal.kind is Kind.HISTORY:
+def _watched(row: UserRow, sums: Sums, signal: Signal, shown: Shown) -> tuple[State, bool]:
+    """Verdicts on one candidate, and uses of it, go to the drift detector: once a candidate.
+
+    What is said of it again, instead or after a retraction is no further evidence, and nor is what
+    leaves the sums as they were.
+    """
+    if not _is_telling(signal) or np.array_equal(sums, row.sums):
         return row.detector, False
+    for other in _of_decision(row, shown.decision):
+        if other.candidate == signal.candidate and (other.kind == Kind.VOID or _is_telling(other)):
+            return row.detector, False
     detector = PageHinkley.of(row.detector)
-    detector.update(signal.target - shown.predicted[signal.candidate])
+    detector.update(signal.target - shown.predicted[signal.candidate or 0])
     return detector.state, detector.drift_detected
 
 
-def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> tuple[Sums, Ring]:
-    """The sums with the decision's contribution renewed, and the ring with `entry` in it.
+def _is_telling(signal: Signal | Entry) -> bool:
+    # an edit's weight comes back from the ring as the float32 nearest to 0.7
+    return (
+        signal.weight > 0.69
+        and signal.kind != Kind.HISTORY
+        and signal.candidate not in (None, EVERY_CANDIDATE)
+    )
+
+
+def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> UserRow:
+    """The row with the decision's contribution to its sums renewed, and `entry` in its ring.
 
     `entry` takes the place of one with its id.
     """
@@ -193,7 +199,10 @@ def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> tuple[Sums, Ring]:
             "preference_saturated",
             "this user has reacted more often than a row can hold; wait for the past to fade",
         )
-    return sums.astype(np.int32), _pushed(ring, entry)
+    reactions = row.reactions + _statements(after) - _statements(before)
+    return replace(
+        row, sums=sums.astype(np.int32), ring=_pushed(ring, entry), reactions=max(0, reactions)
+    )
 
 
 def _contribution(row: UserRow, entries: Sequence[Entry], shown: Shown) -> Floats:
@@ -213,22 +222,55 @@ def _contribution(row: UserRow, entries: Sequence[Entry], shown: Shown) -> Float
 
 def _winners(entries: Sequence[Entry], shown: Shown) -> dict[int, list[tuple[Entry, float]]]:
     """By candidate, the signals in force with their weights, in one order however they came in."""
-    best: dict[tuple[int, str], tuple[tuple[int, int, int], int, Entry]] = {}
-    for entry in entries:
-        if entry.kind != Kind.VOID:
-            slot, rank, _ = RULES[_KINDS[entry.kind]]
-            order = rank, entry.time, entry.id
-            for candidate in (
-                shown.present() if entry.candidate == EVERY_CANDIDATE else (entry.candidate,)
-            ):
-                # only one candidate of a decision can be the chosen one
-                place = EVERY_CANDIDATE if entry.kind == Kind.CHOOSE else candidate, slot
-                if place not in best or best[place][0] < order:
-                    best[place] = order, candidate, entry
+    best: dict[tuple[int, str], tuple[int, Entry]] = {}
+    for entry in _in_order(entries):
+        slot = RULES[_KINDS[entry.kind]][0]
+        for candidate in (
+            shown.present() if entry.candidate == EVERY_CANDIDATE else (entry.candidate,)
+        ):
+            # only one candidate of a decision can be the chosen one
+            place = EVERY_CANDIDATE if entry.kind == Kind.CHOOSE else candidate, slot
+            known, before = best.get(place, (None, entry))
+            if known != candidate or not _says_the_same(before, entry):
+                best[place] = candidate, entry
     winners: dict[int, list[tuple[Entry, float]]] = {}
-    for _, (_, candidate, entry) in sorted(best.items()) if len(best) > 1 else best.items():
+    for _, (candidate, entry) in sorted(best.items()) if len(best) > 1 else best.items():
         winners.setdefault(candidate, []).append((entry, _weight(entry, shown, candidate)))
     return winners
+
+
+def _in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """Those that were not taken back: in a slot, the last one wins."""
+    if len(entries) == 1:
+        return [entry for entry in entries if entry.kind != Kind.VOID]
+    return sorted(
+        (entry for entry in entries if entry.kind != Kind.VOID),
+        key=lambda entry: (RULES[_KINDS[entry.kind]][1], entry.time, entry.id),
+    )
+
+
+def _says_the_same(one: Entry, other: Entry) -> bool:
+    return (one.kind, one.weight, one.target) == (other.kind, other.weight, other.target)
+
+
+def _repeats(entries: Sequence[Entry]) -> list[Entry]:
+    """Those that say what stood already when they were said."""
+    said: dict[tuple[int, int, str], Entry] = {}
+    found = []
+    for entry in _in_order(entries):
+        candidate = EVERY_CANDIDATE if entry.kind == Kind.CHOOSE else entry.candidate
+        place = entry.decision, candidate, RULES[_KINDS[entry.kind]][0]
+        before = said.get(place)
+        if before and before.candidate == entry.candidate and _says_the_same(before, entry):
+            found.append(entry)
+        else:
+            said[place] = entry
+    return found
+
+
+def _statements(entries: Sequence[Entry]) -> int:
+    """How many reactions a decision's signals are."""
+    return sum(entry.kind != Kind.VOID for entry in entries) - len(_repeats(entries))
 
 
 def _weight(entry: Entry, shown: Shown, candidate: int) -> float:
@@ -287,8 +329,8 @@ def _entry(signal: Signal) -> Entry:
     )
 
 
-def _void(signal_id: int, decision: int, time: int) -> Entry:
-    return Entry(signal_id, decision, time, EVERY_CANDIDATE, Kind.VOID, SIGNALS_VERSION, 0.0, 0.0)
+def _void(signal_id: int, decision: int, time: int, candidate: int) -> Entry:
+    return Entry(signal_id, decision, time, candidate, Kind.VOID, SIGNALS_VERSION, 0.0, 0.0)
 
 
 def _find(row: UserRow, signal_id: int) -> Entry | None:
@@ -302,5 +344,20 @@ def _of_decision(row: UserRow, decision: int) -> list[Entry]:
 
 
 def _pushed(ring: Ring, entry: Entry) -> Ring:
-    """The ring with the entry last; the oldest leaves when it is full."""
-    return np.frombuffer(ring[-(RING - 1) :].tobytes() + _ENTRY.pack(*entry), ENTRY)
+    """The ring with the entry last.
+
+    When it is full, the oldest repeat leaves, or else the oldest: who says one thing often must not
+    make the row forget what else it has heard, or that would count again.
+    """
+    packed = ring.tobytes() + _ENTRY.pack(*entry)
+    room = np.frombuffer(packed, ENTRY)
+    if len(room) <= RING:
+        return room
+    leaving, size = 0, ENTRY.itemsize
+    # All but id and time. Hardly ever are two alike, and to look for repeats takes its time.
+    said = {(packed[at + 8 : at + 16], packed[at + 20 : at + size])
+            for at in range(0, len(packed), size)}  # fmt: skip
+    if len(said) < len(room):
+        repeats = {each.id for each in _repeats([Entry(*each) for each in room.tolist()])}
+        leaving = next((k for k, id in enumerate(room["id"].tolist()) if id in repeats), 0)
+    return np.frombuffer(packed[: leaving * size] + packed[(leaving + 1) * size :], ENTRY)

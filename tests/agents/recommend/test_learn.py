@@ -213,6 +213,18 @@ async def test_a_flood_of_likes_of_one_text_is_one_like(desk: Desk) -> None:
     await shown(desk)
     row = await learned(desk, *(reaction(offset=k, feedback_id=f"f{k}") for k in range(200)))
     assert row.moments(row.last)[-1] <= 2.001
+    assert row.reactions == 1
+
+
+async def test_a_dislike_that_is_sent_again_is_heard_once(desk: Desk) -> None:
+    await shown(desk)
+    once = await learned(desk, reaction("dislike"))
+    ids: list[dict[str, Any]] = [{"feedback_id": f"f{k}"} if k % 2 else {} for k in range(30)]
+    again = await learned(
+        desk, *(reaction("dislike", offset=1 + k, **each) for k, each in enumerate(ids))
+    )
+    assert (again.detector, again.alarms) == (once.detector, ())
+    assert (again.sums == once.sums).all()
 
 
 async def test_a_reaction_of_one_tenant_too_many_is_a_dead_letter_and_leaves_nothing(

@@ -1,20 +1,25 @@
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
 
-from agents.recommend.plan import plan
+from agents.recommend.plan import chance_of, plan
 from agents.recommend.rank import rank
+from agents.recommend.rights import rights
 from agents.tenants import Tenants
+from genre_models.ranker import choose_policy
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
 from schemas.generations import GenerationTask
 from schemas.parts import Failure, ReplyTo, Verdict
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
+from schemas.users import UserCommand
 from tests.agents.deliveries import delivered, events, outputs, stream
 from tests.agents.recommend.conftest import Desk, classified, written
 from tests.agents.recommend.conftest import desk as new_desk
@@ -101,24 +106,91 @@ async def test_more_than_32_open_requests_of_one_user_are_refused(desk: Desk) ->
     assert len(desk.ledger.waiting) == 32
 
 
-async def test_another_seed_explores_other_arms(desk: Desk) -> None:
-    request = classified()
-    tasks = [
-        (await planned(new_desk(), replace(request, request=replace(request.request, seed=seed))))[
-            0
-        ]
-        for seed in range(8)
-    ]
-    assert (
-        len(
-            {
-                tuple((arm.genre, arm.style) for arm in task.arms)
-                for task in tasks
-                if isinstance(task, GenerationTask)
-            }
-        )
-        > 1
+async def turned_away(
+    desk: Desk, requests: list[ClassifiedRequest], offset: int
+) -> list[CandidateSet]:
+    found = await events(plan(stream(delivered(each, offset) for each in requests), desk.planner))
+    return [each for each in found if isinstance(each, CandidateSet)]
+
+
+async def test_a_refusal_is_the_one_answer_to_its_request_whatever_happens_meanwhile(
+    desk: Desk,
+) -> None:
+    """Delivered again by Kafka, or by a classify worker that had not committed."""
+    over = [classified(f"over{number}") for number in range(3)]
+    await planned(desk, *(classified(f"r{number}") for number in range(32)))
+    refused = await turned_away(desk, over, 40)
+    answers = await events(rank(stream(delivered(each) for each in refused), desk.ranker))
+    assert {getattr(each, "code", None) for each in answers} == {"too_many_open"}
+    for number in range(32):
+        await events(rank(stream([delivered(written(f"r{number}"), number)]), desk.ranker))
+    (later,) = await events(plan(stream([delivered(classified("later"), 41)]), desk.planner))
+    assert isinstance(later, GenerationTask)
+    for offset in (40, 50):
+        again = await turned_away(desk, over, offset)
+        assert again == refused
+        assert await events(rank(stream(delivered(each) for each in again), desk.ranker)) == answers
+
+
+async def test_who_asks_anew_after_a_refusal_is_heard_and_both_get_their_answer(
+    desk: Desk,
+) -> None:
+    over = classified("over")
+    await planned(desk, *(classified(f"r{number}") for number in range(32)))
+    (refused,) = await turned_away(desk, [over], 50)
+    await events(rank(stream([delivered(written("r0"))]), desk.ranker))
+    anew = replace(over, received=over.received + timedelta(milliseconds=1))
+    (task,) = await events(plan(stream([delivered(anew, 60)]), desk.planner))
+    assert isinstance(task, GenerationTask)
+    first, second, _ = await events(
+        rank(stream([delivered(refused, 1), delivered(written("over"), 2)]), desk.ranker)
     )
+    assert isinstance(first, Recommendation) and isinstance(second, Recommendation)
+    assert (first.code, second.status) == ("too_many_open", "ok")
+
+
+async def test_refusals_take_no_room_and_an_erased_users_are_forgotten(desk: Desk) -> None:
+    await planned(desk, *(classified(f"r{number}") for number in range(600)))
+    row = desk.ledger.user("ada")
+    assert len(desk.ledger.waiting) == len(row.decisions) == 32
+    assert len(desk.ledger.refused("ada")) == 512
+    await desk.ledger.recount([0])
+    assert len(desk.ledger.waiting) == 32
+    erase = delivered(UserCommand(user_id="ada", kind="erase"))
+    await events(rights(stream([erase]), desk.ledger, desk.registry))
+    assert desk.ledger.refused("ada") == ()
+
+
+async def test_the_clients_seed_is_of_the_texts_and_leaves_the_arms_to_chance() -> None:
+    request = classified()
+    tasks = []
+    for seed, offset in ((1, 0), (2, 0), (1, 5)):
+        asked = delivered(seeded(request, seed), offset)
+        tasks += await events(plan(stream([asked]), new_desk().planner))
+    arms = [task.arms for task in tasks if isinstance(task, GenerationTask)]
+    first, second, third = ([arm.seed for arm in each] for each in arms)
+    assert first == third != second
+    one, other, elsewhere = ([replace(arm, seed=0) for arm in each] for each in arms)
+    assert one == other != elsewhere
+
+
+@pytest.mark.parametrize("seed", [None, 0, 1, 7, 42, 123, 1234])
+def test_every_seed_of_a_client_reaches_the_evaluated_share(desk: Desk, seed: int | None) -> None:
+    """It is drawn with each record: the same request has many policies, and none by its id."""
+    request = seeded(classified(), seed)
+    policies = Counter(
+        choose_policy(True, np.random.default_rng(chance_of(delivered(request, k), desk.ledger)))
+        for k in range(2000)
+    )
+    assert 0.07 < policies["igw"] / 2000 < 0.13
+    other = delivered(replace(request, request_id="chosen"), 5)
+    assert chance_of(other, desk.ledger) == chance_of(delivered(request, 5), desk.ledger)
+    elsewhere = replace(desk.ledger, incarnation=8)
+    assert chance_of(other, elsewhere) != chance_of(other, desk.ledger)
+
+
+def seeded(request: ClassifiedRequest, seed: int | None) -> ClassifiedRequest:
+    return replace(request, request=replace(request.request, seed=seed))
 
 
 async def test_a_defect_in_planning_is_an_error_for_its_client(

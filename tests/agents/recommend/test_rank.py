@@ -38,6 +38,24 @@ async def test_candidates_become_one_recommendation_and_one_decision(desk: Desk)
     assert not desk.ledger.waiting
 
 
+async def test_what_orders_is_logged_taste_and_quality_and_the_texts_seeds(desk: Desk) -> None:
+    desk = replace(desk, ranker=replace(desk.ranker, exploration=False))
+    first, *others = written().candidates
+    loop = replace(first, text="the duck the duck " * 12, text_probability=0.1, finish="length")
+    answer, decision = await answered(desk, written(candidates=(loop, *others)))
+    assert isinstance(answer, Recommendation) and isinstance(decision, Decision)
+    told = [(each.score, each.quality or 0.0) for each in decision.candidates]
+    assert [taste + quality for taste, quality in told] == pytest.approx(
+        sorted((each.score for each in answer.candidates), reverse=True)
+    )
+    assert min(quality for _, quality in told) < max(quality for _, quality in told) - 0.05
+    row = desk.ledger.decision("ada", "r1")
+    assert row is not None
+    assert {each.index: each.seed for each in decision.candidates} == {
+        arm.index: arm.seed for arm in row.arms
+    }
+
+
 async def test_the_first_set_wins_and_a_repeat_publishes_the_stored_answer(desk: Desk) -> None:
     later = replace(written(), candidates=written().candidates[:1])
     failed = CandidateSet(
@@ -97,6 +115,20 @@ async def test_a_request_over_the_quota_is_answered_without_a_row(desk: Desk) ->
     assert isinstance(answer, Recommendation)
     assert (answer.status, answer.code) == ("error", "too_many_open")
     assert not desk.ledger.decisions
+
+
+async def test_an_answer_under_way_is_not_forgotten_for_a_newer_request(desk: Desk) -> None:
+    """A crash before the broker has it would lose the only answer."""
+    requests = [delivered(classified(f"r{number}"), number) for number in range(34)]
+    await events(plan(stream(requests[:32]), desk.planner))
+    ranking = rank(stream([delivered(written("r0"))]), desk.ranker)
+    await anext(ranking)
+    assert desk.ledger.decision("ada", "r0") is not None
+    (over,) = await events(plan(stream(requests[32:33]), desk.planner))
+    assert isinstance(over, CandidateSet) and desk.ledger.decision("ada", "r0") is not None
+    assert [each async for each in ranking]
+    (task,) = await events(plan(stream(requests[33:]), desk.planner))
+    assert not isinstance(task, CandidateSet) and desk.ledger.decision("ada", "r0") is None
 
 
 async def test_a_defect_in_ranking_is_an_error_for_its_client(

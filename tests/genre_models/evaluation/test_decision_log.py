@@ -3,6 +3,7 @@ served by whom."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -80,6 +81,19 @@ def test_a_policy_that_picks_what_is_liked_is_found_to_earn_more() -> None:
     )]  # fmt: skip
     assert evaluate(log, POLICIES["greedy"]).dr.low > 0.95
     assert evaluate(log, POLICIES["uniform"]).dr.mean == pytest.approx(0.5, abs=0.02)
+
+
+def test_a_policy_is_judged_by_what_the_ranker_orders_by() -> None:
+    """Quality turns the order of these two; a log without it is read by taste alone, as before."""
+    old = decision("ada")
+    qualities = [0.9, 0.1]
+    new = replace(
+        old, candidates=tuple(replace(each, quality=qualities.pop(0)) for each in old.candidates)
+    )
+    for made, best in ((old, 1), (new, 0)):
+        (one,) = judged([made], [said("ada", "like")])
+        chosen = int(POLICIES["greedy"](one.logged.scores).argmax())
+        assert one.logged.features[chosen][best] == 1.0
 
 
 def test_users_whom_both_served_count_for_neither() -> None:
