@@ -11,10 +11,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from schemas.errors import NotReady
+from streams.clients.compression import require_codecs
 from streams.clients.fetching import close_whole
-from streams.clients.records import accept_any_header_name
+from streams.clients.records import read_any_record
 from streams.settings import Settings
 from streams.wire.limits import MAX_REQUEST_BYTES
+
+COMMITTED = "read_committed"
+"""The isolation level of every consumer: records of aborted transactions are not seen."""
 
 
 def security(settings: Settings) -> dict[str, Any]:
@@ -48,24 +52,41 @@ def producer(settings: Settings) -> AIOKafkaProducer:
     )
 
 
-def consumer(settings: Settings, *topics: str, **overrides: Any) -> AIOKafkaConsumer:
-    """A consumer without a group that never commits; start it, then assign or seek."""
-    accept_any_header_name()
+def harden_consumers() -> None:
+    """Let every consumer of this process read whatever a topic holds, and stop as a whole.
+
+    Raises NotReady (no_codec) where a compression codec does not work.
+    """
+    require_codecs()
+    read_any_record()
     close_whole()
+
+
+def consumer(settings: Settings, *topics: str, **overrides: Any) -> AIOKafkaConsumer:
+    """A consumer without a group that never commits; start it, then assign or seek.
+
+    Raises as `harden_consumers`.
+    """
+    harden_consumers()
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.brokers,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "fetch_max_wait_ms": int(settings.fetch_wait * 1000),
         "max_partition_fetch_bytes": MAX_REQUEST_BYTES,
+        "isolation_level": COMMITTED,
         **security(settings),
     }
     return AIOKafkaConsumer(*topics, **(arguments | overrides))
 
 
-def set_fetch_wait(reader: AIOKafkaConsumer, seconds: float) -> None:
-    """Change how long each fetch of a consumer may wait for records; before it is started."""
-    reader._fetch_max_wait_ms = int(seconds * 1000)
+def suit(reader: AIOKafkaConsumer, *, fetch_wait: float) -> None:
+    """Have a consumer that Faust made read as ours do; before it is started.
+
+    Only committed records, each fetch waiting for them at most `fetch_wait` seconds.
+    """
+    reader._fetch_max_wait_ms = int(fetch_wait * 1000)
+    reader._isolation_level = COMMITTED
 
 
 def admin(settings: Settings) -> AIOKafkaAdminClient:

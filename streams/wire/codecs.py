@@ -11,6 +11,7 @@ from msgspec import inspect
 
 from schemas.errors import InvalidEvent
 from streams.wire.limits import MAX_MESSAGE_BYTES
+from streams.wire.source import Unreadable
 
 E = TypeVar("E")
 
@@ -40,9 +41,9 @@ def encode(event: object) -> bytes:
 def decode(value: bytes | None, kind: type[E]) -> E:
     """The event in `value`; unknown fields are ignored, types are strict.
 
-    Raises InvalidEvent with one of the codes empty, too_large, not_utf8, not_finite, too_deep,
-    not_json, lone_surrogate, missing_field, wrong_type, unknown_value, bad_format, bad_time,
-    too_long, too_short, out_of_range.
+    Raises InvalidEvent with one of the codes corrupt_batch, empty, too_large, not_utf8, not_finite,
+    too_deep, not_json, lone_surrogate, missing_field, wrong_type, unknown_value, bad_format,
+    bad_time, too_long, too_short, out_of_range.
     """
     document = parse(value)
     try:
@@ -53,6 +54,8 @@ def decode(value: bytes | None, kind: type[E]) -> E:
 
 def parse(value: bytes | None) -> Any:
     """The JSON document in `value`. Raises InvalidEvent as `decode` does."""
+    if isinstance(value, Unreadable):
+        raise InvalidEvent("corrupt_batch", value.why)
     if not value:
         raise InvalidEvent("empty", "Expected a JSON object, got an empty value.")
     if len(value) > MAX_MESSAGE_BYTES:

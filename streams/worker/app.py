@@ -12,10 +12,8 @@ import faust
 from faust.types.auth import AuthProtocol
 from yarl import URL
 
-from streams.clients.fetching import close_whole
 from streams.clients.follower import Follower
-from streams.clients.kafka import ReplyTopics, ssl_context
-from streams.clients.records import accept_any_header_name
+from streams.clients.kafka import ReplyTopics, harden_consumers, ssl_context
 from streams.settings import Settings
 from streams.wire import topics
 from streams.wire.limits import MAX_REQUEST_BYTES
@@ -43,8 +41,7 @@ class RoleApp(faust.App):
     """
 
     def __init__(self, role: Role, settings: Settings, **options: Any) -> None:
-        accept_any_header_name()
-        close_whole()
+        harden_consumers()
         self.role = role
         self.genre_settings = settings
         self.fetch_wait = settings.fetch_wait

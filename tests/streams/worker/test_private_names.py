@@ -10,7 +10,7 @@ from typing import Any
 import faust
 import pytest
 from faust.sensors.base import SensorDelegate
-from faust.tables import Table
+from faust.tables import Table, recovery
 from faust.tables.manager import TableManager
 from faust.topics import Topic
 from faust.transport import conductor, consumer
@@ -29,10 +29,15 @@ def test_the_version_is_the_one_that_was_read() -> None:
 
 
 GUARDED: dict[str, tuple[object, str]] = {
+    "_acked": (consumer.Consumer.ack, "acked_for_tp = self._acked[tp]"),
+    "_acked_index": (consumer.Consumer.ack, "acked_index = self._acked_index[tp]"),
+    "_add_gap": (consumer.Consumer._drain_messages, "await self._add_gap(tp, r_offset + 1"),
     "_create_worker_consumer": (
         driver.AIOKafkaConsumerThread._create_consumer,
         "self._create_worker_consumer(transport)",
     ),
+    "_new_offset": (consumer.Consumer._filter_committable_offsets, "self._new_offset(tp)"),
+    "_read_offset": (consumer.Consumer._drain_messages, "self._read_offset.__setitem__"),
     "_new_consumer_thread": (consumer.ThreadDelegateConsumer, "self._new_consumer_thread()"),
     "_producer": (driver.Producer.flush, "await self._producer.flush()"),
     "_queue": (asyncio.Queue, "self._queue = collections.deque()"),
@@ -55,6 +60,17 @@ def test_a_guarded_name_means_what_it_meant(name: str) -> None:
     assert name in use and use in inspect.getsource(place)  # type: ignore[arg-type]
 
 
+def test_a_known_row_makes_faust_look_whether_a_recovery_has_ended() -> None:
+    source = inspect.getsource(recovery)
+    taken, looked = source.split("seen_offset = offsets.get(tp, None)")
+    assert "message = event.message" in taken and "offset = message.offset" in taken
+    assert "if seen_offset is None or offset > seen_offset:" in looked
+    assert "await _maybe_signal_recovery_end()" in looked
+    assert "highwater - offsets[tp]" in inspect.getsource(recovery.Recovery.active_remaining)
+    drain = inspect.getsource(consumer.Consumer._drain_messages)
+    assert drain.index("callback(message)") < drain.index("set_read_offset(tp, offset)")
+
+
 def test_faust_makes_its_consumer_where_we_override_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Transport.Consumer is Consumer and issubclass(Consumer, driver.Consumer)
 
@@ -71,7 +87,8 @@ def test_faust_makes_its_consumer_where_we_override_it(monkeypatch: pytest.Monke
     )
     thread: Any = object.__new__(ConsumerThread)
     monkeypatch.setattr(ConsumerThread, "app", App, raising=False)
-    assert thread._create_worker_consumer(None)._fetch_max_wait_ms == 5
+    made = thread._create_worker_consumer(None)
+    assert (made._fetch_max_wait_ms, made._isolation_level) == (5, "read_committed")
 
 
 def test_a_table_sends_every_change_through_the_method_that_we_override() -> None:
