@@ -40,16 +40,17 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=settings.ca_file or None)
 
 
-def producer(settings: Settings) -> AIOKafkaProducer:
+def producer(settings: Settings, **overrides: Any) -> AIOKafkaProducer:
     """A producer that waits for every replica; idempotent where the broker can."""
-    return AIOKafkaProducer(
-        bootstrap_servers=settings.brokers,
-        acks="all",
-        enable_idempotence=not settings.embedded,
-        max_request_size=MAX_REQUEST_BYTES,
-        request_timeout_ms=30_000,
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.brokers,
+        "acks": "all",
+        "enable_idempotence": not settings.embedded,
+        "max_request_size": MAX_REQUEST_BYTES,
+        "request_timeout_ms": 30_000,
         **security(settings),
-    )
+    }
+    return AIOKafkaProducer(**(arguments | overrides))
 
 
 def harden_consumers() -> None:
@@ -151,33 +152,3 @@ async def members(settings: Settings, group: str) -> int:
         return sum(len(described["members"]) for described in answer.to_object()["groups"])
     finally:
         await client.close()
-
-
-class ReplyTopics:
-    """Whether a client's reply topic exists, asked of the cluster at most every 10 s a topic."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._known: dict[str, tuple[float, int]] = {}
-
-    async def exists(self, topic: str, partition: int | None) -> bool:
-        """True when the topic is there and, where one is named, has that partition."""
-        now = asyncio.get_running_loop().time()
-        asked, partitions = self._known.get(topic, (-60.0, 0))
-        if now - asked > (600.0 if partitions else 10.0):
-            partitions = await self._partitions(topic)
-            self._known[topic] = (now, partitions)
-        return partitions > (partition or 0)
-
-    async def _partitions(self, topic: str) -> int:
-        client = admin(self._settings)
-        await client.start()
-        try:
-            # Asking for a topic by name would create it where a broker creates topics by itself.
-            there = topic in await client.list_topics()
-            described = await client.describe_topics([topic]) if there else []
-        finally:
-            await client.close()
-        if not described or described[0].get("error_code"):
-            return 0
-        return len(described[0].get("partitions") or ())
