@@ -88,6 +88,7 @@ async def main() -> None:
         AIOKafkaConsumer(
             settings.topic("feedback"), bootstrap_servers=settings.brokers,
             group_id=settings.topic("raw"), auto_offset_reset="earliest", enable_auto_commit=False,
+            isolation_level="read_committed",
         ) as consumer,
         AIOKafkaProducer(bootstrap_servers=settings.brokers, acks="all") as producer,
     ):  # fmt: skip

@@ -45,7 +45,7 @@ async def create_reply_topic(brokers: str) -> None:
 async def ask(brokers: str, user_id: str, prompt: str) -> dict[str, Any]:
     """Publish one request and wait for its answer."""
     producer = AIOKafkaProducer(bootstrap_servers=brokers, acks="all")
-    consumer = AIOKafkaConsumer(bootstrap_servers=brokers)
+    consumer = AIOKafkaConsumer(bootstrap_servers=brokers, isolation_level="read_committed")
     await producer.start()
     await consumer.start()
     try:

@@ -50,7 +50,9 @@ async def next_profile(consumer: AIOKafkaConsumer, user_id: str) -> dict[str, An
 async def main(request_id: str, user_id: str, brokers: str) -> None:
     """Like a text and print the profile that has learned of it."""
     topic = PREFIX + "preferences"
-    async with AIOKafkaConsumer(bootstrap_servers=brokers) as consumer:
+    async with AIOKafkaConsumer(
+        bootstrap_servers=brokers, isolation_level="read_committed"
+    ) as consumer:
         # The topic is compacted: read from the beginning, it tells the newest profile of everybody.
         # Here we only want to see what changes, so we go to its end before we publish anything.
         await consumer.topics()

@@ -254,3 +254,16 @@ def test_what_an_agent_yields_is_encoded_before_a_test_sees_it() -> None:
             if id(call) not in encoded
         ]
         assert around == [], f"{name_of(path)}: through `events` or `outputs` of deliveries.py"
+
+
+def test_every_consumer_reads_committed_records_only() -> None:
+    read: dict[str, set[str]] = {}
+    for path in EVERYTHING:
+        for call in calls_of(tree_of(path), {"AIOKafkaConsumer"}):
+            levels = [each.value for each in call.keywords if each.arg == "isolation_level"]
+            read.setdefault(name_of(path), set()).update(map(ast.unparse, levels or [ast.Name("")]))
+    # Where the arguments are put together, every consumer of the packages is made.
+    assert read.pop("streams/clients/kafka.py") == {""}
+    bare = {"tests/streams/clients/test_private_names.py"}
+    assert {name for name in read.keys() - bare if read[name] != {"'read_committed'"}} == set()
+    assert {name for name in read if name.startswith(PACKAGES)} == set()

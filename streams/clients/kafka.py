@@ -11,13 +11,16 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError, RecordListTooLargeError
 
 from schemas.errors import NotReady
+from streams.clients.compression import require_codecs
 from streams.clients.fetching import close_whole
-from streams.clients.records import accept_any_header_name
+from streams.clients.records import read_any_record
 from streams.settings import Settings
 from streams.wire.limits import MAX_REQUEST_BYTES
 
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 """What a producer raises, and a broker answers, for a record beyond their limits."""
+COMMITTED = "read_committed"
+"""The isolation level of every consumer: records of aborted transactions are not seen."""
 
 
 def security(settings: Settings) -> dict[str, Any]:
@@ -39,36 +42,54 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=settings.ca_file or None)
 
 
-def producer(settings: Settings) -> AIOKafkaProducer:
+def producer(settings: Settings, **overrides: Any) -> AIOKafkaProducer:
     """A producer that waits for every replica; idempotent where the broker can."""
-    return AIOKafkaProducer(
-        bootstrap_servers=settings.brokers,
-        acks="all",
-        enable_idempotence=not settings.embedded,
-        max_request_size=MAX_REQUEST_BYTES,
-        request_timeout_ms=30_000,
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.brokers,
+        "acks": "all",
+        "enable_idempotence": not settings.embedded,
+        "max_request_size": MAX_REQUEST_BYTES,
+        "request_timeout_ms": 30_000,
         **security(settings),
-    )
+    }
+    return AIOKafkaProducer(**(arguments | overrides))
+
+
+def harden_consumers() -> None:
+    """Let every consumer of this process read whatever a topic holds, and stop as a whole.
+
+    Raises NotReady (no_codec) where a compression codec does not work.
+    """
+    require_codecs()
+    read_any_record()
+    close_whole()
 
 
 def consumer(settings: Settings, *topics: str, **overrides: Any) -> AIOKafkaConsumer:
-    """A consumer without a group that never commits; start it, then assign or seek."""
-    accept_any_header_name()
-    close_whole()
+    """A consumer without a group that never commits; start it, then assign or seek.
+
+    Raises as `harden_consumers`.
+    """
+    harden_consumers()
     arguments: dict[str, Any] = {
         "bootstrap_servers": settings.brokers,
         "enable_auto_commit": False,
         "auto_offset_reset": "earliest",
         "fetch_max_wait_ms": int(settings.fetch_wait * 1000),
         "max_partition_fetch_bytes": MAX_REQUEST_BYTES,
+        "isolation_level": COMMITTED,
         **security(settings),
     }
     return AIOKafkaConsumer(*topics, **(arguments | overrides))
 
 
-def set_fetch_wait(reader: AIOKafkaConsumer, seconds: float) -> None:
-    """Change how long each fetch of a consumer may wait for records; before it is started."""
-    reader._fetch_max_wait_ms = int(seconds * 1000)
+def suit(reader: AIOKafkaConsumer, *, fetch_wait: float) -> None:
+    """Have a consumer that Faust made read as ours do; before it is started.
+
+    Only committed records, each fetch waiting for them at most `fetch_wait` seconds.
+    """
+    reader._fetch_max_wait_ms = int(fetch_wait * 1000)
+    reader._isolation_level = COMMITTED
 
 
 def admin(settings: Settings) -> AIOKafkaAdminClient:
@@ -133,33 +154,3 @@ async def members(settings: Settings, group: str) -> int:
         return sum(len(described["members"]) for described in answer.to_object()["groups"])
     finally:
         await client.close()
-
-
-class ReplyTopics:
-    """Whether a client's reply topic exists, asked of the cluster at most every 10 s a topic."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._known: dict[str, tuple[float, int]] = {}
-
-    async def exists(self, topic: str, partition: int | None) -> bool:
-        """True when the topic is there and, where one is named, has that partition."""
-        now = asyncio.get_running_loop().time()
-        asked, partitions = self._known.get(topic, (-60.0, 0))
-        if now - asked > (600.0 if partitions else 10.0):
-            partitions = await self._partitions(topic)
-            self._known[topic] = (now, partitions)
-        return partitions > (partition or 0)
-
-    async def _partitions(self, topic: str) -> int:
-        client = admin(self._settings)
-        await client.start()
-        try:
-            # Asking for a topic by name would create it where a broker creates topics by itself.
-            there = topic in await client.list_topics()
-            described = await client.describe_topics([topic]) if there else []
-        finally:
-            await client.close()
-        if not described or described[0].get("error_code"):
-            return 0
-        return len(described[0].get("partitions") or ())

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import TypeVar
 
-from aiokafka import TopicPartition
-
-from streams.clients.kafka import consumer
+from streams.clients.reader import Reader
 from streams.settings import Settings
 from streams.wire.codecs import decode
-from streams.wire.partitions import home_of
 from streams.wire.topics import BY_EVENT
 
 E = TypeVar("E")
@@ -21,26 +18,16 @@ _STEP = 64  # records; each step back is four times as long as the one before
 async def newest(settings: Settings, kind: type[E], key: str) -> E | None:
     """The last event of a key on its topic; None where there is none or a tombstone follows it.
 
-    Raises InvalidEvent when that record cannot be read.
+    Raises InvalidEvent when that record cannot be read, NotReady (no_topic) without the topic.
     """
-    topic = settings.topic(BY_EVENT[kind].name)
-    reader = consumer(settings, topic)
-    await reader.start()
-    try:
-        home = TopicPartition(topic, home_of(key, len(reader.partitions_for_topic(topic))))
-        reader.unsubscribe()
-        reader.assign([home])
-        begin = (await reader.beginning_offsets([home]))[home]
-        end = (await reader.end_offsets([home]))[home]
-        for start, stop in _steps(begin, end):
+    async with Reader(settings, settings.topic(BY_EVENT[kind].name), key=key) as reader:
+        for start, stop in _steps(*await reader.extent()):
             found = None
-            async for record in _between(reader, home, start, stop):
+            async for record in reader.between(start, stop):
                 found = record if record.key == key.encode() else found
             if found is not None:
                 return decode(found.value, kind) if found.value else None
-        return None
-    finally:
-        await reader.stop()
+    return None
 
 
 def _steps(begin: int, end: int) -> Iterator[tuple[int, int]]:
@@ -54,12 +41,3 @@ def _steps(begin: int, end: int) -> Iterator[tuple[int, int]]:
         start = max(begin, end - step)
         yield start, end
         end, step = start, 4 * step
-
-
-async def _between(reader: Any, home: TopicPartition, start: int, stop: int) -> AsyncIterator[Any]:
-    """Records from `start` on, to `stop` or a little behind it: a batch is not cut."""
-    reader.seek(home, start)
-    while await reader.position(home) < stop:
-        for records in (await reader.getmany(home, timeout_ms=200)).values():
-            for record in records:
-                yield record

@@ -1,6 +1,8 @@
 """Reading a topic without a consumer group.
 
-Every partition, from its beginning or its present end, up to that end or for ever.
+Every partition, or that of one key, from its beginning or its present end, up to that end or for
+ever. What is read are committed records; an end is where the first transaction begins that is still
+open, and the last records before it may be markers that nobody sees.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ from aiokafka import TopicPartition
 from schemas.errors import NotReady
 from streams.clients.kafka import consumer
 from streams.settings import Settings
+from streams.wire.partitions import home_of
 from streams.wire.source import Source
 
 _POLL_MS = 200
@@ -22,14 +25,22 @@ _POLL_MS = 200
 class Reader:
     """One topic, open for reading inside the block: an asynchronous context manager.
 
-    `topic` is the full name; `overrides` are arguments of aiokafka's consumer. Raises NotReady
-    (no_topic) on entry when there is no such topic.
+    `topic` is the full name, and with `key` only that key's partition is read; `overrides` are
+    arguments of aiokafka's consumer. Raises NotReady (no_topic) on entry when there is no such
+    topic.
     """
 
     def __init__(
-        self, settings: Settings, topic: str, *, beginning: bool = True, **overrides: Any
+        self,
+        settings: Settings,
+        topic: str,
+        *,
+        key: str | None = None,
+        beginning: bool = True,
+        **overrides: Any,
     ) -> None:
         self._topic = topic
+        self._key = key
         self._beginning = beginning
         self._consumer = consumer(settings, **overrides)
         self._ends: dict[TopicPartition, int] = {}
@@ -71,6 +82,22 @@ class Reader:
             for record in records
         ]
 
+    async def between(self, start: int, stop: int) -> AsyncGenerator[Source, None]:
+        """Records of a key's partition from `start` on, to `stop` or a little behind it.
+
+        A batch is not cut.
+        """
+        (home,) = self._ends
+        self._consumer.seek(home, start)
+        while await self._consumer.position(home) < stop:
+            for record in await self.take():
+                yield record
+
+    async def extent(self) -> tuple[int, int]:
+        """The first offset of a key's partition, and the end that it had when it was opened."""
+        ((home, end),) = self._ends.items()
+        return (await self._consumer.beginning_offsets([home]))[home], end
+
     async def is_cut(self) -> bool:
         """Whether retention has removed the first records."""
         return any((await self._consumer.beginning_offsets(list(self._ends))).values())
@@ -89,7 +116,8 @@ class Reader:
                 f"Expected the topic {self._topic} to be there, got none; "
                 "run `genre topics create`.",
             )
-        return [TopicPartition(self._topic, number) for number in sorted(numbers)]
+        read = sorted(numbers) if self._key is None else [home_of(self._key, len(numbers))]
+        return [TopicPartition(self._topic, number) for number in read]
 
 
 async def read(

@@ -18,6 +18,7 @@ from msgspec import inspect
 from schemas.errors import InvalidEvent
 from streams.wire.framing import unframed
 from streams.wire.limits import MAX_MESSAGE_BYTES
+from streams.wire.source import Unreadable
 
 E = TypeVar("E")
 
@@ -53,9 +54,9 @@ def decode(value: bytes | None, kind: type[E], *, names_once: bool = False) -> E
     A null counts as absent, a float without a fraction as an integer. With `names_once` a name that
     stands twice in one object is refused, which takes a second reading; else the last one counts.
 
-    Raises InvalidEvent with one of the codes empty, too_large, not_utf8, compressed, schema_frame,
-    not_finite, too_deep, not_json, lone_surrogate, duplicate_name, missing_field, wrong_type,
-    unknown_value, bad_format, bad_time, too_long, too_short, out_of_range.
+    Raises InvalidEvent with one of the codes corrupt_batch, empty, too_large, not_utf8, compressed,
+    schema_frame, not_finite, too_deep, not_json, lone_surrogate, duplicate_name, missing_field,
+    wrong_type, unknown_value, bad_format, bad_time, too_long, too_short, out_of_range.
     """
     document = parse(value, names_once=names_once)
     try:
@@ -70,6 +71,8 @@ def decode(value: bytes | None, kind: type[E], *, names_once: bool = False) -> E
 
 def parse(value: bytes | None, *, names_once: bool = False) -> Any:
     """The JSON document in `value`. Raises InvalidEvent as `decode` does."""
+    if isinstance(value, Unreadable):
+        raise InvalidEvent("corrupt_batch", value.why)
     if not value:
         raise InvalidEvent("empty", "Expected a JSON object, got an empty value.")
     if len(value) > MAX_MESSAGE_BYTES:

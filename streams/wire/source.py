@@ -10,6 +10,21 @@ from streams.wire.headers import Headers
 _APPENDED = 1  # LogAppendTime
 
 
+class Unreadable(bytes):
+    """The empty value of a record that stands for a batch which cannot be read; says why.
+
+    A type, not a header: nobody can write one on a topic.
+    """
+
+    def __new__(cls, why: str) -> Unreadable:
+        """Why the batch cannot be read, and which offsets it had."""
+        made = super().__new__(cls)
+        made.why = why
+        return made
+
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where a record stood: its coordinates and its untouched bytes."""

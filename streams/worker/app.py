@@ -14,10 +14,9 @@ from faust.types.auth import AuthProtocol
 from yarl import URL
 
 from schemas.errors import Rejected
-from streams.clients.fetching import close_whole
 from streams.clients.follower import Follower
-from streams.clients.kafka import ReplyTopics, ssl_context
-from streams.clients.records import accept_any_header_name
+from streams.clients.kafka import harden_consumers, ssl_context
+from streams.clients.replies import Replies
 from streams.settings import Settings
 from streams.wire import topics
 from streams.wire.limits import MAX_REQUEST_BYTES
@@ -49,8 +48,7 @@ class RoleApp(faust.App):
     """
 
     def __init__(self, role: Role, settings: Settings, **options: Any) -> None:
-        accept_any_header_name()
-        close_whole()
+        harden_consumers()
         self.role = role
         self.genre_settings = settings
         self.fetch_wait = settings.fetch_wait
@@ -58,7 +56,7 @@ class RoleApp(faust.App):
         self.counts: Counter[str] = Counter()
         self.inboxes: dict[str, Inbox[Any]] = {}
         self._followers: list[Follower[Any]] = []
-        self._replies = ReplyTopics(settings)
+        self._replies = Replies(settings)
         super().__init__(settings.topic(role.name), **_options(role.name, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)
 
@@ -183,10 +181,11 @@ class RoleApp(faust.App):
         await super().on_start()
 
     async def on_stop(self) -> None:
-        """Stop following, then as Faust does."""
+        """Stop following, then as Faust does; then what clients still wait for has a moment."""
         for follower in self._followers:
             await follower.stop()
         await super().on_stop()
+        await self._replies.stop()
 
     @property
     def ready(self) -> bool:

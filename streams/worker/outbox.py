@@ -1,7 +1,8 @@
 """Publishing: each output under its topic's key and a derived id, acknowledged before we go on.
 
 Pieces of texts are many and small: they go out together, and are waited for before what caused them
-is committed.
+is committed. So are answers on the clients' own topics, until they are given up: a client's topic
+keeps nobody waiting but the commit of what it was answered.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ from streams.worker.delivery import Output, Tombstone
 
 log = logging.getLogger(__name__)
 
-_REPLY_SECONDS = 10.0
 _MOST_UNSETTLED = 1_000
 
 
@@ -44,10 +44,12 @@ class Producer(Protocol):
     ) -> Future[Any]: ...
 
 
-class ReplyTopics(Protocol):
-    """Tells whether a client's reply topic exists, without creating it."""
+class Replies(Protocol):
+    """Answers on clients' own topics, as `streams.clients.replies` sends them."""
 
-    async def exists(self, topic: str, partition: int | None) -> bool: ...
+    def send(
+        self, reply: ReplyTo, key: bytes, value: bytes, headers: list[tuple[str, bytes]]
+    ) -> Future[None]: ...
 
 
 class Outbox:
@@ -64,7 +66,7 @@ class Outbox:
         role: Role,
         writes: tuple[str, ...],
         prefix: str,
-        replies: ReplyTopics,
+        replies: Replies,
     ) -> None:
         self._producer = producer
         self._role = role
@@ -72,6 +74,7 @@ class Outbox:
         self._prefix = prefix
         self._replies = replies
         self._unsettled: deque[Future[Any]] = deque()
+        self._unanswered: set[Future[None]] = set()
 
     async def publish(self, output: Output) -> None:
         """Publish on the event's own topic and, where asked, on the client's reply topic."""
@@ -89,7 +92,10 @@ class Outbox:
         with _refused("output_too_large", name):
             pending = await self._producer.send(name, key, value, None, None, headers)
         if output.reply is not None:
-            await self._reply(output.reply, key, value, headers)
+            sent = _correlated(headers, output.reply.correlation_id)
+            answered = self._replies.send(output.reply, key, value, sent)
+            self._unanswered.add(answered)
+            answered.add_done_callback(self._unanswered.discard)
         if topic.awaited:
             with _refused("output_too_large", name):
                 await pending
@@ -97,7 +103,12 @@ class Outbox:
             await self._settle_later(pending)
 
     async def settled(self) -> None:
-        """Wait until the broker has acknowledged all that was published. Raises as `publish`."""
+        """Wait until the broker has acknowledged all that was published. Raises as `publish`.
+
+        Answers on clients' topics are waited for until they are given up.
+        """
+        if self._unanswered:
+            await asyncio.wait(set(self._unanswered))
         if self._unsettled:
             await asyncio.wait(tuple(self._unsettled))
         self._forget_settled()
@@ -149,34 +160,6 @@ class Outbox:
             correlation_id=getattr(output.event, "request_id", None),
         )
         return [*own, *(trace(cause.source.headers) if cause else ())]
-
-    async def _reply(
-        self, reply: ReplyTo, key: bytes, value: bytes, headers: list[tuple[str, bytes]]
-    ) -> None:
-        """Send the answer to the client's own topic.
-
-        Whatever is wrong with that topic is the client's, never ours.
-        """
-        try:
-            async with asyncio.timeout(_REPLY_SECONDS):
-                if not await self._replies.exists(reply.topic, reply.partition):
-                    log.warning(
-                        "reply topic %s[%s] is not there; the answer is not sent",
-                        reply.topic,
-                        reply.partition,
-                    )
-                    return
-                sent = _correlated(headers, reply.correlation_id)
-                await (
-                    await self._producer.send(reply.topic, key, value, reply.partition, None, sent)
-                )
-        except Exception as error:
-            log.warning(
-                "reply topic %s refused the answer: %s: %s",
-                reply.topic,
-                type(error).__name__,
-                error,
-            )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from streams.clients.follower import Follower
 from streams.settings import Settings
 from streams.wire.codecs import encode
 from streams.wire.topics import BY_NAME
-from tests.streams.clients.traffic import adapter, put
+from tests.streams.clients.traffic import adapter, put, transact
 
 
 async def test_a_follower_starts_caught_up_and_stays_current(broker: EmbeddedBroker) -> None:
@@ -78,11 +78,16 @@ async def test_a_follower_that_fails_later_ends_its_worker(
 
 
 @pytest.mark.kafka
-async def test_a_follower_of_several_partitions_catches_up(on_kafka: Settings) -> None:
+async def test_a_follower_catches_up_behind_aborted_transactions(
+    on_kafka: Settings,
+) -> None:
     names = [f"joke@{number:012x}" for number in range(20)]
     async with Client(on_kafka) as client:
         for name in names:
             await client.publish(adapter(name))
+    gone = encode(adapter("joke@ffffffffffff"))
+    for key in (b"a", b"b", b"c", b"d"):
+        await transact(on_kafka, on_kafka.topic("adapters"), gone, key=key, commit=False)
     known: dict[str, AdapterEvent | None] = {}
     follower = Follower[AdapterEvent](
         on_kafka, BY_NAME["adapters"], lambda key, event: known.update({key: event})

@@ -2,44 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.errors import InvalidEvent
 from streams.clients.embedded_broker import EmbeddedBroker
-from streams.clients.kafka import ReplyTopics, admin, cluster_id, committed, consumer, members
+from streams.clients.kafka import cluster_id, committed, consumer, members
 from streams.settings import Settings
 from streams.wire.dead_letters import dead_letter
 from streams.wire.limits import MAX_MESSAGE_BYTES
 from streams.wire.source import Source
-
-
-async def test_a_reply_topic_is_known_by_its_partitions(broker: EmbeddedBroker) -> None:
-    replies = ReplyTopics(broker.settings)
-    assert await replies.exists("genre.requests", None)
-    assert await replies.exists("genre.requests", 1)
-    assert not await replies.exists("genre.requests", 2)
-    assert not await replies.exists("replies.nowhere", None)
-
-
-@pytest.mark.kafka
-async def test_a_reply_topic_that_is_not_there_is_not_made(on_kafka: Settings) -> None:
-    async with asyncio.timeout(30):
-        # A broker hears of a new topic a moment after the controller has made it.
-        while not await ReplyTopics(on_kafka).exists(on_kafka.topic("requests"), 3):
-            await asyncio.sleep(0.05)
-    replies = ReplyTopics(on_kafka)
-    assert not await replies.exists(on_kafka.topic("requests"), 4)
-    assert not await replies.exists(f"replies.{on_kafka.prefix}", None)
-    client = admin(on_kafka)
-    await client.start()
-    try:
-        assert f"replies.{on_kafka.prefix}" not in await client.list_topics()
-    finally:
-        await client.close()
 
 
 async def test_a_cluster_has_an_id(broker: EmbeddedBroker) -> None:

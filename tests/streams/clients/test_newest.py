@@ -14,9 +14,11 @@ from streams.clients import newest as module
 from streams.clients.embedded_broker import EmbeddedBroker
 from streams.clients.kafka import producer
 from streams.clients.newest import newest
+from streams.clients.reader import Reader
 from streams.settings import Settings
 from streams.wire.codecs import encode
 from streams.wire.partitions import home_of
+from tests.streams.clients.traffic import transact
 
 
 def answer(user: str, name: str) -> Recommendation:
@@ -40,14 +42,14 @@ async def found(settings: Settings, user: str) -> str | None:
 def read_from(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
     """The offsets that are read, as pairs of the first one and the one behind the last."""
     ranges: list[tuple[int, int]] = []
-    between = module._between
+    between = Reader.between
 
-    async def watched(reader: object, home: object, start: int, stop: int) -> AsyncIterator[object]:
+    async def watched(reader: Reader, start: int, stop: int) -> AsyncIterator[object]:
         ranges.append((start, stop))
-        async for record in between(reader, home, start, stop):
+        async for record in between(reader, start, stop):
             yield record
 
-    monkeypatch.setattr(module, "_between", watched)
+    monkeypatch.setattr(Reader, "between", watched)
     return ranges
 
 
@@ -92,3 +94,12 @@ async def test_what_cannot_be_read_is_not_passed_over(broker: EmbeddedBroker) ->
     await put(broker.settings, ("ada", encode(answer("ada", "a1"))), ("ada", b"garbage"))
     with pytest.raises(InvalidEvent):
         await found(broker.settings, "ada")
+
+
+@pytest.mark.kafka
+async def test_behind_the_newest_may_be_the_end_of_a_transaction(on_kafka: Settings) -> None:
+    topic, kept = on_kafka.topic("recommendations"), encode(answer("ada", "kept"))
+    await transact(on_kafka, topic, kept, key=b"ada")
+    await transact(on_kafka, topic, encode(answer("ada", "no")), key=b"ada", commit=False)
+    async with asyncio.timeout(10):
+        assert await found(on_kafka, "ada") == "kept"

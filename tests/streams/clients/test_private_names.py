@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from importlib.metadata import version
 
 import pytest
@@ -12,7 +13,9 @@ from aiokafka.record import default_records
 from aiokafka.record.default_records import _DefaultRecordBatchPy as Batch
 
 import streams.clients
-from streams.clients.kafka import set_fetch_wait
+from streams.clients.kafka import consumer as made
+from streams.clients.kafka import suit
+from streams.settings import Settings
 from tests.streams.private_names import private_names
 
 GUARDED: dict[str, tuple[object, str]] = {
@@ -25,6 +28,7 @@ GUARDED: dict[str, tuple[object, str]] = {
     ),
     "_fetch_max_wait_ms": (AIOKafkaConsumer.start, "fetch_max_wait_ms=self._fetch_max_wait_ms"),
     "_fetch_task": (fetcher.Fetcher.__init__, "self._fetch_task = create_task("),
+    "_isolation_level": (AIOKafkaConsumer.start, "isolation_level=self._isolation_level"),
     "_pending_tasks": (fetcher.Fetcher.__init__, "self._pending_tasks = set()"),
     "_pos": (Batch._read_msg, "self._pos = pos"),
     "_read_msg": (Batch.__next__, "msg = self._read_msg()"),
@@ -46,11 +50,18 @@ def test_a_guarded_name_means_what_it_meant(name: str) -> None:
     assert name in use and use in inspect.getsource(place)  # type: ignore[arg-type]
 
 
-async def test_aiokafka_keeps_its_fetch_wait_under_the_name_that_we_set() -> None:
+async def test_aiokafka_keeps_what_we_set_under_these_names() -> None:
     consumer = AIOKafkaConsumer(fetch_max_wait_ms=321)
     assert consumer._fetch_max_wait_ms == 321
-    set_fetch_wait(consumer, 0.005)
-    assert consumer._fetch_max_wait_ms == 5
+    assert consumer._isolation_level == "read_uncommitted"
+    suit(consumer, fetch_wait=0.005)
+    assert (consumer._fetch_max_wait_ms, consumer._isolation_level) == (5, "read_committed")
+    await consumer.stop()
+
+
+async def test_our_consumers_read_committed_records() -> None:
+    consumer = made(Settings())
+    assert consumer._isolation_level == "read_committed"
     await consumer.stop()
 
 
@@ -58,6 +69,15 @@ async def test_a_client_asks_for_the_topics_that_it_was_told() -> None:
     consumer = AIOKafkaConsumer()
     assert "self.force_metadata_update()" in inspect.getsource(consumer._client.add_topic)
     await consumer.stop()
+
+
+def test_aiokafka_asks_a_batch_for_nothing_that_ours_does_not_answer() -> None:
+    source = inspect.getsource(fetcher.PartitionRecords)
+    assert set(re.findall(r"next_batch\.(\w+)", source)) == {
+        "base_offset", "is_control_batch", "is_transactional", "next_offset", "producer_id",
+        "validate_crc",
+    }  # fmt: skip
+    assert "next(next_batch)" in source and "for record in next_batch" in source
 
 
 def test_aiokafka_reads_batches_through_the_name_that_we_set() -> None:

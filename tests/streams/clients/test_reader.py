@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from schemas.errors import NotReady
@@ -11,7 +13,7 @@ from streams.clients.embedded_broker import EmbeddedBroker
 from streams.clients.kafka import admin
 from streams.clients.reader import Reader, read
 from streams.settings import Settings
-from tests.streams.clients.traffic import put, records
+from tests.streams.clients.traffic import put, records, transact
 
 
 async def test_reading_stops_at_the_end_or_follows(broker: EmbeddedBroker) -> None:
@@ -65,3 +67,52 @@ async def test_a_topic_that_has_lost_its_first_records_is_cut(on_kafka: Settings
         finally:
             await client.close()
         assert await reader.is_cut() and await reader.written() == 2
+
+
+@pytest.mark.kafka
+async def test_a_topic_that_ends_in_an_aborted_transaction_is_read_to_its_end(
+    on_kafka: Settings,
+) -> None:
+    topic = on_kafka.topic("requests")
+    await put(on_kafka, topic, b"1")
+    await transact(on_kafka, topic, b"2", b"3")
+    await transact(on_kafka, topic, b"never", b"nowhere", commit=False)
+    async with asyncio.timeout(10):
+        assert [record.value for record in await records(on_kafka, "requests")] == [
+            b"1",
+            b"2",
+            b"3",
+        ]
+
+
+@pytest.mark.kafka
+async def test_an_open_transaction_keeps_nobody_waiting(on_kafka: Settings) -> None:
+    topic = on_kafka.topic("requests")
+    await put(on_kafka, topic, b"1")
+    async with AIOKafkaProducer(
+        bootstrap_servers=on_kafka.brokers, transactional_id=on_kafka.prefix
+    ) as sender:
+        await sender.begin_transaction()
+        await sender.send_and_wait(topic, b"2", key=b"k")
+        await put(on_kafka, topic, b"3")
+        async with asyncio.timeout(10):
+            assert [record.value for record in await records(on_kafka, "requests")] == [b"1"]
+        await sender.commit_transaction()
+    async with asyncio.timeout(10):
+        assert [record.value for record in await records(on_kafka, "requests")] == [
+            b"1",
+            b"2",
+            b"3",
+        ]
+
+
+@pytest.mark.kafka
+async def test_batches_of_every_codec_are_read(on_kafka: Settings) -> None:
+    topic, value = on_kafka.topic("requests"), b"text " * 1_000
+    for codec in ("gzip", "lz4", "snappy", "zstd"):
+        async with AIOKafkaProducer(
+            bootstrap_servers=on_kafka.brokers, compression_type=codec
+        ) as sender:
+            await sender.send_and_wait(topic, value, key=codec.encode())
+    read = [record.value for record in await records(on_kafka, "requests")]
+    assert read == [value] * 4

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 from typing import Any
+
+from aiokafka import AIOKafkaProducer
 
 from schemas.adapters import AdapterEvent
 from streams.clients.kafka import producer
@@ -26,6 +29,19 @@ async def put(settings: Settings, topic: str, *values: bytes | None, key: bytes 
             await sender.send_and_wait(topic, value, key=key)
     finally:
         await sender.stop()
+
+
+async def transact(
+    settings: Settings, topic: str, *values: bytes, key: bytes = b"k", commit: bool = True
+) -> None:
+    """Put values on a topic in one transaction, and end it one way or the other."""
+    async with AIOKafkaProducer(
+        bootstrap_servers=settings.brokers, transactional_id=uuid.uuid4().hex
+    ) as sender:
+        await sender.begin_transaction()
+        for value in values:
+            await sender.send_and_wait(topic, value, key=key)
+        await (sender.commit_transaction() if commit else sender.abort_transaction())
 
 
 def adapter(name: str, **changes: Any) -> AdapterEvent:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 from aiokafka.errors import MessageSizeTooLargeError
 from faust.exceptions import ProducerSendError
 
+from schemas.parts import ReplyTo
 from streams.wire.codecs import decode
 from streams.wire.headers import Headers
 
@@ -148,12 +149,28 @@ def _refused(*, late: bool) -> asyncio.Future[Any]:
     return report
 
 
-@dataclass(slots=True)
 class Replies:
-    """Reply topics that exist, with their partitions."""
+    """Takes answers to clients' topics; each is settled at once, or when the test says so."""
 
-    partitions: dict[str, int] = field(default_factory=dict)
+    def __init__(self, *, at_once: bool = True) -> None:
+        self.sent: list[Sent] = []
+        self.settled: list[asyncio.Future[None]] = []
+        self._at_once = at_once
 
-    async def exists(self, topic: str, partition: int | None) -> bool:
-        """As the cluster would say."""
-        return self.partitions.get(topic, 0) > (partition or 0)
+    def send(
+        self, reply: ReplyTo, key: bytes, value: bytes, headers: list[tuple[str, bytes]]
+    ) -> asyncio.Future[None]:
+        """Take one answer."""
+        self.sent.append(
+            Sent(
+                topic=reply.topic,
+                key=key,
+                value=value,
+                partition=reply.partition,
+                headers=tuple(headers),
+            )
+        )
+        self.settled.append(asyncio.get_running_loop().create_future())
+        if self._at_once:
+            self.settled[-1].set_result(None)
+        return self.settled[-1]

@@ -282,9 +282,7 @@ async def test_a_record_that_lies_right_is_handled_whatever_it_says(said: bytes)
     assert [sent.topic for sent in bench.producer.sent] == ["genre.recommendations"]
 
 
-@pytest.mark.parametrize(
-    "timestamp", [None, 0.0, -0.001, 1_772_600.0, 5e15, time.time() + DAY, time.time() + 120]
-)
+@pytest.mark.parametrize("timestamp", [None, 0.0, -0.001, 1_772_600.0, 5e15, time.time() + DAY])
 async def test_a_record_whose_time_cannot_be_true_is_published_again_as_of_now(
     timestamp: float | None,
 ) -> None:

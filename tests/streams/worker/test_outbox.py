@@ -1,9 +1,9 @@
-"""The outbox: events under their topic's key with derived ids, replies only where a topic
-exists."""
+"""The outbox: events under their topic's key with derived ids; replies keep nothing waiting but the
+commit."""
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
 
 import pytest
 
@@ -32,10 +32,15 @@ SOURCE = Source(
 CAUSE = Delivery(event="x", source=SOURCE, id="cause-1")
 
 
-def outbox(producer: Producer, role: str = "recommend", **replies: int) -> Outbox:
-    topics = Replies({f"replies.{name}": partitions for name, partitions in replies.items()})
+def outbox(producer: Producer, role: str = "recommend", replies: Replies | None = None) -> Outbox:
     declared = ROLES[role]
-    return Outbox(producer, role=declared, writes=declared.writes, prefix="genre.", replies=topics)
+    return Outbox(
+        producer,
+        role=declared,
+        writes=declared.writes,
+        prefix="genre.",
+        replies=replies or Replies(),
+    )
 
 
 async def test_an_event_goes_to_its_topic_under_its_key_with_a_derived_id() -> None:
@@ -63,33 +68,39 @@ async def test_a_repeated_event_has_the_same_id_and_bytes() -> None:
 
 
 async def test_a_reply_goes_to_the_clients_topic_with_its_correlation_id_byte_for_byte() -> None:
-    producer, raw = Producer(), bytes(range(0, 256, 16))
+    producer, replies, raw = Producer(), Replies(), bytes(range(0, 256, 16))
     reply = ReplyTo(topic="replies.shop", partition=2, correlation_id=raw.decode("latin-1"))
-    await outbox(producer, shop=3).publish(Output(event=ANSWER, reply=reply))
-    own, replied = producer.sent
+    await outbox(producer, replies=replies).publish(Output(event=ANSWER, reply=reply))
+    (own,), (replied,) = producer.sent, replies.sent
     assert own.topic == "genre.recommendations"
-    assert (replied.topic, replied.partition, replied.value) == ("replies.shop", 2, own.value)
+    assert (replied.topic, replied.partition) == ("replies.shop", 2)
+    assert (replied.key, replied.value) == (own.key, own.value)
     for name in ("ce_correlationid", "correlation_id", "kafka_correlationId"):
         assert [content for each, content in replied.headers if each == name] == [raw]
     assert dict(replied.headers)["ce_id"] == dict(own.headers)["ce_id"]
-    assert producer.reported == 2
+    assert producer.reported == 1
 
 
 async def test_without_a_correlation_id_the_request_id_is_it() -> None:
-    producer = Producer()
-    await outbox(producer, shop=1).publish(
+    replies = Replies()
+    await outbox(Producer(), replies=replies).publish(
         Output(event=ANSWER, reply=ReplyTo(topic="replies.shop"))
     )
-    assert dict(producer.sent[1].headers)["ce_correlationid"] == b"r-1"
+    assert dict(replies.sent[0].headers)["ce_correlationid"] == b"r-1"
 
 
-@pytest.mark.parametrize(
-    "reply", [ReplyTo(topic="replies.gone"), ReplyTo(topic="replies.shop", partition=9)]
-)
-async def test_a_reply_topic_that_is_not_there_costs_nothing_but_the_reply(reply: ReplyTo) -> None:
-    producer = Producer()
-    await outbox(producer, shop=3).publish(Output(event=ANSWER, reply=reply))
-    assert [sent.topic for sent in producer.sent] == ["genre.recommendations"]
+async def test_a_reply_keeps_nothing_waiting_but_the_commit() -> None:
+    producer, replies = Producer(), Replies(at_once=False)
+    box = outbox(producer, replies=replies)
+    for _ in range(3):
+        await box.publish(Output(event=ANSWER, reply=ReplyTo(topic="replies.slow")))
+    assert (producer.reported, len(replies.sent)) == (3, 3)
+    committing = asyncio.create_task(box.settled())
+    for reply in replies.settled:
+        await asyncio.sleep(0)
+        assert not committing.done()
+        reply.set_result(None)
+    await asyncio.wait_for(committing, 1)
 
 
 async def test_a_tombstone_deletes_its_key() -> None:
@@ -149,17 +160,3 @@ async def test_only_so_many_pieces_are_on_their_way(monkeypatch: pytest.MonkeyPa
     for sequence in range(10):
         await box.publish(piece(sequence))
         assert len(producer.sent) - producer.reported <= 2
-
-
-async def test_a_reply_topic_that_refuses_the_answer_is_the_clients_loss_alone() -> None:
-    class Refusing(Producer):
-        async def send(self, topic: str, *record: Any) -> Any:
-            if topic.startswith("replies."):
-                raise ConnectionError("refused")
-            return await super().send(topic, *record)
-
-    producer = Refusing()
-    await outbox(producer, team=1).publish(
-        Output(event=ANSWER, reply=ReplyTo(topic="replies.team"))
-    )
-    assert [sent.topic for sent in producer.sent] == ["genre.recommendations"]

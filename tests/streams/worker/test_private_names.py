@@ -12,7 +12,7 @@ import pytest
 from faust.sensors.base import SensorDelegate
 from faust.stores import base as stores
 from faust.stores import rocksdb
-from faust.tables import Table
+from faust.tables import Table, recovery
 from faust.tables.manager import TableManager
 from faust.topics import Topic
 from faust.transport import conductor, consumer
@@ -31,6 +31,9 @@ def test_the_version_is_the_one_that_was_read() -> None:
 
 
 GUARDED: dict[str, tuple[object, str]] = {
+    "_acked": (consumer.Consumer.ack, "acked_for_tp = self._acked[tp]"),
+    "_acked_index": (consumer.Consumer.ack, "acked_index = self._acked_index[tp]"),
+    "_add_gap": (consumer.Consumer._drain_messages, "await self._add_gap(tp, r_offset + 1"),
     "_create_worker_consumer": (
         driver.AIOKafkaConsumerThread._create_consumer,
         "self._create_worker_consumer(transport)",
@@ -40,6 +43,8 @@ GUARDED: dict[str, tuple[object, str]] = {
     "_dbs_for_key": (rocksdb.Store._del, "for db in self._dbs_for_key(key)"),
     "_del": (stores.SerializedStore.__delitem__, "self._del(self._encode_key(key))"),
     "_new_store_by_url": (Table._new_store, "self._new_store_by_url("),
+    "_new_offset": (consumer.Consumer._filter_committable_offsets, "self._new_offset(tp)"),
+    "_read_offset": (consumer.Consumer._drain_messages, "self._read_offset.__setitem__"),
     "_new_consumer_thread": (consumer.ThreadDelegateConsumer, "self._new_consumer_thread()"),
     "_open_for_partition": (
         rocksdb.Store._db_for_partition,
@@ -72,6 +77,17 @@ def test_a_guarded_name_means_what_it_meant(name: str) -> None:
     assert name in use and use in inspect.getsource(place)  # type: ignore[arg-type]
 
 
+def test_a_known_row_makes_faust_look_whether_a_recovery_has_ended() -> None:
+    source = inspect.getsource(recovery)
+    taken, looked = source.split("seen_offset = offsets.get(tp, None)")
+    assert "message = event.message" in taken and "offset = message.offset" in taken
+    assert "if seen_offset is None or offset > seen_offset:" in looked
+    assert "await _maybe_signal_recovery_end()" in looked
+    assert "highwater - offsets[tp]" in inspect.getsource(recovery.Recovery.active_remaining)
+    drain = inspect.getsource(consumer.Consumer._drain_messages)
+    assert drain.index("callback(message)") < drain.index("set_read_offset(tp, offset)")
+
+
 def test_faust_makes_its_consumer_where_we_override_it(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Transport.Consumer is Consumer and issubclass(Consumer, driver.Consumer)
 
@@ -88,7 +104,8 @@ def test_faust_makes_its_consumer_where_we_override_it(monkeypatch: pytest.Monke
     )
     thread: Any = object.__new__(ConsumerThread)
     monkeypatch.setattr(ConsumerThread, "app", App, raising=False)
-    assert thread._create_worker_consumer(None)._fetch_max_wait_ms == 5
+    made = thread._create_worker_consumer(None)
+    assert (made._fetch_max_wait_ms, made._isolation_level) == (5, "read_committed")
 
 
 def test_a_table_sends_every_change_through_the_method_that_we_override() -> None:

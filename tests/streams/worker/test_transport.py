@@ -1,8 +1,10 @@
-"""Partitions of streams flow only when Faust has cleared and opened their queues."""
+"""Partitions of streams flow only when Faust has cleared and opened their queues; changelogs are
+read to their ends, whatever stands there; offsets are committed as they are acknowledged."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,7 +12,8 @@ import pytest
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 
-from streams.worker.transport import Consumer, Producer
+from streams.wire.source import Unreadable
+from streams.worker.transport import Consumer, ConsumerThread, Producer
 
 STREAM, CHANGELOG = TP("genre.classified", 0), TP("genre.recommend-decisions-changelog", 0)
 
@@ -55,6 +58,98 @@ async def test_a_partition_whose_position_is_looked_up_does_not_end_the_worker(
     consumer.assignment = lambda: {STREAM}
     consumer.verify_event_path = position_of
     await consumer.verify_all_partitions_active()
+
+
+@pytest.fixture(name="recovering")
+def _recovering(consumer: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A consumer amid a recovery: ten rows in the changelog, the sixth was the last to be seen."""
+
+    async def nothing(self: Any, timeout: float) -> Any:
+        return
+        yield
+
+    monkeypatch.setattr(driver.Consumer, "getmany", nothing)
+    consumer.app.in_recovery = True
+    consumer.app.tables.changelog_queue = asyncio.Queue()
+    consumer.app.tables.recovery = SimpleNamespace(
+        active_highwaters={CHANGELOG: 9},
+        active_offsets={CHANGELOG: 5},
+        active_remaining=lambda: {CHANGELOG: 4},
+    )
+    consumer._read_offset = {CHANGELOG: 5}
+    consumer.at = 10
+
+    async def position(tp: Any) -> int | None:
+        if isinstance(consumer.at, Exception):
+            raise consumer.at
+        return int(consumer.at)
+
+    consumer.position = position
+    return consumer
+
+
+async def polled(consumer: Any) -> int:
+    """What Faust then believes to have seen last."""
+    assert [each async for each in consumer.getmany(timeout=1.0)] == []
+    return int(consumer.app.tables.recovery.active_offsets[CHANGELOG])
+
+
+async def test_a_changelog_whose_last_offsets_are_no_rows_is_recovered(recovering: Any) -> None:
+    assert await polled(recovering) == 9
+    known = recovering.app.tables.changelog_queue.get_nowait().message
+    assert known.tp == CHANGELOG and known.offset < 0
+
+
+@pytest.mark.parametrize(
+    ("attribute", "value"),
+    [
+        ("at", 9),  # not at the end yet
+        ("at", driver.IllegalStateError()),  # taken away
+        ("_read_offset", {CHANGELOG: 6}),  # a row is still in the queue
+    ],
+)
+async def test_a_changelog_is_not_passed_over_before_its_end(
+    recovering: Any, attribute: str, value: Any
+) -> None:
+    setattr(recovering, attribute, value)
+    assert await polled(recovering) == 5 and recovering.app.tables.changelog_queue.empty()
+
+
+async def test_a_changelog_without_a_row_is_recovered(recovering: Any) -> None:
+    recovering._read_offset = {CHANGELOG: None}
+    recovering.app.tables.recovery.active_offsets[CHANGELOG] = -1
+    assert await polled(recovering) == 9
+
+
+async def test_what_stands_for_lost_rows_does_not_reach_a_table(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def record(topic: str, value: bytes) -> Any:
+        return SimpleNamespace(topic=topic, partition=0, value=value)
+
+    rows = {
+        tp: [record(tp.topic, b"row"), record(tp.topic, Unreadable("a wrong checksum"))]
+        for tp in (CHANGELOG, STREAM)
+    }
+
+    async def fetched(self: Any, active: Any, timeout: float) -> Any:
+        return dict(rows)
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "getmany", fetched)
+    thread: Any = object.__new__(ConsumerThread)
+    tables = SimpleNamespace(changelog_topics={CHANGELOG.topic})
+    monkeypatch.setattr(ConsumerThread, "app", SimpleNamespace(tables=tables), raising=False)
+    found = await thread.getmany(None, 1.0)
+    assert found == {CHANGELOG: rows[CHANGELOG][:1], STREAM: rows[STREAM]}
+    assert "a wrong checksum" in caplog.text and CHANGELOG.topic in caplog.text
+
+
+async def test_a_gap_of_any_length_is_committed_past(consumer: Any) -> None:
+    consumer._acked = defaultdict(list, {STREAM: [4, 10**12, 5]})
+    consumer._acked_index = defaultdict(set, {STREAM: {4, 5, 10**12}})
+    await consumer._add_gap(STREAM, 6, 10**12)
+    assert consumer._new_offset(STREAM) == 10**12 + 1
+    assert consumer._new_offset(STREAM) is None and not consumer._acked_index[STREAM]
 
 
 class Suspension:
