@@ -16,6 +16,8 @@ from streams.clients.records import accept_any_header_name
 from streams.settings import Settings
 from streams.wire.limits import MAX_REQUEST_BYTES
 
+FAILURES = (KafkaError, OSError)
+"""What tells of brokers, of the network or of the disk, not of a record."""
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 """What a producer raises, and a broker answers, for a record beyond their limits."""
 
