@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
 
-from agents.commands.evaluate import _consenting, _erased, _timed
+from agents.commands.evaluate import _consenting, _erased, _events, _timed
 from schemas.feedback import Feedback
 from schemas.users import UserCommand
-from tests.agents.deliveries import NOW
+from streams.settings import Settings
+from streams.wire.source import Source
+from tests.agents.deliveries import NOW, delivered
 
 
 @pytest.mark.parametrize(("opt_in", "allowed"), [(False, {"ada", "cid"}), (True, {"ada"})])
@@ -36,3 +40,19 @@ def test_an_erasure_counts_from_its_own_time_or_its_records() -> None:
 def test_a_reaction_without_a_time_has_its_records() -> None:
     like = Feedback(user_id="ada", kind="like", request_id="r", candidate_id="r/0")
     assert _timed(like, NOW).time == datetime.fromtimestamp(NOW, UTC)
+
+
+async def test_nothing_is_concluded_from_times_that_cannot_be_true(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    far = datetime(9999, 12, 31, tzinfo=UTC)
+    known = delivered(UserCommand(user_id="ada", kind="erase", time=far), time=NOW - 1e6).source
+
+    async def read(_settings: Settings, _topic: str) -> AsyncIterator[Source]:
+        for timestamp in (0.0, known.timestamp, 2e10):
+            yield replace(known, timestamp=timestamp)
+
+    monkeypatch.setattr("agents.commands.evaluate.read", read)
+    ((command, moment),) = await _events(Settings(), UserCommand)
+    assert command.time == datetime.fromtimestamp(known.timestamp, UTC)
+    assert moment == known.timestamp
