@@ -27,8 +27,9 @@ from streams.wire.source import Source
 from streams.wire.times import dated_now
 from streams.wire.topics import changelog
 
+_LETTERS = ("feedback.dlq", "users.dlq")
 # Where the past must be whole, else the snapshots are begun from.
-_PAST = ("decisions", "recommendations", "feedback", "users", "feedback.dlq")
+_PAST = ("decisions", "recommendations", "feedback", "users", *_LETTERS)
 
 Rows = dict[bytes, bytes]
 
@@ -137,12 +138,15 @@ async def _is_cut(given: Settings) -> bool:
 
 async def _log(given: Settings) -> Log:
     letters = [
-        reasons(letter.headers) for letter in await _records(given, given.topic("feedback.dlq"))
+        reasons(letter.headers)
+        for topic in _LETTERS
+        for letter in await _records(given, given.topic(topic))
     ]
+    # Of one whose output was too large, the row had learned before.
     places = [
         (each["topic"], int(each["partition"]), int(each["offset"]))
         for each in letters
-        if "offset" in each
+        if "offset" in each and each.get("code") != "output_too_large"
     ]
     return Log(
         decisions=await _records(given, given.topic("decisions")),

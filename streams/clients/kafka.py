@@ -17,6 +17,8 @@ from streams.clients.records import read_any_record
 from streams.settings import Settings
 from streams.wire.limits import MAX_REQUEST_BYTES
 
+FAILURES = (KafkaError, OSError)
+"""What tells of brokers, of the network or of the disk, not of a record."""
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 """What a producer raises, and a broker answers, for a record beyond their limits."""
 COMMITTED = "read_committed"

@@ -10,12 +10,13 @@ from hashlib import sha256
 from typing import Any, TypeVar
 
 import faust
+from faust.exceptions import FaustError
 from faust.types.auth import AuthProtocol
 from yarl import URL
 
-from schemas.errors import Rejected
+from schemas.errors import NotReady, Rejected
 from streams.clients.follower import Follower
-from streams.clients.kafka import harden_consumers, ssl_context
+from streams.clients.kafka import FAILURES, harden_consumers, ssl_context
 from streams.clients.replies import Replies
 from streams.settings import Settings
 from streams.wire import topics
@@ -110,7 +111,9 @@ class RoleApp(faust.App):
             while True:
                 try:
                     return await work(publish)
-                except (ValueError, ArithmeticError, LookupError) as error:
+                except (*FAILURES, FaustError, NotReady):
+                    raise
+                except Exception as error:
                     self.counts["timer_failed"] += 1
                     log.error("%s: begins again after %s", name, type(error).__name__)
                     await asyncio.sleep(_AGAIN)

@@ -13,6 +13,7 @@ import logging
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from itertools import takewhile
 from typing import Any, Generic, NoReturn, TypeVar
 
@@ -131,10 +132,7 @@ class Inbox(Generic[E]):
         now = time.time()
         wrong = self._wrong(delivery, now)
         if wrong is not None:
-            try:
-                await self._put_right(delivery, wrong, now)
-            except (InvalidEvent, Rejected) as error:
-                delivery.failure = error
+            await self._put_right(delivery, wrong, now)
             delivery.finished = True
         return delivery
 
@@ -147,23 +145,27 @@ class Inbox(Generic[E]):
     async def _put_right(self, delivery: Delivery[E], wrong: str, now: float) -> None:
         """Publish a record again, once: under its user's key, as of now, with the id it had here.
 
-        Raises InvalidEvent (misplaced, misdated) for one that says it was published again: it would
-        circulate for ever. Raises Rejected (too_large).
+        One that says that it was published again would circulate for ever: it fails.
         """
         source = delivery.source
         if any(name == REKEYED for name, _ in source.headers):
-            raise InvalidEvent(
+            delivery.failure = InvalidEvent(
                 wrong,
                 "Expected a record that was published again to lie under its user's key with a "
                 f"time up to now, got {source} with the time {source.timestamp}; are there "
                 f"{self._partitions} partitions, and do the workers' clocks agree?",
             )
+            return
         log.warning("%s: %s; published again", source, wrong)
-        own = ("ce_id", delivery.id.encode()), (REKEYED, str(source).encode())
-        stamped = (*carried(source.headers), *own)
-        key = self._topic.key(delivery.event).encode()
-        await self._outbox.put(source.topic, key, source.value, stamped, timestamp=now)
         self._counts[wrong] += 1
+        own = ("ce_id", delivery.id.encode()), (REKEYED, str(source).encode())
+        await self._outbox.put_later(
+            source,
+            self._topic.key(delivery.event).encode(),
+            (*carried(source.headers), *own),
+            timestamp=now,
+            on_refused=partial(setattr, delivery, "failure"),
+        )
 
     async def _bury(self, delivery: Delivery[Any]) -> None:
         assert delivery.failure is not None

@@ -11,9 +11,9 @@ import asyncio
 import logging
 from asyncio import Future
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from schemas.errors import Rejected
 from schemas.parts import ReplyTo
@@ -22,6 +22,7 @@ from streams.wire.codecs import encode
 from streams.wire.dead_letters import DeadLetter, bare
 from streams.wire.headers import Headers, cloud_event, event_id, trace
 from streams.wire.roles import Role
+from streams.wire.source import Source
 from streams.wire.topics import BY_EVENT, BY_NAME, Topic
 from streams.worker.delivery import Output, Tombstone
 
@@ -52,6 +53,14 @@ class Replies(Protocol):
     ) -> Future[None]: ...
 
 
+class _Unsettled(NamedTuple):
+    """A record that the broker has not acknowledged yet, and who hears of it if it never will."""
+
+    pending: Future[Any]
+    topic: str
+    on_refused: Callable[[Rejected], None]
+
+
 class Outbox:
     """Publishes what one agent or timer of `role` makes, on the topics that it declares: `writes`.
 
@@ -73,7 +82,7 @@ class Outbox:
         self._writes = writes
         self._prefix = prefix
         self._replies = replies
-        self._unsettled: deque[Future[Any]] = deque()
+        self._unsettled: deque[_Unsettled] = deque()
         self._unanswered: set[Future[None]] = set()
 
     async def publish(self, output: Output) -> None:
@@ -100,7 +109,7 @@ class Outbox:
             with _refused("output_too_large", name):
                 await pending
         else:
-            await self._settle_later(pending)
+            await self._settle_later(pending, name, _lost)
 
     async def settled(self) -> None:
         """Wait until the broker has acknowledged all that was published. Raises as `publish`.
@@ -110,21 +119,25 @@ class Outbox:
         if self._unanswered:
             await asyncio.wait(set(self._unanswered))
         if self._unsettled:
-            await asyncio.wait(tuple(self._unsettled))
+            await asyncio.wait([each.pending for each in self._unsettled])
         self._forget_settled()
 
-    async def _settle_later(self, pending: Future[Any]) -> None:
-        self._unsettled.append(pending)
+    async def _settle_later(
+        self, pending: Future[Any], topic: str, on_refused: Callable[[Rejected], None]
+    ) -> None:
+        self._unsettled.append(_Unsettled(pending, topic, on_refused))
         self._forget_settled()
         if len(self._unsettled) > _MOST_UNSETTLED:
-            await asyncio.wait([self._unsettled[0]])
+            await asyncio.wait([self._unsettled[0].pending])
 
     def _forget_settled(self) -> None:
-        while self._unsettled and self._unsettled[0].done():
+        while self._unsettled and self._unsettled[0].pending.done():
+            pending, topic, on_refused = self._unsettled.popleft()
             try:
-                self._unsettled.popleft().result()
-            except TOO_LARGE as error:
-                log.warning("a piece is not sent: %s", type(error).__name__)
+                with _refused("too_large", topic):
+                    pending.result()
+            except Rejected as error:
+                on_refused(error)
 
     async def bury(self, letter: DeadLetter) -> None:
         """Write a dead letter; one that the broker refuses as too large without its record."""
@@ -135,20 +148,37 @@ class Outbox:
             await self.put(small.topic, small.key, small.value, small.headers)
 
     async def put(
-        self,
-        topic: str,
-        key: bytes | None,
-        value: bytes | None,
-        headers: Headers,
-        *,
-        timestamp: float | None = None,
+        self, topic: str, key: bytes | None, value: bytes | None, headers: Headers
     ) -> None:
-        """Write one record as it is, of now or `timestamp`, and wait for its acknowledgement.
+        """Write one record as it is and wait for its acknowledgement.
 
         Raises Rejected (too_large), and what the producer raises.
         """
         with _refused("too_large", topic):
-            await (await self._producer.send(topic, key, value, None, timestamp, list(headers)))
+            await (await self._producer.send(topic, key, value, None, None, list(headers)))
+
+    async def put_later(
+        self,
+        source: Source,
+        key: bytes,
+        headers: Headers,
+        *,
+        timestamp: float,
+        on_refused: Callable[[Rejected], None],
+    ) -> None:
+        """Write a record again, as of `timestamp`; `settled` waits for its acknowledgement.
+
+        `on_refused` is told beforehand where it is too large. Raises what the producer raises.
+        """
+        try:
+            with _refused("too_large", source.topic):
+                pending = await self._producer.send(
+                    source.topic, key, source.value, None, timestamp, list(headers)
+                )
+        except Rejected as error:
+            on_refused(error)
+        else:
+            await self._settle_later(pending, source.topic, on_refused)
 
     def _headers(self, topic: Topic, output: Output) -> list[tuple[str, bytes]]:
         cause = output.cause
@@ -160,6 +190,10 @@ class Outbox:
             correlation_id=getattr(output.event, "request_id", None),
         )
         return [*own, *(trace(cause.source.headers) if cause else ())]
+
+
+def _lost(error: Rejected) -> None:
+    log.warning("a piece of a text is lost: %s", error)
 
 
 @contextmanager

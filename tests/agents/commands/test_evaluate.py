@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import orjson
 import pytest
 
-from agents.commands.evaluate import _consenting, _erased, _lines, _timed
+from agents.commands.evaluate import _consenting, _erased, _events, _lines, _timed
 from schemas.decisions import Decision
 from schemas.errors import GenreError
 from schemas.feedback import Feedback
 from schemas.users import UserCommand
+from streams.settings import Settings
 from streams.wire.codecs import decode
-from tests.agents.deliveries import NOW
+from streams.wire.source import Source
+from tests.agents.deliveries import NOW, delivered
 
 
 @pytest.mark.parametrize(("opt_in", "allowed"), [(False, {"ada", "cid"}), (True, {"ada"})])
@@ -75,3 +79,19 @@ def test_what_is_no_event_is_told_with_its_line(tmp_path: Path, data: bytes, sai
     (tmp_path / "f.csv").write_bytes(data)
     with pytest.raises(GenreError, match=said):
         _lines(tmp_path / "f.csv", Decision)
+
+
+async def test_nothing_is_concluded_from_times_that_cannot_be_true(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    far = datetime(9999, 12, 31, tzinfo=UTC)
+    known = delivered(UserCommand(user_id="ada", kind="erase", time=far), time=NOW - 1e6).source
+
+    async def read(_settings: Settings, _topic: str) -> AsyncIterator[Source]:
+        for timestamp in (0.0, known.timestamp, 2e10):
+            yield replace(known, timestamp=timestamp)
+
+    monkeypatch.setattr("agents.commands.evaluate.read", read)
+    ((command, moment),) = await _events(Settings(), UserCommand)
+    assert command.time == datetime.fromtimestamp(known.timestamp, UTC)
+    assert moment == known.timestamp

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from importlib import import_module
@@ -9,6 +10,8 @@ from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
 import pytest
+from aiokafka.errors import KafkaError
+from faust.exceptions import ProducerSendError
 from faust.types import TP
 
 from schemas.errors import NotReady
@@ -89,8 +92,11 @@ def declared(role: Role) -> tuple[set[str], set[str], set[str]]:
     return {agent.name for agent in role.agents}, set(role.follows), set(role.tables)
 
 
+@pytest.mark.parametrize(
+    "end", [ConnectionError(), KafkaError(), ProducerSendError(), NotReady("undeclared", "no")]
+)
 async def test_a_timer_outlives_what_data_may_cause_and_what_is_too_large(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, end: Exception
 ) -> None:
     monkeypatch.setattr("streams.worker.app._AGAIN", 0.0)
     app, producer, runs = RoleApp(ROLES["recommend"], SETTINGS), Producer(), iter("abc")
@@ -105,12 +111,12 @@ async def test_a_timer_outlives_what_data_may_cause_and_what_is_too_large(
                 raise OverflowError
             case "b":
                 await publish(PROFILE)
-                raise LookupError
+                raise struct.error
             case _:
-                raise ConnectionError
+                raise end
 
     app.beside("profiles", work)
-    with pytest.raises(ConnectionError):
+    with pytest.raises(type(end)):
         await tasks[0]()
     assert app.counts == {"timer_failed": 2, "output_too_large": 1}
 
