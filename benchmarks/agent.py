@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
-from agents.generate.role import MODEL_FETCH_WAIT
 from agents.generate.text_judge import TextJudge
 from agents.genres.classifiers import load_classifiers
 from agents.genres.registry import Registry
@@ -153,10 +152,9 @@ async def by_role(settings: Settings, tasks: Sequence[GenerationTask]) -> float:
     async with embedded_broker(replace(settings, partitions=1)) as broker:
         given = broker.settings
         await create(given)
-        wait = int(MODEL_FETCH_WAIT * 1000)
         async with (
             supervised(given) as supervisor,
-            consumer(given, given.topic("candidates"), fetch_max_wait_ms=wait) as reader,
+            consumer(given, given.topic("candidates")) as reader,
             producer(given) as sender,
         ):
             supervisor.start("generate")

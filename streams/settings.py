@@ -48,7 +48,7 @@ class Settings:
     heartbeat: float = 3.0
     """Seconds between heartbeats."""
     fetch_wait: float = 0.5
-    """Seconds a fetch may wait; milliseconds on the embedded broker, which wakes no fetch."""
+    """Seconds a fetch may wait; milliseconds on the embedded broker, where a relay holds it."""
     linger: float = 0.0
     """Seconds a producer gathers a batch."""
     incarnation: str = ""

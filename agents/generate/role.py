@@ -12,10 +12,6 @@ from streams.settings import Settings
 from streams.wire.roles import ROLES
 from streams.worker.app import RoleApp
 
-# Seconds. Of consequence on the embedded broker only, where an empty fetch comes back no sooner:
-# asking oftener took a tenth of a core from the model, whose texts take longer than this by far.
-MODEL_FETCH_WAIT = 0.015
-
 
 def build(settings: Settings) -> RoleApp:
     """The app of the role, its models loaded."""
@@ -24,7 +20,6 @@ def build(settings: Settings) -> RoleApp:
     add_starters(store)
     writer = load_writer(settings, base, store)
     app = attached(settings, writer)
-    app.fetch_wait = max(app.fetch_wait, MODEL_FETCH_WAIT)
     app.beside("announce", partial(announce, store=store, registry=writer.library.registry))
     return app
 

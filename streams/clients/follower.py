@@ -20,9 +20,8 @@ E = TypeVar("E")
 
 log = logging.getLogger(__name__)
 
-# What is followed changes seldom. The embedded broker answers an empty fetch only after this
-# long: waiting for it saves a core.
-_FETCH_WAIT_MS = 250
+# Seconds between two looks whether there is anything new, which comes at once when there is.
+_AT_REST = 5.0
 
 
 class Follower(Generic[E]):
@@ -66,13 +65,13 @@ class Follower(Generic[E]):
 
     async def _follow(self) -> None:
         name = self._settings.topic(self._topic.name)
-        async with Reader(
-            self._settings, name, max_poll_records=500, fetch_max_wait_ms=_FETCH_WAIT_MS
-        ) as reader:
-            while True:
-                if not self._caught_up.is_set() and await reader.is_read():
-                    self._caught_up.set()
+        async with Reader(self._settings, name, max_poll_records=500) as reader:
+            while not await reader.is_read():
                 for record in await reader.take():
+                    self._take(record)
+            self._caught_up.set()
+            while True:
+                for record in await reader.take(within=_AT_REST):
                     self._take(record)
 
     def _take(self, record: Source) -> None:

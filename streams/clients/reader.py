@@ -19,7 +19,7 @@ from streams.settings import Settings
 from streams.wire.partitions import home_of
 from streams.wire.source import Source
 
-_POLL_MS = 200
+_MOMENT = 0.2  # seconds
 
 
 class Reader:
@@ -73,9 +73,9 @@ class Reader:
         """Whether all was taken that stood in the topic when it was opened."""
         return all([await self._consumer.position(each) >= end for each, end in self._ends.items()])
 
-    async def take(self) -> list[Source]:
-        """The next records, in order within each partition; none when none came for a moment."""
-        taken = await self._consumer.getmany(timeout_ms=_POLL_MS)
+    async def take(self, *, within: float = _MOMENT) -> list[Source]:
+        """The next records, in order within each partition; none when none came for so long."""
+        taken = await self._consumer.getmany(timeout_ms=int(1000 * within))
         return [
             Source.of(record, timestamp=record.timestamp / 1000)
             for records in taken.values()

@@ -7,6 +7,7 @@ import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Any, TypeVar
 
 import faust
@@ -16,7 +17,7 @@ from yarl import URL
 
 from schemas.errors import NotReady, Rejected
 from streams.clients.follower import Follower
-from streams.clients.kafka import FAILURES, harden_consumers, ssl_context
+from streams.clients.kafka import FAILURES, cluster_id, harden_consumers, ssl_context
 from streams.clients.replies import Replies
 from streams.settings import Settings
 from streams.wire import topics
@@ -52,7 +53,6 @@ class RoleApp(faust.App):
         harden_consumers()
         self.role = role
         self.genre_settings = settings
-        self.fetch_wait = settings.fetch_wait
         self.preparations: list[Callable[[], Awaitable[None]]] = []
         self.counts: Counter[str] = Counter()
         self.inboxes: dict[str, Inbox[Any]] = {}
@@ -172,7 +172,8 @@ class RoleApp(faust.App):
         }
 
     async def on_first_start(self) -> None:
-        """Faust makes its data folder, but not the folders above it."""
+        """Choose the data folder; Faust makes it, but not the folders above it."""
+        self.conf.datadir = await _folder(self.role.name, self.genre_settings)
         self.conf.datadir.mkdir(parents=True, exist_ok=True)
         await super().on_first_start()
 
@@ -213,7 +214,7 @@ def _options(role: str, settings: Settings) -> dict[str, Any]:
         "producer_max_request_size": MAX_REQUEST_BYTES,
         "producer_request_timeout": 60.0,
         "store": settings.store,
-        "datadir": _datadir(role, settings),
+        "datadir": str(settings.state),  # until the cluster has told its id
         "TableManager": DeclaredTables,
         "table_standby_replicas": 0,
         "topic_partitions": settings.partitions,
@@ -229,10 +230,27 @@ def _options(role: str, settings: Settings) -> dict[str, Any]:
     }
 
 
-def _datadir(role: str, settings: Settings) -> str:
-    # Never reuse rows and changelog offsets of another cluster, prefix or embedded broker's run.
-    cluster = f"{settings.brokers}/{settings.prefix}/{settings.incarnation}"
-    return str(settings.state / sha256(cluster.encode()).hexdigest()[:12] / role)
+async def _folder(role: str, settings: Settings) -> Path:
+    """Where a worker's tables are: one place for a cluster, however its brokers are named.
+
+    Never rows and changelog offsets of another cluster, prefix or embedded broker's run.
+    """
+    cluster = settings.incarnation or await cluster_id(settings)
+    folder = settings.state / _digest(f"{cluster}/{settings.prefix}") / role
+    # Earlier versions went by the brokers' addresses, which another cluster may have by now.
+    former = _digest(f"{settings.brokers}/{settings.prefix}/{settings.incarnation}")
+    if (settings.state / former / role).exists():
+        log.warning(
+            "%s holds tables of an earlier version; they are not used any more, all rows are read "
+            "from the changelogs into %s; remove the former folder",
+            settings.state / former / role,
+            folder,
+        )
+    return folder
+
+
+def _digest(name: str) -> str:
+    return sha256(name.encode()).hexdigest()[:12]
 
 
 def _security(settings: Settings) -> dict[str, Any]:

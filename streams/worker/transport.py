@@ -24,7 +24,7 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
 
     def _create_worker_consumer(self, transport: Any) -> Any:
         consumer = super()._create_worker_consumer(transport)
-        suit(consumer, fetch_wait=self.app.fetch_wait)
+        suit(consumer, fetch_wait=self.app.genre_settings.fetch_wait)
         return consumer
 
     async def getmany(self, active_partitions: Any, timeout: float) -> Any:

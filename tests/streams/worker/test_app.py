@@ -5,7 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 from unittest.mock import AsyncMock, MagicMock
 
@@ -133,3 +135,54 @@ async def test_the_ends_of_the_agents_partitions_are_known_or_none(
     app.consumer.highwaters.assert_awaited_once_with(mine)
     app.consumer.highwaters = AsyncMock(side_effect=ConnectionError)
     assert await app.ends() == {}
+
+
+@pytest.fixture(name="clusters")
+def _clusters(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The id of the cluster at each address."""
+    clusters = {"kafka:9092": "one", "kafka.internal:9092,kafka-2:9092": "one"}
+
+    async def cluster_id(settings: Settings) -> str:
+        return clusters[settings.brokers]
+
+    monkeypatch.setattr("streams.worker.app.cluster_id", cluster_id)
+    return clusters
+
+
+async def folder(state: Path, **changes: str) -> Path:
+    """Where a worker keeps its tables once it has started."""
+    settings = Settings(**({"brokers": "kafka:9092"} | changes), state=state)  # type: ignore[arg-type]
+    app = RoleApp(ROLES["recommend"], settings)
+    await app.on_first_start()
+    assert app.conf.tabledir.is_dir() and app.conf.tabledir.is_relative_to(app.conf.datadir)
+    return Path(app.conf.datadir)
+
+
+async def test_tables_belong_to_a_cluster_however_its_brokers_are_named(
+    tmp_path: Path, clusters: dict[str, str]
+) -> None:
+    here = await folder(tmp_path)
+    assert here.is_relative_to(tmp_path) and here.name == "recommend"
+    assert await folder(tmp_path, brokers="kafka.internal:9092,kafka-2:9092") == here
+    assert await folder(tmp_path, prefix="other.") != here
+    clusters["kafka:9092"] = "two"
+    assert await folder(tmp_path) != here
+
+
+async def test_each_run_of_the_embedded_broker_has_tables_of_its_own(
+    tmp_path: Path, clusters: dict[str, str]
+) -> None:
+    clusters.clear()  # nobody asks
+    runs = [await folder(tmp_path, incarnation=run) for run in ("one", "two", "one")]
+    assert runs[0] == runs[2] != runs[1]
+
+
+async def test_tables_of_an_earlier_version_are_told_and_not_used(
+    tmp_path: Path, clusters: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    # As 0.1.0 named it: brokers, prefix and incarnation.
+    former = tmp_path / sha256(b"kafka:9092/genre./").hexdigest()[:12] / "recommend"
+    assert await folder(tmp_path) != former and not caplog.records
+    former.mkdir(parents=True)
+    assert await folder(tmp_path) != former
+    assert str(former) in caplog.text and "remove" in caplog.text

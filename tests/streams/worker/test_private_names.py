@@ -21,6 +21,7 @@ from faust.transport.producer import ProducerBuffer
 from faust.types.tuples import ConsumerMessage, FutureMessage, Message
 
 import streams.worker
+from streams.settings import Settings
 from streams.worker.tables import DeclaredTables
 from streams.worker.transport import Consumer, ConsumerThread, Producer, Transport
 from tests.streams.private_names import private_names
@@ -97,7 +98,7 @@ def test_faust_makes_its_consumer_where_we_override_it(monkeypatch: pytest.Monke
     class App:
         """The part of the app that the thread reads."""
 
-        fetch_wait = 0.005
+        genre_settings = Settings(fetch_wait=0.005)
 
     monkeypatch.setattr(
         driver.AIOKafkaConsumerThread, "_create_worker_consumer", lambda self, transport: Made()
