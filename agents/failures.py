@@ -10,6 +10,16 @@ from schemas.parts import Failure
 
 log = logging.getLogger(__name__)
 
+# `NOT_THE_LAST` in streams/wire/topics.py names their codes; they take no room in the ledger.
+TOO_MANY_OPEN = Failure(
+    code="too_many_open",
+    message="Expected at most 32 unanswered requests of one user, got more; ask again later.",
+)
+OVER_QUOTA = Failure(
+    code="over_quota",
+    message="Expected fewer bytes of prompts of one user in a minute; ask again in a minute.",
+)
+
 
 def failure_of(error: Exception, otherwise: Failure, request_id: str) -> Failure:
     """What an error means for its request: what was rejected is told with its reason.

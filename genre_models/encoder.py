@@ -17,6 +17,7 @@ DIMENSION = 384
 _SCALE = 127  # largest int8; a component of a unit vector is at most 1
 _BATCH = 32
 _LONGEST = 256  # tokens; the encoder was trained on no more
+_READ = 4096  # characters in which they are looked for: to cut a long text up takes its time
 
 
 class Encoder(Protocol):
@@ -63,7 +64,7 @@ class SentenceEncoder:
         return cls(model.eval(), tokenizer, threads)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit rows [n, 384]; only the first 256 tokens of a text count.
+        """Unit rows [n, 384]; only the first 256 tokens (within 4096 characters) of a text count.
 
         Batches hold texts of like length.
         """
@@ -79,7 +80,11 @@ class SentenceEncoder:
         import torch
 
         tokens = self._tokenizer(
-            texts, padding=True, truncation=True, max_length=_LONGEST, return_tensors="pt"
+            [text[:_READ] for text in texts],
+            padding=True,
+            truncation=True,
+            max_length=_LONGEST,
+            return_tensors="pt",
         )
         with torch.inference_mode():
             states = self._model(**tokens).last_hidden_state  # [batch, tokens, 384]

@@ -89,6 +89,8 @@ class Settings:
     adapter_cache_mb: int = 256
     """Megabytes of adapters kept in memory beside those in use."""
 
+    prompt_bytes: int = 256 * 1024
+    """Bytes of prompts that a user may send in a minute: 8 of the longest, or many short ones."""
     reply_prefixes: str = "replies."
     """Comma-separated prefixes that a client's `reply-to` topic must have."""
     health_port: int = 0
@@ -121,6 +123,7 @@ class Settings:
             "partitions",
             "replication",
             "rows",
+            "prompt_bytes",
             "adapter_cache_mb",
             "server_timeout",
             "training_hours",

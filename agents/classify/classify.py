@@ -8,10 +8,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from agents.classify.corrections import Corrections
-from agents.failures import expired
+from agents.classify.quota import Quota
+from agents.failures import OVER_QUOTA, expired
 from agents.genres.classifiers import Classifiers
 from schemas.classified import ClassifiedRequest
 from schemas.fields import RequestId
+from schemas.keys import key_of
+from schemas.parts import Failure
 from schemas.requests import GenerationRequest
 from streams.wire.headers import expiry, reply_to
 from streams.worker.delivery import Delivery, Outputs
@@ -37,15 +40,27 @@ async def classify(
     requests: AsyncIterator[Delivery[GenerationRequest]],
     judge: Judge,
     reply_prefixes: tuple[str, ...],
+    quota: Quota,
 ) -> Outputs:
-    """Judge every request; one that is too late or cannot be judged travels on with its failure."""
+    """Judge every request; one that is too late or cannot be judged travels on with its failure.
+
+    So does one beyond its user's quota: a refusal must cost less than an answer.
+    """
     async for delivery in requests:
         with delivery:
             received = accepted(delivery, reply_prefixes)
-            if received.deadline <= datetime.now(UTC):
-                yield delivery.output(replace(received, failure=expired(received.deadline)))
+            failure = _refusal(received, quota)
+            if failure is not None:
+                yield delivery.output(replace(received, failure=failure))
                 continue
             yield delivery.output(await judge(received))
+
+
+def _refusal(received: ClassifiedRequest, quota: Quota) -> Failure | None:
+    if received.deadline <= datetime.now(UTC):
+        return expired(received.deadline)
+    size = len(received.request.prompt.encode())
+    return None if quota.takes(key_of(received), size) else OVER_QUOTA
 
 
 def accepted(

@@ -20,6 +20,8 @@ from schemas.classified import ClassifiedRequest
 from schemas.parts import Failure, GenreProbability
 from streams.settings import Settings
 
+_TELLING = 4096  # characters of a prompt that tell its language
+
 CLASSIFY_FAILED = Failure(code="classify_failed", message="The request could not be classified.")
 
 
@@ -52,18 +54,17 @@ class Judge:
     def judged(self, received: ClassifiedRequest) -> ClassifiedRequest:
         """Genres, language and verdict of one request; its prompt neutralised."""
         prompt = neutralise(received.request.prompt)
-        known = replace(
-            received,
-            request=replace(received.request, prompt=prompt),
-            verdict=self.gate.check_request(prompt),
-        )
+        known = replace(received, request=replace(received.request, prompt=prompt))
         wish = received.request.genre
         taxonomy = self.classifiers.registry.taxonomy(received.tenant)
         if wish is not None and "@" not in wish and wish not in taxonomy:
             message = f"Expected a genre of the taxonomy, got '{wish}'; `genre genres` lists them."
             return replace(known, failure=Failure(code="unknown_genre", message=message))
+        known = replace(known, verdict=self.gate.check_request(prompt))
+        if not known.verdict.allowed:
+            return known
         embedding = self.encoder.encode([prompt])[0]
-        language = self.languages.identify(prompt)
+        language = self.languages.identify(prompt[:_TELLING])
         known = replace(
             known,
             embedding=quantise(embedding),

@@ -6,6 +6,7 @@ from functools import partial
 
 from agents.classify.classify import LearningJudge, classify
 from agents.classify.judge import load_judge
+from agents.classify.quota import Quota
 from streams.settings import Settings
 from streams.wire.roles import ROLES
 from streams.worker.app import RoleApp
@@ -22,5 +23,6 @@ def attached(settings: Settings, judge: LearningJudge) -> RoleApp:
     app.follow("corrections", judge.corrections.apply)
     app.follow("adapters", judge.classifiers.apply)
     prefixes = settings.reply_prefix_list
-    app.bind("classify", partial(classify, judge=judge, reply_prefixes=prefixes))
+    quota = Quota(settings.prompt_bytes)
+    app.bind("classify", partial(classify, judge=judge, reply_prefixes=prefixes, quota=quota))
     return app

@@ -6,15 +6,15 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
-from agents.failures import expired, failure_of
+from agents.failures import OVER_QUOTA, TOO_MANY_OPEN, expired, failure_of
 from agents.genres.registry import Registry
 from agents.recommend.decision_row import DecisionRow
-from agents.recommend.ledger import Ledger
+from agents.recommend.ledger import Case, Ledger
 from agents.recommend.profiles import Profiles
 from agents.tenants import Tenants
 from genre_models.planner import PlannedArm, Wish, plan_arms, prompt_card
 from genre_models.preferences.posterior import Posterior
-from genre_models.preferences.row import DECISIONS, UserRow
+from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import digest
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
@@ -25,10 +25,6 @@ from streams.worker.delivery import Delivery, Outputs
 
 REPEATED = Failure(
     code="repeated", message="The request was answered before; the same answer follows."
-)
-TOO_MANY_OPEN = Failure(
-    code="too_many_open",
-    message=f"Expected at most {DECISIONS} unanswered requests of one user, got more.",
 )
 NOT_PLANNED = Failure(code="not_planned", message="The request has no plan.")
 PLAN_FAILED = Failure(code="plan_failed", message="The request could not be planned.")
@@ -49,18 +45,19 @@ class Planner:
         request, case = delivery.event, self.ledger.case(delivery)
         decision = case.decision
         if decision is None:
-            if case.was_refused(asking_of(request)):
-                return _turned_away(request)
+            refusal = _turned_away(request, case)
+            if refusal is not None:
+                return replace(_failed(request, refusal), reply=request.reply)
             if case.is_applied:
                 return None
-            if not case.make_room():
-                case.refuse(asking_of(request))
-                return _turned_away(request)
             decision, failure = self._opened(request, case.row, chance_of(delivery, self.ledger))
             case.store(decision)
         else:
             # Delivered again: a row that was saved before a kill may be missing in the changelog.
             case.store(decision)
+            if decision.is_open and _is_over_quota(request):
+                # Read twice by classify, and let pass the first time: its task is under way.
+                return None
             failure = _refusal(request) if decision.is_open else REPEATED
         if failure is not None or not decision.arms:
             return _failed(request, failure or NOT_PLANNED)
@@ -133,9 +130,13 @@ def chance_of(delivery: Delivery[ClassifiedRequest], ledger: Ledger) -> int:
     return digest(f"{ledger.incarnation}/{source.topic}/{source.partition}/{source.offset}") >> 1
 
 
-def asking_of(request: ClassifiedRequest) -> str:
+def _is_over_quota(request: ClassifiedRequest) -> bool:
+    return request.failure is not None and request.failure.code == OVER_QUOTA.code
+
+
+def asking_of(request: ClassifiedRequest, refusal: Failure) -> str:
     """What a refusal is the answer to: a client who asks later, with the same id, asks anew."""
-    return f"{request.request_id}/{request.received.isoformat()}"
+    return f"{request.request_id}/{request.received.isoformat()}/{refusal.code}"
 
 
 def seed_of(request: ClassifiedRequest) -> int:
@@ -223,8 +224,21 @@ def _failed(request: ClassifiedRequest, failure: Failure) -> CandidateSet:
     )
 
 
-def _turned_away(request: ClassifiedRequest) -> CandidateSet:
-    return replace(_failed(request, TOO_MANY_OPEN), reply=request.reply)
+def _turned_away(request: ClassifiedRequest, case: Case) -> Failure | None:
+    """Why the request takes no room in the ledger, if so: for ever the same of one asking."""
+    for refusal in (OVER_QUOTA, TOO_MANY_OPEN):
+        if case.was_refused(asking_of(request, refusal)):
+            return refusal
+    if case.is_applied:
+        return None
+    if _is_over_quota(request):
+        refusal = OVER_QUOTA
+    elif not case.make_room():
+        refusal = TOO_MANY_OPEN
+    else:
+        return None
+    case.refuse(asking_of(request, refusal))
+    return refusal
 
 
 async def plan(classified: AsyncIterator[Delivery[ClassifiedRequest]], planner: Planner) -> Outputs:

@@ -21,6 +21,7 @@ from schemas.errors import Rejected
 from schemas.generations import ArmTask
 from schemas.parts import Failure
 from schemas.recommendations import RankedCandidate, Recommendation
+from streams.wire.topics import NOT_THE_LAST
 from streams.worker.delivery import Delivery, Outputs
 
 Status = Literal["ok", "error", "expired", "declined"]
@@ -50,7 +51,7 @@ class Ranker:
         """
         written, case = delivery.event, self.ledger.case(delivery)
         decision = case.decision
-        if written.failure is not None and written.failure.code == "too_many_open":
+        if written.failure is not None and written.failure.code in NOT_THE_LAST:
             # It has no row, or one that was opened since by asking again: a function of this event.
             return replace(
                 _bare(written), answer=_refused(_bare(written), written.failure, written)

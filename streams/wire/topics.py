@@ -27,6 +27,8 @@ from streams.wire.limits import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 from streams.wire.roles import ROLES
 
 DAY_MS = 24 * 3600 * 1000
+NOT_THE_LAST = ("too_many_open", "over_quota")
+"""Codes of answers after which the same request may be asked again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +67,8 @@ def _request(event: Any) -> str:
 
 
 def _answer(event: Any) -> str:
-    """A refusal for too many open requests is not the last word: the client may ask again."""
-    return f"{_request(event)}/{event.code}" if event.code == "too_many_open" else _request(event)
+    """A refusal of one who asks too much is not the last word: the client may ask again."""
+    return f"{_request(event)}/{event.code}" if event.code in NOT_THE_LAST else _request(event)
 
 
 def _one_a_request(

@@ -34,6 +34,22 @@ def test_quantising_a_real_embedding_costs_nothing(encoder: SentenceEncoder) -> 
         assert float(dequantise(quantise(row)) @ row) > 0.998
 
 
+def test_a_long_text_is_cut_before_it_is_cut_up(
+    encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = "Please rewrite this letter to our customers about the garden party. " * 480
+    tokenizer = encoder._tokenizer
+    read: list[int] = []
+
+    def counted(texts: list[str], **options: object) -> object:
+        read.extend(map(len, texts))
+        return tokenizer(texts, **options)
+
+    monkeypatch.setattr(encoder, "_tokenizer", counted)
+    assert np.allclose(encoder.encode([long]), encoder.encode([long[:3000]]), atol=1e-6)
+    assert max(read) < 5000
+
+
 def test_a_vector_of_zeros_stays_one() -> None:
     assert not dequantise(quantise(np.zeros(DIMENSION, np.float32))).any()
 

@@ -6,12 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agents.classify.classify import DEFAULT_DEADLINE, LONGEST_DEADLINE, accepted, classify
+from agents.classify.quota import Quota
+from agents.failures import OVER_QUOTA
 from schemas.classified import ClassifiedRequest
 from schemas.parts import GenreProbability
 from schemas.requests import GenerationRequest
+from streams.settings import Settings
 from tests.agents.deliveries import NOW, delivered, events, stream
 
 REQUEST = GenerationRequest(user_id="ada", prompt="a joke about dentists")
+QUOTA = Quota(1000)
 RECEIVED = datetime.fromtimestamp(NOW, UTC)
 
 
@@ -28,7 +32,7 @@ def fresh(request: GenerationRequest = REQUEST, **options: object):  # type: ign
 
 
 async def test_a_request_goes_out_judged_with_its_id_and_deadline() -> None:
-    (known,) = await events(classify(stream([fresh()]), joke, ("replies.",)))
+    (known,) = await events(classify(stream([fresh()]), joke, ("replies.",), QUOTA))
     assert isinstance(known, ClassifiedRequest)
     assert known.genres[0].genre == "joke"
     assert known.request_id == known.request.request_id == "requests-0-0"
@@ -36,10 +40,27 @@ async def test_a_request_goes_out_judged_with_its_id_and_deadline() -> None:
 
 async def test_late_requests_are_not_judged() -> None:
     late = fresh(replace(REQUEST, deadline=datetime.now(UTC) - timedelta(seconds=1)))
-    (known,) = await events(classify(stream([late]), broken, ()))
+    (known,) = await events(classify(stream([late]), broken, (), QUOTA))
     assert isinstance(known, ClassifiedRequest)
     assert known.failure is not None
     assert known.failure.code == "expired"
+
+
+async def test_beyond_its_users_quota_a_request_is_not_judged(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    judged = []
+
+    async def judge(received: ClassifiedRequest) -> ClassifiedRequest:
+        judged.append(received.request_id)
+        return await joke(received)
+
+    long = replace(REQUEST, prompt="x" * 32 * 1024)
+    asked = [fresh(long, offset=number) for number in range(120)]
+    told = await events(classify(stream(asked), judge, (), Quota(Settings().prompt_bytes)))
+    failures = [each.failure for each in told if isinstance(each, ClassifiedRequest)]
+    assert 8 <= len(judged) == failures.count(None) <= 16
+    assert failures[-1] == OVER_QUOTA
 
 
 async def test_a_defect_is_the_dead_letter_of_its_own_request_alone() -> None:
@@ -48,7 +69,7 @@ async def test_a_defect_is_the_dead_letter_of_its_own_request_alone() -> None:
     async def once(received: ClassifiedRequest) -> ClassifiedRequest:
         return await (broken if received.request_id == "requests-0-0" else joke)(received)
 
-    assert len(await events(classify(stream([bad, good]), once, ()))) == 1
+    assert len(await events(classify(stream([bad, good]), once, (), QUOTA))) == 1
     assert isinstance(bad.failure, RuntimeError)
     assert good.finished
     assert good.failure is None

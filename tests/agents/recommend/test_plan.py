@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from agents.failures import OVER_QUOTA
 from agents.recommend.plan import chance_of, plan
 from agents.recommend.rank import rank
 from agents.recommend.rights import rights
@@ -147,6 +148,21 @@ async def test_who_asks_anew_after_a_refusal_is_heard_and_both_get_their_answer(
     )
     assert isinstance(first, Recommendation) and isinstance(second, Recommendation)
     assert (first.code, second.status) == ("too_many_open", "ok")
+
+
+async def test_who_is_over_quota_has_one_answer_too_and_takes_no_room(desk: Desk) -> None:
+    """Which of two readings of a request is within the quota depends on the classify worker."""
+    known = classified()
+    over = replace(known, failure=OVER_QUOTA)
+    (refused,) = await turned_away(desk, [over], 0)
+    assert await turned_away(desk, [over, known], 1) == [refused, refused]
+    assert desk.ledger.user("ada").decisions == ()
+    (answer,) = await events(rank(stream([delivered(refused)]), desk.ranker))
+    assert getattr(answer, "code", None) == "over_quota"
+    other = classified("r2")
+    first = await planned(desk, other)
+    again = delivered(replace(other, failure=OVER_QUOTA), 3)
+    assert len(first) == 1 and await events(plan(stream([again]), desk.planner)) == []
 
 
 async def test_refusals_take_no_room_and_an_erased_users_are_forgotten(desk: Desk) -> None:
