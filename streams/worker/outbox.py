@@ -150,12 +150,7 @@ class Outbox:
                     await self._producer.send(reply.topic, key, value, reply.partition, None, sent)
                 )
         except Exception as error:
-            log.warning(
-                "reply topic %s refused the answer: %s: %s",
-                reply.topic,
-                type(error).__name__,
-                error,
-            )
+            log.warning("reply topic %s refused the answer: %s", reply.topic, error)
 
 
 def _correlated(
