@@ -70,11 +70,18 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         seen = seen.__cause__ or (None if hidden else seen.__context__)
 
 
+def our_file(path: str) -> str | None:
+    """The name of a source file of GENRE's, from the repository's root on; None for others."""
+    file = Path(path)
+    if not file.is_relative_to(_ROOT) or file.relative_to(_ROOT).parts[0] not in _PACKAGES:
+        return None
+    return file.relative_to(_ROOT).as_posix()
+
+
 def _place(error: BaseException) -> str | None:
     """File and line of our innermost frame."""
-    place = None
-    for frame, line in walk_tb(error.__traceback__):
-        file = Path(frame.f_code.co_filename)
-        if file.is_relative_to(_ROOT) and file.relative_to(_ROOT).parts[0] in _PACKAGES:
-            place = f"{file.relative_to(_ROOT)}:{line}"
-    return place
+    lines = [
+        (our_file(frame.f_code.co_filename), line) for frame, line in walk_tb(error.__traceback__)
+    ]
+    ours = [f"{file}:{line}" for file, line in lines if file is not None]
+    return ours[-1] if ours else None

@@ -118,6 +118,27 @@ def test_only_the_command_line_prints() -> None:
     assert [name for name in printers if not name.startswith(MAY_PRINT)] == []
 
 
+LOG = {"debug", "info", "warning", "error", "critical", "exception"}
+
+
+def test_logs_are_given_errors_themselves_not_their_words() -> None:
+    """`streams/logs.py` tells an error without what it quotes; a string it cannot see through."""
+    told = [
+        f"{name_of(path)}:{call.lineno}"
+        for path in MODULES
+        for call in ast.walk(tree_of(path))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and (call.func.value.id, call.func.attr in LOG) == ("log", True)
+        for given in call.args
+        for part in ast.walk(given)
+        if isinstance(part, ast.JoinedStr)
+        or (isinstance(part, ast.Call) and ast.unparse(part).startswith(("str(", "repr(")))
+    ]
+    assert told == []
+
+
 def test_only_the_command_line_configures_logging() -> None:
     configurers = {
         name_of(path) for path in MODULES if "logging.basicConfig" in set(attributes(tree_of(path)))

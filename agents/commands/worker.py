@@ -13,6 +13,7 @@ from agents.commands.setup import settings
 from agents.roles import build
 from streams.clients.kafka import reach
 from streams.clients.topic_admin import require
+from streams.logs import keep_texts_out
 from streams.wire.roles import ROLES
 
 
@@ -46,6 +47,8 @@ def worker(role: RoleName) -> None:
 def run(app: faust.App, log_level: str) -> None:
     """Run a Faust app in this process; returns by exiting."""
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if log_level != "DEBUG":
+        keep_texts_out()
     logging.getLogger("aiokafka").setLevel(max(logging.ERROR, logging.getLevelName(log_level)))
     faust.Worker(
         app, loglevel=log_level, quiet=True, redirect_stdouts=False, override_logging=False

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from schemas.decisions import Decision
-from schemas.errors import ModelError
+from schemas.errors import ModelError, discreet
 from schemas.generations import ArmTask
 from schemas.parts import Failure, GenreProbability, ReplyTo
 from schemas.recommendations import Recommendation
@@ -68,7 +68,8 @@ class DecisionRow:
             return _DECODER.decode(row[1:])
         except msgspec.MsgspecError as error:
             raise ModelError(
-                "decision_corrupt", f"Expected a decision row, got bytes that are none: {error}"
+                "decision_corrupt",
+                f"Expected a decision row, got bytes that are none: {discreet(error)}",
             ) from error
 
 

@@ -14,7 +14,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Literal
 
-from schemas.errors import ModelError
+from schemas.errors import ModelError, discreet
 
 Kind = Literal["vllm", "sglang", "lorax", "llamacpp"]
 
@@ -179,8 +179,11 @@ class RemoteServer:
             with error:
                 raise self._refusal(error.code, path) from error
         except (OSError, ValueError, http.client.HTTPException) as error:
+            why = getattr(error, "reason", None)
             raise ServerFailed(
-                "server_unavailable", f"{self.url}{path} does not answer as it should: {error}"
+                "server_unavailable",
+                f"{self.url}{path} does not answer as it should: "
+                f"{discreet(why if isinstance(why, Exception) else error)}",
             ) from error
 
     def _refusal(self, status: int, path: str) -> Exception:

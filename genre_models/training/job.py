@@ -180,24 +180,23 @@ def end_with_parent() -> None:
 def main(arguments: list[str]) -> None:
     """Run the order in the file; errors are told, not raised."""
     end_with_parent()
-    # What libraries print goes to standard error: standard output is for what is told.
-    output = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)
     file = Path(arguments[0])
     tempfile.tempdir = str(file.parent)  # goes with the order, also after a kill
     order = msgspec.json.decode(file.read_bytes(), type=Order)
+    with os.fdopen(os.dup(1), "wb") as output:
+        os.dup2(2, 1)  # what libraries print goes there: here is only what is told
 
-    def told(progress: object) -> None:
-        output.write(msgspec.json.encode(progress) + b"\n")
-        output.flush()
+        def told(progress: object) -> None:
+            output.write(msgspec.json.encode(progress) + b"\n")
+            output.flush()
 
-    try:
-        run(order, told)
-    except GenreError as error:
-        told(order.progress("rejected", code=error.code, message=error.message[:2000]))
-    except Exception as error:
-        log.exception("training %s", order.job)
-        told(order.progress("failed", code=failure_code(error), message=discreet(error)))
+        try:
+            run(order, told)
+        except GenreError as error:
+            told(order.progress("rejected", code=error.code, message=error.message[:2000]))
+        except Exception as error:
+            log.exception("training %s", order.job)
+            told(order.progress("failed", code=failure_code(error), message=discreet(error)))
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ class Delivery(Generic[E]):
         if error is not None and not isinstance(error, Exception):
             return False
         if error is not None:
-            log.warning("%s: %s: %s", self.source, type(error).__name__, error)
+            log.warning("%s: %s", self.source, error)
             self.failure = error
         self.finished = True
         if self.on_finished is not None:

@@ -1,0 +1,102 @@
+"""A worker's log, with a marker text in whatever its role's libraries choke on."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agents.classify.classify import classify
+from agents.generate.engine_thread import EngineThread
+from agents.genres.registry import Registry
+from agents.recommend.learn import learn
+from agents.recommend.plan import plan
+from agents.recommend.profiles import Profiles
+from agents.recommend.rank import rank
+from agents.train.train import train
+from agents.train.workshop import Workshop
+from genre_models.engine import Generation, Prompt
+from genre_models.training.texts.store import TextStore
+from schemas.requests import GenerationRequest
+from schemas.training import TrainingEvent
+from streams.settings import Settings
+from tests.agents.classify.test_judge import _judge
+from tests.agents.deliveries import delivered, events, stream
+from tests.agents.recommend.conftest import classified, desk, reaction, written
+from tests.streams.test_logs import SECRET, logged
+
+__all__ = ["logged"]
+
+
+def choking(*_: Any, **__: Any) -> Any:
+    raise ValueError(f"could not parse: {SECRET}")
+
+
+async def classify_fails(_folder: Path) -> None:
+    judge = _judge.__wrapped__()  # type: ignore[attr-defined]
+    judge.languages.identify = choking
+    asked = GenerationRequest(user_id="ada", prompt=SECRET)
+    (known,) = await events(classify(stream([delivered(asked, time=4e9)]), judge, ()))
+    assert known.failure.code == "classify_failed"  # type: ignore[attr-defined]
+
+
+async def recommend_fails(_folder: Path) -> None:
+    known = desk()
+    await events(plan(stream([delivered(classified())]), known.planner))
+    broken = Profiles(ledger=known.ledger, registry=known.registry, prior=choking)
+    planner = replace(known.planner, profiles=broken)
+    ranker = replace(known.ranker, profiles=broken)
+    await events(plan(stream([delivered(classified("r2"), 1)]), planner))
+    await events(rank(stream([delivered(written())]), ranker))
+    failed = reaction()
+    known.ledger.users = type("Rows", (dict,), {"__setitem__": choking})({b"ada": b"corrupt"})
+    await events(learn(stream([failed]), known.learner))
+    assert isinstance(failed.failure, ValueError)
+
+
+async def generate_fails(_folder: Path) -> None:
+    class Engine:
+        idle = False
+        submit = step = choking
+
+        def cancel(self, _: str) -> None:
+            """Nothing runs."""
+
+    thread = EngineThread(Engine())  # type: ignore[arg-type]
+    end = await thread.submit([Generation(id="r1/0", prompt=Prompt(system="", user=SECRET))]).get()
+    assert getattr(end, "code", None) == "engine_failed"
+    thread.stop()
+
+
+async def train_fails(folder: Path) -> None:
+    settings = Settings(corpora=folder)
+    shop = Workshop(settings=settings, registry=Registry(), texts=TextStore(folder))
+    shop.texts.add = choking  # type: ignore[method-assign]
+    said = delivered(TrainingEvent(kind="text", genre="haiku", text=SECRET))
+    await events(train(stream([said]), shop))
+    assert isinstance(said.failure, ValueError)
+    (folder / "jobs").mkdir()
+    (folder / "jobs" / "damaged.json").write_text(f'{{"job": "{SECRET}')
+    working = asyncio.create_task(shop.run(lambda _: asyncio.sleep(0)))
+    while (folder / "jobs" / "damaged.json").exists():
+        await asyncio.sleep(0.01)
+    working.cancel()
+
+
+@pytest.mark.parametrize("fails", [classify_fails, recommend_fails, generate_fails, train_fails])
+async def test_the_log_quotes_no_text(
+    logged: Callable[[str], io.StringIO],
+    fails: Callable[[Path], Awaitable[None]],
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    output = logged("INFO")
+    await fails(tmp_path)
+    said = output.getvalue() + "".join(capfd.readouterr())
+    assert "ValueError at " in said or "DecodeError at " in said
+    assert SECRET not in said
