@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from agents.classify.classify import classify
+from agents.classify.quota import Quota
 from agents.generate.engine_thread import EngineThread
 from agents.genres.registry import Registry
 from agents.recommend.learn import learn
@@ -41,7 +42,9 @@ async def classify_fails(_folder: Path) -> None:
     judge = _judge.__wrapped__()  # type: ignore[attr-defined]
     judge.languages.identify = choking
     asked = GenerationRequest(user_id="ada", prompt=SECRET)
-    (known,) = await events(classify(stream([delivered(asked, time=4e9)]), judge, ()))
+    (known,) = await events(
+        classify(stream([delivered(asked, time=4e9)]), judge, (), Quota(10_000))
+    )
     assert known.failure.code == "classify_failed"  # type: ignore[attr-defined]
 
 
