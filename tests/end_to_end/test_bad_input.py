@@ -141,15 +141,15 @@ async def test_records_of_the_largest_size_end_no_worker(pipeline: Pipeline) -> 
         full = _request(user_id="olga", request_id="o1", more="x" * (MAX_MESSAGE_BYTES - 200))
         await sender.send_and_wait(topic, full, key=b"another")
         await sender.send_and_wait(topic, b"garbage", key=b"olga" * 1_250_000)
-        for number, name in enumerate(("tracestate", "x" * 4_000_000)):
-            asked = _request(user_id="olga", request_id=f"t{number}")
-            headers = [(name, b"k=" + b"v" * 4_000_000)]
-            await sender.send_and_wait(topic, asked, key=b"olga", headers=headers)
+        asked = _request(user_id="olga", request_id="o2")
+        trace = [("tracestate", b"k=" + b"v" * 4_000_000)]
+        await sender.send_and_wait(topic, asked, key=b"olga", headers=trace)
     finally:
         await sender.stop()
     async with asyncio.timeout(60):
         answered = set[str]()
-        while not answered >= {"t0", "t1"}:
+        while "o2" not in answered:
+            await asyncio.sleep(0.1)
             answers = await pipeline.records("recommendations", "olga")
             found = [decode(each.value, Recommendation) for each in answers]
             answered = {each.request_id for each in found if each.status == "ok"}
