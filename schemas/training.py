@@ -12,9 +12,12 @@ from schemas.fields import Genre, Id, Line, Prompt, Tenant, UserId
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingEvent:
-    """Kind `text`: a text of the genre. Kind `train`: train now, from all texts received for it."""
+    """Kind `text`: a text of the genre. Kind `train`: train now, from all texts received for it.
 
-    kind: Literal["text", "train"]
+    Kind `retract`: the user takes back one of their texts.
+    """
+
+    kind: Literal["text", "train", "retract"]
     genre: Genre
     family: Annotated[
         Genre | None,
@@ -28,6 +31,16 @@ class TrainingEvent:
     ) = None
     request: (
         Annotated[Prompt, Meta(description="`text`: what somebody asked for and got this text.")]
+        | None
+    ) = None
+    digest: (
+        Annotated[
+            str,
+            Meta(
+                pattern=r"^[0-9a-f]{64}$(?!\n)",
+                description="`retract`: the text's SHA-256, hexadecimal.",
+            ),
+        ]
         | None
     ) = None
     document: Annotated[
@@ -54,3 +67,6 @@ class TrainingEvent:
     def __post_init__(self) -> None:
         if self.kind == "text" and not self.text:
             raise ValueError("Object missing required field `text` for kind 'text'")
+        if self.kind == "retract" and (self.digest is None or self.user_id is None):
+            missing = "digest" if self.digest is None else "user_id"
+            raise ValueError(f"Object missing required field `{missing}` for kind 'retract'")

@@ -17,6 +17,20 @@ _OPEN, _ANSWERED = b"O", b"A"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """What was passed on because of a reaction: the request's genre, or a text to train on.
+
+    `feedback` is the reaction's id, `time` the reaction's, `text` the SHA-256 of a text.
+    """
+
+    feedback: str
+    genre: str
+    time: datetime
+    text: str | None = None
+    taken_back: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionRow:
     """One request of one user: open until `answer` is there.
 
@@ -39,6 +53,13 @@ class DecisionRow:
     failure: Failure | None = None
     answer: Recommendation | None = None
     decision: Decision | None = None
+    lessons: tuple[Lesson, ...] = ()
+
+    @property
+    def correction(self) -> Lesson | None:
+        """The genre to which the request was corrected last, if that was not taken back."""
+        stand = [each for each in self.lessons if each.text is None and not each.taken_back]
+        return max(reversed(stand), key=lambda each: each.time, default=None)
 
     @property
     def is_open(self) -> bool:

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from hashlib import sha256
 
 from agents.genres.registry import Registry
+from agents.recommend.decision_row import Lesson
 from agents.recommend.ledger import Case, Ledger
+from agents.recommend.lessons import note, nudges, passed_on, taken_back
 from agents.recommend.reactions import (
     candidates_of,
     described,
@@ -22,8 +25,12 @@ from genre_models.preferences.signals import digest
 from schemas.corrections import Correction
 from schemas.errors import Rejected
 from schemas.feedback import Feedback
+from schemas.fields import Id
 from schemas.training import TrainingEvent
-from streams.worker.delivery import Delivery, Outputs
+from streams.worker.delivery import Delivery, Outputs, Tombstone
+
+Passed = Correction | TrainingEvent | Tombstone
+"""What other roles learn from a reaction, or forget."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +43,10 @@ class Learner:
     trains_from: Callable[[str | None], bool] = lambda tenant: False
     tenants: Tenants = field(default_factory=Tenants)
 
-    def learn_one(self, delivery: Delivery[Feedback]) -> tuple[Correction | TrainingEvent, ...]:
+    def learn_one(self, delivery: Delivery[Feedback]) -> tuple[Passed, ...]:
         """Learn one reaction; what others learn from it: a genre's correction, a text to train on.
+
+        Or, of one that is retracted, what they are to forget.
 
         Raises Rejected: unknown_request, nothing_shown, unknown_candidate, unknown_feedback,
         invalid_value, too_many_tenants, ...
@@ -53,6 +62,8 @@ class Learner:
             # Also for a repeat: a row that was saved before a kill may be missing in the changelog.
             case.keep()
         case.tell()
+        if delivery.event.kind == "retract":
+            return tuple(taken_back(case, delivery.event.retracts or ""))
         return tuple(self._lessons(case, delivery)) if allowed else ()
 
     def _learn(self, case: Case, delivery: Delivery[Feedback]) -> None:
@@ -74,22 +85,27 @@ class Learner:
     def _retract(self, case: Case, reaction: Feedback, now: float) -> None:
         signal, shown = digest(reaction.retracts or ""), shown_of(require_shown(case.decision))
         if decision_of(case.row, signal) is None:
+            if passed_on(case.decision, reaction.retracts) is not None:
+                return  # beyond the newest 64 signals, and still to be taken back from others
             raise Rejected(
                 "unknown_feedback",
                 "Expected a feedback id that is still remembered, got another one.",
             )
         case.learn(partial(retract_one, signal_id=signal, shown=shown, now=now))
 
-    def _lessons(
-        self, case: Case, delivery: Delivery[Feedback]
-    ) -> Iterator[Correction | TrainingEvent]:
+    def _lessons(self, case: Case, delivery: Delivery[Feedback]) -> Iterator[Passed]:
         reaction = delivery.event
         if reaction.kind == "genre_correction":
             yield from self._corrected(case, delivery)
         if reaction.kind in ("accept", "edit") and self.trains_from(reaction.tenant):
-            yield from _accepted(case, reaction)
+            for text in _accepted(case, reaction):
+                lesson = _lesson(delivery, text.genre, text.text)
+                if note(case, lesson):
+                    yield text
 
-    def _corrected(self, case: Case, delivery: Delivery[Feedback]) -> Iterator[Correction]:
+    def _corrected(
+        self, case: Case, delivery: Delivery[Feedback]
+    ) -> Iterator[Correction | Tombstone]:
         reaction, decision = delivery.event, require_shown(case.decision)
         if decision.embedding is None or reaction.genre is None:
             return
@@ -97,15 +113,18 @@ class Learner:
             raise Rejected(
                 "unknown_genre", f"Expected a genre of the taxonomy, got '{reaction.genre}'."
             )
-        wrong = decision.genres[0].genre if decision.genres else None
-        yield Correction(
-            user_id=reaction.user_id,
-            tenant=reaction.tenant,
-            genre=reaction.genre,
-            instead_of=wrong if wrong != reaction.genre else None,
-            embedding=decision.embedding,
-            time=reaction.time or delivery.received,
-        )
+        if note(case, _lesson(delivery, reaction.genre)):
+            yield from nudges(case)
+
+
+def _lesson(delivery: Delivery[Feedback], genre: str, text: str | None = None) -> Lesson:
+    reaction = delivery.event
+    return Lesson(
+        feedback=reaction.feedback_id or delivery.given_id(Id),
+        genre=genre,
+        time=reaction.time or delivery.received,
+        text=sha256(text.encode()).hexdigest() if text else None,
+    )
 
 
 def _accepted(case: Case, reaction: Feedback) -> Iterator[TrainingEvent]:

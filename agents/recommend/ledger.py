@@ -263,6 +263,16 @@ class Case:
         self.row, _ = replace(self.row, decisions=self._stored()).remembering(number)
         self.keep()
 
+    def remembered(self) -> Iterator[DecisionRow]:
+        """The user's decisions; the case's own as it is now."""
+        own = None if self.decision is None else digest(self.decision.request_id)
+        for number in self.row.decisions:
+            stored = self.ledger.stored(decision_key(self.key, number)) if number != own else None
+            if stored is not None:
+                yield stored
+        if self.decision is not None:
+            yield self.decision
+
     def forget(self) -> tuple[int, ...]:
         """Delete the user's decisions; of open ones the duty to answer stays. Those that stay."""
         kept = []

@@ -85,7 +85,12 @@ class Rebuild:
             self._texts[key_of(answer.event), answer.event.request_id] = answer.event
         for made in self._events(log.decisions, Decision):
             self._decide(made.event)
-        learner = Learner(ledger=self.ledger, registry=self.registry, opt_in=self.opt_in)
+        learner = Learner(
+            ledger=self.ledger,
+            registry=self.registry,
+            opt_in=self.opt_in,
+            trains_from=lambda tenant: True,  # so that what was passed on can be taken back
+        )
         for delivery in self._in_order(log):
             with delivery:
                 self._apply(delivery, learner)

@@ -37,9 +37,15 @@ async def train(events: AsyncIterator[Delivery[TrainingEvent]], workshop: Worksh
 
 
 def _kept(delivery: Delivery[TrainingEvent], workshop: Workshop) -> Order | None:
-    """Keep a text; an order where a tenant's users have written enough since the last one."""
+    """Keep a text, or drop one that its user takes back.
+
+    An order where a tenant's users have written enough since the last one.
+    """
     event = delivery.event
     user = user_key(event.user_id, event.tenant) if event.user_id else None
+    if event.kind == "retract":
+        workshop.texts.retract(event, user=user or "")
+        return None
     new = workshop.texts.add(event, user=user, time=delivery.source.timestamp)
     if not new or user is None or not workshop.settings.trains_from(event.tenant):
         return None

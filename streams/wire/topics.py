@@ -175,7 +175,7 @@ TOPICS: tuple[Topic, ...] = (
         key=lambda event: event.genre,
         identity=lambda event: (
             f"{event.tenant or ''}/{event.genre}/{event.kind}/{event.job or event.document}"
-            f"/{sha256((event.text or '').encode()).hexdigest()}"
+            f"/{event.digest or sha256((event.text or '').encode()).hexdigest()}"
         ),
         written_by_clients=True,
     ),

@@ -143,7 +143,8 @@ def _progress(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _training(given: dict[str, Any]) -> dict[str, Any]:
-    return given | {"text": given["text"] or "one text"}
+    known = {"text": "one text", "digest": "0" * 64, "user_id": "ada"}
+    return given | {name: given[name] or value for name, value in known.items()}
 
 
 def _command(given: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from os import SEEK_END
 from pathlib import Path
@@ -93,6 +93,14 @@ class TextStore:
         write_json(self.root / "erased.json", self._erasures() | {user: time})
         return sum(self._without(file, user) for file in self.root.glob("texts/*/*.jsonl"))
 
+    def retract(self, event: TrainingEvent, *, user: str) -> int:
+        """Drop the text that a user takes back; returns how often it was there.
+
+        Adapters that were trained on it keep it until they are trained again.
+        """
+        file = self.path(event.genre, event.tenant)
+        return self._only(file, lambda sent: (sent.user, sha256_of(sent)) != (user, event.digest))
+
     def texts(self, genre: str, tenant: str | None) -> list[SentText]:
         """Everything that is kept for a genre, in the order in which it came."""
         return list(read_texts(self.path(genre, tenant)))
@@ -137,8 +145,11 @@ class TextStore:
         return self.root / "contributors" / f"{adapter}.json"
 
     def _without(self, file: Path, user: str) -> int:
+        return self._only(file, lambda sent: sent.user != user)
+
+    def _only(self, file: Path, stays: Callable[[SentText], bool]) -> int:
         texts = list(read_texts(file))
-        kept = [text for text in texts if text.user != user]
+        kept = [text for text in texts if stays(text)]
         if len(kept) < len(texts):
             atomic.write(file, msgspec.json.Encoder().encode_lines(kept))
             self._known.pop(file, None)
@@ -169,6 +180,11 @@ def _append(file: Path, line: bytes) -> None:
         end = lines.seek(0, SEEK_END)
         lines.seek(max(0, end - 1))
         lines.write(b"\n" * (end > 0 and lines.read(1) != b"\n") + line + b"\n")
+
+
+def sha256_of(sent: SentText) -> str:
+    """By which a text is taken back."""
+    return hashlib.sha256(sent.text.encode()).hexdigest()
 
 
 def _digest(text: str, request: str | None) -> bytes:

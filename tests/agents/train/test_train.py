@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 
@@ -32,6 +33,18 @@ async def test_a_text_is_kept_once_for_its_tenant_and_genre(shop: Workshop) -> N
         == shop.texts.texts("haiku", "acme")
         != []
     )
+
+
+async def test_a_text_that_is_taken_back_is_dropped_also_when_both_are_delivered_again(
+    shop: Workshop,
+) -> None:
+    digest = sha256(b"hers").hexdigest()
+    back = TrainingEvent(kind="retract", genre="haiku", user_id="ada", digest=digest)
+    for _ in range(2):
+        assert (
+            await handled(shop, text("hers", user_id="ada"), text("his", user_id="ben"), back) == []
+        )
+        assert [sent.text for sent in shop.texts.texts("haiku", None)] == ["his"]
 
 
 async def test_an_order_is_remembered_once_also_by_the_next_process(shop: Workshop) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from pathlib import Path
 
 from genre_models.training.texts.store import Contributors, TextStore
@@ -57,6 +58,23 @@ def test_who_is_erased_takes_all_texts_along_and_those_under_way(tmp_path: Path)
     assert not again.add(sent("hers, late"), user="ada", time=NOW + 10)
     assert again.add(sent("hers, anew"), user="ada", time=NOW + 11)
     assert b"hers too" not in b"".join(file.read_bytes() for file in tmp_path.rglob("*.jsonl"))
+
+
+def test_a_text_is_taken_back_by_who_gave_it(tmp_path: Path) -> None:
+    texts = TextStore(tmp_path)
+    for words, user in (("hers", "ada"), ("hers  too", "ada"), ("his", "ben")):
+        texts.add(sent(words), user=user, time=NOW)
+    back = {
+        words: TrainingEvent(
+            kind="retract", genre="haiku", user_id="ada",
+            digest=sha256(words.encode()).hexdigest(),
+        )
+        for words in ("hers  too", "his")
+    }  # fmt: skip
+    assert texts.retract(back["hers  too"], user="ada") == 1
+    assert texts.retract(back["hers  too"], user="ada") == texts.retract(back["his"], user="ada")
+    assert kept(texts) == kept(TextStore(tmp_path)) == ["hers", "his"]
+    assert texts.add(sent("hers  too"), user="ada", time=NOW)
 
 
 def test_of_who_is_disowned_only_the_number_is_left(tmp_path: Path) -> None:
