@@ -63,11 +63,12 @@ def discreet(error: BaseException) -> str:
 
 def chain(error: BaseException) -> Iterator[BaseException]:
     """An error and what it was raised from, or while handling, newest first."""
-    seen: BaseException | None = error
-    while seen is not None:
-        yield seen
-        hidden = seen.__suppress_context__
-        seen = seen.__cause__ or (None if hidden else seen.__context__)
+    seen: list[BaseException] = []
+    while error not in seen:  # there may be circles
+        yield error
+        seen.append(error)
+        cause = None if error.__suppress_context__ else error.__context__
+        error = error.__cause__ or cause or error
 
 
 def our_file(path: str) -> str | None:

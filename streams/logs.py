@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import ast
 import logging
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from numbers import Number
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 from schemas.errors import chain, discreet, our_file
@@ -90,11 +90,17 @@ def _template(message: object) -> str:
 def _literals(file: str) -> frozenset[str]:
     """The strings in a file's source: a message that is one of them quotes nobody."""
     try:
-        tree = ast.parse(Path(file).read_bytes())
-    except (OSError, SyntaxError, ValueError):
+        return frozenset(_strings(compile(Path(file).read_bytes(), file, "exec")))
+    except Exception:  # no file, no source, ...: a log call must not fail
         return frozenset()
-    values = (each.value for each in ast.walk(tree) if isinstance(each, ast.Constant))
-    return frozenset(value for value in values if isinstance(value, str))
+
+
+def _strings(code: CodeType) -> Iterator[str]:
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield from _strings(each)
+        elif isinstance(each, str):
+            yield each
 
 
 def _uncaught(where: str, error: BaseException | None) -> None:

@@ -122,6 +122,11 @@ class Populations:
         """How many tenants are known beside the default one."""
         return len((self._own.keys() | self._others.keys()) - {None})
 
+    @property
+    def users_here(self) -> int:
+        """How many users of own partitions have reacted."""
+        return sum(crowd.sums.users for own in self._own.values() for crowd in own.values())
+
     def catch_up(self) -> None:
         """Add up what has changed, but not before all was counted, nor while partitions move."""
         while self.changed and self._counted and self._counted == self.owned():

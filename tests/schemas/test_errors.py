@@ -31,6 +31,9 @@ def test_what_genre_raised_itself_is_told_in_its_own_words() -> None:
     error = raised(ValueError(SECRET), InvalidEvent("not_json", "Expected JSON."))
     assert discreet(error) == "Expected JSON."
     assert [type(each) for each in chain(error)] == [InvalidEvent, ValueError]
+    assert error.__cause__ is not None
+    error.__cause__.__cause__ = error
+    assert len(list(chain(error))) == 2
 
 
 @pytest.mark.parametrize(
