@@ -12,8 +12,8 @@ EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h."""
 
 
-def give_up(reason: str, error: BaseException) -> NoReturn:
-    """Log `reason` and the error's traceback, flush the logs and end the process with exit code 70.
+def give_up(reason: str, error: BaseException | None = None) -> NoReturn:
+    """Log `reason` and an error's traceback, flush the logs and end the process with exit code 70.
 
     At once, without any cleaning up: what is not committed is delivered again to another worker,
     and nothing that is still running may commit past it.

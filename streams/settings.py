@@ -46,6 +46,8 @@ class Settings:
     """Seconds after which a silent worker loses its partitions."""
     heartbeat: float = 3.0
     """Seconds between heartbeats."""
+    standstill: float = 120.0
+    """Seconds without progress, though there is work, after which a worker ends."""
     fetch_wait: float = 0.5
     """Seconds a fetch may wait; milliseconds on the embedded broker, which wakes no fetch."""
     linger: float = 0.0
@@ -120,6 +122,7 @@ class Settings:
             "server_timeout",
             "session_timeout",
             "heartbeat",
+            "standstill",
         ):
             if not getattr(self, name) > 0:
                 raise _unfit(name, "greater than 0", getattr(self, name))

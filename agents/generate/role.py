@@ -16,6 +16,9 @@ from streams.worker.app import RoleApp
 # asking oftener took a tenth of a core from the model, whose texts take longer than this by far.
 MODEL_FETCH_WAIT = 0.015
 
+# Seconds: the longest deadline. A task is given up then, whatever the engine does.
+LONGEST_TASK = 600.0
+
 
 def build(settings: Settings) -> RoleApp:
     """The app of the role, its models loaded."""
@@ -34,5 +37,5 @@ def attached(settings: Settings, writer: Writer) -> RoleApp:
     app = RoleApp(ROLES["generate"], settings)
     app.follow("cancellations", writer.cancel)
     app.follow("adapters", writer.follow)
-    app.bind("generate", partial(generate, writer=writer))
+    app.bind("generate", partial(generate, writer=writer), slowest=LONGEST_TASK, alive=writer.alive)
     return app

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -26,6 +26,8 @@ from streams.worker.inbox import Agent, Inbox
 from streams.worker.outbox import Outbox
 from streams.worker.tables import DeclaredTables, LoggedTable, table
 from streams.worker.transport import Transport
+from streams.worker.vitals import Vitals
+from streams.worker.watchdog import Due, Watchdog
 
 E = TypeVar("E")
 
@@ -51,13 +53,27 @@ class RoleApp(faust.App):
         self.preparations: list[Callable[[], Awaitable[None]]] = []
         self.counts: Counter[str] = Counter()
         self.inboxes: dict[str, Inbox[Any]] = {}
-        self._followers: list[Follower[Any]] = []
+        self.followers: list[Follower[Any]] = []
+        self._vitals = Vitals(self, limit=settings.standstill)
+        self._watchdog = Watchdog(self._look, limit=settings.standstill)
+        self._partitions: dict[str, Any] = {}
         self._replies = ReplyTopics(settings)
         super().__init__(settings.topic(role.name), **_options(role.name, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)
 
-    def bind(self, name: str, agent: Agent[E]) -> None:
-        """Bind a pure agent to the topic that the role's agent `name` reads: one in-order actor."""
+    def bind(
+        self,
+        name: str,
+        agent: Agent[E],
+        *,
+        slowest: float = 0.0,
+        alive: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Bind a pure agent to the topic that the role's agent `name` reads: one in-order actor.
+
+        One event may take `slowest` seconds longer than the worker may stand, if what `alive` tells
+        changes as long as the work is under way.
+        """
         declared = self.role.agent(name)
         topic = topics.BY_NAME[declared.reads]
         full_name = self.genre_settings.topic(topic.name)
@@ -71,6 +87,8 @@ class RoleApp(faust.App):
                 partitions=self.genre_settings.partitions,
                 consumer=lambda: self.consumer,
                 flush=self.flush,
+                slowest=slowest,
+                alive=alive,
             )
             self.inboxes[topic.name] = inbox
             await inbox.run(stream, agent)
@@ -80,7 +98,7 @@ class RoleApp(faust.App):
     def follow(self, topic: str, on_change: Callable[[str, Any], None]) -> None:
         """Have `on_change(key, event)` called for every record of a topic, from its first on."""
         self.role.check("follow", topic, self.role.follows)
-        self._followers.append(Follower(self.genre_settings, topics.BY_NAME[topic], on_change))
+        self.followers.append(Follower(self.genre_settings, topics.BY_NAME[topic], on_change))
 
     def keep(self, name: str) -> LoggedTable:
         """A table of the role, changelogged."""
@@ -127,11 +145,18 @@ class RoleApp(faust.App):
         """What the health page tells."""
         return {
             "role": self.role.name,
-            "ready": self.ready,
+            "ready": self.ready and self._watchdog.reason is None,
+            "reason": self._watchdog.reason,
+            "partitions": self._partitions,
+            "dead_letters": {name: dict(each.letters) for name, each in self.inboxes.items()},
             "in_flight": {topic: inbox.in_flight for topic, inbox in self.inboxes.items()},
             "counts": dict(self.counts),
             "unacknowledged": {name: each.unacknowledged for name, each in self.tables.items()},
         }
+
+    def _look(self) -> Iterable[Due]:
+        self._partitions = self._vitals.partitions(self._watchdog.age)
+        return self._vitals.look()
 
     async def on_first_start(self) -> None:
         """Faust makes its data folder, but not the folders above it."""
@@ -140,14 +165,16 @@ class RoleApp(faust.App):
 
     async def on_start(self) -> None:
         """Prepare, and catch up with the followed topics, before the role joins its group."""
+        self._watchdog.start()
         for prepare in self.preparations:
             await prepare()
-        await asyncio.gather(*(follower.start() for follower in self._followers))
+        await asyncio.gather(*(follower.start() for follower in self.followers))
         await super().on_start()
 
     async def on_stop(self) -> None:
         """Stop following, then as Faust does."""
-        for follower in self._followers:
+        self._watchdog.stop()
+        for follower in self.followers:
             await follower.stop()
         await super().on_stop()
 

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import AsyncIterator, Callable
 from itertools import takewhile
 from typing import Any, Generic, NoReturn, TypeVar
 
 from streams.ending import give_up
-from streams.wire.dead_letters import dead_letter
+from streams.wire.dead_letters import code, dead_letter
 from streams.wire.headers import REKEYED
 from streams.wire.partitions import is_misplaced
 from streams.wire.source import Source
@@ -43,6 +43,8 @@ class Inbox(Generic[E]):
         partitions: int,
         consumer: Callable[[], Any],
         flush: Flush = nothing_to_flush,
+        slowest: float = 0.0,
+        alive: Callable[[], object] = lambda: None,
     ) -> None:
         self._topic = topic
         self._outbox = outbox
@@ -52,6 +54,24 @@ class Inbox(Generic[E]):
         self._waiting: dict[int, deque[tuple[Any, Delivery[Any]]]] = defaultdict(deque)
         self._finished = asyncio.Event()
         self._flush = flush
+        self._alive = alive
+        self._moves = 0
+        self.slowest = slowest
+        """Seconds that one event may take."""
+        self.processed: dict[int, int] = {}
+        """By partition, the offset behind the last acknowledged event."""
+        self.letters: Counter[str] = Counter()
+        """Dead letters that were written, by code."""
+
+    @property
+    def stirring(self) -> object:
+        """Changes with everything that is received, published or acknowledged, or is under way."""
+        return self._moves, self._alive()
+
+    @property
+    def heads(self) -> dict[int, int]:
+        """By partition, the offset of the oldest event that is not acknowledged."""
+        return {number: held[0][0].offset for number, held in self._waiting.items() if held}
 
     @property
     def in_flight(self) -> int:
@@ -68,6 +88,7 @@ class Inbox(Generic[E]):
         try:
             async for output in agent(self.deliveries(stream)):
                 await self._outbox.publish(output)
+                self._moves += 1
         except Exception as error:
             self._give_up(error)
         finally:
@@ -78,6 +99,7 @@ class Inbox(Generic[E]):
         async for event in stream.events():
             message = event.message
             message.incref()
+            self._moves += 1
             delivery = await self._open(message)
             self._waiting[message.partition].append((message, delivery))
             if delivery.finished:
@@ -100,6 +122,8 @@ class Inbox(Generic[E]):
                         if delivery.failure is not None:
                             await self._bury(delivery)
                         message.ack(self._consumer())
+                        self.processed[message.partition] = message.offset + 1
+                        self._moves += 1
         except Exception as error:
             self._give_up(error)
 
@@ -132,6 +156,7 @@ class Inbox(Generic[E]):
             delivery.source, delivery.failure, group=self._group, stage=self._topic.name
         )
         await self._outbox.bury(letter)
+        self.letters[code(delivery.failure)] += 1
 
 
 def _finished(waiting: deque[tuple[Any, Delivery[Any]]]) -> int:

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import faust
+import mode.utils.logging
 import pytest
 from faust.sensors.base import SensorDelegate
 from faust.tables import Table
@@ -29,6 +30,15 @@ def test_the_version_is_the_one_that_was_read() -> None:
 
 
 GUARDED: dict[str, tuple[object, str]] = {
+    "_committed_offset": (
+        consumer.Consumer._commit_offsets,
+        "self._committed_offset.update(committable_offsets)",
+    ),
+    "_consumer": (
+        driver.AIOKafkaConsumerThread.on_start,
+        "self._consumer = self._create_consumer(",
+    ),
+    "_current_frames": (mode.utils.logging, "sys._current_frames()"),
     "_create_worker_consumer": (
         driver.AIOKafkaConsumerThread._create_consumer,
         "self._create_worker_consumer(transport)",
@@ -39,6 +49,10 @@ GUARDED: dict[str, tuple[object, str]] = {
     "_tp_to_callback_lock": (
         conductor.Conductor._compile_message_handler,
         "async with self._tp_to_callback_lock",
+    ),
+    "_thread": (
+        consumer.ThreadDelegateConsumer.__init__,
+        "self._thread = self._new_consumer_thread()",
     ),
     "_update_channels": (TableManager.on_start, "await self._update_channels()"),
 }
