@@ -46,7 +46,6 @@ WITHOUT_TESTS = {
     "agents/commands/tail.py",
     "agents/commands/topics.py",
     "agents/commands/train.py",
-    "agents/commands/up.py",
     "agents/commands/user.py",
     # Declarations, that others are tested with.
     "genre_models/corpora/pinned.py",  # packages: names, versions, digests
