@@ -36,16 +36,17 @@ def ssl_context(settings: Settings) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=settings.ca_file or None)
 
 
-def producer(settings: Settings) -> AIOKafkaProducer:
+def producer(settings: Settings, **overrides: Any) -> AIOKafkaProducer:
     """A producer that waits for every replica; idempotent where the broker can."""
-    return AIOKafkaProducer(
-        bootstrap_servers=settings.brokers,
-        acks="all",
-        enable_idempotence=not settings.embedded,
-        max_request_size=MAX_REQUEST_BYTES,
-        request_timeout_ms=30_000,
+    arguments: dict[str, Any] = {
+        "bootstrap_servers": settings.brokers,
+        "acks": "all",
+        "enable_idempotence": not settings.embedded,
+        "max_request_size": MAX_REQUEST_BYTES,
+        "request_timeout_ms": 30_000,
         **security(settings),
-    )
+    }
+    return AIOKafkaProducer(**(arguments | overrides))
 
 
 def consumer(settings: Settings, *topics: str, **overrides: Any) -> AIOKafkaConsumer:

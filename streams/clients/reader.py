@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Any
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.errors import NotReady
 from streams.clients.kafka import consumer
@@ -31,22 +31,22 @@ class Reader:
     ) -> None:
         self._topic = topic
         self._beginning = beginning
-        self.consumer = consumer(settings, **overrides)
+        self._consumer = consumer(settings, **overrides)
         self._ends: dict[TopicPartition, int] = {}
 
     async def __aenter__(self) -> Reader:
         try:
-            await self.consumer.start()
+            await self._consumer.start()
             partitions = await self._partitions()
-            self.consumer.assign(partitions)
-            self._ends = await self.consumer.end_offsets(partitions)
+            self._consumer.assign(partitions)
+            self._ends = await self._consumer.end_offsets(partitions)
             if self._beginning:
-                await self.consumer.seek_to_beginning(*partitions)
+                await self._consumer.seek_to_beginning(*partitions)
             else:
                 for partition, end in self._ends.items():
-                    self.consumer.seek(partition, end)
+                    self._consumer.seek(partition, end)
         except BaseException:
-            await self.consumer.stop()
+            await self._consumer.stop()
             raise
         return self
 
@@ -56,15 +56,20 @@ class Reader:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        await self.consumer.stop()
+        await self._consumer.stop()
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer:
+        """aiokafka's consumer."""
+        return self._consumer
 
     async def is_read(self) -> bool:
         """Whether all was taken that stood in the topic when it was opened."""
-        return all([await self.consumer.position(each) >= end for each, end in self._ends.items()])
+        return all([await self._consumer.position(each) >= end for each, end in self._ends.items()])
 
     async def take(self) -> list[Source]:
         """The next records, in order within each partition; none when none came for a moment."""
-        taken = await self.consumer.getmany(timeout_ms=_POLL_MS)
+        taken = await self._consumer.getmany(timeout_ms=_POLL_MS)
         return [
             Source.of(record, timestamp=record.timestamp / 1000)
             for records in taken.values()
@@ -73,16 +78,16 @@ class Reader:
 
     async def is_cut(self) -> bool:
         """Whether retention has removed the first records."""
-        return any((await self.consumer.beginning_offsets(list(self._ends))).values())
+        return any((await self._consumer.beginning_offsets(list(self._ends))).values())
 
     async def written(self) -> int:
         """How many records were ever written until now: the ends of the partitions together."""
-        return sum((await self.consumer.end_offsets(list(self._ends))).values())
+        return sum((await self._consumer.end_offsets(list(self._ends))).values())
 
     async def _partitions(self) -> list[TopicPartition]:
         # The consumer knows the partitions of those topics only that its client has asked for.
-        await self.consumer._client.add_topic(self._topic)
-        numbers = self.consumer.partitions_for_topic(self._topic) or set()
+        await self._consumer._client.add_topic(self._topic)
+        numbers = self._consumer.partitions_for_topic(self._topic) or set()
         if not numbers:
             raise NotReady(
                 "no_topic",

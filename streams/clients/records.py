@@ -63,6 +63,9 @@ class _Either:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._batch, name)
 
+    def __next__(self) -> Any:
+        return next(self._batch)
+
     def __iter__(self) -> Iterator[Any]:
         try:
             yield from self._batch
