@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from hashlib import sha256
 from typing import Any, TypeVar
@@ -16,10 +16,12 @@ from streams.clients.fetching import close_whole
 from streams.clients.follower import Follower
 from streams.clients.kafka import ReplyTopics, ssl_context
 from streams.clients.records import accept_any_header_name
+from streams.ending import before_giving_up
 from streams.settings import Settings
 from streams.wire import topics
 from streams.wire.limits import MAX_REQUEST_BYTES
 from streams.wire.roles import Role
+from streams.worker.attempts import Attempts
 from streams.worker.delivery import Output, Publish
 from streams.worker.health import HealthPage
 from streams.worker.inbox import Agent, Inbox
@@ -53,6 +55,9 @@ class RoleApp(faust.App):
         self.preparations: list[Callable[[], Awaitable[None]]] = []
         self.counts: Counter[str] = Counter()
         self.inboxes: dict[str, Inbox[Any]] = {}
+        self.letters: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """Dead letters that were written, by topic and code."""
+        self._attempts = Attempts()
         self.followers: list[Follower[Any]] = []
         self._vitals = Vitals(self, limit=settings.standstill)
         self._watchdog = Watchdog(self._look, limit=settings.standstill)
@@ -89,6 +94,8 @@ class RoleApp(faust.App):
                 flush=self.flush,
                 slowest=slowest,
                 alive=alive,
+                attempts=self._attempts,
+                letters=self.letters[topic.name],
             )
             self.inboxes[topic.name] = inbox
             await inbox.run(stream, agent)
@@ -148,7 +155,7 @@ class RoleApp(faust.App):
             "ready": self.ready and self._watchdog.reason is None,
             "reason": self._watchdog.reason,
             "partitions": self._partitions,
-            "dead_letters": {name: dict(each.letters) for name, each in self.inboxes.items()},
+            "dead_letters": self.letters,
             "in_flight": {topic: inbox.in_flight for topic, inbox in self.inboxes.items()},
             "counts": dict(self.counts),
             "unacknowledged": {name: each.unacknowledged for name, each in self.tables.items()},
@@ -166,6 +173,8 @@ class RoleApp(faust.App):
     async def on_start(self) -> None:
         """Prepare, and catch up with the followed topics, before the role joins its group."""
         self._watchdog.start()
+        self._attempts = Attempts(self.conf.datadir / "attempts")
+        before_giving_up(self._attempts.forgive)
         for prepare in self.preparations:
             await prepare()
         await asyncio.gather(*(follower.start() for follower in self.followers))
@@ -174,6 +183,7 @@ class RoleApp(faust.App):
     async def on_stop(self) -> None:
         """Stop following, then as Faust does."""
         self._watchdog.stop()
+        self._attempts.forgive()
         for follower in self.followers:
             await follower.stop()
         await super().on_stop()

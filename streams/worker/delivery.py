@@ -38,6 +38,8 @@ class Delivery(Generic[E]):
     """The idempotency key: `ce_id`, or derived from topic, partition and offset."""
     finished: bool = False
     failure: Exception | None = None
+    attempts: int = 1
+    """How often it was tried, this time included."""
     on_finished: Callable[[], None] | None = None
 
     def __enter__(self) -> E:

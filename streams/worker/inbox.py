@@ -15,13 +15,15 @@ from collections.abc import AsyncIterator, Callable
 from itertools import takewhile
 from typing import Any, Generic, NoReturn, TypeVar
 
+from schemas.errors import Rejected
 from streams.ending import give_up
 from streams.wire.dead_letters import code, dead_letter
 from streams.wire.headers import REKEYED
 from streams.wire.partitions import is_misplaced
 from streams.wire.source import Source
 from streams.wire.topics import Topic
-from streams.worker.delivery import Delivery, Outputs, opened
+from streams.worker.attempts import MOST, Attempts
+from streams.worker.delivery import Delivery, Output, Outputs, opened
 from streams.worker.outbox import Outbox
 from streams.worker.tables import Flush, nothing_to_flush
 
@@ -45,6 +47,8 @@ class Inbox(Generic[E]):
         flush: Flush = nothing_to_flush,
         slowest: float = 0.0,
         alive: Callable[[], object] = lambda: None,
+        attempts: Attempts | None = None,
+        letters: Counter[str] | None = None,
     ) -> None:
         self._topic = topic
         self._outbox = outbox
@@ -60,8 +64,8 @@ class Inbox(Generic[E]):
         """Seconds that one event may take."""
         self.processed: dict[int, int] = {}
         """By partition, the offset behind the last acknowledged event."""
-        self.letters: Counter[str] = Counter()
-        """Dead letters that were written, by code."""
+        self._attempts = attempts or Attempts()
+        self._letters: Counter[str] = Counter() if letters is None else letters
 
     @property
     def stirring(self) -> object:
@@ -87,12 +91,20 @@ class Inbox(Generic[E]):
         acknowledging = asyncio.create_task(self._acknowledge())
         try:
             async for output in agent(self.deliveries(stream)):
-                await self._outbox.publish(output)
-                self._moves += 1
+                await self._publish(output)
         except Exception as error:
-            self._give_up(error)
+            self._give_up(error, blamed=True)
         finally:
             acknowledging.cancel()
+            for held in self._waiting.values():
+                self._attempts.forgive(*(delivery.source for _, delivery in held))
+
+    async def _publish(self, output: Output) -> None:
+        try:
+            await self._outbox.publish(output)
+        except Exception as error:
+            self._give_up(error)
+        self._moves += 1
 
     async def deliveries(self, stream: Any) -> AsyncIterator[Delivery[E]]:
         """Decoded events in order; undecodable ones are dead-lettered, misplaced ones put right."""
@@ -102,10 +114,22 @@ class Inbox(Generic[E]):
             self._moves += 1
             delivery = await self._open(message)
             self._waiting[message.partition].append((message, delivery))
+            if not delivery.finished:
+                await self._begin(delivery)
             if delivery.finished:
                 self._finished.set()
             else:
                 yield delivery
+
+    async def _begin(self, delivery: Delivery[E]) -> None:
+        """Count the attempt; park an event that was in hand at each of the worker's last deaths."""
+        if (deaths := self._attempts.earlier(delivery.source)) >= MOST:
+            delivery.attempts, delivery.finished = deaths, True
+            delivery.failure = Rejected(
+                "poison", f"Its worker ended {deaths} times in a row while it was in hand."
+            )
+        else:
+            delivery.attempts = await self._attempts.begin(delivery.source)
 
     async def _acknowledge(self) -> None:
         """Acknowledge, by partition, the finished events before the first unfinished one."""
@@ -122,13 +146,15 @@ class Inbox(Generic[E]):
                         if delivery.failure is not None:
                             await self._bury(delivery)
                         message.ack(self._consumer())
+                        self._attempts.end(delivery.source)
                         self.processed[message.partition] = message.offset + 1
                         self._moves += 1
         except Exception as error:
             self._give_up(error)
 
-    def _give_up(self, error: Exception) -> NoReturn:
-        give_up(f"{self._topic.name}: cannot go on; nothing was committed past the failure", error)
+    def _give_up(self, error: Exception, *, blamed: bool = False) -> NoReturn:
+        reason = f"{self._topic.name}: cannot go on; nothing was committed past the failure"
+        give_up(reason, error, blamed=blamed)
 
     async def _open(self, message: Any) -> Delivery[E]:
         delivery: Delivery[E] = opened(Source.of(message, timestamp=message.timestamp), self._topic)
@@ -153,10 +179,14 @@ class Inbox(Generic[E]):
         assert delivery.failure is not None
         log.warning("%s: to the dead letters: %s", delivery.source, delivery.failure)
         letter = dead_letter(
-            delivery.source, delivery.failure, group=self._group, stage=self._topic.name
+            delivery.source,
+            delivery.failure,
+            group=self._group,
+            stage=self._topic.name,
+            attempts=delivery.attempts,
         )
         await self._outbox.bury(letter)
-        self.letters[code(delivery.failure)] += 1
+        self._letters[code(delivery.failure)] += 1
 
 
 def _finished(waiting: deque[tuple[Any, Delivery[Any]]]) -> int:

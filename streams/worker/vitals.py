@@ -119,6 +119,7 @@ class Vitals:
                 value=inbox.stirring,
                 limit=self._limit,
                 notice=self._limit,
+                blamed=True,
             )
         for partition, waiting in inbox.heads.items():
             limit = inbox.slowest + self._limit
@@ -128,6 +129,7 @@ class Vitals:
                 value=waiting,
                 limit=limit,
                 notice=limit,
+                blamed=True,
             )
 
     def _committing(self, consumer: Any) -> Iterator[Due]:

@@ -30,6 +30,8 @@ class Due:
     """Seconds without a movement after which the worker ends."""
     notice: float
     """Seconds after which the health page says so."""
+    blamed: bool = False
+    """Whether the reason may lie in an event that is in hand."""
 
 
 class Watchdog:
@@ -79,18 +81,21 @@ class Watchdog:
         """Compare what is due with what it was; end the process where something stands."""
         self._looked = self.now
         dues = list(self._look())
-        before, self._moved, reasons = self._moved, {}, []
+        before, self._moved, reasons, others = self._moved, {}, [], False
         for due in dues:
             value, since = before.get(due.name, (None, self.now))
             since = since if value == due.value else self.now
             self._moved[due.name] = (due.value, since)
             age = self.now - since
-            if age > due.limit:
-                give_up(f"{due.stands} for {age:.0f} s; this worker ends, to be started again")
             if age > due.notice:
                 reasons.append(f"{due.stands} for {age:.0f} s")
-        others = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
-        self.reason = reasons[0] + others if reasons else None
+                others = others or not due.blamed
+            if age > due.limit:
+                line = f"{due.stands} for {age:.0f} s; this worker ends, to be started again"
+                # Where nothing is heard of Kafka, that is why events are not done.
+                give_up(line, blamed=not others)
+        more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+        self.reason = reasons[0] + more if reasons else None
 
     def _watch(self, loop: asyncio.AbstractEventLoop, thread: int) -> None:
         last = time.monotonic()
@@ -101,7 +106,8 @@ class Watchdog:
             if standing > self._limit:
                 give_up(
                     f"the event loop stands for {standing:.0f} s in {_place(thread)}; "
-                    "this worker ends, to be started again"
+                    "this worker ends, to be started again",
+                    blamed=True,
                 )
             try:
                 loop.call_soon_threadsafe(self._judge_once, self.now)

@@ -17,12 +17,16 @@ import pytest_asyncio
 from aiokafka import AIOKafkaClient
 from aiokafka.client import CoordinationType
 
+from agents import supervisor as supervisors
 from agents.supervisor import RoleProcess, Supervisor
 from genre_models.training.texts.store import TextStore
 from schemas.training import TrainingEvent
 from streams.clients.client import Client
+from streams.clients.letters import letters
 from streams.clients.topic_admin import create
 from streams.settings import Settings
+from streams.wire.dead_letters import reasons
+from streams.wire.topics import BY_NAME
 from tests import kafka
 from tests.kafka import Cluster
 
@@ -30,12 +34,19 @@ pytestmark = [pytest.mark.kafka, pytest.mark.asyncio(loop_scope="module")]
 
 STANDSTILL = 3.0  # seconds
 
-# A worker whose wall clock jumps by a day, to and fro, ten times a second.
+# A worker whose wall clock jumps by a day, to and fro, ten times a second; poison kills it.
 JUMPING = """
-import time
+import os, signal, time
 real, begun = time.time, time.monotonic()
 time.time = lambda: real() + 86_400 * (int((time.monotonic() - begun) * 10) % 3 - 1)
 from agents.main import main
+from genre_models.training.texts.store import TextStore
+add = TextStore.add
+def killing(self, event, **known):
+    if "poison" in event.text:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return add(self, event, **known)
+TextStore.add = killing
 main()
 """
 
@@ -248,6 +259,21 @@ async def test_a_broker_that_is_started_again(worker: Worker, broker: Cluster) -
     await asyncio.to_thread(broker.start)
     await worker.until_it_is_well()
     await worker.send()
+
+
+@pytest.mark.slow
+async def test_an_event_that_kills_its_worker_is_parked(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisors, "_DELAY", 0.05)
+    async with Client(worker.settings) as client:
+        event = TrainingEvent(kind="text", genre="essay", text="Some poison.", user_id="ada")
+        await client.publish(event)
+    await worker.send()
+    (letter,) = (await letters(worker.settings, BY_NAME["training"])).every
+    why = reasons(letter.headers)
+    assert (why["code"], why["attempts"]) == ("poison", "3")
+    assert (await worker.health())["dead_letters"]["training"] == {"poison": 1}
 
 
 @pytest.mark.slow

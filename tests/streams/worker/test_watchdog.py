@@ -18,8 +18,8 @@ class Ended(BaseException):
 
 @pytest.fixture(autouse=True)
 def _endings(monkeypatch: pytest.MonkeyPatch) -> None:
-    def end(reason: str, error: object = None) -> None:
-        raise Ended(reason)
+    def end(reason: str, error: object = None, *, blamed: bool = False) -> None:
+        raise Ended(reason, blamed)
 
     monkeypatch.setattr(watchdogs, "give_up", end)
 
@@ -33,7 +33,14 @@ class Dog:
 
     def _look(self) -> list[Due]:
         return [
-            Due(name=name, stands=f"{name} stands", value=value, limit=10.0, notice=3.0)
+            Due(
+                name=name,
+                stands=f"{name} stands",
+                value=value,
+                limit=10.0,
+                notice=3.0,
+                blamed=name == "event",
+            )
             for name, value in self.values.items()
         ]
 
@@ -67,6 +74,17 @@ def test_what_moves_again_is_well_again() -> None:
     assert dog.look(8) is not None
     dog.values = {"requests": 2}
     assert dog.look() is None and dog.look(3) is None
+
+
+@pytest.mark.parametrize(("away", "blamed"), [(False, True), (True, False)])
+def test_an_event_is_not_blamed_where_the_broker_is_away(away: bool, blamed: bool) -> None:
+    dog = Dog()
+    dog.values = {"event": 1}
+    dog.look(5)
+    dog.values = ({"broker": 1} if away else {}) | dog.values
+    with pytest.raises(Ended) as ended:
+        dog.look(10)
+    assert ended.value.args[1] is blamed
 
 
 def test_what_was_not_due_has_not_stood() -> None:
@@ -103,7 +121,7 @@ async def test_an_event_loop_that_stands_is_ended_with_its_place(
 ) -> None:
     told: list[str] = []
 
-    monkeypatch.setattr(watchdogs, "give_up", told.append)
+    monkeypatch.setattr(watchdogs, "give_up", lambda reason, blamed: told.append(reason))
     looks: list[Any] = []
     watchdog = Watchdog(lambda: looks.append(None) or (), limit=0.2)  # type: ignore[func-returns-value]
     watchdog.start()
