@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from schemas.errors import InvalidEvent
+from schemas.errors import InvalidEvent, NotReady
 from schemas.parts import ReplyTo
 from streams.wire.codecs import decode
 from streams.wire.headers import text
@@ -19,6 +19,9 @@ from streams.wire.source import Source
 from streams.wire.topics import Topic
 
 E = TypeVar("E")
+
+TRANSIENT = (NotReady, OSError)
+"""What may succeed later as it is: a disk, a network, something that is not ready."""
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +32,7 @@ class Delivery(Generic[E]):
 
     An exception inside the block does not leave it: it becomes the delivery's `failure`, hence its
     dead letter, and the agent goes on with the next one. Cancellation passes through and leaves the
-    delivery unfinished.
+    delivery unfinished; so does a failure of what surrounds us, as long as it `is_retried`.
     """
 
     event: E
@@ -40,6 +43,8 @@ class Delivery(Generic[E]):
     failure: Exception | None = None
     attempts: int = 1
     """How often it was tried, this time included."""
+    is_retried: bool = False
+    """Whether it is given to the agent once more if what it needs is not there."""
     on_finished: Callable[[], None] | None = None
 
     def __enter__(self) -> E:
@@ -56,6 +61,8 @@ class Delivery(Generic[E]):
         if error is not None:
             log.warning("%s: %s: %s", self.source, type(error).__name__, error)
             self.failure = error
+            if self.is_retried and isinstance(error, TRANSIENT):
+                return True
         self.finished = True
         if self.on_finished is not None:
             self.on_finished()

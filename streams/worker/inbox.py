@@ -23,7 +23,7 @@ from streams.wire.partitions import is_misplaced
 from streams.wire.source import Source
 from streams.wire.topics import Topic
 from streams.worker.attempts import MOST, Attempts
-from streams.worker.delivery import Delivery, Output, Outputs, opened
+from streams.worker.delivery import TRANSIENT, Delivery, Output, Outputs, opened
 from streams.worker.outbox import Outbox
 from streams.worker.tables import Flush, nothing_to_flush
 
@@ -31,6 +31,9 @@ E = TypeVar("E")
 Agent = Callable[[AsyncIterator[Delivery[E]]], Outputs]
 
 log = logging.getLogger(__name__)
+
+PAUSES = (0.2, 1.0, 5.0)
+"""Seconds before an event is tried again whose failure may pass. Its partition waits so long."""
 
 
 class Inbox(Generic[E]):
@@ -118,8 +121,17 @@ class Inbox(Generic[E]):
                 await self._begin(delivery)
             if delivery.finished:
                 self._finished.set()
-            else:
+                continue
+            for pause in (*PAUSES, None):
+                delivery.is_retried = pause is not None
                 yield delivery
+                # Still under way beside others: such an agent sees to it itself.
+                if delivery.finished or delivery.failure is None or pause is None:
+                    break
+                await asyncio.sleep(pause)
+                delivery.failure, delivery.attempts = None, delivery.attempts + 1
+                self._moves += 1
+            delivery.is_retried = False
 
     async def _begin(self, delivery: Delivery[E]) -> None:
         """Count the attempt; park an event that was in hand at each of the worker's last deaths."""
@@ -184,6 +196,7 @@ class Inbox(Generic[E]):
             group=self._group,
             stage=self._topic.name,
             attempts=delivery.attempts,
+            retryable=isinstance(delivery.failure, TRANSIENT),
         )
         await self._outbox.bury(letter)
         self._letters[code(delivery.failure)] += 1

@@ -16,7 +16,7 @@ from aiokafka.partitioner import murmur2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import Rejected
+from schemas.errors import NotReady, Rejected
 from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import Cancel, GenerationRequest
@@ -440,3 +440,44 @@ async def test_what_an_inbox_does_is_stirring_and_its_oldest_event_its_head() ->
     assert len({stirring for stirring, _ in seen}) == len(seen)
     assert seen[0][1] == {home(b"ada"): 5}
     assert bench.inbox.heads == {} and bench.inbox.processed == {home(b"ada"): 7}
+
+
+@pytest.mark.parametrize(
+    ("failures", "letters"), [(1, []), (3, []), (4, [("storage", "4", "true")])]
+)
+async def test_what_may_succeed_later_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, failures: int, letters: list[tuple[str, str, str]]
+) -> None:
+    monkeypatch.setattr(inboxes, "PAUSES", (0.0, 0.0, 0.0))
+    tried: list[str] = []
+
+    async def agent(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        async for delivery in deliveries:
+            with delivery as event:
+                tried.append(str(event.request_id))
+                if event.request_id == "r0" and len(tried) <= failures:
+                    raise NotReady("storage", "no space left on device")
+                yield delivery.output(Cancel(request_id=str(event.request_id), user_id="ada"))
+
+    bench = Bench([request(0), request(1)])
+    await bench.run(agent)
+    assert tried == ["r0"] * min(failures + 1, 4) + ["r1"]
+    assert [(why["code"], why["attempts"], why["retryable"]) for why in bench.letters()] == letters
+    assert [offset for _, offset in bench.consumer.acknowledged] == [0, 1]
+
+
+async def test_what_fails_beside_others_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inboxes, "PAUSES", (0.0,))
+
+    async def agent(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        held = [delivery async for delivery in deliveries]
+        for delivery in held:
+            with delivery:
+                raise OSError
+        for output in NOTHING:
+            yield output
+
+    bench = Bench([request(0), request(1)])
+    await bench.run(agent)
+    assert [why["attempts"] for why in bench.letters()] == ["1", "1"]
+    assert [offset for _, offset in bench.consumer.acknowledged] == [0, 1]
