@@ -153,7 +153,7 @@ class RoleApp(faust.App):
         return {
             "role": self.role.name,
             "ready": self.ready and self._watchdog.reason is None,
-            "reason": self._watchdog.reason,
+            "reason": self._watchdog.reason or self._vitals.doing,
             "partitions": self._partitions,
             "dead_letters": self.letters,
             "in_flight": {topic: inbox.in_flight for topic, inbox in self.inboxes.items()},

@@ -79,12 +79,20 @@ class Vitals:
             "committed_age": age(("committed", place), committed),
         }
 
+    @property
+    def doing(self) -> str | None:
+        """What keeps the worker from being ready, if it is not."""
+        if self._app.ready:
+            return None
+        if self._app.rebalancing:
+            return "rebalancing"
+        return "recovering" if self._app.tables.recovery.in_recovery else "starting"
+
     def _readiness(self) -> Iterator[Due]:
         app = self._app
         if app.ready:
             return
         recovery = app.tables.recovery
-        doing = "recovering" if recovery.in_recovery else "starting"
         followed = [
             each.position
             for follower in app.followers
@@ -95,8 +103,8 @@ class Vitals:
         limit = app.conf.broker_rebalance_timeout + self._limit
         yield Due(
             name="ready",
-            stands=f"this worker has been {'rebalancing' if app.rebalancing else doing}",
-            value=(sum(recovery.active_offsets.values()), followed),
+            stands=f"this worker has been {self.doing}",
+            value=(dict(recovery.active_offsets), followed),
             limit=limit,
             notice=self._limit,
         )
@@ -179,5 +187,5 @@ class Vitals:
         )
 
     def _stirring(self) -> object:
-        recovered = sum(self._app.tables.recovery.active_offsets.values())
+        recovered = dict(self._app.tables.recovery.active_offsets)
         return recovered, [inbox.stirring for inbox in self._app.inboxes.values()]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any
@@ -41,7 +40,9 @@ class Worker:
         self.followers: list[Any] = []
         self.genre_settings = Settings()
         self.conf = SimpleNamespace(broker_rebalance_timeout=30.0)
-        recovery = SimpleNamespace(active_offsets=Counter[str](), in_recovery=False)
+        # Faust does not know an offset yet.
+        offsets: dict[str, int | None] = {"changelog": None}
+        recovery = SimpleNamespace(active_offsets=offsets, in_recovery=False)
         self.tables = SimpleNamespace(recovery=recovery)
         self.inbox = Inbox()
         self.inboxes = {"requests": self.inbox}
@@ -76,6 +77,12 @@ HEARD = "nothing is heard of genre.requests[0]"
 def test_an_idle_worker_must_hear_of_its_partitions_alone(worker: Worker) -> None:
     assert set(worker.dues()) == {HEARD}
     assert worker.dues()[HEARD].limit == LIMIT and worker.dues()[HEARD].notice <= 6.0
+
+
+def test_a_worker_that_is_ready_is_doing_nothing_else(worker: Worker) -> None:
+    assert worker.vitals.doing is None
+    worker.ready = False
+    assert worker.vitals.doing == "starting"
 
 
 def test_changelogs_need_not_be_heard_of(worker: Worker) -> None:
@@ -115,7 +122,7 @@ def test_what_was_processed_must_be_committed(worker: Worker) -> None:
 def test_a_worker_that_is_not_ready_must_recover_or_join_in_time(worker: Worker) -> None:
     worker.ready, worker.rebalancing = False, True
     due = worker.dues()["this worker has been rebalancing"]
-    assert due.limit == 30.0 + LIMIT
+    assert due.limit == 30.0 + LIMIT and worker.vitals.doing == "rebalancing"
     worker.rebalancing, worker.tables.recovery.in_recovery = False, True
     worker.tables.recovery.active_offsets["changelog"] = 100
     assert worker.dues()["this worker has been recovering"].value != due.value
