@@ -23,7 +23,14 @@ log = logging.getLogger(__name__)
 
 # How long a worker may finish what it writes; to kill it is safe, only slower to recover from.
 _GRACE = 15.0
-_RESTART_DELAY = 1.0
+# A worker that ends is started again after a second, two, four, ... at most thirty. One that lived
+# for a minute was well: the next delay is the first again. One that ends six times in a row, each
+# within a minute of its start, is given up.
+_DELAY, _LONGEST_DELAY = 1.0, 30.0
+_WELL = 60.0
+_MOST_ENDS = 6
+# Seconds between two questions to a worker's health page, and for its answer.
+_QUESTION, _ANSWER = 5.0, 5.0
 
 
 @dataclass(slots=True)
@@ -49,6 +56,7 @@ class Supervisor:
         self._logs = logs
         self._module = module
         self._watching: list[asyncio.Task[None]] = []
+        self._given_up = asyncio.Event()
         self.workers: list[RoleProcess] = []
 
     async def __aenter__(self) -> Supervisor:
@@ -57,6 +65,7 @@ class Supervisor:
     async def __aexit__(self, *_: object) -> None:
         for task in self._watching:
             task.cancel()
+        await asyncio.gather(*self._watching, return_exceptions=True)
         await stop([worker.process for worker in self.workers])
 
     def start(self, role: str) -> RoleProcess:
@@ -82,21 +91,50 @@ class Supervisor:
         await asyncio.gather(*(until_ready(worker, within) for worker in self.workers))
 
     def watch(self) -> None:
-        """From now on, start a worker again when it has died."""
-        self._watching = [asyncio.create_task(self._watch(worker)) for worker in self.workers]
+        """From now on, start a worker again when it has died, later each time."""
+        for worker in self.workers:
+            task = asyncio.create_task(self._watch(worker))
+            task.add_done_callback(lambda _: self._given_up.set())
+            self._watching.append(task)
+
+    async def until_given_up(self) -> None:
+        """Wait until a worker ends again and again. Raises NotReady (worker_failed) then."""
+        await self._given_up.wait()
+        for task in self._watching:
+            if task.done():
+                task.result()
 
     async def _watch(self, worker: RoleProcess) -> None:
+        loop, ends = asyncio.get_running_loop(), 0
         while True:
-            if worker.process.poll() is not None:
-                log.warning(
-                    "%s ended with %s; starting it again, see %s",
-                    worker.role,
-                    worker.process.returncode,
-                    worker.log,
-                )
-                await asyncio.sleep(_RESTART_DELAY)
-                worker.process = self._spawn(worker.role, worker.settings, worker.log)
-            await asyncio.sleep(0.25)
+            begun = loop.time()
+            await self._until_it_ends(worker)
+            ends = ends + 1 if loop.time() - begun < _WELL else 1
+            why = f"{worker.role} ended with {worker.process.returncode}: {_last_words(worker)}"
+            if ends == _MOST_ENDS:
+                times = f"{ends} times in a row, each within {_WELL:.0f} s of its start"
+                raise NotReady("worker_failed", f"{why} ({times}; {worker.log})")
+            delay = min(_DELAY * 2 ** (ends - 1), _LONGEST_DELAY)
+            log.warning("%s; starting it again in %.0f s, see %s", why, delay, worker.log)
+            await asyncio.sleep(delay)
+            worker.process = self._spawn(worker.role, worker.settings, worker.log)
+
+    async def _until_it_ends(self, worker: RoleProcess) -> None:
+        """Wait for the end of a worker; end it when its health page is silent for too long.
+
+        It ends by itself when it stands, unless it stands so that its watchdog stands, too.
+        """
+        loop, silence = asyncio.get_running_loop(), 2 * worker.settings.standstill
+        heard = asked = loop.time()
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_ANSWER)) as session:
+            while worker.process.poll() is None:
+                if loop.time() - asked > _QUESTION:
+                    answer, asked = await _state(session, worker.health), loop.time()
+                    heard = asked if answer else heard
+                if asked - heard > silence:
+                    log.warning("%s does not answer for %.0f s", worker.role, asked - heard)
+                    worker.process.kill()
+                await asyncio.sleep(0.25)
 
     def _spawn(self, role: str, settings: Settings, path: Path) -> subprocess.Popen[bytes]:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -123,19 +161,23 @@ async def until_ready(worker: RoleProcess, within: float) -> dict[str, Any]:
                 await asyncio.sleep(0.05)
     except TimeoutError:
         pass
-    last = worker.log.read_text(errors="replace").strip().splitlines()[-1:]
     raise NotReady(
         "worker_failed",
-        f"The {worker.role} worker is not ready; "
-        f"{' '.join(last) or 'it said nothing'} ({worker.log})",
+        f"The {worker.role} worker is not ready; {_last_words(worker)} ({worker.log})",
     )
+
+
+def _last_words(worker: RoleProcess) -> str:
+    """The last line of a worker's log."""
+    last = worker.log.read_text(errors="replace").strip().splitlines()[-1:]
+    return " ".join(last)[-300:] or "it said nothing"
 
 
 async def _state(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
     try:
         async with session.get(url) as response:
             return dict(orjson.loads(await response.read()))
-    except aiohttp.ClientError:
+    except (aiohttp.ClientError, TimeoutError, orjson.JSONDecodeError):
         return {}
 
 

@@ -47,6 +47,8 @@ class Settings:
     """Seconds after which a silent worker loses its partitions."""
     heartbeat: float = 3.0
     """Seconds between heartbeats."""
+    standstill: float = 120.0
+    """Seconds without progress, though there is work, after which a worker ends."""
     fetch_wait: float = 0.5
     """Seconds a fetch may wait; milliseconds on the embedded broker, where a relay holds it."""
     linger: float = 0.0
@@ -129,6 +131,7 @@ class Settings:
             "training_hours",
             "session_timeout",
             "heartbeat",
+            "standstill",
         ):
             if not getattr(self, name) > 0:
                 raise _unfit(name, "greater than 0", getattr(self, name))

@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "kafka" / "kafka"
@@ -26,6 +27,52 @@ def starter() -> Path | None:
 def is_found() -> bool:
     """Whether tests on Apache Kafka can run here."""
     return "GENRE_TEST_KAFKA" in os.environ or starter() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A Kafka of a test's own, to be stopped, frozen and killed."""
+
+    folder: Path
+    address: str
+    nodes: dict[int, int]
+    """The pid of every broker."""
+
+    def signal(self, number: int) -> None:
+        """Send every broker a signal."""
+        for pid in self.nodes.values():
+            os.kill(pid, number)
+
+    def stop(self, *node: int) -> None:
+        """Kill every broker, or one."""
+        _run("stop", str(self.folder), *map(str, node), "--kill")
+
+    def start(self) -> None:
+        """Start again, with the data, what does not run."""
+        self.nodes.update(_cluster(self.folder, _run("start", str(self.folder))).nodes)
+
+
+@contextmanager
+def cluster(folder: Path, *options: str) -> Iterator[Cluster]:
+    """A Kafka that is started in `folder` with options of the starter script, for one module."""
+    started = _cluster(folder, _run("start", str(folder), *options))
+    try:
+        yield started
+    finally:
+        started.stop()
+
+
+def _cluster(folder: Path, told: str) -> Cluster:
+    known = json.loads(told)
+    nodes = {int(node): pid for node, pid in known["nodes"].items()}
+    return Cluster(folder, known["bootstrap"], nodes)
+
+
+def _run(*arguments: str) -> str:
+    script = starter()
+    assert script is not None, NOT_FOUND
+    command = [str(script), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 @contextmanager

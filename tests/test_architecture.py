@@ -40,12 +40,10 @@ SHORT = 60  # lines
 WITHOUT_TESTS = {
     # Run whole, by tests/end_to_end or not at all so far; all show their help in test_main.py.
     "agents/commands/ask.py",
-    "agents/commands/dlq.py",
     "agents/commands/generate.py",
     "agents/commands/rebuild.py",  # see also agents/recommend/test_rebuild.py
     "agents/commands/tail.py",
     "agents/commands/topics.py",
-    "agents/commands/up.py",
     "agents/commands/user.py",
     # Declarations, that others are tested with.
     "genre_models/corpora/pinned.py",  # packages: names, versions, digests

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
@@ -11,10 +14,11 @@ import typer
 from agents.commands.setup import print_json, settings
 from agents.commands.tail import as_json
 from schemas.errors import Rejected
-from streams.clients.kafka import producer, reach
-from streams.clients.reader import read
+from streams.clients import letters as dead_letters
+from streams.clients.kafka import reach
+from streams.clients.letters import Letters
 from streams.settings import Settings
-from streams.wire.dead_letters import is_cut, original_headers, reasons
+from streams.wire.dead_letters import given_id, is_cut, place, reasons
 from streams.wire.source import Source
 from streams.wire.topics import TOPICS, Topic, named
 
@@ -25,22 +29,30 @@ TopicName = Annotated[
     str, typer.Argument(help="The topic whose letters are meant, for instance 'requests'.")
 ]
 Code = Annotated[str | None, typer.Option(help="Only letters with this error code.")]
+Since = Annotated[
+    str | None, typer.Option(help="Only letters written then or later: ISO 8601, UTC if not told.")
+]
+Until = Annotated[str | None, typer.Option(help="Only letters written before then.")]
+Places = Annotated[
+    list[str] | None, typer.Option(help="'<partition>@<offset>' as `show` prints; may repeat.")
+]
+Ids = Annotated[list[str] | None, typer.Option("--id", help="A record's `ce_id`; may repeat.")]
 
 
 @cli.command("list")
 def list_(json: Json = False) -> None:
-    """How many letters each topic has, by error code."""
+    """How many letters each topic has, by error code, and how many of them were replayed."""
     counted = asyncio.run(_count())
     if json:
-        for (topic, code), count in counted.items():
-            print_json({"topic": topic, "code": code, "letters": count})
+        for (topic, code), (count, replayed) in counted.items():
+            print_json({"topic": topic, "code": code, "letters": count, "replayed": replayed})
         return
     from rich.console import Console
     from rich.table import Table
 
-    shown = Table("topic", "code", "letters")
-    for (topic, code), count in counted.items():
-        shown.add_row(topic, code, str(count))
+    shown = Table("topic", "code", "letters", "replayed")
+    for (topic, code), (count, replayed) in counted.items():
+        shown.add_row(topic, code, str(count), str(replayed))
     Console().print(shown if counted else "no dead letters")
 
 
@@ -48,98 +60,126 @@ def list_(json: Json = False) -> None:
 def show(
     topic: TopicName,
     code: Code = None,
+    since: Since = None,
+    until: Until = None,
+    letter: Places = None,
+    ids: Ids = None,
     last: Annotated[int, typer.Option(min=1)] = 20,
     json: Json = False,
 ) -> None:
     """The newest letters of a topic with the reason of each."""
-    letters = [
-        letter
-        for letter in asyncio.run(_letters(topic))
-        if code in (None, reasons(letter.headers).get("code"))
-    ]
-    for letter in letters[-last:]:
+    is_meant = choice(code, since, until, letter, ids)
+    found = asyncio.run(_letters(topic))
+    for each in [each for each in found.every if is_meant(each)][-last:]:
+        why, replayed = reasons(each.headers), place(each) in found.replayed
         if json:
-            print_json(as_json(letter) | {"error": reasons(letter.headers)})
+            print_json(as_json(each) | {"error": why, "replayed": replayed})
         else:
-            why = reasons(letter.headers)
             where = f"{why.get('topic')}[{why.get('partition')}]@{why.get('offset')}"
-            typer.echo(
-                f"{letter.partition}@{letter.offset} {where} "
-                f"{why.get('code')}: {why.get('message')}"
-            )
+            done = " (replayed)" if replayed else ""
+            typer.echo(f"{place(each)}{done} {where} {why.get('code')}: {why.get('message')}")
 
 
 @cli.command()
 def replay(
     topic: TopicName,
     code: Code = None,
-    letter: Annotated[
-        list[str] | None, typer.Option(help="'<partition>@<offset>' as `show` prints; may repeat.")
-    ] = None,
+    since: Since = None,
+    until: Until = None,
+    letter: Places = None,
+    ids: Ids = None,
     everything: Annotated[bool, typer.Option("--all", help="Every letter of the topic.")] = False,
     json: Json = False,
 ) -> None:
-    """Publish letters again on their topic.
+    """Publish letters again on their topic, each once.
 
-    Each has its own key, value and headers.
+    Each has its own key, value and headers, and the id that it had. What was replayed before is
+    left out, also when several do this at the same time, or one was killed.
     """
-    if code is None and not letter and not everything:
+    if not (code or since or until or letter or ids or everything):
         raise Rejected(
             "nothing_chosen",
-            "Expected --code, --letter or --all to say which letters to replay, got none.",
+            "Expected --code, --since, --until, --letter, --id or --all to say which letters to "
+            "replay, got none.",
         )
-    replayed = asyncio.run(_replay(topic, code, set(letter or ())))
+    # A replay that was taken over leaves futures behind, of which asyncio would tell.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    replayed = asyncio.run(_replay(topic, choice(code, since, until, letter, ids)))
     if json:
         print_json({"replayed": replayed})
     else:
         typer.echo(f"replayed {replayed} of the letters of {topic}")
 
 
-async def _count() -> Counter[tuple[str, str]]:
+def choice(
+    code: str | None,
+    since: str | None,
+    until: str | None,
+    places: list[str] | None,
+    ids: list[str] | None,
+) -> Callable[[Source], bool]:
+    """Whether a letter is meant by all of these options. Raises Rejected (bad_time)."""
+    first, end = _moment("--since", since), _moment("--until", until)
+
+    def is_meant(letter: Source) -> bool:
+        return (
+            code in (None, reasons(letter.headers).get("code"))
+            and (first is None or letter.timestamp >= first)
+            and (end is None or letter.timestamp < end)
+            and (not places or place(letter) in places)
+            and (not ids or given_id(letter.headers) in ids)
+        )
+
+    return is_meant
+
+
+def _moment(option: str, given: str | None) -> float | None:
+    """Seconds since the epoch."""
+    if given is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(given)
+    except ValueError:
+        raise Rejected(
+            "bad_time",
+            f"Expected {option} to be a time such as 2026-03-04T05:06:07Z, got {given!r}.",
+        ) from None
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
+async def _count() -> dict[tuple[str, str], tuple[int, int]]:
+    """Letters, and those of them that were replayed, by topic and code."""
     given = settings()
     await reach(given)
-    counted: Counter[tuple[str, str]] = Counter()
+    every: Counter[tuple[str, str]] = Counter()
+    replayed: Counter[tuple[str, str]] = Counter()
     for topic in TOPICS:
-        async for letter in read(given, given.topic(topic.dead_letters)):
-            counted[(given.topic(topic.name), reasons(letter.headers).get("code", "?"))] += 1
-    return counted
+        found = await dead_letters.letters(given, topic)
+        for letter in found.every:
+            kind = (given.topic(topic.name), reasons(letter.headers).get("code", "?"))
+            every[kind] += 1
+            replayed[kind] += place(letter) in found.replayed
+    return {kind: (count, replayed[kind]) for kind, count in every.items()}
 
 
-async def _letters(name: str) -> list[Source]:
+async def _letters(name: str) -> Letters:
     given, topic = _named(name)
     await reach(given)
-    return [letter async for letter in read(given, given.topic(topic.dead_letters))]
+    return await dead_letters.letters(given, topic)
 
 
-async def _replay(name: str, code: str | None, chosen: set[str]) -> int:
+async def _replay(name: str, is_meant: Callable[[Source], bool]) -> int:
     given, topic = _named(name)
-    letters = await _letters(name)
-    sender = producer(given)
-    await sender.start()
-    try:
-        count = 0
-        for letter in letters:
-            if _is_meant(letter, code, chosen):
-                headers = list(original_headers(letter.headers))
-                await sender.send_and_wait(
-                    given.topic(topic.name), letter.value, key=letter.key, headers=headers
-                )
-                count += 1
-        return count
-    finally:
-        await sender.stop()
+    await reach(given)
 
+    def is_replayed(letter: Source) -> bool:
+        is_lost = is_meant(letter) and is_cut(letter.headers)
+        if is_lost:
+            line = f"{place(letter)} was too big to keep whole and is not replayed"
+            typer.echo(line, err=True)
+        return is_meant(letter) and not is_lost
 
-def _is_meant(letter: Source, code: str | None, chosen: set[str]) -> bool:
-    if chosen and f"{letter.partition}@{letter.offset}" not in chosen:
-        return False
-    if is_cut(letter.headers):
-        typer.echo(
-            f"{letter.partition}@{letter.offset} was too big to keep whole and is not replayed",
-            err=True,
-        )
-        return False
-    return code is None or reasons(letter.headers).get("code") == code
+    return await dead_letters.replay(given, topic, is_replayed)
 
 
 def _named(name: str) -> tuple[Settings, Topic]:

@@ -31,7 +31,11 @@ def up(
         int, typer.Option(envvar="GENRE_PARTITIONS", help="Partitions of every topic.")
     ] = 1,
 ) -> None:
-    """Start a broker in memory and every role; stay until Ctrl-C."""
+    """Start a broker in memory and every role; stay until Ctrl-C.
+
+    A role that ends is started again, later each time; when one ends six times in a row, all are
+    stopped, and the exit code is 3.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     asyncio.run(_up(replace(Settings.from_environment(), partitions=partitions), demo))
 
@@ -47,11 +51,14 @@ async def _up(given: Settings, demo: bool) -> None:
             with announced(replace(broker.settings, state=given.state)):
                 work = asyncio.create_task(_work(supervisor, broker.settings, demo, begun, stopped))
                 ending = asyncio.create_task(stopped.wait())
-                await asyncio.wait({work, ending}, return_when=asyncio.FIRST_COMPLETED)
-                if work.done():
-                    work.result()
-                work.cancel()
+                failing = asyncio.create_task(supervisor.until_given_up())
+                await asyncio.wait({work, ending, failing}, return_when=asyncio.FIRST_COMPLETED)
                 out.print("stopping ...")
+                # Without one of its roles GENRE is not up: the others are stopped, too.
+                for task in (failing, work):
+                    if task.done():
+                        task.result()
+                    task.cancel()
     out.print("stopped: every process that was started here has ended")
 
 

@@ -25,6 +25,8 @@ class EngineThread:
         self._engine = engine
         self._commands: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._listeners: dict[str, tuple[asyncio.AbstractEventLoop, Events]] = {}
+        self.steps = 0
+        """How many steps the engine has taken: it is alive as long as they grow."""
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
@@ -60,6 +62,7 @@ class EngineThread:
     def _run(self) -> None:
         while self._obey():
             try:
+                self.steps += 1
                 events = self._engine.step()
             except Exception:
                 # The engine answers for bad rows; this is a defect, and no row may wait for ever.

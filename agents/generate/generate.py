@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 class Writer(Protocol):
     """Writes candidates; many requests at a time share its engine."""
 
+    def alive(self) -> int:
+        """Grows as long as texts are written, also those of which nothing is published yet."""
+
     async def room(self, task: GenerationTask) -> None:
         """Return when the engine can take this task's rows: back pressure on the stream."""
 

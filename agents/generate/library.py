@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ log = logging.getLogger(__name__)
 # A task may name an adapter that its planner heard of first: polls are at most 0.5 s apart.
 WAIT = 5.0
 _POLL = 0.05
+# Seconds after a fetch that failed before the next one: doubled each time, up to the longest.
+FIRST_REST, LONGEST_REST = 0.25, 30.0
 
 
 class Library:
@@ -31,6 +34,7 @@ class Library:
         self._store = store
         self._places = places
         self._fetching: dict[str, Future[None]] = {}
+        self._failures: dict[str, tuple[int, float]] = {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="library")
 
     def fetch_soon(self, event: AdapterEvent | None) -> None:
@@ -43,7 +47,8 @@ class Library:
         ):
             return
         running = self._fetching.get(event.name)
-        if running is None or running.done():
+        _, rests_until = self._failures.get(event.name, (0, 0.0))
+        if (running is None or running.done()) and time.monotonic() >= rests_until:
             self._fetching[event.name] = self._thread.submit(self._fetch, event)
 
     async def present(self, names: Iterable[str], deadline: datetime) -> None:
@@ -68,5 +73,9 @@ class Library:
     def _fetch(self, event: AdapterEvent) -> None:
         try:
             download(event.location or "", self._places, event.name, event.digest, self._store)
+            self._failures.pop(event.name, None)
         except ModelError as error:
+            times = self._failures.get(event.name, (0, 0.0))[0] + 1
+            rest = min(FIRST_REST * 2 ** (times - 1), LONGEST_REST)
+            self._failures[event.name] = times, time.monotonic() + rest
             log.warning("%s cannot be fetched: %s: %s", event.name, error.code, error)

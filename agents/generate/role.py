@@ -12,6 +12,9 @@ from streams.settings import Settings
 from streams.wire.roles import ROLES
 from streams.worker.app import RoleApp
 
+# Seconds: the longest deadline. A task is given up then, whatever the engine does.
+LONGEST_TASK = 600.0
+
 
 def build(settings: Settings) -> RoleApp:
     """The app of the role, its models loaded."""
@@ -29,5 +32,5 @@ def attached(settings: Settings, writer: Writer) -> RoleApp:
     app = RoleApp(ROLES["generate"], settings)
     app.follow("cancellations", writer.cancel)
     app.follow("adapters", writer.follow)
-    app.bind("generate", partial(generate, writer=writer))
+    app.bind("generate", partial(generate, writer=writer), slowest=LONGEST_TASK, alive=writer.alive)
     return app

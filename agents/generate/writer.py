@@ -62,6 +62,10 @@ class EngineWriter:
         self._writing: dict[int, tuple[str, tuple[str, ...]]] = {}
         self._tasks = itertools.count()
 
+    def alive(self) -> int:
+        """Grows as long as texts are written."""
+        return self._engine.steps
+
     async def room(self, task: GenerationTask) -> None:
         """Wait for room and reserve a task's rows; more than the limit need an empty engine."""
         wanted = len(task.arms)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -25,6 +26,10 @@ from schemas.errors import GenreError, ModelError
 log = logging.getLogger(__name__)
 
 PAUSE = 0.05  # seconds that a step waits for news
+# Seconds before a row is tried again that no server could write: together they are longer than the
+# rest of a server that has failed. A row that is cancelled, at its deadline at the latest, is not.
+RETRIES = (0.5, 1.0, 2.0, 4.0, 4.0)
+TRANSIENT = ("server_unavailable", "server_failed")
 
 
 class RemoteEngine:
@@ -79,7 +84,7 @@ class RemoteEngine:
     def _run(self, row: Generation) -> None:
         try:
             cancelled = Finished(id=row.id, reason="cancelled")
-            end = self._answer(row) if row.id in self._open else cancelled
+            end = self._patiently(row) if row.id in self._open else cancelled
         except ServerFailed as error:
             # it names the server, which is nothing to the client
             log.warning("row %s: %s", row.id, error)
@@ -91,6 +96,16 @@ class RemoteEngine:
             log.exception("row %s", row.id)
             end = failed(row.id, "engine_failed", "The row could not be sent.")
         self._ends.put(end)
+
+    def _patiently(self, row: Generation) -> Finished:
+        for pause in RETRIES:
+            try:
+                return self._answer(row)
+            except ServerFailed as error:
+                if error.code not in TRANSIENT or row.id not in self._open:
+                    raise
+            time.sleep(pause)
+        return self._answer(row)
 
     def _answer(self, row: Generation) -> Finished:
         key = "+".join(name for name, _ in row.mixture)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from schemas.errors import InvalidEvent
 from streams.clients.reader import Reader
@@ -41,6 +41,8 @@ class Follower(Generic[E]):
         self._on_change = on_change
         self._caught_up = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self.consumer: Any = None
+        """aiokafka's consumer, while the topic is read."""
 
     async def start(self) -> None:
         """Start to follow; return at the topic's present end. Raises what the broker raises."""
@@ -55,17 +57,19 @@ class Follower(Generic[E]):
     async def stop(self) -> None:
         """Stop following."""
         if self._task is not None:
+            self._task.remove_done_callback(self._end_with)
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
     def _end_with(self, task: asyncio.Task[None]) -> None:
         # A worker that hears of no new versions would go on with old ones, and nobody would know.
-        if not task.cancelled() and (error := task.exception()) is not None:
-            give_up(f"{self._topic.name}: cannot be followed any more", error)
+        error = asyncio.CancelledError() if task.cancelled() else task.exception()
+        give_up(f"{self._topic.name}: cannot be followed any more", error)
 
     async def _follow(self) -> None:
         name = self._settings.topic(self._topic.name)
         async with Reader(self._settings, name, max_poll_records=500) as reader:
+            self.consumer = reader.consumer
             while not await reader.is_read():
                 for record in await reader.take():
                     self._take(record)

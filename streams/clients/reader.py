@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator
 from types import TracebackType
 from typing import Any
 
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from schemas.errors import NotReady
 from streams.clients.kafka import consumer
@@ -68,6 +68,11 @@ class Reader:
         trace: TracebackType | None,
     ) -> None:
         await self._consumer.stop()
+
+    @property
+    def consumer(self) -> AIOKafkaConsumer:
+        """aiokafka's consumer."""
+        return self._consumer
 
     async def is_read(self) -> bool:
         """Whether all was taken that stood in the topic when it was opened."""

@@ -26,7 +26,10 @@ def announced(settings: Settings) -> Iterator[None]:
         "prefix": settings.prefix,
         "fetch_wait": settings.fetch_wait,
     }
-    path.write_bytes(orjson.dumps(note))
+    # Renamed into its place: another command reads the whole note, or none.
+    partial = path.with_name(f"{path.name}.{os.getpid()}")
+    partial.write_bytes(orjson.dumps(note))
+    partial.replace(path)
     try:
         yield
     finally:

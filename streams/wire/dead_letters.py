@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 
 from schemas.errors import GenreError
-from streams.wire.headers import ERRORS, REKEYED, Headers
+from streams.wire.headers import ERRORS, REKEYED, Headers, text
 from streams.wire.limits import DEAD_LETTER_EXTRA_BYTES, MAX_MESSAGE_BYTES
 from streams.wire.source import Source
 
@@ -21,6 +21,7 @@ _DROPPED = f"{ERRORS}headers_dropped"
 # No key of ours is as long: a tenant, a user and a request id have 577 characters at most.
 _LONGEST_KEY = 4096
 # A compressed record may outgrow its letter; our own headers fit into the other half of the extra.
+_REPLAYED = f"{ERRORS}replayed"
 _LIMIT = MAX_MESSAGE_BYTES + DEAD_LETTER_EXTRA_BYTES // 2
 
 
@@ -34,8 +35,19 @@ class DeadLetter:
     headers: Headers
 
 
-def dead_letter(source: Source, error: Exception, *, group: str, stage: str) -> DeadLetter:
-    """The letter for a record that `stage` of consumer group `group` could not handle."""
+def dead_letter(
+    source: Source,
+    error: Exception,
+    *,
+    group: str,
+    stage: str,
+    attempts: int = 1,
+    retryable: bool = False,
+) -> DeadLetter:
+    """The letter for a record that `stage` of consumer group `group` could not handle.
+
+    After so many `attempts`; `retryable` says that a later one may succeed as it is.
+    """
     original, dropped = _kept(source.headers)
     key, key_cut = _fitting(source.key, _LONGEST_KEY, _KEY_CUT)
     value, cut = _fitting(source.value, _LIMIT - _size(original) - len(key or b""), _CUT)
@@ -43,18 +55,18 @@ def dead_letter(source: Source, error: Exception, *, group: str, stage: str) -> 
         "topic": source.topic,
         "partition": str(source.partition),
         "offset": str(source.offset),
+        "id": source.derived_id,
         "timestamp": str(source.timestamp),
         "group": group,
         "stage": stage,
         "code": code(error),
         "exception": type(error).__name__,
         "message": _message(error),
-        # Nothing is tried a second time.
-        "attempts": "1",
-        "retryable": "false",
+        "attempts": str(attempts),
+        "retryable": str(retryable).lower(),
         "time": datetime.now(UTC).isoformat(),
     }
-    errors = tuple((ERRORS + name, text.encode("utf-8", "replace")) for name, text in why.items())
+    errors = tuple((ERRORS + name, told.encode("utf-8", "replace")) for name, told in why.items())
     headers = (*original, *errors, *dropped, *key_cut, *cut)
     return DeadLetter(topic=f"{source.topic}.dlq", key=key, value=value, headers=headers)
 
@@ -83,6 +95,35 @@ def reasons(headers: Iterable[tuple[str, bytes]]) -> dict[str, str]:
 def is_cut(headers: Iterable[tuple[str, bytes]]) -> bool:
     """Whether the record was too big to be kept whole: it cannot be replayed."""
     return any(name in (_CUT, _KEY_CUT, _DROPPED) for name, _ in headers)
+
+
+def place(letter: Source) -> str:
+    """How people name a letter: `<partition>@<offset>`."""
+    return f"{letter.partition}@{letter.offset}"
+
+
+def marker(letter: Source) -> Headers:
+    """The headers of the record that stands behind a letter that was replayed."""
+    return ((_REPLAYED, place(letter).encode()),)
+
+
+def marked(headers: Iterable[tuple[str, bytes]]) -> str | None:
+    """The place of the letter that a marker is about; None for a letter."""
+    return next((at.decode("utf-8", "replace") for name, at in headers if name == _REPLAYED), None)
+
+
+def given_id(headers: Headers) -> str:
+    """The id under which a letter's record was handled: its `ce_id`, or where it stood."""
+    why = reasons(headers)
+    # Letters of version 0.1.0 name the place alone, as ids did then.
+    stood = f"{why.get('topic')}-{why.get('partition')}-{why.get('offset')}"
+    return text(headers, "ce_id") or why.get("id", stood)
+
+
+def replayed_headers(headers: Headers) -> Headers:
+    """The headers of a replayed record: its own, with the id that it was handled under."""
+    own = tuple(pair for pair in original_headers(headers) if pair[0] != "ce_id")
+    return (*own, ("ce_id", given_id(headers).encode()))
 
 
 def original_headers(headers: Iterable[tuple[str, bytes]]) -> Headers:

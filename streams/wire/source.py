@@ -59,7 +59,7 @@ class Source:
 
     @property
     def derived_id(self) -> str:
-        """The id of a record that has none; the time tells a topic from one of its name."""
+        """The id of a record that has none; the time tells a topic from one made again."""
         place = f"{self.topic}-{self.partition}-{self.offset}"
         return f"{place}-{round(self.timestamp * 1000)}"
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -19,16 +19,20 @@ from schemas.errors import NotReady, Rejected
 from streams.clients.follower import Follower
 from streams.clients.kafka import FAILURES, cluster_id, harden_consumers, ssl_context
 from streams.clients.replies import Replies
+from streams.ending import before_giving_up
 from streams.settings import Settings
 from streams.wire import topics
 from streams.wire.limits import MAX_REQUEST_BYTES
 from streams.wire.roles import Role
+from streams.worker.attempts import Attempts
 from streams.worker.delivery import Output, Publish
 from streams.worker.health import HealthPage
 from streams.worker.inbox import Agent, Inbox
 from streams.worker.outbox import Outbox
 from streams.worker.tables import DeclaredTables, LoggedTable, table
 from streams.worker.transport import Transport
+from streams.worker.vitals import Vitals
+from streams.worker.watchdog import Due, Watchdog
 
 E = TypeVar("E")
 
@@ -56,13 +60,30 @@ class RoleApp(faust.App):
         self.preparations: list[Callable[[], Awaitable[None]]] = []
         self.counts: Counter[str] = Counter()
         self.inboxes: dict[str, Inbox[Any]] = {}
-        self._followers: list[Follower[Any]] = []
+        self.letters: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """Dead letters that were written, by topic and code."""
+        self._attempts = Attempts()
+        self.followers: list[Follower[Any]] = []
+        self._vitals = Vitals(self, limit=settings.standstill)
+        self._watchdog = Watchdog(self._look, limit=settings.standstill)
+        self._partitions: dict[str, Any] = {}
         self._replies = Replies(settings)
         super().__init__(settings.topic(role.name), **_options(role.name, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)
 
-    def bind(self, name: str, agent: Agent[E]) -> None:
-        """Bind a pure agent to the topic that the role's agent `name` reads: one in-order actor."""
+    def bind(
+        self,
+        name: str,
+        agent: Agent[E],
+        *,
+        slowest: float = 0.0,
+        alive: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Bind a pure agent to the topic that the role's agent `name` reads: one in-order actor.
+
+        One event may take `slowest` seconds longer than the worker may stand, if what `alive` tells
+        changes as long as the work is under way.
+        """
         declared = self.role.agent(name)
         topic = topics.BY_NAME[declared.reads]
         full_name = self.genre_settings.topic(topic.name)
@@ -77,6 +98,10 @@ class RoleApp(faust.App):
                 consumer=lambda: self.consumer,
                 flush=self.flush,
                 counts=self.counts,
+                slowest=slowest,
+                alive=alive,
+                attempts=self._attempts,
+                letters=self.letters[topic.name],
             )
             self.inboxes[topic.name] = inbox
             await inbox.run(stream, agent)
@@ -86,7 +111,7 @@ class RoleApp(faust.App):
     def follow(self, topic: str, on_change: Callable[[str, Any], None]) -> None:
         """Have `on_change(key, event)` called for every record of a topic, from its first on."""
         self.role.check("follow", topic, self.role.follows)
-        self._followers.append(Follower(self.genre_settings, topics.BY_NAME[topic], on_change))
+        self.followers.append(Follower(self.genre_settings, topics.BY_NAME[topic], on_change))
 
     def keep(self, name: str, indexed: Callable[[bytes], bool] | None = None) -> LoggedTable:
         """A table of the role, changelogged; `indexed` rows are found without the others."""
@@ -165,11 +190,18 @@ class RoleApp(faust.App):
         """What the health page tells."""
         return {
             "role": self.role.name,
-            "ready": self.ready,
+            "ready": self.ready and self._watchdog.reason is None,
+            "reason": self._watchdog.reason or self._vitals.doing,
+            "partitions": self._partitions,
+            "dead_letters": self.letters,
             "in_flight": {topic: inbox.in_flight for topic, inbox in self.inboxes.items()},
             "counts": dict(self.counts),
             "unacknowledged": {name: each.unacknowledged for name, each in self.tables.items()},
         }
+
+    def _look(self) -> Iterable[Due]:
+        self._partitions = self._vitals.partitions(self._watchdog.age)
+        return self._vitals.look()
 
     async def on_first_start(self) -> None:
         """Choose the data folder; Faust makes it, but not the folders above it."""
@@ -179,14 +211,19 @@ class RoleApp(faust.App):
 
     async def on_start(self) -> None:
         """Prepare, and catch up with the followed topics, before the role joins its group."""
+        self._watchdog.start()
+        self._attempts = Attempts(self.conf.datadir / "attempts")
+        before_giving_up(self._attempts.forgive)
         for prepare in self.preparations:
             await prepare()
-        await asyncio.gather(*(follower.start() for follower in self._followers))
+        await asyncio.gather(*(follower.start() for follower in self.followers))
         await super().on_start()
 
     async def on_stop(self) -> None:
         """Stop following, then as Faust does; then what clients still wait for has a moment."""
-        for follower in self._followers:
+        self._watchdog.stop()
+        self._attempts.forgive()
+        for follower in self.followers:
             await follower.stop()
         await super().on_stop()
         await self._replies.stop()

@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
-from schemas.errors import InvalidEvent
+from schemas.errors import InvalidEvent, NotReady
 from schemas.parts import ReplyTo
 from streams.wire.codecs import decode
 from streams.wire.headers import text
@@ -20,6 +20,9 @@ from streams.wire.times import dated
 from streams.wire.topics import Topic
 
 E = TypeVar("E")
+
+TRANSIENT = (NotReady, OSError)
+"""What may succeed later as it is: a disk, a network, something that is not ready."""
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +33,7 @@ class Delivery(Generic[E]):
 
     An exception inside the block does not leave it: it becomes the delivery's `failure`, hence its
     dead letter, and the agent goes on with the next one. Cancellation passes through and leaves the
-    delivery unfinished.
+    delivery unfinished; so does a failure of what surrounds us, as long as it `is_retried`.
     """
 
     event: E
@@ -41,6 +44,10 @@ class Delivery(Generic[E]):
     """Whether the event named a time that its record does not bear out."""
     finished: bool = False
     failure: Exception | None = None
+    attempts: int = 1
+    """How often it was tried, this time included."""
+    is_retried: bool = False
+    """Whether it is given to the agent once more if what it needs is not there."""
     on_finished: Callable[[], None] | None = None
 
     def __enter__(self) -> E:
@@ -57,6 +64,8 @@ class Delivery(Generic[E]):
         if error is not None:
             log.warning("%s: %s", self.source, error)
             self.failure = error
+            if self.is_retried and isinstance(error, TRANSIENT):
+                return True
         self.finished = True
         if self.on_finished is not None:
             self.on_finished()

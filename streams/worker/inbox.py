@@ -19,13 +19,14 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 from schemas.errors import InvalidEvent, Rejected
 from streams.ending import give_up
-from streams.wire.dead_letters import dead_letter
+from streams.wire.dead_letters import code, dead_letter
 from streams.wire.headers import REKEYED, carried
 from streams.wire.partitions import is_misplaced
 from streams.wire.source import Source
 from streams.wire.times import is_misdated
 from streams.wire.topics import Topic
-from streams.worker.delivery import Delivery, Output, Outputs, opened
+from streams.worker.attempts import MOST, Attempts
+from streams.worker.delivery import TRANSIENT, Delivery, Output, Outputs, opened
 from streams.worker.outbox import Outbox
 from streams.worker.tables import Flush, nothing_to_flush
 
@@ -33,6 +34,9 @@ E = TypeVar("E")
 Agent = Callable[[AsyncIterator[Delivery[E]]], Outputs]
 
 log = logging.getLogger(__name__)
+
+PAUSES = (0.2, 1.0, 5.0)
+"""Seconds before an event is tried again whose failure may pass. Its partition waits so long."""
 
 
 class Inbox(Generic[E]):
@@ -51,6 +55,10 @@ class Inbox(Generic[E]):
         consumer: Callable[[], Any],
         flush: Flush = nothing_to_flush,
         counts: Counter[str] | None = None,
+        slowest: float = 0.0,
+        alive: Callable[[], object] = lambda: None,
+        attempts: Attempts | None = None,
+        letters: Counter[str] | None = None,
     ) -> None:
         self._topic = topic
         self._outbox = outbox
@@ -61,6 +69,24 @@ class Inbox(Generic[E]):
         self._finished = asyncio.Event()
         self._flush = flush
         self._counts: Counter[str] = Counter() if counts is None else counts
+        self._alive = alive
+        self._moves = 0
+        self.slowest = slowest
+        """Seconds that one event may take."""
+        self.processed: dict[int, int] = {}
+        """By partition, the offset behind the last acknowledged event."""
+        self._attempts = attempts or Attempts()
+        self._letters: Counter[str] = Counter() if letters is None else letters
+
+    @property
+    def stirring(self) -> object:
+        """Changes with everything that is received, published or acknowledged, or is under way."""
+        return self._moves, self._alive()
+
+    @property
+    def heads(self) -> dict[int, int]:
+        """By partition, the offset of the oldest event that is not acknowledged."""
+        return {number: held[0][0].offset for number, held in self._waiting.items() if held}
 
     @property
     def in_flight(self) -> int:
@@ -78,9 +104,11 @@ class Inbox(Generic[E]):
             async for output in agent(self.deliveries(stream)):
                 await self._publish(output)
         except Exception as error:
-            self._give_up(error)
+            self._give_up(error, blamed=True)
         finally:
             acknowledging.cancel()
+            for held in self._waiting.values():
+                self._attempts.forgive(*(delivery.source for _, delivery in held))
 
     async def _publish(self, output: Output) -> None:
         try:
@@ -90,18 +118,43 @@ class Inbox(Generic[E]):
                 raise
             self._counts[error.code] += 1
             output.cause.failure = error
+        except Exception as error:
+            self._give_up(error)
+        self._moves += 1
 
     async def deliveries(self, stream: Any) -> AsyncIterator[Delivery[E]]:
         """Decoded events in order; undecodable ones are dead-lettered, misplaced ones put right."""
         async for event in stream.events():
             message = event.message
             message.incref()
+            self._moves += 1
             delivery = await self._open(message)
             self._waiting[message.partition].append((message, delivery))
+            if not delivery.finished:
+                await self._begin(delivery)
             if delivery.finished:
                 self._finished.set()
-            else:
+                continue
+            for pause in (*PAUSES, None):
+                delivery.is_retried = pause is not None
                 yield delivery
+                # Still under way beside others: such an agent sees to it itself.
+                if delivery.finished or delivery.failure is None or pause is None:
+                    break
+                await asyncio.sleep(pause)
+                delivery.failure, delivery.attempts = None, delivery.attempts + 1
+                self._moves += 1
+            delivery.is_retried = False
+
+    async def _begin(self, delivery: Delivery[E]) -> None:
+        """Count the attempt; park an event that was in hand at each of the worker's last deaths."""
+        if (deaths := self._attempts.earlier(delivery.source)) >= MOST:
+            delivery.attempts, delivery.finished = deaths, True
+            delivery.failure = Rejected(
+                "poison", f"Its worker ended {deaths} times in a row while it was in hand."
+            )
+        else:
+            delivery.attempts = await self._attempts.begin(delivery.source)
 
     async def _acknowledge(self) -> None:
         """Acknowledge, by partition, the finished events before the first unfinished one."""
@@ -118,11 +171,15 @@ class Inbox(Generic[E]):
                         if delivery.failure is not None:
                             await self._bury(delivery)
                         message.ack(self._consumer())
+                        self._attempts.end(delivery.source)
+                        self.processed[message.partition] = message.offset + 1
+                        self._moves += 1
         except Exception as error:
             self._give_up(error)
 
-    def _give_up(self, error: Exception) -> NoReturn:
-        give_up(f"{self._topic.name}: cannot go on; nothing was committed past the failure", error)
+    def _give_up(self, error: Exception, *, blamed: bool = False) -> NoReturn:
+        reason = f"{self._topic.name}: cannot go on; nothing was committed past the failure"
+        give_up(reason, error, blamed=blamed)
 
     async def _open(self, message: Any) -> Delivery[E]:
         delivery: Delivery[E] = opened(Source.of(message, timestamp=message.timestamp), self._topic)
@@ -171,9 +228,15 @@ class Inbox(Generic[E]):
         assert delivery.failure is not None
         log.warning("%s: to the dead letters: %s", delivery.source, delivery.failure)
         letter = dead_letter(
-            delivery.source, delivery.failure, group=self._group, stage=self._topic.name
+            delivery.source,
+            delivery.failure,
+            group=self._group,
+            stage=self._topic.name,
+            attempts=delivery.attempts,
+            retryable=isinstance(delivery.failure, TRANSIENT),
         )
         await self._outbox.bury(letter)
+        self._letters[code(delivery.failure)] += 1
 
 
 def _finished(waiting: deque[tuple[Any, Delivery[Any]]]) -> int:

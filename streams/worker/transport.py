@@ -70,6 +70,15 @@ class Consumer(driver.Consumer):
         super().__init__(*args, **options)
         self._held: set[Any] = set()
 
+    @property
+    def reader(self) -> Any:
+        """aiokafka's consumer; None before it is made."""
+        return self._thread._consumer
+
+    def committed(self, topic: str, partition: int) -> int | None:
+        """The offset that was committed last, or that was found when the partition came."""
+        return self._committed_offset.get((topic, partition))
+
     def resume_partitions(self, tps: Iterable[Any]) -> None:
         """Resume changelogs now, everything else with the flow."""
         changelogs = self.app.tables.changelog_topics

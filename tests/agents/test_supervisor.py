@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +37,7 @@ HTTPServer(("127.0.0.1", int(os.environ["GENRE_HEALTH_PORT"])), Page).serve_fore
 def _supervisor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Supervisor:
     (tmp_path / "few_lines.py").write_text(WORKER)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(supervisors, "_RESTART_DELAY", 0.0)
+    monkeypatch.setattr(supervisors, "_DELAY", 0.001)
     settings = Settings(state=tmp_path / "state")
     return Supervisor(settings, logs=tmp_path / "logs", module="few_lines")
 
@@ -77,6 +79,70 @@ async def test_a_worker_that_dies_is_started_again_in_its_place(supervisor: Supe
         state = await until_ready(worker, 10)
     assert state["pid"] == worker.process.pid != first.pid
     assert supervisor.workers == [worker]
+
+
+async def test_a_worker_that_ends_again_and_again_is_given_up_with_its_last_words(
+    supervisor: Supervisor, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with supervisor:
+        worker = supervisor.start("broken")
+        supervisor.watch()
+        with pytest.raises(
+            NotReady, match=r"broken ended with 1: no broker at 127\.0\.0\.1:1 "
+        ) as told:
+            await asyncio.wait_for(supervisor.until_given_up(), 30)
+    assert told.value.code == "worker_failed" and "6 times in a row" in told.value.message
+    assert str(worker.log) in told.value.message
+    starts = worker.log.read_text().count("Starting.")
+    again = [record.getMessage() for record in caplog.records if "again" in record.getMessage()]
+    assert (starts, len(again)) == (6, 5)
+    assert again[0].startswith("broken ended with 1: no broker at 127.0.0.1:1; starting it again")
+
+
+async def test_a_worker_is_started_later_each_time_until_it_was_well(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    delays: list[float] = []
+    lives = iter([0.0] * 3 + [60.0] + [0.0] * 8)
+    now = 0.0
+
+    async def sleep(seconds: float) -> None:
+        delays.append(seconds)
+
+    async def end(worker: supervisors.RoleProcess) -> None:
+        nonlocal now
+        now += next(lives)
+
+    monkeypatch.setattr(supervisors, "_DELAY", 1.0)
+    monkeypatch.setattr(supervisor, "_until_it_ends", end)
+    monkeypatch.setattr(supervisor, "_spawn", lambda *_: _Ended())
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    monkeypatch.setattr(supervisors, "_LONGEST_DELAY", 6.0)
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    worker = supervisors.RoleProcess("plain", Settings(), Path(os.devnull), _Ended())  # type: ignore[arg-type]
+    with pytest.raises(NotReady, match="it said nothing"):
+        await supervisor._watch(worker)
+    assert delays == [1.0, 2.0, 4.0, 1.0, 2.0, 4.0, 6.0, 6.0]
+
+
+async def test_a_worker_that_does_not_answer_is_ended(
+    supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(supervisors, "_QUESTION", 0.01)
+    monkeypatch.setattr(supervisors, "_ANSWER", 0.1)
+    async with supervisor:
+        worker = supervisor.start("plain")
+        await supervisor.ready(10)
+        worker.settings = replace(worker.settings, standstill=0.25)
+        os.kill(worker.process.pid, signal.SIGSTOP)
+        await asyncio.wait_for(supervisor._until_it_ends(worker), 10)
+    assert worker.process.returncode == -9
+
+
+class _Ended:
+    """A process that has ended."""
+
+    returncode = 1
 
 
 async def test_who_does_not_hear_is_killed_after_a_while(

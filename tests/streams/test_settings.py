@@ -72,6 +72,7 @@ def test_booleans_are_written_in_several_ways(value: str, meant: bool) -> None:
         ("PROMPT_BYTES", "0"),
         ("SESSION_TIMEOUT", "0"),
         ("HEARTBEAT", "nan"),
+        ("STANDSTILL", "0"),
         ("FETCH_WAIT", "soon"),
         ("EXPLORATION", "perhaps"),
         ("SECURITY_PROTOCOL", "TLS"),

@@ -6,15 +6,18 @@ import asyncio
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from agents.generate import library as libraries
 from agents.generate.library import Library
 from agents.genres.registry import Registry
 from genre_models.adapters import AdapterStore, read_adapter
 from genre_models.adapters.depot import upload
 from schemas.adapters import AdapterEvent
+from schemas.errors import ModelError
 from tests.agents.generate.conftest import BASE
 from tests.agents.genres.test_registry import HAIKU
 from tests.genre_models.tiny import make_adapter
@@ -49,3 +52,23 @@ async def test_a_task_that_is_quicker_than_the_announcement_waits_for_the_files(
 async def test_present_gives_up_at_the_deadline(tmp_path: Path) -> None:
     library = Library(Registry(), AdapterStore(tmp_path, BASE))
     await asyncio.wait_for(library.present(["haiku@000000000000"], datetime.now(UTC)), 2)
+
+
+async def test_a_fetch_that_fails_is_tried_again_later_each_time(
+    event: AdapterEvent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, tried = 100.0, list[float]()
+
+    def fail(*_: object) -> None:
+        tried.append(now)
+        raise ModelError("adapter_missing", "gone")
+
+    monkeypatch.setattr(libraries, "download", fail)
+    monkeypatch.setattr("agents.generate.library.time.monotonic", lambda: now)
+    library = Library(Registry(), AdapterStore(tmp_path / "store", BASE), ("memory://",))
+    for _ in range(800):
+        library.fetch_soon(event)
+        library._thread.submit(int).result()
+        now += 0.125
+    pauses = [after - before for before, after in pairwise(tried)]
+    assert pauses[:7] == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0] and set(pauses[7:]) == {30.0}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from genre_models.adapters import AdapterStore
-from genre_models.engine import Finished, Generation, chat_prompt
+from genre_models.engine import Finished, Generation, chat_prompt, remote_engine
 from genre_models.engine.remote_server import TRIES
 from tests.genre_models.engine.serving import (
     Fake,
@@ -20,6 +20,42 @@ from tests.genre_models.engine.serving import (
     hangs,
     row,
 )
+
+
+@pytest.fixture(autouse=True)
+def _impatience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote_engine, "RETRIES", ())
+
+
+def test_a_server_that_is_back_soon_is_asked_again(
+    fakes: list[Fake], store: AdapterStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = 0
+
+    def recovers(handler: Handler) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            fakes[0].trouble = None
+        fails(handler)
+
+    monkeypatch.setattr(remote_engine, "RETRIES", (0.01, 0.01))
+    fakes[0].trouble = recovers
+    assert finish(engine(fakes[:1], store, tmp_path), row())["a"].code is None
+    assert asked == 2
+
+
+def test_a_row_that_was_cancelled_is_not_tried_again(
+    fakes: list[Fake], store: AdapterStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_engine, "RETRIES", (0.05,) * 100)
+    fakes[0].trouble = fails
+    remote = engine(fakes[:1], store, tmp_path)
+    remote.submit([row()])
+    remote.cancel("a")
+    assert [end.reason for end in remote.step() if isinstance(end, Finished)] == ["cancelled"]
+    remote._pool.shutdown(wait=True)
+    assert len(fakes[0].asked) < 5
 
 
 def test_an_adapter_is_loaded_once_under_its_own_name_and_stays_on_its_server(

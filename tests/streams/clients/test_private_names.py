@@ -9,6 +9,7 @@ from importlib.metadata import version
 import pytest
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer import fetcher
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.record import default_records
 from aiokafka.record.default_records import _DefaultRecordBatchPy as Batch
 
@@ -19,6 +20,16 @@ from streams.settings import Settings
 from tests.streams.private_names import private_names
 
 GUARDED: dict[str, tuple[object, str]] = {
+    "_closed": (AIOKafkaConsumer.stop, "self._closed = True"),
+    "_coordination_task": (GroupCoordinator.check_errors, "if self._coordination_task.done()"),
+    "_coordinator": (AIOKafkaConsumer.getmany, "self._coordinator.check_errors()"),
+    "_fetcher": (AIOKafkaConsumer.getmany, "self._fetcher.fetched_records("),
+    "_pending_exception": (
+        GroupCoordinator.check_errors,
+        "exc = self._pending_exception",
+    ),
+    "_records": (fetcher.Fetcher._proc_fetch_request, "self._records[tp] = FetchResult("),
+    "_subscription": (AIOKafkaConsumer.last_poll_timestamp, "self._subscription."),
     "_DefaultRecordBatchPy": (default_records, "class _DefaultRecordBatchPy("),
     "_DefaultRecordPy": (default_records, "class _DefaultRecordPy("),
     "_buffer": (Batch._read_msg, "buffer = self._buffer"),

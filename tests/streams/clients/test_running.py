@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from streams.clients.running import announced, found
 from streams.settings import Settings
 
@@ -19,6 +21,22 @@ def test_a_running_installation_is_found_and_forgotten(tmp_path: Path) -> None:
         elsewhere = replace(given, brokers="kafka:9092")
         assert found(elsewhere) == elsewhere
     assert found(given) == given
+
+
+def test_a_note_is_there_whole_or_not_at_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def half(path: Path, content: bytes) -> int:
+        with path.open("wb") as file:
+            file.write(content[:10])
+        raise OSError("no space left on device")
+
+    given = replace(Settings(state=tmp_path), brokers="127.0.0.1:5")
+    with announced(given):
+        monkeypatch.setattr(Path, "write_bytes", half)
+        with pytest.raises(OSError, match="no space"), announced(replace(given, partitions=9)):
+            pass
+        assert found(Settings(state=tmp_path)) == given
 
 
 def test_the_note_of_a_dead_process_is_ignored(tmp_path: Path) -> None:

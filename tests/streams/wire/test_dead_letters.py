@@ -57,6 +57,7 @@ def test_the_reason_has_every_field_of_the_design() -> None:
         "topic": "genre.requests",
         "partition": "2",
         "offset": "41",
+        "id": "genre.requests-2-41-1500",
         "timestamp": "1.5",
         "group": "genre.classify",
         "stage": "requests",

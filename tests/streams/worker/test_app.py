@@ -84,7 +84,7 @@ async def test_a_role_binds_all_that_it_declares(name: str) -> None:
 
 def bound(app: RoleApp) -> tuple[set[str], set[str], set[str]]:
     """Agents, followed topics and tables of an app."""
-    followed = {follower._topic.name for follower in app._followers}
+    followed = {follower._topic.name for follower in app.followers}
     agents = {agent.name.rpartition(".")[2] for agent in app.agents.values()}
     return agents, followed, set(app.tables)
 

@@ -7,8 +7,10 @@ import asyncio
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +18,7 @@ from aiokafka.partitioner import murmur2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import Rejected
+from schemas.errors import NotReady, Rejected
 from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import Cancel, GenerationRequest
@@ -24,7 +26,10 @@ from streams.wire.codecs import encode
 from streams.wire.dead_letters import reasons
 from streams.wire.headers import REKEYED
 from streams.wire.roles import Role
+from streams.wire.source import Source
 from streams.wire.topics import BY_NAME
+from streams.worker import inbox as inboxes
+from streams.worker.attempts import MOST, Attempts
 from streams.worker.delivery import Delivery, Output, Outputs
 from streams.worker.inbox import Inbox
 from streams.worker.outbox import Outbox
@@ -473,3 +478,114 @@ async def test_nothing_is_acknowledged_before_the_tables_are_flushed() -> None:
     await flowing.run(finish)
     assert not held.consumer.acknowledged
     assert flowing.consumer.acknowledged
+
+
+async def test_an_event_that_was_in_hand_at_every_death_is_parked() -> None:
+    attempts, given = Attempts(), list[str]()
+    messages = [request(0), request(1)]
+    for _ in range(MOST):
+        await attempts.begin(Source.of(messages[0], timestamp=1.0))
+
+    async def agent(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        async for delivery in deliveries:
+            with delivery as event:
+                given.append(str(event.request_id))
+        for output in NOTHING:
+            yield output
+
+    letters = Counter[str]()
+    bench = Bench(messages, attempts=attempts, letters=letters)
+    await bench.run(agent)
+    (letter,) = bench.letters()
+    assert (letter["code"], letter["attempts"], letter["offset"]) == ("poison", "3", "0")
+    assert given == ["r1"] and letters == {"poison": 1}
+    assert [offset for _, offset in bench.consumer.acknowledged] == [0, 1]
+    assert attempts.earlier(Source.of(messages[0], timestamp=1.0)) == 0
+
+
+@pytest.mark.parametrize(
+    ("refused", "deaths"), [(False, 1), (True, 0)], ids=["the agent fails", "the broker refuses"]
+)
+async def test_only_an_end_that_may_be_its_fault_counts_against_an_event(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, refused: bool, deaths: int
+) -> None:
+    class Ended(BaseException):
+        """In the place of the end of the process: nothing runs after it."""
+
+    def end(reason: str, error: Exception, *, blamed: bool) -> None:
+        if not blamed:
+            attempts.forgive()
+        found.append(Attempts(tmp_path / "attempts").earlier(Source.of(request(0), timestamp=1.0)))
+        raise Ended
+
+    async def agent(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        async for delivery in deliveries:
+            if not refused:
+                raise ZeroDivisionError
+            yield delivery.output(Cancel(request_id="r", user_id="ada"))
+
+    monkeypatch.setattr(inboxes, "give_up", end)
+    found, attempts = list[int](), Attempts(tmp_path / "attempts")
+    bench = Bench([request(0)], attempts=attempts)
+    bench.outbox._producer = Producer(refuse=ConnectionError("away"))
+    with pytest.raises(Ended):
+        await bench.inbox.run(bench.stream, agent)
+    assert found[0] == deaths
+
+
+async def test_what_an_inbox_does_is_stirring_and_its_oldest_event_its_head() -> None:
+    seen = []
+
+    async def agent(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        async for delivery in deliveries:
+            seen.append((bench.inbox.stirring, bench.inbox.heads))
+            with delivery:
+                yield delivery.output(Cancel(request_id="r", user_id="ada"))
+            seen.append((bench.inbox.stirring, bench.inbox.heads))
+
+    bench = Bench([request(5), request(6)])
+    await bench.run(agent)
+    assert len({stirring for stirring, _ in seen}) == len(seen)
+    assert seen[0][1] == {home(b"ada"): 5}
+    assert bench.inbox.heads == {} and bench.inbox.processed == {home(b"ada"): 7}
+
+
+@pytest.mark.parametrize(
+    ("failures", "letters"), [(1, []), (3, []), (4, [("storage", "4", "true")])]
+)
+async def test_what_may_succeed_later_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, failures: int, letters: list[tuple[str, str, str]]
+) -> None:
+    monkeypatch.setattr(inboxes, "PAUSES", (0.0, 0.0, 0.0))
+    tried: list[str] = []
+
+    async def agent(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        async for delivery in deliveries:
+            with delivery as event:
+                tried.append(str(event.request_id))
+                if event.request_id == "r0" and len(tried) <= failures:
+                    raise NotReady("storage", "no space left on device")
+                yield delivery.output(Cancel(request_id=str(event.request_id), user_id="ada"))
+
+    bench = Bench([request(0), request(1)])
+    await bench.run(agent)
+    assert tried == ["r0"] * min(failures + 1, 4) + ["r1"]
+    assert [(why["code"], why["attempts"], why["retryable"]) for why in bench.letters()] == letters
+    assert [offset for _, offset in bench.consumer.acknowledged] == [0, 1]
+
+
+async def test_what_fails_beside_others_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(inboxes, "PAUSES", (0.0,))
+
+    async def agent(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        held = [delivery async for delivery in deliveries]
+        for delivery in held:
+            with delivery:
+                raise OSError
+        for output in NOTHING:
+            yield output
+
+    bench = Bench([request(0), request(1)])
+    await bench.run(agent)
+    assert [why["attempts"] for why in bench.letters()] == ["1", "1"]
+    assert [offset for _, offset in bench.consumer.acknowledged] == [0, 1]

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 import faust
+import mode.utils.logging
 import pytest
 from faust.sensors.base import SensorDelegate
 from faust.stores import base as stores
@@ -35,6 +36,15 @@ GUARDED: dict[str, tuple[object, str]] = {
     "_acked": (consumer.Consumer.ack, "acked_for_tp = self._acked[tp]"),
     "_acked_index": (consumer.Consumer.ack, "acked_index = self._acked_index[tp]"),
     "_add_gap": (consumer.Consumer._drain_messages, "await self._add_gap(tp, r_offset + 1"),
+    "_committed_offset": (
+        consumer.Consumer._commit_offsets,
+        "self._committed_offset.update(committable_offsets)",
+    ),
+    "_consumer": (
+        driver.AIOKafkaConsumerThread.on_start,
+        "self._consumer = self._create_consumer(",
+    ),
+    "_current_frames": (mode.utils.logging, "sys._current_frames()"),
     "_create_worker_consumer": (
         driver.AIOKafkaConsumerThread._create_consumer,
         "self._create_worker_consumer(transport)",
@@ -60,6 +70,10 @@ GUARDED: dict[str, tuple[object, str]] = {
     "_tp_to_callback_lock": (
         conductor.Conductor._compile_message_handler,
         "async with self._tp_to_callback_lock",
+    ),
+    "_thread": (
+        consumer.ThreadDelegateConsumer.__init__,
+        "self._thread = self._new_consumer_thread()",
     ),
     "_update_channels": (TableManager.on_start, "await self._update_channels()"),
     "_visible_items": (rocksdb.Store._iteritems, "yield from self._visible_items(db)"),

@@ -1,0 +1,118 @@
+"""The dead letters of a topic: which there are, which were replayed, and replaying them once.
+
+A letter that was replayed has a marker behind it, a record without a value in the same partition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import ProducerFenced
+
+from schemas.errors import NotReady
+from streams.clients.kafka import producer
+from streams.clients.reader import Reader
+from streams.settings import Settings
+from streams.wire.dead_letters import marked, marker, place, replayed_headers
+from streams.wire.source import Source
+from streams.wire.topics import Topic
+
+# Letters of one transaction: workers see them together.
+_BATCH = 100
+# An open transaction of a command that was killed holds back its topic for so long.
+_TRANSACTION_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letters:
+    """The letters of one topic, oldest first in each partition."""
+
+    every: tuple[Source, ...]
+    replayed: frozenset[str]
+    """The places of those that were replayed."""
+
+    @property
+    def open(self) -> tuple[Source, ...]:
+        """Those that were not replayed."""
+        return tuple(each for each in self.every if place(each) not in self.replayed)
+
+
+async def letters(settings: Settings, topic: Topic) -> Letters:
+    """Every letter of a topic up to now. Raises as `Reader`."""
+    name = settings.topic(topic.dead_letters)
+    every, replayed = [], set()
+    async with Reader(settings, name, isolation_level="read_committed") as reader:
+        while not await reader.is_read():
+            for record in await reader.take():
+                at = marked(record.headers)
+                if at is None:
+                    every.append(record)
+                else:
+                    replayed.add(at)
+    return Letters(every=tuple(every), replayed=frozenset(replayed))
+
+
+async def replay(settings: Settings, topic: Topic, meant: Callable[[Source], bool]) -> int:
+    """Publish the open letters that are `meant` again, with their markers; how many.
+
+    Each exactly once, however many do this at the same time and whatever is killed: records and
+    markers are one transaction, and whoever begins later ends an earlier one. The embedded broker
+    has no transactions: a command that is killed there between a record and its marker has it
+    replayed again, under the same `ce_id`. Raises NotReady (replay_taken_over).
+    """
+    if settings.embedded:
+        return await _one_by_one(settings, topic, meant)
+    name = f"{settings.topic(topic.dead_letters)}.replay"
+    sender = producer(settings, transactional_id=name, transaction_timeout_ms=_TRANSACTION_MS)
+    async with sender:
+        try:
+            # Whoever was here before is shut out by now: what they did stands, or is undone.
+            async with sender.transaction():
+                pass
+            chosen = filter(meant, (await letters(settings, topic)).open)
+            count = 0
+            while batch := list(islice(chosen, _BATCH)):
+                async with sender.transaction():
+                    for letter in batch:
+                        await _publish(sender, settings, topic, letter)
+                        await _mark(sender, settings, topic, letter)
+                count += len(batch)
+        except ProducerFenced as error:
+            raise NotReady(
+                "replay_taken_over",
+                f"Another replay of {settings.topic(topic.name)} has begun and goes on with what "
+                "is left; this one ends.",
+            ) from error
+        return count
+
+
+async def _one_by_one(settings: Settings, topic: Topic, meant: Callable[[Source], bool]) -> int:
+    async with producer(settings) as sender:
+        chosen = list(filter(meant, (await letters(settings, topic)).open))
+        for letter in chosen:
+            await _publish(sender, settings, topic, letter)
+            await _mark(sender, settings, topic, letter)
+        return len(chosen)
+
+
+async def _publish(
+    sender: AIOKafkaProducer, settings: Settings, topic: Topic, letter: Source
+) -> None:
+    await sender.send_and_wait(
+        settings.topic(topic.name),
+        letter.value,
+        key=letter.key,
+        headers=list(replayed_headers(letter.headers)),
+    )
+
+
+async def _mark(sender: AIOKafkaProducer, settings: Settings, topic: Topic, letter: Source) -> None:
+    await sender.send_and_wait(
+        settings.topic(topic.dead_letters),
+        key=place(letter).encode(),
+        partition=letter.partition,
+        headers=list(marker(letter)),
+    )
