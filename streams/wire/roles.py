@@ -121,3 +121,8 @@ _ROLES: tuple[Role, ...] = (
 )
 
 ROLES: Mapping[str, Role] = MappingProxyType({role.name: role for role in _ROLES})
+
+
+def first_reader(topic: str) -> str | None:
+    """Of the roles that read a topic, the one that vouches for its records."""
+    return next((role.name for role in _ROLES if topic in role.reads), None)

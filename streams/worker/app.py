@@ -23,7 +23,7 @@ from streams.ending import before_giving_up
 from streams.settings import Settings
 from streams.wire import topics
 from streams.wire.limits import MAX_REQUEST_BYTES
-from streams.wire.roles import Role
+from streams.wire.roles import Role, first_reader
 from streams.worker.attempts import Attempts
 from streams.worker.delivery import Output, Publish
 from streams.worker.health import HealthPage
@@ -96,6 +96,7 @@ class RoleApp(faust.App):
                 group=self.genre_settings.topic(self.role.name),
                 partitions=self.genre_settings.partitions,
                 consumer=lambda: self.consumer,
+                vouches=self.role.name == first_reader(topic.name),
                 flush=self.flush,
                 counts=self.counts,
                 slowest=slowest,

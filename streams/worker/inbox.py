@@ -43,6 +43,8 @@ class Inbox(Generic[E]):
     """The deliveries of one topic for one agent of one worker.
 
     `counts` gets `misplaced` and `misdated`, records that were published again; `output_too_large`.
+    Of several groups that read a topic only the one that `vouches` for its records writes letters
+    of what none of them can read, and publishes again what lies wrong.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Inbox(Generic[E]):
         group: str,
         partitions: int,
         consumer: Callable[[], Any],
+        vouches: bool = True,
         flush: Flush = nothing_to_flush,
         counts: Counter[str] | None = None,
         slowest: float = 0.0,
@@ -67,6 +70,7 @@ class Inbox(Generic[E]):
         self._consumer = consumer
         self._waiting: dict[int, deque[tuple[Any, Delivery[Any]]]] = defaultdict(deque)
         self._finished = asyncio.Event()
+        self._vouches = vouches
         self._flush = flush
         self._counts: Counter[str] = Counter() if counts is None else counts
         self._alive = alive
@@ -184,12 +188,14 @@ class Inbox(Generic[E]):
     async def _open(self, message: Any) -> Delivery[E]:
         delivery: Delivery[E] = opened(Source.of(message, timestamp=message.timestamp), self._topic)
         if delivery.finished:
+            delivery.failure = delivery.failure if self._vouches else None
             return delivery
         delivery.on_finished = self._finished.set
         now = time.time()
         wrong = self._wrong(delivery, now)
         if wrong is not None:
-            await self._put_right(delivery, wrong, now)
+            if self._vouches:
+                await self._put_right(delivery, wrong, now)
             delivery.finished = True
         return delivery
 

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from schemas.errors import NotReady
-from streams.wire.roles import ROLES, Agent, Role
+from streams.wire.roles import ROLES, Agent, Role, first_reader
 from streams.wire.topics import BY_NAME, TOPICS, changelog, declarations
 
 EVERY = tuple(ROLES.values())
@@ -68,3 +68,9 @@ def test_what_is_not_declared_is_refused_with_what_is() -> None:
         role.timer("deadlines")
     with pytest.raises(NotReady, match="to write progress, got decisions"):
         role.check("write", "decisions", role.writes)
+
+
+def test_one_role_vouches_for_the_records_of_a_topic() -> None:
+    assert first_reader("users") == "recommend"
+    assert {first_reader(topic) for role in EVERY for topic in role.reads} <= ROLES.keys()
+    assert first_reader("recommendations") is None

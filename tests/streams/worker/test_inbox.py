@@ -589,3 +589,14 @@ async def test_what_fails_beside_others_is_not_tried_again(monkeypatch: pytest.M
     await bench.run(agent)
     assert [why["attempts"] for why in bench.letters()] == ["1", "1"]
     assert [offset for _, offset in bench.consumer.acknowledged] == [0, 1]
+
+
+@pytest.mark.parametrize("vouches", [True, False])
+async def test_of_several_readers_one_writes_the_letter_or_the_copy(vouches: bool) -> None:
+    tombstone = request(0, value=None)
+    misplaced = request(1, partition=(home(b"ada") + 1) % PARTITIONS)
+    bench = Bench([tombstone, misplaced, request(2)], vouches=vouches)
+    await bench.run(answer)
+    wrong = ["genre.requests", "genre.requests.dlq"] if vouches else []
+    assert sorted(sent.topic for sent in bench.producer.sent) == ["genre.recommendations", *wrong]
+    assert len(bench.consumer.acknowledged) == 3
