@@ -30,14 +30,10 @@ def test_the_version_is_the_one_that_was_read() -> None:
 
 
 GUARDED: dict[str, tuple[object, str]] = {
-    "_acked": (consumer.Consumer.ack, "acked_for_tp = self._acked[tp]"),
-    "_acked_index": (consumer.Consumer.ack, "acked_index = self._acked_index[tp]"),
-    "_add_gap": (consumer.Consumer._drain_messages, "await self._add_gap(tp, r_offset + 1"),
     "_create_worker_consumer": (
         driver.AIOKafkaConsumerThread._create_consumer,
         "self._create_worker_consumer(transport)",
     ),
-    "_new_offset": (consumer.Consumer._filter_committable_offsets, "self._new_offset(tp)"),
     "_read_offset": (consumer.Consumer._drain_messages, "self._read_offset.__setitem__"),
     "_new_consumer_thread": (consumer.ThreadDelegateConsumer, "self._new_consumer_thread()"),
     "_producer": (driver.Producer.flush, "await self._producer.flush()"),
