@@ -133,21 +133,6 @@ class Consumer(driver.Consumer):
         except driver.IllegalStateError:  # taken away meanwhile
             return 0
 
-    def _new_offset(self, tp: Any) -> int | None:
-        """The offset to commit: behind the last that was acknowledged.
-
-        The inbox acknowledges in order. Faust looks for the first that is missing, and lists every
-        offset of a gap for that: a transaction of ten million aborted records took its memory.
-        """
-        acknowledged = self._acked[tp]
-        behind = max(acknowledged) + 1 if acknowledged else None
-        acknowledged.clear()
-        self._acked_index[tp].clear()
-        return behind
-
-    async def _add_gap(self, tp: Any, offset_from: int, offset_to: int) -> None:
-        """Nothing: see `_new_offset`."""
-
     async def wait_first(self, *waiting: Any, timeout: Any = None) -> Any:
         """Deliver a message at once where nothing can keep it waiting; else as Faust does.
 

@@ -33,9 +33,6 @@ def test_the_version_is_the_one_that_was_read() -> None:
 
 
 GUARDED: dict[str, tuple[object, str]] = {
-    "_acked": (consumer.Consumer.ack, "acked_for_tp = self._acked[tp]"),
-    "_acked_index": (consumer.Consumer.ack, "acked_index = self._acked_index[tp]"),
-    "_add_gap": (consumer.Consumer._drain_messages, "await self._add_gap(tp, r_offset + 1"),
     "_committed_offset": (
         consumer.Consumer._commit_offsets,
         "self._committed_offset.update(committable_offsets)",
@@ -54,7 +51,6 @@ GUARDED: dict[str, tuple[object, str]] = {
     "_dbs_for_key": (rocksdb.Store._del, "for db in self._dbs_for_key(key)"),
     "_del": (stores.SerializedStore.__delitem__, "self._del(self._encode_key(key))"),
     "_new_store_by_url": (Table._new_store, "self._new_store_by_url("),
-    "_new_offset": (consumer.Consumer._filter_committable_offsets, "self._new_offset(tp)"),
     "_read_offset": (consumer.Consumer._drain_messages, "self._read_offset.__setitem__"),
     "_new_consumer_thread": (consumer.ThreadDelegateConsumer, "self._new_consumer_thread()"),
     "_open_for_partition": (

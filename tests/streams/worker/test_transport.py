@@ -1,10 +1,9 @@
 """Partitions of streams flow only when Faust has cleared and opened their queues; changelogs are
-read to their ends, whatever stands there; offsets are committed as they are acknowledged."""
+read to their ends, whatever stands there."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
 from types import SimpleNamespace
 from typing import Any
 
@@ -142,14 +141,6 @@ async def test_what_stands_for_lost_rows_does_not_reach_a_table(
     found = await thread.getmany(None, 1.0)
     assert found == {CHANGELOG: rows[CHANGELOG][:1], STREAM: rows[STREAM]}
     assert "a wrong checksum" in caplog.text and CHANGELOG.topic in caplog.text
-
-
-async def test_a_gap_of_any_length_is_committed_past(consumer: Any) -> None:
-    consumer._acked = defaultdict(list, {STREAM: [4, 10**12, 5]})
-    consumer._acked_index = defaultdict(set, {STREAM: {4, 5, 10**12}})
-    await consumer._add_gap(STREAM, 6, 10**12)
-    assert consumer._new_offset(STREAM) == 10**12 + 1
-    assert consumer._new_offset(STREAM) is None and not consumer._acked_index[STREAM]
 
 
 class Suspension:
