@@ -167,7 +167,9 @@ class Ledger:
     def refused(self, key: str) -> tuple[int, ...]:
         """Digests of a user's newest askings that there was no room for, oldest first."""
         packed = self.decisions.get(decision_key(key, _REFUSED))
-        return () if packed is None else struct.unpack(f"<{len(packed) // 8}Q", packed[1:])
+        if packed is None or packed[:1] != b"R" or len(packed) % 8 != 1:
+            return ()
+        return struct.unpack(f"<{len(packed) // 8}Q", packed[1:])
 
     def refuse(self, key: str, asking: int) -> None:
         """Note one more of them; the oldest is forgotten beyond the newest 512."""

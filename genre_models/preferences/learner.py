@@ -47,7 +47,9 @@ _LIMIT = int(0.9 * 2**31)
 Outcome = Literal["learned", "duplicate", "retracted", "erased"]
 
 _ENTRY = struct.Struct("<QQIBBHff")
-_KINDS = tuple(Kind)  # by number: faster than asking the enumeration
+# By the kind's number: faster than asking the enumeration. VOID has none.
+_SLOTS = ("", *(RULES[kind][0] for kind in Kind if kind is not Kind.VOID))
+_RANKS = (0, *(RULES[kind][1] for kind in Kind if kind is not Kind.VOID))
 
 
 class Entry(NamedTuple):
@@ -190,6 +192,8 @@ def _exchanged(row: UserRow, shown: Shown, entry: Entry) -> UserRow:
     ring = row.ring
     if len(after) == len(before):  # one with that id was among this decision's
         ring = ring[ring["id"] != np.uint64(entry.id)]
+    if entry in _repeats(after):
+        return replace(row, ring=_pushed(ring, entry))
     sums = _contribution(row, after, shown)
     sums += row.sums
     if before:
@@ -224,7 +228,7 @@ def _winners(entries: Sequence[Entry], shown: Shown) -> dict[int, list[tuple[Ent
     """By candidate, the signals in force with their weights, in one order however they came in."""
     best: dict[tuple[int, str], tuple[int, Entry]] = {}
     for entry in _in_order(entries):
-        slot = RULES[_KINDS[entry.kind]][0]
+        slot = _SLOTS[entry.kind]
         for candidate in (
             shown.present() if entry.candidate == EVERY_CANDIDATE else (entry.candidate,)
         ):
@@ -245,7 +249,7 @@ def _in_order(entries: Sequence[Entry]) -> list[Entry]:
         return [entry for entry in entries if entry.kind != Kind.VOID]
     return sorted(
         (entry for entry in entries if entry.kind != Kind.VOID),
-        key=lambda entry: (RULES[_KINDS[entry.kind]][1], entry.time, entry.id),
+        key=lambda entry: (_RANKS[entry.kind], entry.time, entry.id),
     )
 
 
@@ -259,7 +263,7 @@ def _repeats(entries: Sequence[Entry]) -> list[Entry]:
     found = []
     for entry in _in_order(entries):
         candidate = EVERY_CANDIDATE if entry.kind == Kind.CHOOSE else entry.candidate
-        place = entry.decision, candidate, RULES[_KINDS[entry.kind]][0]
+        place = entry.decision, candidate, _SLOTS[entry.kind]
         before = said.get(place)
         if before and before.candidate == entry.candidate and _says_the_same(before, entry):
             found.append(entry)

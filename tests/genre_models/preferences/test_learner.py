@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genre_models.preferences.learner import damped, decision_of, learn_one, retract_one
@@ -95,6 +95,7 @@ statements = st.lists(
 )
 
 
+@settings(max_examples=50, deadline=None)
 @given(statements, st.lists(st.tuples(st.integers(0, 39), st.integers(0, 200)), max_size=120))
 def test_what_is_said_again_with_another_id_changes_nothing(
     said: list[tuple[tuple[Kind, float | None], tuple[int, int]]], again: list[tuple[int, int]]
