@@ -15,6 +15,7 @@ from genre_models.training.documents import read_json, write_json
 from schemas.training import TrainingEvent
 
 DEFAULT_TENANT = "_"  # a folder name that no tenant can have
+_FILES = 256  # whose texts' digests are kept in memory: any genre can be sent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +157,13 @@ class TextStore:
         return len(texts) - len(kept)
 
     def _digests(self, file: Path) -> set[bytes]:
-        if file not in self._known:
-            self._known[file] = {_digest(sent.text, sent.request) for sent in read_texts(file)}
-        return self._known[file]
+        known = self._known.pop(file, None)
+        if known is None:
+            known = {_digest(sent.text, sent.request) for sent in read_texts(file)}
+        self._known[file] = known  # the last one used is the last one to go
+        while len(self._known) > _FILES:
+            del self._known[next(iter(self._known))]
+        return known
 
     def _erasures(self) -> dict[str, float]:
         erasures: dict[str, float] = read_json(self.root / "erased.json", dict[str, float]) or {}

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import io
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from agents.classify.classify import classify
 from agents.classify.quota import Quota
+from agents.commands.worker import run
 from agents.generate.engine_thread import EngineThread
 from agents.genres.registry import Registry
 from agents.recommend.learn import learn
@@ -25,6 +28,7 @@ from genre_models.engine import Generation, Prompt
 from genre_models.training.texts.store import TextStore
 from schemas.requests import GenerationRequest
 from schemas.training import TrainingEvent
+from streams.logs import DiscreetRecord
 from streams.settings import Settings
 from tests.agents.classify.test_judge import _judge
 from tests.agents.deliveries import delivered, events, stream
@@ -103,3 +107,17 @@ async def test_the_log_quotes_no_text(
     said = output.getvalue() + "".join(capfd.readouterr())
     assert "ValueError at " in said or "DecodeError at " in said
     assert SECRET not in said
+
+
+@pytest.mark.parametrize(("level", "is_discreet"), [("WARNING", True), ("DEBUG", False)])
+def test_a_worker_is_discreet_unless_it_debugs(
+    logged: Callable[[str], io.StringIO],
+    monkeypatch: pytest.MonkeyPatch,
+    level: str,
+    is_discreet: bool,
+) -> None:
+    logged("DEBUG")  # puts back what `run` sets
+    monkeypatch.setattr("agents.commands.worker.faust.Worker", Mock())
+    monkeypatch.setattr(logging.getLogger("aiokafka"), "level", logging.NOTSET)
+    run(Mock(), level)
+    assert (logging.getLogRecordFactory() is DiscreetRecord) is is_discreet

@@ -5,6 +5,8 @@ from __future__ import annotations
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from genre_models.training.texts.store import Contributors, TextStore
 from schemas.training import TrainingEvent
 
@@ -105,3 +107,15 @@ def test_a_line_that_was_cut_short_costs_itself_alone(tmp_path: Path) -> None:
         store.add(sent(f"after {store is texts}"), user=None, time=NOW)
     assert kept(texts) == ["the first", "after True", "after False"]
     assert texts.tenants() == set()
+
+
+def test_what_is_known_of_invented_genres_does_not_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genre_models.training.texts.store._FILES", 3)
+    texts = TextStore(tmp_path)
+    for number in range(9):
+        event = TrainingEvent(kind="text", genre=f"g{number}", text="an old pond")
+        assert texts.add(event, user=None, time=NOW)
+        assert not texts.add(sent("an old pond"), user=None, time=NOW) or number == 0
+    assert len(texts._known) == 3
