@@ -11,6 +11,7 @@ from functools import cached_property
 from importlib import resources
 from typing import Literal
 
+from genre_models.normal_forms import normalised
 from schemas.parts import ALLOWED, Verdict
 
 _WITHIN = 40  # characters between an intent and its object, where the rule names no number
@@ -142,8 +143,8 @@ def _words(patterns: Sequence[str]) -> str:
 
 def _plain(text: str) -> str:
     """Lower case, compatibility forms resolved (NFKC), without accents and invisible characters."""
-    composed = unicodedata.normalize("NFKC", _HIDDEN.sub("", text))
-    folded = unicodedata.normalize("NFKD", composed.casefold())
+    composed = normalised("NFKC", _HIDDEN.sub("", text))
+    folded = normalised("NFKD", composed.casefold())
     return "".join(character for character in folded if not unicodedata.combining(character))
 
 

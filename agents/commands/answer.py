@@ -15,7 +15,8 @@ _INDENT = "   "
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # What a short `why` leaves out: numbers, and the style, which stands beside the genre.
 _DETAILS = re.compile(
-    r"^expected liking [^:]*: |; quality .*?(?= \(chosen|$)| \([+-][^()]*\)|; \w+ style(?=[;)])"
+    r"^expected liking [^:]*: |; quality .*?(?= \(chosen|$)| \([+-][^()]*\)|; \w+ style(?=[;)])",
+    re.DOTALL,
 )
 _SHARE = re.compile(r": (?=\d+% likely)")
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-import unicodedata
+
+from genre_models.normal_forms import normalised
 
 # Words that turn old or joking sources into abuse; a text with one of them is left out whole.
 ABUSE = re.compile(
@@ -11,7 +12,8 @@ ABUSE = re.compile(
     r"|cunt\w*|cripples?|darky|darkies|injuns?|gyps\w+|hitler|nazi\w*)\b",
     re.IGNORECASE,
 )
-MARKUP = re.compile(r"<[a-z/!][^>]*>|[{}|\\^~\ufffd]|<<|>>", re.IGNORECASE)
+MARKUP = re.compile(r"[{}|\\^~\ufffd]|<<|>>")
+TAG = re.compile(r"<[a-z/!]", re.IGNORECASE)  # up to the next `>`, if there is one
 PROSE = 0.8  # least share of letters and spaces
 
 # What is seen in no print: control and format characters, soft hyphens, halves of characters.
@@ -23,10 +25,12 @@ QUOTES = {0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
 # Reserved for examples (RFC 2606; 555-0100 in the North American plan): they reach nobody, and
 # sentences stay whole.
 ADDRESS, NUMBER, LINK = "name@example.com", "555-0100", "https://example.com"
+PASSES = 8  # a replacement may complete a number before it
 CONTACT = re.compile(
-    r"(?P<address>[\w.+-]+@[\w-]+(?:\.[\w-]+)+)"
+    # Lengths as in RFC 5321 and 1035: without them, a long word is looked through from each letter.
+    r"(?P<address>[\w.+-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+)"
     r"|(?P<link>(?:https?://|ftp://|www\.)[^\s<>\"')\]]*[\w/]"
-    r"|\b[\w-]+(?:\.[\w-]+)*\.(?:com|org|net|edu|gov|info|co\.uk)\b(?:/[\w/.~-]*)?)"
+    r"|\b[\w-]{1,63}(?:\.[\w-]{1,63}){0,8}\.(?:com|org|net|edu|gov|info|co\.uk)\b(?:/[\w/.~-]*)?)"
     r"|(?P<number>(?<![\w.,$])(?:\+\d[\d ().-]{6,16}\d|\(\d{3}\) ?\d{3}[-. ]\d{4}"
     r"|(?:1[-. ])?\d{3}[-. ]\d{3}[-. ]\d{4}"
     r"|0\d{2,4}[ -]?\d{3,4}[ -]?\d{3,4})(?!\w))"
@@ -39,7 +43,7 @@ def tidy(text: str, lines: bool) -> str:
     >>> tidy("  The\\u00a0sea \\n is  wide", lines=False)
     'The sea is wide'
     """
-    text = unicodedata.normalize("NFC", INVISIBLE.sub("", text)).translate(QUOTES)
+    text = normalised("NFC", INVISIBLE.sub("", text)).translate(QUOTES)
     rows = [" ".join(row.split()) for row in text.splitlines()]
     return ("\n" if lines else " ").join(row for row in rows if row)
 
@@ -47,17 +51,27 @@ def tidy(text: str, lines: bool) -> str:
 def without_contacts(text: str) -> str:
     """E-mail addresses, telephone numbers and links replaced by ones that reach nobody.
 
+    Nothing is left of a text in which what was replaced makes new ones again and again.
+
     >>> without_contacts("Call +44 20 7946 0018 or write to ann@city.org (www.city.org/ann).")
     'Call 555-0100 or write to name@example.com (https://example.com).'
     """
-    done = CONTACT.sub(
-        lambda found: {"address": ADDRESS, "link": LINK}.get(found.lastgroup or "", NUMBER), text
-    )
-    # a replacement may complete a number before it
-    return done if done == text else without_contacts(done)
+    for _ in range(PASSES):
+        before, text = (
+            text,
+            CONTACT.sub(
+                lambda found: {"address": ADDRESS, "link": LINK}.get(found.lastgroup or "", NUMBER),
+                text,
+            ),
+        )
+        if text == before:
+            return text
+    return ""
 
 
 def is_prose(text: str) -> bool:
     """Whether it is mostly letters, without markup and without what a wrong encoding leaves."""
     letters = sum(character.isalpha() or character.isspace() for character in text)
-    return letters >= PROSE * len(text) and not MARKUP.search(text)
+    tag = TAG.search(text)
+    marked = (tag and ">" in text[tag.end() :]) or MARKUP.search(text)
+    return letters >= PROSE * len(text) and not marked

@@ -17,8 +17,9 @@ ATTRIBUTES = (
 )
 
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)?")
-_SENTENCE_END = re.compile(r"[.!?…]+(?:\s|$)|\n{2,}")
-_QUOTED = re.compile(r"[\"“«][^\"”»\n]{2,}[\"”»]|^\s*[-\u2013\u2014]\s", re.MULTILINE)
+# These take each character once: what a mark opens and nothing closes is passed over as a whole.
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++(?:\s|$)|\n{2,}")
+_QUOTED = re.compile(r"[\"“«][^\"”»\n]{2,}+([\"”»])?|^[^\S\n]*([-\u2013\u2014])\s", re.MULTILINE)
 _FORMAL_ENDING = re.compile(r"(?:tion|ment|ance|ence|ity|ical|ive|ously|fully)s?$")
 _LAUGHTER = re.compile(
     r"(?i)\b(?:ha(?:ha)+|lol|lmao|hehe|oops|ouch|silly|funny|joke|pun|prank|giggl\w+|laugh\w*|ridiculous\w*"
@@ -74,7 +75,7 @@ def text_attributes(text: str) -> dict[str, float]:
                 - _contractions(words) / 2
             )
         ),
-        "dialogue": tanh(2 * len(_QUOTED.findall(text)) / sentences),
+        "dialogue": tanh(2 * sum(map(any, _QUOTED.findall(text))) / sentences),
         "humour": tanh(12 * len(_LAUGHTER.findall(text)) / (len(words) + 10)),
         "excitement": tanh(2 * (text.count("!") + _shouted(text)) / sentences),
         "first_person": tanh(6 * _share(words, _FIRST_PERSON)),

@@ -45,11 +45,13 @@ def make_example(tokenizer: Any, instruction: str, request: Request, text: str) 
         text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True
     )
     words = request.words
-    spans = [match.span() for match in re.finditer(r"\w+", text) if match[0].casefold() in words]
-    named = (
-        any(begin < last and first < end for first, last in spans)
-        for begin, end in answer.offset_mapping
-    )
+    within = {
+        at
+        for match in re.finditer(r"\w+", text)
+        if match[0].casefold() in words
+        for at in range(*match.span())
+    }
+    named = (not within.isdisjoint(range(begin, end)) for begin, end in answer.offset_mapping)
     return Example(
         (*prompt, *answer.input_ids, tokenizer.eos_token_id), len(prompt), (*named, False)
     )

@@ -30,6 +30,12 @@ def test_contacts_reach_nobody(before: str, after: str) -> None:
     assert without_contacts(before) == after
 
 
+@pytest.mark.parametrize("made", ["212-" * 2000 + "555-7788", "212-" * 20 + "555-7788"])
+def test_nothing_is_left_of_numbers_that_make_numbers_for_ever(made: str) -> None:
+    assert without_contacts(made) == ""
+    assert without_contacts("212-555-7788, or 212-212-555-7788") == "555-0100, or 555-0100"
+
+
 @pytest.mark.parametrize(
     "plain",
     [
