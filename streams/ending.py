@@ -1,15 +1,20 @@
-"""The one way in which a process gives up: it says why, and is gone before anything else runs."""
+"""How a process ends before its time: it gives up, or it was asked to stop and is not done."""
 
 from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
+from types import FrameType
 from typing import NoReturn
 
 log = logging.getLogger(__name__)
 
 EXIT_CODE = 70
 """EX_SOFTWARE of sysexits.h."""
+UNFINISHED = 75
+"""EX_TEMPFAIL of sysexits.h: asked to stop, and not done at the limit."""
 
 
 def give_up(reason: str, error: BaseException) -> NoReturn:
@@ -21,3 +26,44 @@ def give_up(reason: str, error: BaseException) -> NoReturn:
     log.critical("%s", reason, exc_info=error)
     logging.shutdown()
     os._exit(EXIT_CODE)
+
+
+class Limit:
+    """Holds a process that is stopping to `seconds`; then it ends with exit code 75, as it is.
+
+    In a thread, so that an event loop that hangs is no hindrance.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._timer: threading.Timer | None = None
+        self._signalled = False
+
+    def begin(self) -> None:
+        """The time runs from the first call on."""
+        if self._timer is None:
+            self._timer = threading.Timer(self._seconds, self._end)
+            self._timer.daemon = True
+            self._timer.start()
+
+    def listen(self) -> None:
+        """Begin at the first SIGTERM or SIGINT, and end at once at the second: 128 and its number.
+
+        An event loop that listens to these signals already goes on hearing them.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: FrameType | None) -> None:
+        if self._signalled:
+            os._exit(128 + number)
+        self._signalled = True
+        self.begin()
+
+    def _end(self) -> None:
+        log.critical(
+            "not stopped after %g seconds; ends as it is: what is not committed is delivered again",
+            self._seconds,
+        )
+        logging.shutdown()
+        os._exit(UNFINISHED)

@@ -42,10 +42,12 @@ class Settings:
     sasl_password: str = field(default="", repr=False)
     ca_file: str = ""
 
-    session_timeout: float = 45.0
+    session_timeout: float = 10.0
     """Seconds after which a silent worker loses its partitions."""
-    heartbeat: float = 3.0
-    """Seconds between heartbeats."""
+    heartbeat: float = 1.0
+    """Seconds between heartbeats; so long it takes until a worker hears of a rebalance."""
+    stop_limit: float = 25.0
+    """Seconds after SIGTERM at which a worker ends, done or not; below an orchestrator's grace."""
     fetch_wait: float = 0.5
     """Seconds a fetch may wait; milliseconds on the embedded broker, which wakes no fetch."""
     linger: float = 0.0
@@ -120,6 +122,7 @@ class Settings:
             "server_timeout",
             "session_timeout",
             "heartbeat",
+            "stop_limit",
         ):
             if not getattr(self, name) > 0:
                 raise _unfit(name, "greater than 0", getattr(self, name))

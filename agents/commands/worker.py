@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Annotated
+from typing import Annotated, Any
 
 import faust
 import typer
@@ -13,7 +13,9 @@ from agents.commands.setup import settings
 from agents.roles import build
 from streams.clients.kafka import reach
 from streams.clients.topic_admin import require
+from streams.ending import Limit
 from streams.wire.roles import ROLES
+from streams.worker.app import RoleApp
 
 
 def _known(role: str) -> str:
@@ -33,7 +35,7 @@ RoleName = Annotated[
 
 
 def worker(role: RoleName) -> None:
-    """Run one role until SIGTERM or Ctrl-C.
+    """Run one role until SIGTERM or Ctrl-C; the second one ends it at once.
 
     The health page says when it is ready.
     """
@@ -43,10 +45,28 @@ def worker(role: RoleName) -> None:
     run(build(role, given), given.log_level)
 
 
-def run(app: faust.App, log_level: str) -> None:
+class Process(faust.Worker):
+    """Faust's worker, which stops within a limit whatever it is at."""
+
+    def __init__(self, app: RoleApp, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._limit = Limit(app.genre_settings.stop_limit)
+
+    def install_signal_handlers(self) -> None:
+        """Faust's, and the limit's over them."""
+        super().install_signal_handlers()
+        self._limit.listen()
+
+    async def stop(self) -> None:
+        """Stop for whatever reason: a worker that has crashed must end, too."""
+        self._limit.begin()
+        await super().stop()
+
+
+def run(app: RoleApp, log_level: str) -> None:
     """Run a Faust app in this process; returns by exiting."""
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     logging.getLogger("aiokafka").setLevel(max(logging.ERROR, logging.getLevelName(log_level)))
-    faust.Worker(
+    Process(
         app, loglevel=log_level, quiet=True, redirect_stdouts=False, override_logging=False
     ).execute_from_commandline()

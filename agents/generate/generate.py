@@ -51,6 +51,7 @@ async def generate(tasks: AsyncIterator[Delivery[GenerationTask]], writer: Write
         await feeding
     finally:
         feeding.cancel()
+        await asyncio.wait({feeding})
 
 
 async def _feed(

@@ -31,8 +31,11 @@ E = TypeVar("E")
 
 # A worker that does not poll for this long leaves its group and never comes back: a Faust issue.
 _NEVER = 604_800.0
-# How long a worker may keep a rebalance waiting: the longest deadline and a little.
-_REBALANCE = 630.0
+# Seconds. What a rebalance finds under way may end within the first; a worker that has not come
+# back after the second is left out. Requests wait meanwhile, so both are short.
+_PATIENCE, _REBALANCE = 2.0, 10.0
+# The part of a stop's limit in which events may end; the rest is for commits and goodbyes.
+_FINISHING = 0.8
 
 
 class RoleApp(faust.App):
@@ -64,16 +67,20 @@ class RoleApp(faust.App):
         channel = self.topic(full_name, key_type=bytes, value_type=bytes, value_serializer="raw")
 
         async def run(stream: Any) -> None:
-            inbox = Inbox[E](
-                topic,
-                self._outbox(declared.writes),
-                group=self.genre_settings.topic(self.role.name),
-                partitions=self.genre_settings.partitions,
-                consumer=lambda: self.consumer,
-                flush=self.flush,
-            )
-            self.inboxes[topic.name] = inbox
-            await inbox.run(stream, agent)
+            while not self.should_stop:
+                inbox = Inbox[E](
+                    topic,
+                    self._outbox(declared.writes),
+                    group=self.genre_settings.topic(self.role.name),
+                    partitions=self.genre_settings.partitions,
+                    consumer=lambda: self.consumer,
+                    flush=self.flush,
+                )
+                self.inboxes[topic.name] = inbox
+                await inbox.run(stream, agent)
+                # Closes what still iterates over the stream, and makes it ready for another time.
+                await stream.stop()
+                stream.service_reset()
 
         self.agent(channel, name=name)(run)
 
@@ -132,6 +139,22 @@ class RoleApp(faust.App):
             "counts": dict(self.counts),
             "unacknowledged": {name: each.unacknowledged for name, each in self.tables.items()},
         }
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which a rebalance or a stop waits for the events that are under way."""
+        return self.genre_settings.stop_limit * _FINISHING if self.should_stop else _PATIENCE
+
+    async def abandon(self) -> None:
+        """Give up all events under way: their partitions' next owner is given them again."""
+        await asyncio.gather(*(inbox.abandon() for inbox in self.inboxes.values()))
+
+    def _on_rebalance_when_stopped(self) -> None:
+        """Nothing: a worker that stops leaves its group when its events have ended.
+
+        Faust would close the consumer in the middle of that, and in the wrong thread: commits that
+        wait for it never end.
+        """
 
     async def on_first_start(self) -> None:
         """Faust makes its data folder, but not the folders above it."""

@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from itertools import takewhile
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from streams.ending import give_up
 from streams.wire.dead_letters import dead_letter
@@ -52,6 +53,7 @@ class Inbox(Generic[E]):
         self._waiting: dict[int, deque[tuple[Any, Delivery[Any]]]] = defaultdict(deque)
         self._finished = asyncio.Event()
         self._flush = flush
+        self._driving: asyncio.Task[None] | None = None
 
     @property
     def in_flight(self) -> int:
@@ -59,21 +61,40 @@ class Inbox(Generic[E]):
         return sum(len(waiting) for waiting in self._waiting.values())
 
     async def run(self, stream: Any, agent: Agent[E]) -> None:
-        """Drive `agent` for ever: publish what it yields, acknowledge what it has finished.
+        """Publish what `agent` yields and acknowledge what it has finished, until it is abandoned.
 
         Whatever leaves the agent or cannot be published ends the process: nothing is committed past
         it.
         """
+        self._driving = asyncio.ensure_future(self._drive(stream, agent))
+        try:
+            await self._driving
+        except asyncio.CancelledError:
+            if cast(asyncio.Task[None], asyncio.current_task()).cancelling():
+                raise
+
+    async def abandon(self) -> None:
+        """Cancel what the agent is at: nothing of it is acknowledged, so it is delivered again."""
+        if self._driving is not None:
+            self._driving.cancel()
+            await asyncio.wait({self._driving})
+            self._waiting.clear()
+
+    async def _drive(self, stream: Any, agent: Agent[E]) -> None:
         acknowledging = asyncio.create_task(self._acknowledge())
         try:
-            async for output in agent(self.deliveries(stream)):
-                await self._outbox.publish(output)
+            async with (
+                aclosing(self.deliveries(stream)) as deliveries,
+                aclosing(agent(deliveries)) as outputs,
+            ):
+                async for output in outputs:
+                    await self._outbox.publish(output)
         except Exception as error:
             self._give_up(error)
         finally:
             acknowledging.cancel()
 
-    async def deliveries(self, stream: Any) -> AsyncIterator[Delivery[E]]:
+    async def deliveries(self, stream: Any) -> AsyncGenerator[Delivery[E], None]:
         """Decoded events in order; undecodable ones are dead-lettered, misplaced ones put right."""
         async for event in stream.events():
             message = event.message

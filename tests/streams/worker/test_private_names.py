@@ -34,6 +34,10 @@ GUARDED: dict[str, tuple[object, str]] = {
         "self._create_worker_consumer(transport)",
     ),
     "_new_consumer_thread": (consumer.ThreadDelegateConsumer, "self._new_consumer_thread()"),
+    "_on_rebalance_when_stopped": (
+        faust.App._on_partitions_revoked,
+        "return self._on_rebalance_when_stopped()",
+    ),
     "_producer": (driver.Producer.flush, "await self._producer.flush()"),
     "_queue": (asyncio.Queue, "self._queue = collections.deque()"),
     "_tp_to_callback_lock": (

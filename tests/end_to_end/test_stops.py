@@ -1,0 +1,168 @@
+"""Real workers on Apache Kafka that are asked to stop, are killed, or are paused."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from agents.supervisor import RoleProcess, Supervisor, until_ready
+from schemas.candidates import CandidateSet
+from schemas.generations import ArmTask, GenerationTask
+from streams.clients.embedded_broker import EmbeddedBroker
+from streams.clients.kafka import committed, members, producer
+from streams.clients.reader import read
+from streams.clients.topic_admin import create
+from streams.ending import UNFINISHED
+from streams.settings import Settings
+from streams.wire.codecs import decode, encode
+from tests.end_to_end.conftest import on_kafka
+
+Start = Callable[[float], RoleProcess]
+
+
+@asynccontextmanager
+async def generating(
+    address: str, folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: object
+) -> AsyncIterator[tuple[Settings, Start]]:
+    """Settings of a fresh prefix, and what starts a generate worker each of whose steps takes that
+    many seconds."""
+    async with on_kafka(address, folder, **changes) as settings:
+        await create(settings)
+        async with Supervisor(settings, logs=folder, module="benchmarks.stand_ins") as supervisor:
+
+            def start(pause: float) -> RoleProcess:
+                monkeypatch.setenv("GENRE_STAND_IN_PAUSE", str(pause))
+                return supervisor.start("generate")
+
+            yield settings, start
+
+
+async def ready(*workers: RoleProcess) -> None:
+    await asyncio.gather(*(until_ready(worker, 60) for worker in workers))
+
+
+async def ended(worker: RoleProcess, within: float) -> int:
+    """The exit code of a worker that ends within so many seconds."""
+    return await asyncio.to_thread(worker.process.wait, within)
+
+
+async def publish(settings: Settings, first: int, last: int) -> None:
+    """One task for each number, in the partitions in turn."""
+    async with producer(settings) as out:
+        for number in range(first, last):
+            task = GenerationTask(
+                request_id=f"r{number}",
+                user_id="ada",
+                prompt="a joke about fog",
+                arms=(ArmTask(index=0, seed=number),),
+                max_tokens=16,
+                temperature=0.7,
+                top_p=0.9,
+                deadline=datetime.now(UTC) + timedelta(seconds=60),
+            )
+            await out.send_and_wait(
+                settings.topic("generations"),
+                encode(task),
+                key=f"ada/r{number}".encode(),
+                partition=number % settings.partitions,
+            )
+
+
+async def written(settings: Settings) -> dict[str, list[CandidateSet]]:
+    """The sets that stand in Kafka, by request."""
+    found: dict[str, list[CandidateSet]] = {}
+    async for record in read(settings, settings.topic("candidates")):
+        answer = decode(record.value, CandidateSet)
+        found.setdefault(answer.request_id, []).append(answer)
+    return found
+
+
+async def until_written(settings: Settings, count: int, within: float) -> float:
+    """Seconds until so many requests have their sets."""
+    begun = time.monotonic()
+    async with asyncio.timeout(within):
+        while len(await written(settings)) < count:
+            await asyncio.sleep(0.1)
+    return time.monotonic() - begun
+
+
+async def backlog(settings: Settings) -> int:
+    """How many tasks are not committed."""
+    offsets = await committed(settings, settings.topic("generate"), settings.topic("generations"))
+    total = 0
+    async for _ in read(settings, settings.topic("generations")):
+        total += 1
+    return total - sum(max(offset, 0) for offset in offsets.values())
+
+
+@pytest.mark.kafka
+async def test_two_workers_stop_at_the_same_time(
+    kafka_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with generating(kafka_address, tmp_path, monkeypatch, stop_limit=8.0) as (
+        settings,
+        start,
+    ):
+        quick, slow = start(0.3), start(2.5)
+        await ready(quick, slow)
+        await publish(settings, 0, 4)
+        await asyncio.sleep(0.3)
+        for worker in (quick, slow):
+            worker.process.send_signal(signal.SIGTERM)
+        # The quick one leaves while the slow one writes: a rebalance in the middle of its end.
+        assert (await ended(quick, 9), await ended(slow, 9)) == (0, 0)
+        assert await members(settings, settings.topic("generate")) == 0
+        answers = await written(settings)
+        assert await backlog(settings) == 4 - len(answers)
+
+
+@pytest.mark.kafka
+async def test_rows_under_way_neither_hold_up_a_rebalance_nor_are_lost(
+    kafka_address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with generating(
+        kafka_address, tmp_path, monkeypatch, session_timeout=2.0, heartbeat=0.3
+    ) as (settings, start):
+        hopeless, quick = start(300.0), start(0.05)
+        await ready(hopeless, quick)
+        await publish(settings, 0, 4)
+        await until_written(settings, 2, within=10)
+        # One of the two partitions of the first worker goes to the third one.
+        third = start(0.05)
+        await ready(third)
+        await until_written(settings, 3, within=10)
+        assert hopeless.process.poll() is None
+        hopeless.process.kill()
+        await until_written(settings, 4, within=8)
+        answers = await written(settings)
+        assert sorted(answers) == ["r0", "r1", "r2", "r3"]
+        assert not any(each.failure for sets in answers.values() for each in sets)
+
+
+async def test_without_a_broker_a_worker_ends_at_its_limit_and_at_a_second_signal_at_once(
+    broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    settings = replace(broker.settings, stop_limit=2.0, log_level="INFO")
+    async with Supervisor(settings, logs=tmp_path, module="benchmarks.stand_ins") as supervisor:
+        workers = [supervisor.start(role) for role in ("recommend", "generate", "train")]
+        impatient = supervisor.start("classify")
+        await ready(*workers, impatient)
+        os.kill(broker.pid, signal.SIGSTOP)
+        try:
+            for worker in (*workers, impatient):
+                worker.process.send_signal(signal.SIGTERM)
+            await asyncio.sleep(0.2)
+            impatient.process.send_signal(signal.SIGTERM)
+            assert await ended(impatient, 1) == 128 + signal.SIGTERM
+            assert {await ended(worker, 4) for worker in workers} <= {0, UNFINISHED}
+        finally:
+            os.kill(broker.pid, signal.SIGCONT)
