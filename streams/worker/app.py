@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from hashlib import sha256
 from typing import Any, TypeVar
 
@@ -21,6 +22,7 @@ from streams.wire import topics
 from streams.wire.limits import MAX_REQUEST_BYTES
 from streams.wire.roles import Role
 from streams.worker.delivery import Output, Publish
+from streams.worker.fence import Fence
 from streams.worker.health import HealthPage
 from streams.worker.inbox import Agent, Inbox
 from streams.worker.outbox import Outbox
@@ -56,6 +58,7 @@ class RoleApp(faust.App):
         self.inboxes: dict[str, Inbox[Any]] = {}
         self._followers: list[Follower[Any]] = []
         self._replies = ReplyTopics(settings)
+        self.fence = Fence(settings, lambda generation: self.consumer.confirms(generation))
         super().__init__(settings.topic(role.name), **_options(role.name, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)
 
@@ -92,7 +95,19 @@ class RoleApp(faust.App):
     def keep(self, name: str) -> LoggedTable:
         """A table of the role, changelogged."""
         self.role.check("keep", name, self.role.tables)
-        return table(self, name, self.genre_settings.partitions)
+        kept = table(self, name, self.genre_settings.partitions)
+        if len(self.tables) == 1:
+            self.task(self.fence.run)
+        kept.on_recover(partial(self._own, kept))
+        return kept
+
+    async def _own(self, kept: LoggedTable) -> None:
+        """Own the partitions of a table that was recovered."""
+        last = self.tables.recovery.active_highwaters
+        ends = {tp: offset + 1 for tp, offset in last.items()}
+        await self.fence.own(
+            kept, {tp: end for tp, end in ends.items() if tp.topic == kept.changelog_topic_name}
+        )
 
     def beside(self, name: str, work: Callable[[Publish], Awaitable[None]]) -> None:
         """Run the role's timer `name` beside its agents; it is given what it publishes with."""

@@ -38,6 +38,18 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """As Faust does, until this consumer is stopped."""
         await self.wait(super().on_partitions_assigned(assigned, generation_id))
 
+    async def confirms(self, generation: int) -> bool:
+        """Whether the group says that this worker is a member of that generation.
+
+        Waits for its word: a broker that is away says nothing.
+        """
+        coordinator = self._ensure_consumer()._coordinator
+        while coordinator.generation == generation:
+            if await self.call_thread(coordinator._do_heartbeat):
+                return bool(coordinator.generation == generation)
+            await asyncio.sleep(self.app.conf.broker_heartbeat_interval)
+        return False
+
     async def seek_to_committed(self) -> Any:
         """As Faust does, and to the beginning where nothing was ever committed.
 
@@ -132,6 +144,10 @@ class Consumer(driver.Consumer):
 
     def _under_way(self) -> int:
         return sum(not message.acked for message in self.unacked)
+
+    async def confirms(self, generation: int) -> bool:
+        """Whether the group says that this worker is a member of that generation."""
+        return bool(await self._thread.confirms(generation))
 
     async def verify_all_partitions_active(self) -> None:
         """Nothing: Faust's livelock detector would end the process.

@@ -11,19 +11,25 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from agents.supervisor import RoleProcess, Supervisor, until_ready
+from genre_models.preferences.row import UserRow
 from schemas.candidates import CandidateSet
 from schemas.generations import ArmTask, GenerationTask
+from schemas.users import UserCommand
 from streams.clients.embedded_broker import EmbeddedBroker
-from streams.clients.kafka import committed, members, producer
+from streams.clients.kafka import admin, committed, members, producer
 from streams.clients.reader import read
 from streams.clients.topic_admin import create
 from streams.ending import UNFINISHED
 from streams.settings import Settings
 from streams.wire.codecs import decode, encode
+from streams.wire.source import Source
+from streams.wire.topics import changelog
 from tests.end_to_end.conftest import on_kafka
 
 Start = Callable[[float], RoleProcess]
@@ -146,6 +152,81 @@ async def test_rows_under_way_neither_hold_up_a_rebalance_nor_are_lost(
         answers = await written(settings)
         assert sorted(answers) == ["r0", "r1", "r2", "r3"]
         assert not any(each.failure for sets in answers.values() for each in sets)
+
+
+async def command(settings: Settings, kind: Literal["consent", "explore"], allowed: bool) -> None:
+    """Have the user decide."""
+    event = UserCommand(user_id="ada", kind=kind, allowed=allowed)
+    async with producer(settings) as out:
+        await out.send_and_wait(settings.topic("users"), encode(event), key=b"ada")
+
+
+async def rows(settings: Settings) -> list[Source]:
+    """All rows of the user that stand in the changelog."""
+    name = changelog(settings.prefix, "recommend", "preferences")
+    return [record async for record in read(settings, name) if record.key == b"ada"]
+
+
+async def until_row(settings: Settings, consent: bool | None, opted_out: bool) -> Source:
+    """Wait until the last row says so."""
+    async with asyncio.timeout(20):
+        while True:
+            for last in (await rows(settings))[-1:]:
+                row = UserRow.unpack(last.value or b"")
+                if (row.consent, row.opted_out) == (consent, opted_out):
+                    return last
+            await asyncio.sleep(0.1)
+
+
+async def compacted(settings: Settings) -> None:
+    """Wait until Kafka has compacted the changelog to one row of the user."""
+    name = changelog(settings.prefix, "recommend", "preferences")
+    config = {
+        "segment.ms": "100",
+        "min.cleanable.dirty.ratio": "0.001",
+        "cleanup.policy": "compact",
+    }
+    client = admin(settings)
+    await client.start()
+    await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, name, configs=config)])
+    await client.close()
+    async with asyncio.timeout(40), producer(settings) as out:
+        while len(await rows(settings)) > 1:
+            # A segment is closed by the next record.
+            await out.send_and_wait(name, b"", key=b"\0filler", partition=0)
+            await asyncio.sleep(0.5)
+
+
+@pytest.mark.kafka
+async def test_what_a_paused_worker_still_writes_does_not_win(
+    kafka_address: str, tmp_path: Path
+) -> None:
+    changes = {"session_timeout": 2.0, "heartbeat": 0.3, "partitions": 1}
+    async with on_kafka(kafka_address, tmp_path, **changes) as settings:
+        await create(settings)
+        async with Supervisor(settings, logs=tmp_path, module="benchmarks.stand_ins") as supervisor:
+            paused = supervisor.start("recommend")
+            await ready(paused)
+            await command(settings, "explore", False)
+            old = await until_row(settings, None, True)
+            paused.process.send_signal(signal.SIGSTOP)
+            owner = supervisor.start("recommend")
+            await ready(owner)
+            await command(settings, "consent", False)
+            new = await until_row(settings, False, True)
+            # As if it had been under way when its worker was paused.
+            async with producer(settings) as out:
+                late = await out.send_and_wait(
+                    new.topic, old.value, key=old.key, partition=0, headers=list(old.headers)
+                )
+            paused.process.send_signal(signal.SIGCONT)
+            assert (await until_row(settings, False, True)).offset > late.offset
+            await compacted(settings)
+            for worker in (paused, owner):
+                worker.process.kill()
+            await ready(supervisor.start("recommend"))
+            await command(settings, "explore", True)
+            await until_row(settings, False, False)
 
 
 async def test_without_a_broker_a_worker_ends_at_its_limit_and_at_a_second_signal_at_once(

@@ -9,9 +9,11 @@ from typing import Any
 
 import faust
 import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.sensors.base import SensorDelegate
 from faust.tables import Table
 from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
 from faust.topics import Topic
 from faust.transport import conductor, consumer
 from faust.transport.drivers import aiokafka as driver
@@ -29,10 +31,16 @@ def test_the_version_is_the_one_that_was_read() -> None:
 
 
 GUARDED: dict[str, tuple[object, str]] = {
+    "_coordinator": (
+        driver.ConsumerRebalanceListener.on_partitions_assigned,
+        "self._thread._ensure_consumer()._coordinator.generation",
+    ),
     "_create_worker_consumer": (
         driver.AIOKafkaConsumerThread._create_consumer,
         "self._create_worker_consumer(transport)",
     ),
+    "_do_heartbeat": (GroupCoordinator._heartbeat_routine, "success = await self._do_heartbeat()"),
+    "_ensure_consumer": (driver.AIOKafkaConsumerThread._commit, "self._ensure_consumer()"),
     "_new_consumer_thread": (consumer.ThreadDelegateConsumer, "self._new_consumer_thread()"),
     "_on_rebalance_when_stopped": (
         faust.App._on_partitions_revoked,
@@ -40,6 +48,7 @@ GUARDED: dict[str, tuple[object, str]] = {
     ),
     "_producer": (driver.Producer.flush, "await self._producer.flush()"),
     "_queue": (asyncio.Queue, "self._queue = collections.deque()"),
+    "_thread": (driver.Consumer.verify_event_path, "self._thread.verify_event_path(now, tp)"),
     "_tp_to_callback_lock": (
         conductor.Conductor._compile_message_handler,
         "async with self._tp_to_callback_lock",
@@ -80,8 +89,18 @@ def test_faust_makes_its_consumer_where_we_override_it(monkeypatch: pytest.Monke
 
 def test_a_table_sends_every_change_through_the_method_that_we_override() -> None:
     assert "self.send_changelog(" in inspect.getsource(Table._send_changelog)
-    assert "callback=self._on_changelog_sent" in inspect.getsource(Table.send_changelog)
-    assert list(inspect.signature(Table._on_changelog_sent).parameters) == ["self", "fut"]
+    assert "return self.changelog_topic.send_soon(" in inspect.getsource(Table.send_changelog)
+    # We call none: the fence notes how far the local table holds the changelog.
+    assert "self.data.set_persisted_offset(" in inspect.getsource(Table._on_changelog_sent)
+
+
+def test_a_recovery_hands_its_records_and_its_ends_to_what_we_override() -> None:
+    source = inspect.getsource(Recovery)
+    assert "table.apply_changelog_batch(buf)" in source
+    assert "table.persisted_offset(tp)" in source
+    assert "tp: value - 1 if value is not None else -1" in source
+    assert "self.data.apply_changelog_batch(" in inspect.getsource(Table.apply_changelog_batch)
+    assert "await self.call_recover_callbacks()" in inspect.getsource(Table.on_recovery_completed)
 
 
 def test_a_failed_changelog_record_settles_its_future_but_calls_no_callback() -> None:
