@@ -1,11 +1,16 @@
-"""How a process ends before its time: it gives up, or it was asked to stop and is not done."""
+"""How a process ends before its time.
+
+It gives up, it was asked to stop and is not done, or it was paused for too long.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import signal
 import threading
+import time
 from types import FrameType
 from typing import NoReturn
 
@@ -67,3 +72,34 @@ class Limit:
         )
         logging.shutdown()
         os._exit(UNFINISHED)
+
+
+class Pause:
+    """Ends a process that goes on after a pause of more than `longest` seconds with exit code 70.
+
+    Others do its work by then; what it still holds is old, and on a compacted topic would stand
+    for the newest. The signal that ends a pause is handled before anything else in the main thread.
+    """
+
+    def __init__(self, longest: float) -> None:
+        self._longest = longest
+        self._last = _now()
+
+    async def watch(self) -> None:
+        """Listen to SIGCONT, and note for ever when this process ran last."""
+        signal.signal(signal.SIGCONT, self._resumed)
+        while True:
+            self._last = _now()
+            await asyncio.sleep(self._longest / 20)
+
+    def _resumed(self, _number: int, _frame: FrameType | None) -> None:
+        paused = _now() - self._last
+        if paused > self._longest:
+            log.critical("was paused for %.0f seconds, longer than its session; ends", paused)
+            logging.shutdown()
+            os._exit(EXIT_CODE)
+
+
+def _now() -> float:
+    """Seconds that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

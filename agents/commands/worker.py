@@ -13,7 +13,7 @@ from agents.commands.setup import settings
 from agents.roles import build
 from streams.clients.kafka import reach
 from streams.clients.topic_admin import require
-from streams.ending import Limit
+from streams.ending import Limit, Pause
 from streams.wire.roles import ROLES
 from streams.worker.app import RoleApp
 
@@ -51,11 +51,13 @@ class Process(faust.Worker):
     def __init__(self, app: RoleApp, **options: Any) -> None:
         super().__init__(app, **options)
         self._limit = Limit(app.genre_settings.stop_limit)
+        self._pause = Pause(app.genre_settings.session_timeout)
 
     def install_signal_handlers(self) -> None:
-        """Faust's, and the limit's over them."""
+        """Faust's, and over them those of the limit and of pauses."""
         super().install_signal_handlers()
         self._limit.listen()
+        self.add_future(self._pause.watch())
 
     async def stop(self) -> None:
         """Stop for whatever reason: a worker that has crashed must end, too."""
