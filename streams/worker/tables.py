@@ -130,16 +130,17 @@ class LoggedTable(Table):
 
     def apply_changelog_batch(self, batch: Iterable[Any]) -> None:
         """Apply a recovery's records, except those that a later owner has superseded."""
-        messages, admitted = [event.message for event in batch], []
+        admitted, reached = [], {}
         for event in batch:
-            stale, message = self._stale[event.message.partition], event.message
+            message = event.message
+            reached[message.tp] = message.offset
             if self._read.admits(message.partition, message.headers or ()):
-                stale.discard(message.key)
+                self._stale[message.partition].discard(message.key)
                 admitted.append(event)
             else:
-                stale.add(message.key)
+                self._stale[message.partition].add(message.key)
         super().apply_changelog_batch(admitted)
-        for tp, offset in {message.tp: message.offset for message in messages}.items():
+        for tp, offset in reached.items():
             self._note(tp, offset, self._read.highest.get(tp.partition, 0))
 
     async def begin_terms(
@@ -166,7 +167,7 @@ class LoggedTable(Table):
         last record of a key, whatever its term.
         """
         own, stamp = self._terms.get(tp.partition, 0), stamp_of(record.headers)
-        if stamp is None or stamp.writer != self._writer:
+        if stamp != Stamp(own, self._writer):
             if stamp is not None and stamp.term >= own:
                 if not await confirms():
                     return False

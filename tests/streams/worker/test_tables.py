@@ -183,6 +183,9 @@ async def test_the_owner_writes_over_what_another_worker_writes(
     own = Stamp(6, rows._writer)
     assert await rows.heed(PLACE, Event(b"ada", b"new", 13, own), answers())
     assert len(buffer.sent) == 2
+    # What this very worker had written before it lost the partition, and has it again.
+    assert await rows.heed(PLACE, Event(b"ada", b"old", 14, Stamp(2, rows._writer)), answers())
+    assert written(buffer)[2:] == [(b"ada", b"new", 6)]
 
 
 async def test_who_meets_a_later_term_asks_the_group_who_owns_the_partition(

@@ -205,3 +205,29 @@ async def test_a_rebalance_does_not_wait_for_a_main_thread_that_has_stopped(
     assert not revoking.done() and not assigning.done()
     thread._stopped.set()
     await asyncio.wait_for(asyncio.gather(revoking, assigning), 5)
+
+
+@pytest.mark.parametrize(
+    ("heartbeats", "generation", "confirmed"),
+    [([True], 3, True), ([False, True], 3, True), ([False], -1, False), ([], 4, False)],
+)
+async def test_the_group_says_whether_this_worker_is_still_a_member(
+    heartbeats: list[bool], generation: int, confirmed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`generation` is the coordinator's after the first heartbeat, or before if there is none."""
+    coordinator: Any = SimpleNamespace(generation=3 if heartbeats else generation)
+
+    async def heartbeat() -> bool:
+        coordinator.generation = generation
+        return heartbeats.pop(0)
+
+    async def in_thread(fun: Any) -> Any:
+        return await fun()
+
+    coordinator._do_heartbeat = heartbeat
+    thread: Any = object.__new__(ConsumerThread)
+    thread._consumer = SimpleNamespace(_coordinator=coordinator)
+    thread.call_thread = in_thread
+    app = SimpleNamespace(conf=SimpleNamespace(broker_heartbeat_interval=0.01))
+    monkeypatch.setattr(ConsumerThread, "app", app, raising=False)
+    assert await thread.confirms(3) is confirmed
