@@ -70,17 +70,20 @@ class LoggedTable(Table):
         super().__setitem__(key, row)
 
     def send_changelog(
-        self, partition: int, key: bytes, value: bytes | None, *_serializers: Any
+        self, partition: int, key: bytes, value: bytes | None, *_: Any, **_serializers: Any
     ) -> Any:
-        """Send a row to the changelog and remember it until the broker has acknowledged it."""
+        """Send a row to the changelog and remember it until the broker has acknowledged it.
+
+        Keys and rows are bytes: what Faust says of serializers changes nothing.
+        """
         stamp = Stamp(self._terms.get(partition, 0), self._writer)
         sent = self.changelog_topic.send_soon(
             key=key,
             value=value,
             partition=partition,
             headers=[stamp.header()],
-            key_serializer=self.key_serializer,
-            value_serializer=self.value_serializer,
+            key_serializer="raw",
+            value_serializer="raw",
             eager_partitioning=True,
         )
         self._unacknowledged.add(sent)

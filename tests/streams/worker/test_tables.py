@@ -69,6 +69,18 @@ async def test_the_changelog_is_the_declared_topic_and_takes_bytes_as_they_are(
     assert (message.key, message.value, message.partition) == (b"ada", b"row", 0)
 
 
+async def test_a_deleted_row_is_a_tombstone_under_the_same_term(
+    rows: LoggedTable, buffer: Buffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "partition_for_key", lambda key: 0)
+    await owned(rows, 6)
+    rows.data[b"ada"] = b"row"
+    del rows[b"ada"]
+    assert rows.pop(b"ada", None) is None
+    assert written(buffer) == [(b"ada", None, 6)]
+    assert buffer.sent[0].message.value is None
+
+
 async def test_a_flush_waits_for_every_row_that_was_sent(rows: LoggedTable, buffer: Buffer) -> None:
     first, second = send(rows), send(rows)
     flushing = asyncio.create_task(rows.flush())
