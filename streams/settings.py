@@ -43,10 +43,12 @@ class Settings:
     sasl_password: str = field(default="", repr=False)
     ca_file: str = ""
 
-    session_timeout: float = 45.0
+    session_timeout: float = 10.0
     """Seconds after which a silent worker loses its partitions."""
-    heartbeat: float = 3.0
-    """Seconds between heartbeats."""
+    heartbeat: float = 1.0
+    """Seconds between heartbeats; so long it takes until a worker hears of a rebalance."""
+    stop_limit: float = 25.0
+    """Seconds after SIGTERM at which a worker ends, done or not; below an orchestrator's grace."""
     standstill: float = 120.0
     """Seconds without progress, though there is work, after which a worker ends."""
     fetch_wait: float = 0.5
@@ -132,6 +134,7 @@ class Settings:
             "session_timeout",
             "heartbeat",
             "standstill",
+            "stop_limit",
         ):
             if not getattr(self, name) > 0:
                 raise _unfit(name, "greater than 0", getattr(self, name))

@@ -84,8 +84,10 @@ def kafka(folder: Path) -> Iterator[str]:
         return
     script = starter()
     assert script is not None, NOT_FOUND
+    # Sessions of seconds: tests do not wait as long as production does.
+    settings = ["--set", "group.min.session.timeout.ms=1000"]
     started = subprocess.run(
-        [str(script), "start", str(folder)], check=True, capture_output=True, text=True
+        [str(script), "start", str(folder), *settings], check=True, capture_output=True, text=True
     )
     try:
         yield json.loads(started.stdout)["bootstrap"]

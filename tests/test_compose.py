@@ -90,6 +90,13 @@ def test_every_service_has_a_memory_limit_and_a_word_about_restarts_and_health(n
     assert bool(service.get("healthcheck", {}).get("disable")) == one_shot
 
 
+@pytest.mark.parametrize("role", ROLES)
+def test_a_worker_is_not_killed_before_it_has_stopped(role: str) -> None:
+    grace = float(SERVICES[role]["stop_grace_period"].removesuffix("s"))
+    environment = image_environment() | SERVICES[role]["environment"]
+    assert grace > Settings.from_environment(environment).stop_limit
+
+
 def test_workers_wait_for_topics_and_topics_for_kafka() -> None:
     assert SERVICES["topics"]["depends_on"] == {"kafka": {"condition": "service_healthy"}}
     for role in ROLES:

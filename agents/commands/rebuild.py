@@ -24,6 +24,7 @@ from streams.settings import Settings
 from streams.wire.codecs import decode
 from streams.wire.dead_letters import reasons
 from streams.wire.source import Source
+from streams.wire.terms import Terms
 from streams.wire.times import dated_now
 from streams.wire.topics import changelog
 
@@ -178,8 +179,10 @@ async def _snapshots(given: Settings, incarnation: int) -> Rows:
 async def _running(given: Settings) -> dict[str, UserRow]:
     """The rows of the running table; a corrupt one counts as none."""
     newest: Rows = {}
+    terms = Terms()
     async for record in read(given, changelog(given.prefix, "recommend", "preferences")):
-        newest[record.key or b""] = record.value or b""
+        if terms.admits(record.partition, record.headers):
+            newest[record.key or b""] = record.value or b""
     rows = {
         key.decode(): readable(packed)
         for key, packed in newest.items()

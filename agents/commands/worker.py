@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Annotated
+from typing import Annotated, Any
 
 import faust
 import typer
@@ -13,8 +13,10 @@ from agents.commands.setup import settings
 from agents.roles import build
 from streams.clients.kafka import reach
 from streams.clients.topic_admin import require
+from streams.ending import Limit, Pause
 from streams.logs import keep_texts_out
 from streams.wire.roles import ROLES
+from streams.worker.app import RoleApp
 
 
 def _known(role: str) -> str:
@@ -34,7 +36,7 @@ RoleName = Annotated[
 
 
 def worker(role: RoleName) -> None:
-    """Run one role until SIGTERM or Ctrl-C.
+    """Run one role until SIGTERM or Ctrl-C; the second one ends it at once.
 
     The health page says when it is ready.
     """
@@ -44,12 +46,32 @@ def worker(role: RoleName) -> None:
     run(build(role, given), given.log_level)
 
 
-def run(app: faust.App, log_level: str) -> None:
+class Process(faust.Worker):
+    """Faust's worker, which stops within a limit whatever it is at."""
+
+    def __init__(self, app: RoleApp, **options: Any) -> None:
+        super().__init__(app, **options)
+        self._limit = Limit(app.genre_settings.stop_limit)
+        self._pause = Pause(app.genre_settings.session_timeout)
+
+    def install_signal_handlers(self) -> None:
+        """Faust's, and over them those of the limit and of pauses."""
+        super().install_signal_handlers()
+        self._limit.listen()
+        self.add_future(self._pause.watch())
+
+    async def stop(self) -> None:
+        """Stop for whatever reason: a worker that has crashed must end, too."""
+        self._limit.begin()
+        await super().stop()
+
+
+def run(app: RoleApp, log_level: str) -> None:
     """Run a Faust app in this process; returns by exiting."""
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if log_level != "DEBUG":
         keep_texts_out()
     logging.getLogger("aiokafka").setLevel(max(logging.ERROR, logging.getLevelName(log_level)))
-    faust.Worker(
+    Process(
         app, loglevel=log_level, quiet=True, redirect_stdouts=False, override_logging=False
     ).execute_from_commandline()

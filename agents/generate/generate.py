@@ -54,6 +54,7 @@ async def generate(tasks: AsyncIterator[Delivery[GenerationTask]], writer: Write
         await feeding
     finally:
         feeding.cancel()
+        await asyncio.wait({feeding})
 
 
 async def _feed(

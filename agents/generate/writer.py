@@ -99,20 +99,25 @@ class EngineWriter:
         identity = f"{key_of(task)}/{task.request_id}"
         # A request may be written twice at the same time: asked again, or delivered again.
         number = next(self._tasks)
-        await self.library.present(adapters_of(task), task.deadline)
-        rows = [self._row(task, arm, f"{number}/{identity}") for arm in task.arms]
-        self._writing[number] = (identity, tuple(row.id for row in rows))
+        rows: tuple[str, ...] = ()
         ends: dict[int, Finished] = {}
         try:
-            events = self._submit(task, rows, identity)
-            async for event in self._events(task, events, ends, self._writing[number][1]):
+            await self.library.present(adapters_of(task), task.deadline)
+            generations = [self._row(task, arm, f"{number}/{identity}") for arm in task.arms]
+            rows = tuple(row.id for row in generations)
+            self._writing[number] = (identity, rows)
+            events = self._submit(task, generations, identity)
+            async for event in self._events(task, events, ends, rows):
                 yield event
             yield await self._finished(task, ends, time.monotonic() - begun)
+        except asyncio.CancelledError:
+            self._engine.cancel(rows)
+            raise
         except Exception as error:
             yield self._failed(task, failure_of(error, GENERATE_FAILED, task.request_id))
         finally:
             self._writing.pop(number, None)
-            await self._free(len(rows))
+            await self._free(len(task.arms))
 
     def _submit(self, task: GenerationTask, rows: list[Generation], identity: str) -> Events:
         if identity in self._cancelled:

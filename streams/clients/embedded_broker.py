@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 _SESSION, _HEARTBEAT = {1: 2.0, 2: 8.0}, {1: 0.5, 2: 2.0}
 # An empty fetch comes back after this long; the relay holds the next one.
 _FETCH_WAIT = 0.005
+# Seconds. Below the patience of the supervisor, which stops the workers of such a run.
+_STOP = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ async def embedded_broker(settings: Settings, *, workers: int = 1) -> AsyncItera
             replication=1,
             session_timeout=_SESSION[min(workers, 2)],
             heartbeat=_HEARTBEAT[min(workers, 2)],
+            stop_limit=_STOP,
             fetch_wait=_FETCH_WAIT,
             linger=0.0,
             store="memory://",

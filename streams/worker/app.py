@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -26,6 +27,7 @@ from streams.wire.limits import MAX_REQUEST_BYTES
 from streams.wire.roles import Role, first_reader
 from streams.worker.attempts import Attempts
 from streams.worker.delivery import Output, Publish
+from streams.worker.fence import Fence
 from streams.worker.health import HealthPage
 from streams.worker.inbox import Agent, Inbox
 from streams.worker.outbox import Outbox
@@ -42,8 +44,11 @@ log = logging.getLogger(__name__)
 _NEVER = 604_800.0
 # Seconds until a timer begins again.
 _AGAIN = 10.0
-# How long a worker may keep a rebalance waiting: the longest deadline and a little.
-_REBALANCE = 630.0
+# Seconds. What a rebalance finds under way may end within the first; a worker that has not come
+# back after the second is left out. Requests wait meanwhile, so both are short.
+_PATIENCE, _REBALANCE = 2.0, 10.0
+# The part of a stop's limit in which events may end; the rest is for commits and goodbyes.
+_FINISHING = 0.8
 
 
 class RoleApp(faust.App):
@@ -68,6 +73,7 @@ class RoleApp(faust.App):
         self._watchdog = Watchdog(self._look, limit=settings.standstill)
         self._partitions: dict[str, Any] = {}
         self._replies = Replies(settings)
+        self.fence = Fence(settings, lambda generation: self.consumer.confirms(generation))
         super().__init__(settings.topic(role.name), **_options(role.name, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)
 
@@ -90,22 +96,26 @@ class RoleApp(faust.App):
         channel = self.topic(full_name, key_type=bytes, value_type=bytes, value_serializer="raw")
 
         async def run(stream: Any) -> None:
-            inbox = Inbox[E](
-                topic,
-                self._outbox(declared.writes),
-                group=self.genre_settings.topic(self.role.name),
-                partitions=self.genre_settings.partitions,
-                consumer=lambda: self.consumer,
-                vouches=self.role.name == first_reader(topic.name),
-                flush=self.flush,
-                counts=self.counts,
-                slowest=slowest,
-                alive=alive,
-                attempts=self._attempts,
-                letters=self.letters[topic.name],
-            )
-            self.inboxes[topic.name] = inbox
-            await inbox.run(stream, agent)
+            while not self.should_stop:
+                inbox = Inbox[E](
+                    topic,
+                    self._outbox(declared.writes),
+                    group=self.genre_settings.topic(self.role.name),
+                    partitions=self.genre_settings.partitions,
+                    consumer=lambda: self.consumer,
+                    vouches=self.role.name == first_reader(topic.name),
+                    flush=self.flush,
+                    counts=self.counts,
+                    slowest=slowest,
+                    alive=alive,
+                    attempts=self._attempts,
+                    letters=self.letters[topic.name],
+                )
+                self.inboxes[topic.name] = inbox
+                await inbox.run(stream, agent)
+                # Closes what still iterates over the stream, and makes it ready for another time.
+                await stream.stop()
+                stream.service_reset()
 
         self.agent(channel, name=name)(run)
 
@@ -117,7 +127,19 @@ class RoleApp(faust.App):
     def keep(self, name: str, indexed: Callable[[bytes], bool] | None = None) -> LoggedTable:
         """A table of the role, changelogged; `indexed` rows are found without the others."""
         self.role.check("keep", name, self.role.tables)
-        return table(self, name, self.genre_settings.partitions, indexed)
+        kept = table(self, name, self.genre_settings.partitions, indexed)
+        if len(self.tables) == 1:
+            self.task(self.fence.run)
+        kept.on_recover(partial(self._own, kept))
+        return kept
+
+    async def _own(self, kept: LoggedTable) -> None:
+        """Own the partitions of a table that was recovered."""
+        last = self.tables.recovery.active_highwaters
+        ends = {tp: offset + 1 for tp, offset in last.items()}
+        await self.fence.own(
+            kept, {tp: end for tp, end in ends.items() if tp.topic == kept.changelog_topic_name}
+        )
 
     def beside(self, name: str, work: Callable[[Publish], Awaitable[None]]) -> None:
         """Run the role's timer `name` beside its agents; it is given what it publishes with."""
@@ -203,6 +225,22 @@ class RoleApp(faust.App):
     def _look(self) -> Iterable[Due]:
         self._partitions = self._vitals.partitions(self._watchdog.age)
         return self._vitals.look()
+
+    @property
+    def patience(self) -> float:
+        """Seconds for which a rebalance or a stop waits for the events that are under way."""
+        return self.genre_settings.stop_limit * _FINISHING if self.should_stop else _PATIENCE
+
+    async def abandon(self) -> None:
+        """Give up all events under way: their partitions' next owner is given them again."""
+        await asyncio.gather(*(inbox.abandon() for inbox in self.inboxes.values()))
+
+    def _on_rebalance_when_stopped(self) -> None:
+        """Nothing: a worker that stops leaves its group when its events have ended.
+
+        Faust would close the consumer in the middle of that, and in the wrong thread: commits that
+        wait for it never end.
+        """
 
     async def on_first_start(self) -> None:
         """Choose the data folder; Faust makes it, but not the folders above it."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
@@ -105,7 +105,7 @@ class Output:
     reply: ReplyTo | None = None
 
 
-Outputs = AsyncIterator[Output]
+Outputs = AsyncGenerator[Output, None]
 
 Publish = Callable[[object], Awaitable[None]]
 """Publishes an event; returns when the broker has it."""

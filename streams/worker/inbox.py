@@ -12,10 +12,11 @@ import asyncio
 import logging
 import time
 from collections import Counter, defaultdict, deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
 from functools import partial
 from itertools import takewhile
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 from schemas.errors import InvalidEvent, Rejected
 from streams.ending import give_up
@@ -81,6 +82,7 @@ class Inbox(Generic[E]):
         """By partition, the offset behind the last acknowledged event."""
         self._attempts = attempts or Attempts()
         self._letters: Counter[str] = Counter() if letters is None else letters
+        self._driving: asyncio.Task[None] | None = None
 
     @property
     def stirring(self) -> object:
@@ -98,15 +100,34 @@ class Inbox(Generic[E]):
         return sum(len(waiting) for waiting in self._waiting.values())
 
     async def run(self, stream: Any, agent: Agent[E]) -> None:
-        """Drive `agent` for ever: publish what it yields, acknowledge what it has finished.
+        """Publish what `agent` yields and acknowledge what it has finished, until it is abandoned.
 
         Whatever leaves the agent or cannot be published ends the process: nothing is committed past
         it.
         """
+        self._driving = asyncio.ensure_future(self._drive(stream, agent))
+        try:
+            await self._driving
+        except asyncio.CancelledError:
+            if cast(asyncio.Task[None], asyncio.current_task()).cancelling():
+                raise
+
+    async def abandon(self) -> None:
+        """Cancel what the agent is at: nothing of it is acknowledged, so it is delivered again."""
+        if self._driving is not None:
+            self._driving.cancel()
+            await asyncio.wait({self._driving})
+            self._waiting.clear()
+
+    async def _drive(self, stream: Any, agent: Agent[E]) -> None:
         acknowledging = asyncio.create_task(self._acknowledge())
         try:
-            async for output in agent(self.deliveries(stream)):
-                await self._publish(output)
+            async with (
+                aclosing(self.deliveries(stream)) as deliveries,
+                aclosing(agent(deliveries)) as outputs,
+            ):
+                async for output in outputs:
+                    await self._publish(output)
         except Exception as error:
             self._give_up(error, blamed=True)
         finally:
@@ -126,7 +147,7 @@ class Inbox(Generic[E]):
             self._give_up(error)
         self._moves += 1
 
-    async def deliveries(self, stream: Any) -> AsyncIterator[Delivery[E]]:
+    async def deliveries(self, stream: Any) -> AsyncGenerator[Delivery[E], None]:
         """Decoded events in order; undecodable ones are dead-lettered, misplaced ones put right."""
         async for event in stream.events():
             message = event.message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import AsyncIterator, Iterable
 from types import SimpleNamespace
@@ -14,6 +15,9 @@ from streams.clients.kafka import suit
 from streams.wire.source import Unreadable
 
 log = logging.getLogger(__name__)
+
+# Seconds between looks at the events that are under way.
+_LOOK = 0.05
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -34,6 +38,30 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
             if tp.topic in self.app.tables.changelog_topics:
                 fetched[tp] = list(filter(_is_row, records))
         return fetched
+
+    async def on_partitions_revoked(self, revoked: set[Any]) -> None:
+        """As Faust does, until this consumer is stopped.
+
+        Then the main thread no longer answers, and a rebalance that waits for it would keep the
+        consumer from leaving its group.
+        """
+        await self.wait(super().on_partitions_revoked(revoked))
+
+    async def on_partitions_assigned(self, assigned: set[Any], generation_id: int = 0) -> None:
+        """As Faust does, until this consumer is stopped."""
+        await self.wait(super().on_partitions_assigned(assigned, generation_id))
+
+    async def confirms(self, generation: int) -> bool:
+        """Whether the group says that this worker is a member of that generation.
+
+        Waits for its word: a broker that is away says nothing.
+        """
+        coordinator = self._ensure_consumer()._coordinator
+        while coordinator.generation == generation:
+            if await self.call_thread(coordinator._do_heartbeat):
+                return bool(coordinator.generation == generation)
+            await asyncio.sleep(self.app.conf.broker_heartbeat_interval)
+        return False
 
     async def seek_to_committed(self) -> Any:
         """As Faust does, and to the beginning where nothing was ever committed.
@@ -158,6 +186,29 @@ class Consumer(driver.Consumer):
             and buffer.size <= buffer.max_messages
             and not any(channel.queue.full() for channel in self.app.topics)
         )
+
+    async def wait_empty(self) -> None:
+        """Wait for the events that are under way, but not for ever; then commit what has ended.
+
+        Faust would wait until the last one has ended, and with it a whole group.
+        """
+        # Faust knows messages by weak references, also those that it has dropped.
+        gc.collect()
+        ends = self.loop.time() + self.app.patience
+        while self._under_way() and self.loop.time() < ends and not self.should_stop:
+            await asyncio.sleep(_LOOK)
+        if unfinished := self._under_way():
+            self.log.warning("%d events under way are given up", unfinished)
+            await self.app.abandon()
+            self.unacked.clear()
+        await self.commit_and_end_transactions()
+
+    def _under_way(self) -> int:
+        return sum(not message.acked for message in self.unacked)
+
+    async def confirms(self, generation: int) -> bool:
+        """Whether the group says that this worker is a member of that generation."""
+        return bool(await self._thread.confirms(generation))
 
     async def verify_all_partitions_active(self) -> None:
         """Nothing: Faust's livelock detector would end the process.

@@ -15,8 +15,6 @@ from schemas.feedback import Feedback
 from schemas.requests import GenerationRequest
 from schemas.users import UserCommand
 from streams.clients.kafka import producer
-from streams.wire.partitions import home_of
-from streams.wire.topics import changelog
 from tests.end_to_end.conftest import Pipeline
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -58,19 +56,25 @@ async def test_the_topics_give_the_rows_of_the_running_table(pipeline: Pipeline)
 
 
 async def test_a_row_that_nothing_in_the_topics_explains_is_told(pipeline: Pipeline) -> None:
-    settings = pipeline.settings
-    name, home = (
-        changelog(settings.prefix, "recommend", "preferences"),
-        home_of("stranger", settings.partitions),
-    )
-    sender = producer(settings)
+    await pipeline.client.publish(UserCommand(user_id="stranger", kind="explore", allowed=False))
+    known = (await pipeline.until("recommend-preferences-changelog", 1, "stranger"))[-1]
+    sender = producer(pipeline.settings)
     await sender.start()
-    try:
+
+    async def write(row: bytes | None) -> None:
+        # As if the worker had written it: over a row of anybody else it would write its own.
         await sender.send_and_wait(
-            name, UserRow(reactions=3).pack(), key=b"stranger", partition=home
+            known.topic,
+            row,
+            key=b"stranger",
+            partition=known.partition,
+            headers=list(known.headers),
         )
+
+    try:
+        await write(UserRow(reactions=3).pack())
         assert (await settled(pipeline))["differing"] == ["stranger"]
-        await sender.send_and_wait(name, None, key=b"stranger", partition=home)
+        await write(known.value)
     finally:
         await sender.stop()
     assert (await settled(pipeline))["differing"] == []

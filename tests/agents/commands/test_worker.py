@@ -1,10 +1,12 @@
-"""A worker's log, with a marker text in whatever its role's libraries choke on."""
+"""A worker's end at its limit, and its log: no text in it, whatever its libraries choke on."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import logging
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -121,3 +123,34 @@ def test_a_worker_is_discreet_unless_it_debugs(
     monkeypatch.setattr(logging.getLogger("aiokafka"), "level", logging.NOTSET)
     run(Mock(), level)
     assert (logging.getLogRecordFactory() is DiscreetRecord) is is_discreet
+
+
+PROGRAM = """
+import asyncio, os, signal
+from agents.commands.worker import run
+from streams.settings import Settings
+from streams.wire.roles import ROLES
+from streams.worker.app import RoleApp
+
+class Hanging(RoleApp):
+    async def start(self):
+        {end}
+    async def stop(self):
+        await asyncio.Event().wait()
+
+async def app():
+    return Hanging(ROLES["train"], Settings(store="memory://", stop_limit=0.3))
+
+run(asyncio.get_event_loop().run_until_complete(app()), "WARNING")
+"""
+
+
+@pytest.mark.parametrize(
+    "end", ["os.kill(os.getpid(), signal.SIGTERM)", "raise RuntimeError('crashed')"]
+)
+def test_a_worker_whose_end_hangs_ends_at_its_limit(end: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(end=end)], capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == 75, ended.stderr
+    assert "not stopped after 0.3 seconds" in ended.stderr

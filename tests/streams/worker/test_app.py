@@ -82,6 +82,34 @@ async def test_a_role_binds_all_that_it_declares(name: str) -> None:
     assert bound(app) == declared(app.role)
 
 
+async def test_a_stop_waits_longer_for_events_than_a_rebalance_and_within_its_limit(
+    app: RoleApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_a_rebalance = app.patience
+    assert in_a_rebalance < app.conf.broker_rebalance_timeout
+    monkeypatch.setattr(type(app), "should_stop", True)
+    assert in_a_rebalance < app.patience < SETTINGS.stop_limit
+
+
+async def test_a_rebalance_leaves_the_consumer_of_a_worker_that_stops_alone(
+    app: RoleApp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(app), "should_stop", True)
+    app.consumer = MagicMock()
+    await app._on_partitions_revoked({TP("genre.requests", 0)})
+    await app._on_partitions_assigned({TP("genre.requests", 0)}, 2)
+    app.consumer.close.assert_not_called()
+
+
+async def test_another_worker_takes_over_within_fifteen_seconds_at_the_defaults(
+    app: RoleApp,
+) -> None:
+    conf = app.conf
+    lost = conf.broker_session_timeout + conf.broker_heartbeat_interval
+    assert conf.broker_session_timeout >= 6
+    assert lost + app.patience <= 13  # and two to recover
+
+
 def bound(app: RoleApp) -> tuple[set[str], set[str], set[str]]:
     """Agents, followed topics and tables of an app."""
     followed = {follower._topic.name for follower in app.followers}

@@ -409,6 +409,29 @@ async def test_a_cancelled_agent_acknowledges_nothing_more() -> None:
     assert bench.consumer.acknowledged == []
 
 
+async def test_an_abandoned_agent_acknowledges_nothing_and_its_inbox_ends() -> None:
+    bench = Bench([request(0), request(1), request(2)])
+    reached, closed = asyncio.Event(), asyncio.Event()
+
+    async def stuck(deliveries: AsyncIterator[Delivery[GenerationRequest]]) -> Outputs:
+        try:
+            async for delivery in deliveries:
+                with delivery:
+                    if delivery.source.offset == 1:
+                        reached.set()
+                        await asyncio.sleep(60)
+                        yield delivery.output(None)
+        finally:
+            closed.set()
+
+    running = asyncio.create_task(bench.inbox.run(bench.stream, stuck))
+    await reached.wait()
+    await bench.inbox.abandon()
+    assert closed.is_set() and bench.inbox.in_flight == 0
+    await asyncio.wait_for(running, 5)
+    assert not [offset for _, offset in bench.consumer.acknowledged if offset > 0]
+
+
 FAILING = """
 import asyncio
 from tests.streams.worker.fakes import Producer

@@ -10,11 +10,13 @@ from typing import Any
 import faust
 import mode.utils.logging
 import pytest
+from aiokafka.consumer.group_coordinator import GroupCoordinator
 from faust.sensors.base import SensorDelegate
 from faust.stores import base as stores
 from faust.stores import rocksdb
 from faust.tables import Table, recovery
 from faust.tables.manager import TableManager
+from faust.tables.recovery import Recovery
 from faust.topics import Topic
 from faust.transport import conductor, consumer
 from faust.transport.drivers import aiokafka as driver
@@ -42,6 +44,10 @@ GUARDED: dict[str, tuple[object, str]] = {
         "self._consumer = self._create_consumer(",
     ),
     "_current_frames": (mode.utils.logging, "sys._current_frames()"),
+    "_coordinator": (
+        driver.ConsumerRebalanceListener.on_partitions_assigned,
+        "self._thread._ensure_consumer()._coordinator.generation",
+    ),
     "_create_worker_consumer": (
         driver.AIOKafkaConsumerThread._create_consumer,
         "self._create_worker_consumer(transport)",
@@ -63,13 +69,16 @@ GUARDED: dict[str, tuple[object, str]] = {
         stores.SerializedStore.__setitem__,
         "self._set(self._encode_key(key), self._encode_value(value))",
     ),
+    "_do_heartbeat": (GroupCoordinator._heartbeat_routine, "success = await self._do_heartbeat()"),
+    "_ensure_consumer": (driver.AIOKafkaConsumerThread._commit, "self._ensure_consumer()"),
+    "_on_rebalance_when_stopped": (
+        faust.App._on_partitions_revoked,
+        "return self._on_rebalance_when_stopped()",
+    ),
+    "_thread": (driver.Consumer.verify_event_path, "self._thread.verify_event_path(now, tp)"),
     "_tp_to_callback_lock": (
         conductor.Conductor._compile_message_handler,
         "async with self._tp_to_callback_lock",
-    ),
-    "_thread": (
-        consumer.ThreadDelegateConsumer.__init__,
-        "self._thread = self._new_consumer_thread()",
     ),
     "_update_channels": (TableManager.on_start, "await self._update_channels()"),
     "_visible_items": (rocksdb.Store._iteritems, "yield from self._visible_items(db)"),
@@ -121,8 +130,18 @@ def test_faust_makes_its_consumer_where_we_override_it(monkeypatch: pytest.Monke
 
 def test_a_table_sends_every_change_through_the_method_that_we_override() -> None:
     assert "self.send_changelog(" in inspect.getsource(Table._send_changelog)
-    assert "callback=self._on_changelog_sent" in inspect.getsource(Table.send_changelog)
-    assert list(inspect.signature(Table._on_changelog_sent).parameters) == ["self", "fut"]
+    assert "return self.changelog_topic.send_soon(" in inspect.getsource(Table.send_changelog)
+    # We call none: the fence notes how far the local table holds the changelog.
+    assert "self.data.set_persisted_offset(" in inspect.getsource(Table._on_changelog_sent)
+
+
+def test_a_recovery_hands_its_records_and_its_ends_to_what_we_override() -> None:
+    source = inspect.getsource(Recovery)
+    assert "table.apply_changelog_batch(buf)" in source
+    assert "table.persisted_offset(tp)" in source
+    assert "tp: value - 1 if value is not None else -1" in source
+    assert "self.data.apply_changelog_batch(" in inspect.getsource(Table.apply_changelog_batch)
+    assert "await self.call_recover_callbacks()" in inspect.getsource(Table.on_recovery_completed)
 
 
 def test_a_failed_changelog_record_settles_its_future_but_calls_no_callback() -> None:

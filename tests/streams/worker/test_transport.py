@@ -4,8 +4,10 @@ read to their ends, whatever stands there."""
 from __future__ import annotations
 
 import asyncio
+import logging
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from faust.transport.drivers import aiokafka as driver
@@ -234,3 +236,84 @@ async def test_a_flush_does_not_wait_for_what_comes_meanwhile() -> None:
     assert not flushing.done()
     before.set_result(None)
     await asyncio.wait_for(flushing, 1)
+
+
+@pytest.fixture(name="busy")
+def _busy(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A consumer with one event under way, in an app that notes that it gives up."""
+    made: Any = Consumer.__new__(Consumer)
+    made.loop = SimpleNamespace(time=lambda: asyncio.get_running_loop().time())
+    made.log = logging.getLogger(__name__)
+    made.done = []
+    made._unacked_messages = {Mock(acked=False)}
+
+    async def abandon() -> None:
+        made.done.append("gives up")
+
+    async def commit() -> None:
+        made.done.append("commits")
+
+    made.app = SimpleNamespace(patience=60.0, abandon=abandon)
+    made.commit_and_end_transactions = commit
+    monkeypatch.setattr(Consumer, "should_stop", False)
+    return made
+
+
+async def test_an_event_that_ends_is_waited_for(busy: Any) -> None:
+    waiting = asyncio.create_task(busy.wait_empty())
+    await asyncio.sleep(0.1)
+    assert not busy.done
+    next(iter(busy.unacked)).acked = True
+    await asyncio.wait_for(waiting, 5)
+    assert busy.done == ["commits"]
+
+
+async def test_an_event_that_does_not_end_is_given_up_before_the_commit(busy: Any) -> None:
+    busy.app.patience = 0.1
+    await asyncio.wait_for(busy.wait_empty(), 5)
+    assert busy.done == ["gives up", "commits"] and not busy.unacked
+
+
+async def test_a_rebalance_does_not_wait_for_a_main_thread_that_has_stopped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def never(self: Any, *arguments: Any) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_partitions_revoked", never)
+    monkeypatch.setattr(driver.AIOKafkaConsumerThread, "on_partitions_assigned", never)
+    thread: Any = object.__new__(ConsumerThread)
+    thread.loop = asyncio.get_running_loop()
+    thread._stopped, thread._crashed = asyncio.Event(), asyncio.Event()
+    revoking = asyncio.create_task(thread.on_partitions_revoked({STREAM}))
+    assigning = asyncio.create_task(thread.on_partitions_assigned({STREAM}, 3))
+    await asyncio.sleep(0.01)
+    assert not revoking.done() and not assigning.done()
+    thread._stopped.set()
+    await asyncio.wait_for(asyncio.gather(revoking, assigning), 5)
+
+
+@pytest.mark.parametrize(
+    ("heartbeats", "generation", "confirmed"),
+    [([True], 3, True), ([False, True], 3, True), ([False], -1, False), ([], 4, False)],
+)
+async def test_the_group_says_whether_this_worker_is_still_a_member(
+    heartbeats: list[bool], generation: int, confirmed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`generation` is the coordinator's after the first heartbeat, or before if there is none."""
+    coordinator: Any = SimpleNamespace(generation=3 if heartbeats else generation)
+
+    async def heartbeat() -> bool:
+        coordinator.generation = generation
+        return heartbeats.pop(0)
+
+    async def in_thread(fun: Any) -> Any:
+        return await fun()
+
+    coordinator._do_heartbeat = heartbeat
+    thread: Any = object.__new__(ConsumerThread)
+    thread._consumer = SimpleNamespace(_coordinator=coordinator)
+    thread.call_thread = in_thread
+    app = SimpleNamespace(conf=SimpleNamespace(broker_heartbeat_interval=0.01))
+    monkeypatch.setattr(ConsumerThread, "app", app, raising=False)
+    assert await thread.confirms(3) is confirmed
