@@ -119,7 +119,7 @@ def test_a_worker_is_discreet_unless_it_debugs(
     is_discreet: bool,
 ) -> None:
     logged("DEBUG")  # puts back what `run` sets
-    monkeypatch.setattr("agents.commands.worker.faust.Worker", Mock())
+    monkeypatch.setattr("agents.commands.worker.Process", Mock())
     monkeypatch.setattr(logging.getLogger("aiokafka"), "level", logging.NOTSET)
     run(Mock(), level)
     assert (logging.getLogRecordFactory() is DiscreetRecord) is is_discreet
