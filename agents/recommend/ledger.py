@@ -26,6 +26,7 @@ from streams.worker.tables import Flush, Rows, nothing_to_flush
 
 log = logging.getLogger(__name__)
 
+ERASED = Failure(code="erased", message="The user was erased meanwhile.")
 # The input topics whose offsets a user's row remembers; their places in the row are for ever.
 MARKS = {"classified": 0, "candidates": 1, "feedback": 2, "users": 3}
 
@@ -42,6 +43,8 @@ class Ledger:
     """What was odd, by name: the health page shows it."""
     waiting: dict[bytes, tuple[datetime, str]] = field(default_factory=dict)
     """Deadline and user of every open decision."""
+    scrub: Callable[[], None] = lambda: None
+    """Has what was deleted leave the tables' files too, soon."""
     changed: dict[str, UserRow] | None = None
     """Of users whose row was replaced, the first that was: whoever adds rows up takes it out."""
     due: dict[str, None] = field(default_factory=dict)
@@ -68,7 +71,8 @@ class Ledger:
     def user(self, key: str) -> UserRow:
         """The user's row; a new one for somebody unknown.
 
-        A corrupt row is set aside, counted, and begun anew.
+        A corrupt row is set aside, counted, and begun anew. Its decisions are looked up: what no row
+        names any more, an erase could not find.
         """
         packed = self.users.get(key.encode())
         if packed is None:
@@ -79,9 +83,13 @@ class Ledger:
             return UserRow.unpack(packed)
         except ModelError as error:
             self.counts["corrupt_row"] += 1
-            log.critical("row of %r: %s", key, error)
-            self.users[f"\x00corrupt/{key}".encode()] = packed
-            return UserRow()
+            log.critical("row of user %016x: %s", digest(key), error)
+            self.users[_aside(key)] = packed
+            return UserRow(decisions=self._decisions_of(key))
+
+    def _decisions_of(self, key: str) -> tuple[int, ...]:
+        places = (place.rpartition(b"/") for place in list(self.decisions))
+        return tuple(int(number, 16) for user, _, number in places if user == key.encode())
 
     def keep(self, key: str, row: UserRow, old: UserRow) -> None:
         """Write a user's row in place of the `old` one, which has just been read."""
@@ -114,7 +122,7 @@ class Ledger:
             return DecisionRow.unpack(packed)
         except ModelError as error:
             self.counts["corrupt_decision"] += 1
-            log.critical("decision %r: %s", place, error)
+            log.critical("decision %s: %s", place.rpartition(b"/")[2].decode(), error)
             return None
 
     def recount(self) -> None:
@@ -163,23 +171,29 @@ class Case:
         self.ledger.keep(self.key, self.row.marked(*self.mark), self._read)
 
     def tell(self) -> None:
-        """Have the user's profile published."""
-        self.ledger.due[self.key] = None
+        """Have the user's profile published, unless nothing was learned since an erasure."""
+        if self.row.reactions or not self.row.erased_at:
+            self.ledger.due[self.key] = None
 
     def open(self, decision: DecisionRow) -> None:
         """Store a new decision, and delete the user's oldest answered one beyond the newest 32.
 
+        A decision that is delivered again is stored again, and tombstones are sent again: what was
+        saved before a kill may be missing in the changelog.
+
         Raises Rejected (too_many_open) when 32 requests of the user wait for their answers.
         """
         known = self._stored()
-        if len(known) >= DECISIONS:
+        for gone in set(self.row.decisions) - set(known):
+            self._delete(gone)
+        if self.decision is None and len(known) >= DECISIONS:
             forgotten = next((old for old in known if not self._is_open(old)), None)
             if forgotten is None:
                 raise Rejected(
                     "too_many_open",
                     f"Expected at most {DECISIONS} unanswered requests of one user, got more.",
                 )
-            self.ledger.decisions.pop(decision_key(self.key, forgotten), None)
+            self._delete(forgotten)
         self.store(decision)
 
     def store(self, decision: DecisionRow) -> None:
@@ -190,8 +204,9 @@ class Case:
     def remember(self) -> None:
         """Note in the row that the request was opened by this record.
 
-        Only after the decision stands in its changelog: the two tables have two, and a row that
-        says so without the decision would lose the request.
+        Only after the decision stands in its changelog, and the tombstones of those that the row
+        names no more: the two tables have two. A row that says so without the decision would lose
+        the request, and what no row names any more, an erase could not find.
         """
         assert self.decision is not None
         number = digest(self.decision.request_id)
@@ -199,19 +214,24 @@ class Case:
         self.keep()
 
     def forget(self) -> tuple[int, ...]:
-        """Delete the user's decisions; of open ones the duty to answer stays. Those that stay."""
+        """Delete the user's decisions; of open ones the duty to answer stays. Those that stay.
+
+        Also what was set aside of the user.
+        """
         kept = []
         for number in self.row.decisions:
-            place = decision_key(self.key, number)
-            decision = self.ledger.stored(place)
+            decision = self.ledger.stored(decision_key(self.key, number))
             if decision is not None and decision.is_open:
-                erased = Failure(code="erased", message="The user was erased meanwhile.")
-                self.ledger.store(self.key, decision.emptied(erased))
+                self.ledger.store(self.key, decision.emptied(ERASED))
                 kept.append(number)
             else:
-                self.ledger.decisions.pop(place, None)
+                self._delete(number)
+        self.ledger.users.pop(_aside(self.key), None)
         self.ledger.due.pop(self.key, None)
         return tuple(kept)
+
+    def _delete(self, number: int) -> None:
+        self.ledger.decisions.pop(decision_key(self.key, number), None)
 
     def _stored(self) -> tuple[int, ...]:
         decisions = self.ledger.decisions
@@ -220,6 +240,11 @@ class Case:
     def _is_open(self, number: int) -> bool:
         packed = self.ledger.decisions.get(decision_key(self.key, number))
         return packed is not None and is_open(packed)
+
+
+def _aside(key: str) -> bytes:
+    """Where the `users` table keeps a row that could not be read."""
+    return f"\x00corrupt/{key}".encode()
 
 
 def decision_key(key: str, number: int) -> bytes:

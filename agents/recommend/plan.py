@@ -9,9 +9,10 @@ from datetime import UTC, datetime
 from agents.failures import expired, failure_of
 from agents.genres.registry import Registry
 from agents.recommend.decision_row import DecisionRow
-from agents.recommend.ledger import Ledger
+from agents.recommend.ledger import ERASED, Ledger
 from agents.recommend.profiles import Profiles
 from genre_models.planner import PlannedArm, Wish, plan_arms, prompt_card
+from genre_models.preferences.learner import CLOCK_TOLERANCE
 from genre_models.preferences.posterior import Posterior
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import digest
@@ -47,15 +48,15 @@ class Planner:
             if case.is_applied:
                 return None
             decision, failure = self._opened(request, case.row)
-            try:
-                case.open(decision)
-            except Rejected as error:
-                refused = Failure(code=error.code, message=error.message)
-                return replace(_failed(request, refused), reply=request.reply)
         else:
-            # Delivered again: a row that was saved before a kill may be missing in the changelog.
-            case.store(decision)
-            failure = _refusal(request) if decision.is_open else REPEATED
+            failure = _refusal(request, case.row) if decision.is_open else REPEATED
+        if failure is ERASED:
+            decision = decision.emptied(ERASED)
+        try:
+            case.open(decision)
+        except Rejected as error:
+            refused = Failure(code=error.code, message=error.message)
+            return replace(_failed(request, refused), reply=request.reply)
         if failure is not None or not decision.arms:
             return _failed(request, failure or NOT_PLANNED)
         return _task(request, decision)
@@ -72,7 +73,7 @@ class Planner:
     def _opened(
         self, request: ClassifiedRequest, row: UserRow
     ) -> tuple[DecisionRow, Failure | None]:
-        failure = _refusal(request)
+        failure = _refusal(request, row)
         if failure is None:
             try:
                 posterior = self.profiles.posterior(row, request.tenant)
@@ -121,14 +122,19 @@ def seed_of(request: ClassifiedRequest) -> int:
     return given if given is not None else digest(f"{key_of(request)}/{request.request_id}") >> 1
 
 
-def _refusal(request: ClassifiedRequest) -> Failure | None:
+def _refusal(request: ClassifiedRequest, row: UserRow) -> Failure | None:
+    now = datetime.now(UTC)
+    # An erasure by a clock that was ahead would refuse the user's requests until then.
+    is_ahead = row.covers(now.timestamp() + CLOCK_TOLERANCE)
+    if row.covers(request.received.timestamp()) and not is_ahead:
+        return ERASED
     if request.failure is not None:
         return request.failure
     if not request.verdict.allowed:
         return Failure(
             code="declined", message=request.verdict.reason or "The request is declined for safety."
         )
-    if request.deadline <= datetime.now(UTC):
+    if request.deadline <= now:
         return expired(request.deadline)
     return None
 

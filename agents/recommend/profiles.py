@@ -31,18 +31,22 @@ class Profiles:
     ledger: Ledger
     registry: Registry
     prior: Callable[[str | None], Prior]
+    owns: Callable[[str], bool] = lambda key: True
 
     async def run(self, publish: Publish) -> None:
         """Publish for ever. What a crash leaves unpublished follows the user's next reaction."""
         while True:
             await asyncio.sleep(_PERIOD)
-            due, self.ledger.due = self.ledger.due, {}
-            for key in due:
-                begun = time.thread_time()
-                profile = self.profile(key)
-                rest = _REST * (time.thread_time() - begun)
-                await publish(profile)
-                await asyncio.sleep(rest)
+            for key in list(self.ledger.due):
+                # Meanwhile an erase may have taken the user out, or another worker over.
+                if key in self.ledger.due and self.owns(key):
+                    del self.ledger.due[key]
+                    begun = time.thread_time()
+                    profile = self.profile(key)
+                    rest = _REST * (time.thread_time() - begun)
+                    # Given to the producer at once, so that an erase's tombstone comes after it.
+                    await publish(profile)
+                    await asyncio.sleep(rest)
 
     def profile(self, key: str) -> PreferenceProfile:
         """The profile of a user as of now."""

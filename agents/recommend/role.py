@@ -40,10 +40,16 @@ def build(settings: Settings) -> RoleApp:
         decisions=decisions,
         incarnation=0,
         flush=app.flush,
+        scrub=app.scrub_soon,
         counts=app.counts,
         changed=populations.changed,
     )
-    profiles = Profiles(ledger=ledger, registry=registry, prior=populations.prior)
+    profiles = Profiles(
+        ledger=ledger,
+        registry=registry,
+        prior=populations.prior,
+        owns=lambda key: _owns(app, key),
+    )
     planner = Planner(
         ledger=ledger, profiles=profiles, registry=registry, exploration=settings.exploration
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -24,15 +26,20 @@ from streams.worker.delivery import Output, Publish
 from streams.worker.health import HealthPage
 from streams.worker.inbox import Agent, Inbox
 from streams.worker.outbox import Outbox
+from streams.worker.table_files import scrub
 from streams.worker.tables import DeclaredTables, LoggedTable, table
 from streams.worker.transport import Transport
 
 E = TypeVar("E")
 
+log = logging.getLogger(__name__)
+
 # A worker that does not poll for this long leaves its group and never comes back: a Faust issue.
 _NEVER = 604_800.0
 # How long a worker may keep a rebalance waiting: the longest deadline and a little.
 _REBALANCE = 630.0
+# Scrubbing the tables' files rests this many times as long as it took.
+_REST = 9
 
 
 class RoleApp(faust.App):
@@ -51,10 +58,13 @@ class RoleApp(faust.App):
         self.preparations: list[Callable[[], Awaitable[None]]] = []
         self.counts: Counter[str] = Counter()
         self.inboxes: dict[str, Inbox[Any]] = {}
+        self._deleted = asyncio.Event()
         self._followers: list[Follower[Any]] = []
         self._replies = ReplyTopics(settings)
         super().__init__(settings.topic(role.name), **_options(role.name, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)
+        if role.tables and settings.store == "rocksdb://":
+            self.task(self._scrub)
 
     def bind(self, name: str, agent: Agent[E]) -> None:
         """Bind a pure agent to the topic that the role's agent `name` reads: one in-order actor."""
@@ -85,7 +95,39 @@ class RoleApp(faust.App):
     def keep(self, name: str) -> LoggedTable:
         """A table of the role, changelogged."""
         self.role.check("keep", name, self.role.tables)
-        return table(self, name, self.genre_settings.partitions)
+        kept = table(self, name, self.genre_settings.partitions)
+        kept.on_recover(self._recovered)
+        return kept
+
+    def scrub_soon(self) -> None:
+        """Have what was deleted from the tables leave their files too, in some seconds."""
+        self._deleted.set()
+
+    async def _recovered(self) -> None:
+        # Partitions may have gone, or come with files that somebody was erased from meanwhile.
+        self.scrub_soon()
+
+    async def _scrub(self) -> None:
+        while await self._deleted.wait():
+            begun = time.monotonic()
+            if self.ready:
+                self._deleted.clear()
+                await self._scrub_once()
+            await asyncio.sleep(1.0 + _REST * (time.monotonic() - begun))
+
+    async def _scrub_once(self) -> None:
+        databases = {
+            folder: database
+            for each in self.tables.values()
+            for folder, database in each.databases().items()
+        }
+        state = self.genre_settings.state
+        try:
+            await asyncio.to_thread(scrub, state, self.role.name, databases)
+        except Exception:
+            self.counts["scrub_failed"] += 1
+            log.exception("what was deleted may stand in the tables' files")
+            self.scrub_soon()
 
     def beside(self, name: str, work: Callable[[Publish], Awaitable[None]]) -> None:
         """Run the role's timer `name` beside its agents; it is given what it publishes with."""

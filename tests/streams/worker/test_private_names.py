@@ -10,6 +10,7 @@ from typing import Any
 import faust
 import pytest
 from faust.sensors.base import SensorDelegate
+from faust.stores.rocksdb import Store
 from faust.tables import Table
 from faust.tables.manager import TableManager
 from faust.topics import Topic
@@ -29,6 +30,7 @@ def test_the_version_is_the_one_that_was_read() -> None:
 
 
 GUARDED: dict[str, tuple[object, str]] = {
+    "_dbs": (Store.revoke_partitions, "self._dbs.pop(tp.partition"),
     "_create_worker_consumer": (
         driver.AIOKafkaConsumerThread._create_consumer,
         "self._create_worker_consumer(transport)",

@@ -101,3 +101,13 @@ async def test_a_row_that_the_changelog_could_not_take_is_refused_before_it_is_w
     with pytest.raises(Rejected) as caught:
         rows[b"ada"] = b"x" * (MAX_ROW_BYTES + 1)
     assert caught.value.code == "row_too_large"
+
+
+async def test_a_row_that_is_not_there_is_deleted_from_the_changelog_all_the_same(
+    rows: LoggedTable, buffer: Buffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "partition_for_key", lambda key: 0)
+    # A kill may have come between RocksDB and the broker.
+    assert rows.pop(b"ada", "none") == "none"
+    (sent,) = buffer.sent
+    assert (sent.message.key, sent.message.value) == (b"ada", None)
