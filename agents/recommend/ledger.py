@@ -71,8 +71,8 @@ class Ledger:
     def user(self, key: str) -> UserRow:
         """The user's row; a new one for somebody unknown.
 
-        A corrupt row is set aside, counted, and begun anew. Its decisions are looked up: what no row
-        names any more, an erase could not find.
+        A corrupt row is set aside, counted, and begun anew, with the decisions that are looked up
+        in its place: what no row names any more, an erase could not find.
         """
         packed = self.users.get(key.encode())
         if packed is None:

@@ -24,7 +24,7 @@ import msgspec
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
 from genre_models.corpora import Corpus, Prepared
 from genre_models.training.order import Order, Told
-from genre_models.training.texts.material import about, gather
+from genre_models.training.texts.material import OF_USERS, about, gather
 from genre_models.training.texts.two_classes import LOOKED_AT, TwoClasses, two_classes
 from schemas.errors import GenreError
 
@@ -61,8 +61,13 @@ def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:
         return None
     from genre_models.encoder import SentenceEncoder
 
-    texts = [text.text for text in (*corpus.training, *corpus.held_out)[:LOOKED_AT]]
-    found = two_classes(texts, SentenceEncoder.load(folder, threads=order.threads).encode(texts))
+    looked_at = (*corpus.training, *corpus.held_out)[:LOOKED_AT]
+    texts = [text.text for text in looked_at]
+    found = two_classes(
+        texts,
+        SentenceEncoder.load(folder, threads=order.threads).encode(texts),
+        [text.source != OF_USERS for text in looked_at],
+    )
     found.check()
     return found
 
@@ -192,7 +197,8 @@ def main(arguments: list[str]) -> None:
         told(order.progress("rejected", code=error.code, message=error.message[:2000]))
     except Exception as error:
         log.exception("training %s", order.job)
-        message = f"{type(error).__name__}: {error}"[:2000]
+        # What another library says may quote a text, and this message is published.
+        message = f"The training failed with {type(error).__name__}; see the worker's log."
         told(order.progress("failed", code="training_failed", message=message))
 
 
