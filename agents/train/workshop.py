@@ -124,7 +124,12 @@ class Workshop:
         if location is not None:
             upload(store.path(adapter), name, location)
         event = announcement(store.verified(adapter), self.registry, location)
-        return replace(event, erased=self.texts.attribute(name, users, began))
+        parent = event.lineage.parent
+        inherited = self.registry.newest(parent) if parent else None
+        erased = self.texts.attribute(
+            name, users, began, parent=parent, least=inherited.erased if inherited else 0
+        )
+        return replace(event, erased=erased)
 
     def _asked(self) -> dict[str, int]:
         counts: dict[str, int] = read_json(self._counts, dict[str, int]) or {}

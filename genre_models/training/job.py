@@ -25,6 +25,7 @@ from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_start
 from genre_models.corpora import Corpus, Prepared
 from genre_models.training.order import Order, Told
 from genre_models.training.texts.material import OF_USERS, about, gather
+from genre_models.training.texts.store import TextStore
 from genre_models.training.texts.two_classes import LOOKED_AT, TwoClasses, two_classes
 from schemas.errors import GenreError
 
@@ -39,6 +40,8 @@ def run(order: Order, told: Told) -> None:
     Raises GenreError when the texts or the models do not allow it.
     """
     told(order.progress("preparing"))
+    sent, began = TextStore(Path(order.texts).parents[2]), time.time()
+    users = sent.users(order.genre, order.tenant)
     corpus, prepared = gather(order)
     found = _two_classes(order, corpus)
     store = AdapterStore(Path(order.store), BaseSpec.load(Path(order.models) / "base"))
@@ -48,7 +51,16 @@ def run(order: Order, told: Told) -> None:
         message = "The same texts were trained before."
         return told(order.progress("published", adapter=str(known), message=message))
     with tempfile.TemporaryDirectory(prefix="genre-training-") as scratch:
-        return _train_and_judge(order, corpus, prepared, found, store, Path(scratch), told)
+        return _train_and_judge(
+            order,
+            corpus,
+            prepared,
+            found,
+            store,
+            Path(scratch),
+            told,
+            lambda name, parent: sent.attribute(name, users, began, parent=parent),
+        )
 
 
 def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:
@@ -97,6 +109,7 @@ def _train_and_judge(
     store: AdapterStore,
     scratch: Path,
     told: Told,
+    attribute: Callable[[str, str | None], object],
 ) -> None:
     from genre_models.training.gate.gate import judge
     from genre_models.training.gate.report import Report
@@ -135,6 +148,8 @@ def _train_and_judge(
         return told(
             order.progress("rejected", code="gate", message=message, held_out_perplexity=perplexity)
         )
+    # Before it is there to be announced: whatever is killed, an erase finds it.
+    attribute(str(made), session.parent)
     store.add(scratch / "adapter")
     said = (
         f"Held-out perplexity {math.exp(measured.base_loss):.1f} to {perplexity:.1f}. "

@@ -10,7 +10,7 @@ from agents.train import workshop as workshops
 from agents.train.train import forget, train
 from agents.train.workshop import Workshop
 from genre_models.training.texts.store import TextStore
-from schemas.adapters import AdapterEvent
+from schemas.adapters import AdapterEvent, Lineage
 from schemas.progress import Progress
 from schemas.training import TrainingEvent
 from schemas.users import UserCommand
@@ -80,3 +80,42 @@ async def test_an_erased_users_texts_are_dropped_and_versions_that_hold_them_say
     assert [sent.text for sent in shop.texts.texts("haiku", None)] == ["his"]
     kept = b"".join(file.read_bytes() for file in shop.settings.corpora.glob("contributors/*"))
     assert b"ada" not in kept
+
+
+async def test_versions_that_went_on_from_one_that_holds_an_erased_users_texts_say_so_too(
+    shop: Workshop,
+) -> None:
+    child, grandchild = (
+        replace(HAIKU, name=f"haiku@{digit * 12}", lineage=Lineage(parent=parent))
+        for digit, parent in (("a", HAIKU.name), ("b", f"haiku@{'a' * 12}"))
+    )
+    for event in (grandchild, HAIKU, child):
+        shop.registry.apply(event.name, event)
+    shop.texts.attribute(HAIKU.name, {"ada"}, NOW)
+    # As an earlier version noted it, or nobody did.
+    (shop.settings.corpora / "contributors" / f"{child.name}.json").write_text(
+        '{"users":["ben"],"erased":0}'
+    )
+    erase = delivered(UserCommand(user_id="ada", kind="erase"), time=NOW + 10)
+    said = await events(forget(stream([erase]), shop.texts, shop.registry))
+    assert {each.name: each.erased for each in said if isinstance(each, AdapterEvent)} == {
+        HAIKU.name: 1,
+        child.name: 1,
+        grandchild.name: 1,
+    }
+    assert await events(forget(stream([erase]), shop.texts, shop.registry)) == []
+
+
+async def test_who_withdraws_consent_takes_their_texts_out_of_the_training(shop: Workshop) -> None:
+    shop.registry.apply(HAIKU.name, HAIKU)
+    await handled(shop, text("hers", user_id="ada"), text("his", user_id="ben"))
+    shop.texts.attribute(HAIKU.name, {"ada", "ben"}, NOW)
+    withdrawn = delivered(UserCommand(user_id="ada", kind="consent", allowed=False), time=NOW + 10)
+    (said,) = await events(forget(stream([withdrawn]), shop.texts, shop.registry))
+    assert isinstance(said, AdapterEvent) and said.erased == 1
+    await handled(shop, text("hers, sent later", user_id="ada"))
+    assert [sent.text for sent in shop.texts.texts("haiku", None)] == ["his"]
+    explored = delivered(UserCommand(user_id="ben", kind="explore", allowed=False), time=NOW + 10)
+    given = delivered(UserCommand(user_id="ben", kind="consent", allowed=True), time=NOW + 10)
+    assert await events(forget(stream([explored, given]), shop.texts, shop.registry)) == []
+    assert [sent.text for sent in shop.texts.texts("haiku", None)] == ["his"]

@@ -9,6 +9,7 @@ from pathlib import Path
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec
 from genre_models.training.job import run
 from genre_models.training.order import Order
+from genre_models.training.texts.store import TextStore
 from schemas.progress import Progress
 from tests.genre_models.tiny import make_adapter
 from tests.genre_models.training.conftest import lines, order
@@ -46,6 +47,8 @@ def test_texts_become_a_gated_adapter_with_its_report_and_a_repeat_makes_no_othe
     page = (folder / "report.html").read_text()
     assert "<svg" in page and page.count("<blockquote>") == 20
     if last.state == "published":
+        known = TextStore(tmp_path / "sent").contributors(last.adapter or "")
+        assert known is not None and len(known.users) == 20  # noted before it could be announced
         card = store.verified(AdapterName.parse(last.adapter or "")).card
         assert card.about is not None and card.about.instruction == "Write."
         of_users = set(lines(160)[:20])
