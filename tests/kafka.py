@@ -6,9 +6,10 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "kafka" / "kafka"
 NOT_FOUND = (
@@ -35,13 +36,21 @@ def kafka(folder: Path) -> Iterator[str]:
     if "GENRE_TEST_KAFKA" in os.environ:
         yield os.environ["GENRE_TEST_KAFKA"]
         return
+    with started(folder) as address:
+        yield address
+
+
+@contextmanager
+def started(folder: Path, options: Mapping[str, object] = MappingProxyType({})) -> Iterator[str]:
+    """The address of a Kafka of one's own, with these broker settings, until the block ends."""
     script = starter()
     assert script is not None, NOT_FOUND
-    started = subprocess.run(
-        [str(script), "start", str(folder)], check=True, capture_output=True, text=True
+    given = [word for name in options for word in ("--set", f"{name}={options[name]}")]
+    told = subprocess.run(
+        [str(script), "start", str(folder), *given], check=True, capture_output=True, text=True
     )
     try:
-        yield json.loads(started.stdout)["bootstrap"]
+        yield json.loads(told.stdout)["bootstrap"]
     finally:
         subprocess.run(
             [str(script), "stop", str(folder), "--kill"], check=True, capture_output=True

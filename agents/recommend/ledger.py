@@ -175,18 +175,21 @@ class Case:
         if self.row.reactions or not self.row.erased_at:
             self.ledger.due[self.key] = None
 
+    def bury_again(self) -> None:
+        """Delete once more what the row names and the table has lost.
+
+        It was deleted before a kill, and its tombstone may be missing in the changelog.
+        """
+        for lost in set(self.row.decisions) - set(self._stored()):
+            self._delete(lost)
+
     def open(self, decision: DecisionRow) -> None:
         """Store a new decision, and delete the user's oldest answered one beyond the newest 32.
-
-        A decision that is delivered again is stored again, and tombstones are sent again: what was
-        saved before a kill may be missing in the changelog.
 
         Raises Rejected (too_many_open) when 32 requests of the user wait for their answers.
         """
         known = self._stored()
-        for gone in set(self.row.decisions) - set(known):
-            self._delete(gone)
-        if self.decision is None and len(known) >= DECISIONS:
+        if len(known) >= DECISIONS:
             forgotten = next((old for old in known if not self._is_open(old)), None)
             if forgotten is None:
                 raise Rejected(

@@ -43,20 +43,21 @@ class Planner:
     def open(self, delivery: Delivery[ClassifiedRequest]) -> GenerationTask | CandidateSet | None:
         """A request's task, or the failure that `rank` answers it with; None for one long done."""
         request, case = delivery.event, self.ledger.case(delivery)
+        case.bury_again()
         decision = case.decision
         if decision is None:
             if case.is_applied:
                 return None
             decision, failure = self._opened(request, case.row)
+            try:
+                case.open(decision)
+            except Rejected as error:
+                refused = Failure(code=error.code, message=error.message)
+                return replace(_failed(request, refused), reply=request.reply)
         else:
             failure = _refusal(request, case.row) if decision.is_open else REPEATED
-        if failure is ERASED:
-            decision = decision.emptied(ERASED)
-        try:
-            case.open(decision)
-        except Rejected as error:
-            refused = Failure(code=error.code, message=error.message)
-            return replace(_failed(request, refused), reply=request.reply)
+            # Delivered again: a row that was saved before a kill may be missing in the changelog.
+            case.store(decision.emptied(ERASED) if failure is ERASED else decision)
         if failure is not None or not decision.arms:
             return _failed(request, failure or NOT_PLANNED)
         return _task(request, decision)
@@ -82,7 +83,8 @@ class Planner:
                 return _row(request, arms, _lines(request, posterior)), None
             except Exception as error:
                 failure = failure_of(error, PLAN_FAILED, request.request_id)
-        return _row(request, (), (), failure), failure
+        refused = _row(request, (), (), failure)
+        return refused.emptied(ERASED) if failure is ERASED else refused, failure
 
     def _arms(
         self, request: ClassifiedRequest, posterior: Posterior, *, explore: bool

@@ -32,7 +32,7 @@ def _kept(delivery: Delivery[TrainingEvent], workshop: Workshop) -> Order | None
     """Keep a text; an order where a tenant's users have written enough since the last one."""
     event = delivery.event
     user = user_key(event.user_id, event.tenant) if event.user_id else None
-    new = workshop.texts.add(event, user=user, time=delivery.source.timestamp)
+    new = workshop.texts.add(event, user=user, time=_moment(delivery))
     if not new or user is None or not workshop.settings.trains_from(event.tenant):
         return None
     return workshop.ask_again(event.genre, event.tenant)
@@ -78,7 +78,7 @@ def _dropped(delivery: Delivery[UserCommand], texts: TextStore) -> bool:
     return True
 
 
-def _moment(delivery: Delivery[UserCommand]) -> float:
+def _moment(delivery: Delivery[TrainingEvent] | Delivery[UserCommand]) -> float:
     """The moment named, at most the record's: a clock that is ahead would silence the future."""
     wished = delivery.event.time.timestamp() if delivery.event.time else delivery.source.timestamp
     return min(wished, delivery.source.timestamp)

@@ -31,7 +31,7 @@ GENRES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Desk:
     """The recommend role without Kafka."""
 

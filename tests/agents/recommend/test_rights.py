@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from agents.classify.corrections import Corrections
+from agents.recommend.learn import learn
 from agents.recommend.ledger import decision_key
 from agents.recommend.plan import plan
 from agents.recommend.rank import rank
@@ -20,6 +21,7 @@ from schemas.corrections import Correction
 from schemas.feedback import Feedback
 from schemas.generations import GenerationTask
 from schemas.recommendations import Recommendation
+from schemas.training import TrainingEvent
 from schemas.users import UserCommand
 from streams.wire.topics import BY_EVENT
 from streams.worker.delivery import Tombstone
@@ -231,3 +233,27 @@ async def test_an_erase_has_the_files_of_the_tables_scrubbed(desk: Desk) -> None
     desk.ledger.scrub = lambda: scrubbed.append(None)
     await erased(desk)
     assert scrubbed == [None]
+
+
+async def test_a_correction_that_is_delivered_again_after_an_erase_is_no_dead_letter(
+    desk: Desk,
+) -> None:
+    await shown(desk)
+    await learned(desk, reaction("genre_correction", genre="sonnet"))
+    await erased(desk)
+    again = reaction("genre_correction", genre="sonnet")
+    assert await events(learn(stream([again]), desk.learner)) == []
+    assert again.failure is None
+    assert not desk.ledger.decisions
+
+
+async def test_a_text_to_train_on_has_the_time_of_its_reaction(desk: Desk) -> None:
+    desk.learner = replace(desk.learner, trains_from=lambda tenant: True)
+    await shown(desk)
+    earlier, later = (datetime.fromtimestamp(NOW + second, UTC) for second in (-60, 60))
+    for offset, time in enumerate((earlier, later, None)):
+        (text,) = await events(
+            learn(stream([reaction("accept", offset=offset, time=time)]), desk.learner)
+        )
+        assert isinstance(text, TrainingEvent)
+        assert text.time == min(time or later, datetime.fromtimestamp(NOW, UTC))

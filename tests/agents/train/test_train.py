@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
@@ -104,6 +105,20 @@ async def test_versions_that_went_on_from_one_that_holds_an_erased_users_texts_s
         grandchild.name: 1,
     }
     assert await events(forget(stream([erase]), shop.texts, shop.registry)) == []
+
+
+async def test_a_text_of_before_an_erase_is_not_kept_though_its_record_is_of_afterwards(
+    shop: Workshop,
+) -> None:
+    erase = delivered(UserCommand(user_id="ada", kind="erase"), time=NOW + 10)
+    await events(forget(stream([erase]), shop.texts, shop.registry))
+    wrote = datetime.fromtimestamp(NOW + 5, UTC)
+    late = [
+        delivered(text("hers, late", user_id="ada", time=wrote), 1, time=NOW + 20),
+        delivered(text("hers, anew", user_id="ada"), 2, time=NOW + 20),
+    ]
+    await events(train(stream(late), shop))
+    assert [sent.text for sent in shop.texts.texts("haiku", None)] == ["hers, anew"]
 
 
 async def test_who_withdraws_consent_takes_their_texts_out_of_the_training(shop: Workshop) -> None:
