@@ -10,12 +10,14 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shutil
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -50,17 +52,30 @@ def run(order: Order, told: Told) -> None:
     if known is not None:
         message = "The same texts were trained before."
         return told(order.progress("published", adapter=str(known), message=message))
-    with tempfile.TemporaryDirectory(prefix="genre-training-") as scratch:
+    with _scratch(store, order) as scratch:
         return _train_and_judge(
             order,
             corpus,
             prepared,
             found,
             store,
-            Path(scratch),
+            scratch,
             told,
             lambda name, parent: sent.attribute(name, users, began, parent=parent),
         )
+
+
+@contextmanager
+def _scratch(store: AdapterStore, order: Order) -> Iterator[Path]:
+    """A folder for weights that are not judged yet; what a kill left there, the order begun anew
+    throws away."""
+    folder = store.root / "scratch" / sha256(order.job.encode()).hexdigest()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:

@@ -4,6 +4,7 @@ reason why not."""
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 from pathlib import Path
 
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec
@@ -29,7 +30,10 @@ def test_texts_become_a_gated_adapter_with_its_report_and_a_repeat_makes_no_othe
     others = {
         str(store.add(make_adapter(tmp_path / genre, base, genre))) for genre in ("poem", "pooled")
     }
+    killed = tmp_path / "store" / "scratch" / sha256(b"j1").hexdigest() / "adapter"
+    killed.mkdir(parents=True)  # as a kill in the middle of the same order leaves it
     steps = told(wanted)
+    assert not list((tmp_path / "store" / "scratch").iterdir())
     last = steps[-1]
     assert [step.state for step in (steps[0], steps[-2])] == ["preparing", "checking"]
     assert any(step.state == "training" and step.tokens_per_second and step.loss for step in steps)
