@@ -23,7 +23,7 @@ from genre_models.taxonomy import Taxonomy
 from genre_models.training.documents import read_json, write_json
 from genre_models.training.order import Order
 from genre_models.training.recipe import Recipe
-from genre_models.training.texts.store import DEFAULT_TENANT, TextStore
+from genre_models.training.texts.store import DEFAULT_TENANT, UNDER_WAY, TextStore
 from schemas.adapters import AdapterEvent
 from schemas.errors import GenreError
 from schemas.progress import Progress
@@ -85,7 +85,7 @@ class Workshop:
 
     async def _work(self, file: Path, publish: Publish) -> None:
         order: Order = read_json(file, Order)
-        began, users = time.time(), self.texts.users(order.genre, order.tenant)
+        began, users = time.time() - UNDER_WAY, self.texts.users(order.genre, order.tenant)
         async with aclosing(perform(order)) as steps:
             async for progress in steps:
                 if progress.state == "published":

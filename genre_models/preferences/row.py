@@ -146,7 +146,7 @@ class UserRow:
 
     def covers(self, moment: float) -> bool:
         """Whether what happened then (seconds) is erased: to the second, as it is learned from."""
-        return int(moment) <= self.erased_at
+        return self.erased_at > 0 and int(moment) <= self.erased_at
 
     def is_applied(self, topic: int, offset: int, incarnation: int) -> bool:
         """Whether that record is already in this row; a mark of another cluster says nothing."""

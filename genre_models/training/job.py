@@ -27,7 +27,7 @@ from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_start
 from genre_models.corpora import Corpus, Prepared
 from genre_models.training.order import Order, Told
 from genre_models.training.texts.material import OF_USERS, about, gather
-from genre_models.training.texts.store import TextStore
+from genre_models.training.texts.store import UNDER_WAY, TextStore
 from genre_models.training.texts.two_classes import LOOKED_AT, TwoClasses, two_classes
 from schemas.errors import GenreError
 
@@ -42,7 +42,7 @@ def run(order: Order, told: Told) -> None:
     Raises GenreError when the texts or the models do not allow it.
     """
     told(order.progress("preparing"))
-    sent, began = TextStore(Path(order.texts).parents[2]), time.time()
+    sent, began = TextStore(Path(order.texts).parents[2]), time.time() - UNDER_WAY
     users = sent.users(order.genre, order.tenant)
     corpus, prepared = gather(order)
     found = _two_classes(order, corpus)

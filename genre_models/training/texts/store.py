@@ -14,6 +14,9 @@ from genre_models.training.documents import read_json, write_json
 from schemas.training import TrainingEvent
 
 DEFAULT_TENANT = "_"  # a folder name that no tenant can have
+# Seconds. An erase has the time at which it was sent: one that was sent before texts were read may
+# take them away afterwards.
+UNDER_WAY = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -133,3 +133,10 @@ def test_consent_is_a_setting() -> None:
     )
     assert [row.may_learn(opt_in=True) for row in (asked, agreed, refused)] == [False, True, False]
     assert [row.may_learn(opt_in=False) for row in (asked, agreed, refused)] == [True, True, False]
+
+
+def test_an_erasure_covers_its_second_and_what_was_before_and_no_row_without_one_does() -> None:
+    row = UserRow(erased_at=1_795_000_000)
+    assert row.covers(1_795_000_000.9) and row.covers(0.0)
+    assert not row.covers(1_795_000_001.0)
+    assert not UserRow().covers(0.0) and not UserRow().covers(-1.0)
