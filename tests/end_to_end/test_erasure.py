@@ -139,6 +139,7 @@ def bytes_of(file: Path) -> bytes:
 
 
 @pytest.mark.kafka
+@pytest.mark.slow
 async def test_nothing_is_left_of_who_was_erased_whatever_step_a_kill_cut_short(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
