@@ -21,7 +21,7 @@ from schemas.errors import GenreError, NotReady
 COMMANDS = {
     "up": "Start a broker in memory and every role; stay until Ctrl-C.",
     "prepare": "Fetch and convert the models, once.",
-    "worker": "Run one role until SIGTERM or Ctrl-C; the second one ends it at once.",
+    "worker": "Run one role until SIGTERM or Ctrl-C; a second ends it at once.",
     "ask": "Ask for a text, and get the best of several first.",
     "rate": "Say what you think of a text; the next answer knows it.",
     "profile": "Print a user's likes and dislikes with their uncertainty.",

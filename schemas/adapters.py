@@ -68,7 +68,11 @@ class AdapterEvent:
     ] = None
     licence: Line = ""
     erased: Annotated[
-        Count, Meta(description="Users who were erased since, and whose texts it was trained on.")
+        Count,
+        Meta(
+            description="Users who were erased or withdrew consent since, and whose texts it, or "
+            "one that it went on from, was trained on."
+        ),
     ] = 0
     reason: Annotated[Line | None, Meta(description="`withdrawn`: why.")] = None
     time: Moment

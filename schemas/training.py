@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.fields import Genre, Id, Line, Prompt, Tenant, UserId
+from schemas.fields import Genre, Id, Line, Moment, Prompt, Tenant, UserId
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,13 @@ class TrainingEvent:
     ] = None
     tenant: Tenant | None = None
     user_id: UserId | None = None
+    time: Annotated[
+        Moment | None,
+        Meta(
+            description="`text`: when its user wrote it; absent, or later than the record: the "
+            "record's time. What was written before its user was erased is not kept."
+        ),
+    ] = None
     text: (
         Annotated[str, Meta(max_length=256 * 1024, description="`text`: one text of the genre.")]
         | None

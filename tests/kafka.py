@@ -6,10 +6,11 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 _BESIDE = Path(__file__).resolve().parents[2] / "shared" / "kafka" / "kafka"
 NOT_FOUND = (
@@ -82,15 +83,23 @@ def kafka(folder: Path) -> Iterator[str]:
     if "GENRE_TEST_KAFKA" in os.environ:
         yield os.environ["GENRE_TEST_KAFKA"]
         return
+    with started(folder) as address:
+        yield address
+
+
+@contextmanager
+def started(folder: Path, options: Mapping[str, object] = MappingProxyType({})) -> Iterator[str]:
+    """The address of a Kafka of one's own, with these broker settings, until the block ends."""
     script = starter()
     assert script is not None, NOT_FOUND
     # Sessions of seconds: tests do not wait as long as production does.
-    settings = ["--set", "group.min.session.timeout.ms=1000"]
-    started = subprocess.run(
-        [str(script), "start", str(folder), *settings], check=True, capture_output=True, text=True
+    settings = {"group.min.session.timeout.ms": 1000, **options}
+    given = [word for name in settings for word in ("--set", f"{name}={settings[name]}")]
+    told = subprocess.run(
+        [str(script), "start", str(folder), *given], check=True, capture_output=True, text=True
     )
     try:
-        yield json.loads(started.stdout)["bootstrap"]
+        yield json.loads(told.stdout)["bootstrap"]
     finally:
         subprocess.run(
             [str(script), "stop", str(folder), "--kill"], check=True, capture_output=True

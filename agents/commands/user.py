@@ -40,7 +40,7 @@ def export(user: User, tenant: Tenant = None) -> None:
 def erase(user: User, tenant: Tenant = None) -> None:
     """Forget a user.
 
-    What was learned goes, and so do their decisions and corrections.
+    What was learned goes, and so do their decisions, corrections and texts.
     """
     _send(UserCommand(user_id=user, tenant=tenant, kind="erase"), "will be forgotten")
 
@@ -53,7 +53,7 @@ def consent(
 ) -> None:
     """Allow learning from a user, or `--withdraw`.
 
-    What was learned stays until it is erased.
+    Their texts are dropped then; what was learned stays until it is erased.
     """
     command = UserCommand(user_id=user, tenant=tenant, kind="consent", allowed=not withdraw)
     _send(command, "is not learned from any more" if withdraw else "is learned from")

@@ -36,7 +36,7 @@ RoleName = Annotated[
 
 
 def worker(role: RoleName) -> None:
-    """Run one role until SIGTERM or Ctrl-C; the second one ends it at once.
+    """Run one role until SIGTERM or Ctrl-C; a second ends it at once.
 
     The health page says when it is ready.
     """

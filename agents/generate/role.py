@@ -8,6 +8,7 @@ from agents.generate.announcing import announce
 from agents.generate.generate import Writer, generate
 from agents.generate.writer import load_writer
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
+from genre_models.training.texts.store import TextStore
 from streams.settings import Settings
 from streams.wire.roles import ROLES
 from streams.worker.app import RoleApp
@@ -23,7 +24,8 @@ def build(settings: Settings) -> RoleApp:
     add_starters(store)
     writer = load_writer(settings, base, store)
     app = attached(settings, writer)
-    app.beside("announce", partial(announce, store=store, registry=writer.library.registry))
+    registry, texts = writer.library.registry, TextStore(settings.corpora)
+    app.beside("announce", partial(announce, store=store, registry=registry, left=texts.left))
     return app
 
 

@@ -63,6 +63,18 @@ class Registry:
         """The newest record of an adapter, published or withdrawn."""
         return self._published.get(name) or self._withdrawn.get(name)
 
+    def lineage(self) -> list[tuple[str, str]]:
+        """Every adapter that went on from another, with that one; ancestors first."""
+        parents = {event.name: event.lineage.parent for event in self.events()}
+
+        def depth(name: str) -> int:
+            depth, parent = 0, parents.get(name)
+            while parent is not None and depth < len(parents):  # names may be made up in a circle
+                depth, parent = depth + 1, parents.get(parent)
+            return depth
+
+        return [(name, parent) for name in sorted(parents, key=depth) if (parent := parents[name])]
+
     def of_genre(self, genre: str, tenant: str | None = None) -> tuple[str, ...]:
         """Names of the genre's adapters, newest first."""
         events = [event for event in self._seen_by(tenant) if event.genre == genre]

@@ -95,10 +95,11 @@ class Learner:
 
     def _lessons(self, case: Case, delivery: Delivery[Feedback]) -> Iterator[Passed]:
         reaction = delivery.event
-        if reaction.kind == "genre_correction":
+        is_repeat_of_erased = case.is_applied and case.decision is None
+        if reaction.kind == "genre_correction" and not is_repeat_of_erased:
             yield from self._corrected(case, delivery)
         if reaction.kind in ("accept", "edit") and self.trains_from(reaction.tenant):
-            for text in _accepted(case, reaction):
+            for text in _accepted(case, delivery):
                 lesson = _lesson(delivery, text.genre, text.text)
                 if note(case, lesson):
                     yield text
@@ -127,8 +128,12 @@ def _lesson(delivery: Delivery[Feedback], genre: str, text: str | None = None) -
     )
 
 
-def _accepted(case: Case, reaction: Feedback) -> Iterator[TrainingEvent]:
-    """A text that its user took as it was, or wrote anew: what an opted-in tenant trains on."""
+def _accepted(case: Case, delivery: Delivery[Feedback]) -> Iterator[TrainingEvent]:
+    """A text that its user took as it was, or wrote anew: what an opted-in tenant trains on.
+
+    It has the reaction's time, not this moment's: its user may have been erased in between.
+    """
+    reaction = delivery.event
     shown = {each.candidate_id: each for each in candidates_of(case.decision)}
     candidate = shown.get(reaction.candidate_id or "")
     text = reaction.text if reaction.kind == "edit" else candidate.text if candidate else None
@@ -141,6 +146,7 @@ def _accepted(case: Case, reaction: Feedback) -> Iterator[TrainingEvent]:
             user_id=reaction.user_id,
             text=text,
             document=reaction.request_id,
+            time=min(reaction.time or delivery.received, delivery.received),
         )
 
 

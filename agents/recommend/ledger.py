@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 _REFUSED = 0  # the number under which the askings stand that were refused; no decision's digest
 _MOST_REFUSED = 512  # more than are read of one user between two commits
+ERASED = Failure(code="erased", message="The user was erased meanwhile.")
 # The input topics whose offsets a user's row remembers; their places in the row are for ever.
 MARKS = {"classified": 0, "candidates": 1, "feedback": 2, "users": 3}
 
@@ -49,6 +50,8 @@ class Ledger:
     """Deadline and user of every open decision, as long as their partition stays."""
     publishing: set[bytes] = field(default_factory=set)
     """Decisions whose answer is stored and on its way: forgotten now, a crash would lose it."""
+    scrub: Callable[[], None] = lambda: None
+    """Has what was deleted leave the tables' files too, soon."""
     changed: dict[str, UserRow] | None = None
     """Of users whose row was replaced, the first that was: whoever adds rows up takes it out."""
     due: dict[str, None] = field(default_factory=dict)
@@ -100,7 +103,9 @@ class Ledger:
     def user(self, key: str) -> UserRow:
         """The user's row; a new one for somebody unknown.
 
-        A corrupt row is set aside, counted, and begun anew; one of the far future moves back.
+        A corrupt row is set aside, counted, and begun anew, with the decisions that are looked up
+        in its place: what no row names any more, an erase could not find. One of the far future
+        moves back.
         """
         packed = self.users.get(key.encode())
         if packed is None:
@@ -115,9 +120,14 @@ class Ledger:
             return moved
         except ModelError as error:
             self.counts["corrupt_row"] += 1
-            log.critical("row of %r: %s", key, error)
-            self.users[f"\x00corrupt/{key}".encode()] = packed
-            return UserRow()
+            log.critical("row of user %016x: %s", digest(key), error)
+            self.users[_aside(key)] = packed
+            return UserRow(decisions=self._decisions_of(key))
+
+    def _decisions_of(self, key: str) -> tuple[int, ...]:
+        places = (place.rpartition(b"/") for place in list(self.decisions))
+        found = (int(number, 16) for user, _, number in places if user == key.encode())
+        return tuple(number for number in found if number != _REFUSED)
 
     def keep(self, key: str, row: UserRow, old: UserRow) -> None:
         """Write a user's row in place of the `old` one, which has just been read."""
@@ -151,7 +161,7 @@ class Ledger:
             return DecisionRow.unpack(packed)
         except ModelError as error:
             self.counts["corrupt_decision"] += 1
-            log.critical("decision %r: %s", place, error)
+            log.critical("decision %s: %s", place.rpartition(b"/")[2].decode(), error)
             return None
 
     @contextmanager
@@ -225,8 +235,17 @@ class Case:
         self.ledger.keep(self.key, self.row.marked(*self.mark), self._read)
 
     def tell(self) -> None:
-        """Have the user's profile published."""
-        self.ledger.due[self.key] = None
+        """Have the user's profile published, unless nothing was learned since an erasure."""
+        if self.row.reactions or not self.row.erased_at:
+            self.ledger.due[self.key] = None
+
+    def bury_again(self) -> None:
+        """Delete once more what the row names and the table has lost.
+
+        It was deleted before a kill, and its tombstone may be missing in the changelog.
+        """
+        for lost in set(self.row.decisions) - set(self._stored()):
+            self._delete(lost)
 
     def make_room(self) -> bool:
         """Room for one more decision: the user's oldest answered one is deleted for the 33rd.
@@ -238,7 +257,7 @@ class Case:
             return True
         forgotten = next((old for old in known if not self._is_open(old)), None)
         if forgotten is not None:
-            self.ledger.decisions.pop(decision_key(self.key, forgotten), None)
+            self._delete(forgotten)
         return forgotten is not None
 
     def was_refused(self, asking: str) -> bool:
@@ -257,8 +276,9 @@ class Case:
     def remember(self) -> None:
         """Note in the row that the request was opened by this record.
 
-        Only after the decision stands in its changelog: the two tables have two, and a row that
-        says so without the decision would lose the request.
+        Only after the decision stands in its changelog, and the tombstones of those that the row
+        names no more: the two tables have two. A row that says so without the decision would lose
+        the request, and what no row names any more, an erase could not find.
         """
         assert self.decision is not None
         number = digest(self.decision.request_id)
@@ -276,20 +296,25 @@ class Case:
             yield self.decision
 
     def forget(self) -> tuple[int, ...]:
-        """Delete the user's decisions; of open ones the duty to answer stays. Those that stay."""
+        """Delete the user's decisions; of open ones the duty to answer stays. Those that stay.
+
+        Also what was set aside of the user.
+        """
         kept = []
         for number in self.row.decisions:
-            place = decision_key(self.key, number)
-            decision = self.ledger.stored(place)
+            decision = self.ledger.stored(decision_key(self.key, number))
             if decision is not None and decision.is_open:
-                erased = Failure(code="erased", message="The user was erased meanwhile.")
-                self.ledger.store(self.key, decision.emptied(erased))
+                self.ledger.store(self.key, decision.emptied(ERASED))
                 kept.append(number)
             else:
-                self.ledger.decisions.pop(place, None)
-        self.ledger.decisions.pop(decision_key(self.key, _REFUSED), None)
+                self._delete(number)
+        self._delete(_REFUSED)
+        self.ledger.users.pop(_aside(self.key), None)
         self.ledger.due.pop(self.key, None)
         return tuple(kept)
+
+    def _delete(self, number: int) -> None:
+        self.ledger.decisions.pop(decision_key(self.key, number), None)
 
     def _stored(self) -> tuple[int, ...]:
         decisions = self.ledger.decisions
@@ -299,6 +324,11 @@ class Case:
         place = decision_key(self.key, number)
         packed = self.ledger.decisions.get(place)
         return place in self.ledger.publishing or (packed is not None and is_open(packed))
+
+
+def _aside(key: str) -> bytes:
+    """Where the `users` table keeps a row that could not be read."""
+    return f"\x00corrupt/{key}".encode()
 
 
 def decision_key(key: str, number: int) -> bytes:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from agents.failures import OVER_QUOTA, TOO_MANY_OPEN, expired, failure_of
 from agents.genres.registry import Registry
 from agents.recommend.decision_row import DecisionRow
-from agents.recommend.ledger import Case, Ledger
+from agents.recommend.ledger import ERASED, Case, Ledger
 from agents.recommend.profiles import Profiles
 from agents.tenants import Tenants
 from genre_models.planner import PlannedArm, Wish, plan_arms, prompt_card
@@ -43,6 +43,7 @@ class Planner:
     def open(self, delivery: Delivery[ClassifiedRequest]) -> GenerationTask | CandidateSet | None:
         """A request's task, or the failure that `rank` answers it with; None for one long done."""
         request, case = delivery.event, self.ledger.case(delivery)
+        case.bury_again()
         decision = case.decision
         if decision is None:
             refusal = _turned_away(request, case)
@@ -53,12 +54,12 @@ class Planner:
             decision, failure = self._opened(request, case.row, chance_of(delivery, self.ledger))
             case.store(decision)
         else:
+            failure = _refusal(request, case.row) if decision.is_open else REPEATED
             # Delivered again: a row that was saved before a kill may be missing in the changelog.
-            case.store(decision)
+            case.store(decision.emptied(ERASED) if failure is ERASED else decision)
             if decision.is_open and _is_over_quota(request):
                 # Read twice by classify, and let pass the first time: its task is under way.
                 return None
-            failure = _refusal(request) if decision.is_open else REPEATED
         if failure is not None or not decision.arms:
             return _failed(request, failure or NOT_PLANNED)
         return _task(request, decision)
@@ -75,7 +76,7 @@ class Planner:
     def _opened(
         self, request: ClassifiedRequest, row: UserRow, chance: int
     ) -> tuple[DecisionRow, Failure | None]:
-        failure = _refusal(request)
+        failure = _refusal(request, row)
         if failure is None:
             try:
                 self.tenants.check(request.tenant)
@@ -85,7 +86,8 @@ class Planner:
                 return _row(request, chance, arms, _lines(request, posterior)), None
             except Exception as error:
                 failure = failure_of(error, PLAN_FAILED, request.request_id)
-        return _row(request, chance, (), (), failure), failure
+        refused = _row(request, chance, (), (), failure)
+        return refused.emptied(ERASED) if failure is ERASED else refused, failure
 
     def _arms(
         self, request: ClassifiedRequest, posterior: Posterior, chance: int, *, explore: bool
@@ -145,7 +147,9 @@ def seed_of(request: ClassifiedRequest) -> int:
     return given if given is not None else digest(f"{key_of(request)}/{request.request_id}") >> 1
 
 
-def _refusal(request: ClassifiedRequest) -> Failure | None:
+def _refusal(request: ClassifiedRequest, row: UserRow) -> Failure | None:
+    if row.covers(request.received.timestamp()):
+        return ERASED
     if request.failure is not None:
         return request.failure
     if not request.verdict.allowed:

@@ -43,12 +43,16 @@ class Profiles:
         """
         while True:
             await asyncio.sleep(_PERIOD)
-            due, self.ledger.due = self.ledger.due, {}
-            for key in filter(self.owns, due):
+            for key in list(self.ledger.due):
+                # Meanwhile an erase may have taken the user out, or another worker over.
+                if key not in self.ledger.due or not self.owns(key):
+                    continue
+                del self.ledger.due[key]
                 begun = time.thread_time()
                 profile = self._made(key)
                 rest = _REST * (time.thread_time() - begun)
                 if profile is not None:
+                    # Given to the producer at once, so that an erase's tombstone comes after it.
                     await publish(profile)
                 await asyncio.sleep(rest)
 

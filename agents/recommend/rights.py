@@ -19,10 +19,35 @@ async def rights(
     """Obey every command; repeating one changes nothing."""
     async for delivery in commands:
         with delivery as command:
+            if command.kind == "erase":
+                await _bury(ledger, delivery)
             obey(ledger, delivery)
             if command.kind == "erase":
                 for tombstone in traces(key_of(command), registry, command.tenant):
                     yield delivery.output(tombstone)
+                ledger.scrub()
+                _tell_again(ledger, delivery)
+
+
+async def _bury(ledger: Ledger, delivery: Delivery[UserCommand]) -> None:
+    """Delete the user's decisions before the headstone takes the place of the row that names them.
+
+    The two tables have two changelogs: once a headstone stands in one, whatever a kill kept from
+    the other would be left there for ever. Meanwhile other agents may open more.
+    """
+    case, buried = ledger.case(delivery), None
+    while not case.is_applied and case.row.decisions != buried:
+        buried = case.row.decisions
+        case.forget()
+        await ledger.flush()
+        case = ledger.case(delivery)
+
+
+def _tell_again(ledger: Ledger, delivery: Delivery[UserCommand]) -> None:
+    """An erase that is delivered again deletes a profile that tells what was learned since."""
+    case = ledger.case(delivery)
+    if case.row.reactions:
+        case.tell()
 
 
 def obey(ledger: Ledger, delivery: Delivery[UserCommand]) -> None:

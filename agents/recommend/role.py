@@ -42,6 +42,7 @@ def build(settings: Settings) -> RoleApp:
         decisions=decisions,
         incarnation=0,
         flush=app.flush,
+        scrub=app.scrub_soon,
         counts=app.counts,
         changed=populations.changed,
     )

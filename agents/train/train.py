@@ -46,7 +46,7 @@ def _kept(delivery: Delivery[TrainingEvent], workshop: Workshop) -> Order | None
     if event.kind == "retract":
         workshop.texts.retract(event, user=user or "")
         return None
-    new = workshop.texts.add(event, user=user, time=delivery.source.timestamp)
+    new = workshop.texts.add(event, user=user, time=_moment(delivery))
     if not new or user is None or not workshop.settings.trains_from(event.tenant):
         return None
     return workshop.ask_again(event.genre, event.tenant)
@@ -55,13 +55,18 @@ def _kept(delivery: Delivery[TrainingEvent], workshop: Workshop) -> Order | None
 async def forget(
     commands: AsyncIterator[Delivery[UserCommand]], texts: TextStore, registry: Registry
 ) -> Outputs:
-    """Drop erased users' texts; say of each adapter how many such users' texts it still holds."""
+    """Drop the texts of users who are erased or withdraw consent.
+
+    Says of each adapter how many such users' texts it, or one that it went on from, still holds.
+    """
     async for delivery in commands:
         with delivery as command:
-            if command.kind != "erase":
+            if not _dropped(delivery, texts):
                 continue
             user = user_key(command.user_id, command.tenant)
-            texts.erase(user, _moment(delivery))
+            for name, parent in registry.lineage():
+                event = registry.newest(name)
+                texts.inherit(name, parent, event.erased if event else 0)
             for name, known in texts.holding(user).items():
                 event = registry.newest(name)
                 if event is not None:
@@ -70,7 +75,24 @@ async def forget(
             texts.disown(user)
 
 
-def _moment(delivery: Delivery[UserCommand]) -> float:
+def _dropped(delivery: Delivery[UserCommand], texts: TextStore) -> bool:
+    """Take the user's texts away where the command says so; whether it does."""
+    command, moment = delivery.event, _moment(delivery)
+    user = user_key(command.user_id, command.tenant)
+    match command.kind, command.allowed:
+        case "erase", _:
+            texts.erase(user, moment)
+        case "consent", False:
+            texts.refuse(user, moment)
+        case "consent", True:
+            texts.accept(user, moment)
+            return False
+        case _:
+            return False
+    return True
+
+
+def _moment(delivery: Delivery[TrainingEvent] | Delivery[UserCommand]) -> float:
     """The moment named, at most the record's: a clock that is ahead would silence the future."""
     wished = delivery.event.time.timestamp() if delivery.event.time else delivery.source.timestamp
     return min(wished, delivery.source.timestamp)

@@ -29,7 +29,7 @@ from genre_models.taxonomy import Taxonomy
 from genre_models.training.documents import read_json, write_json
 from genre_models.training.order import Order, failure_code
 from genre_models.training.recipe import Recipe
-from genre_models.training.texts.store import DEFAULT_TENANT, TextStore
+from genre_models.training.texts.store import DEFAULT_TENANT, UNDER_WAY, TextStore
 from schemas.adapters import AdapterEvent
 from schemas.errors import GenreError, discreet
 from schemas.progress import Progress
@@ -122,7 +122,7 @@ class Workshop:
     async def _steps(self, order: Order) -> AsyncGenerator[Progress | AdapterEvent, None]:
         """What happens with an order, to be published; the last Progress says how it ended."""
         try:
-            began = time.time()
+            began = time.time() - UNDER_WAY
             users = await asyncio.to_thread(self.texts.users, order.genre, order.tenant)
             async with aclosing(perform(order, self.settings.training_hours * 3600)) as told:
                 async for progress in told:
@@ -178,7 +178,12 @@ class Workshop:
         if location is not None:
             upload(store.path(adapter), name, location)
         event = announcement(store.verified(adapter), self.registry, location)
-        return replace(event, erased=self.texts.attribute(name, users, began))
+        parent = event.lineage.parent
+        inherited = self.registry.newest(parent) if parent else None
+        erased = self.texts.attribute(
+            name, users, began, parent=parent, least=inherited.erased if inherited else 0
+        )
+        return replace(event, erased=erased)
 
     def _asked(self) -> dict[str, int]:
         try:

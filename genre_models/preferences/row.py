@@ -170,6 +170,10 @@ class UserRow:
         """With `opt_in` only those who agreed are learned from, else all but those who refused."""
         return self.consent is True or (self.consent is None and not opt_in)
 
+    def covers(self, moment: float) -> bool:
+        """Whether what happened then (seconds) is erased: to the second, as it is learned from."""
+        return self.erased_at > 0 and int(moment) <= self.erased_at
+
     def is_applied(self, topic: int, offset: int, incarnation: int) -> bool:
         """Whether that record is already in this row; a mark of another cluster says nothing."""
         return incarnation == self.incarnation and offset < self.marks[topic]

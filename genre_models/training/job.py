@@ -10,12 +10,15 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shutil
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +27,8 @@ import msgspec
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
 from genre_models.corpora import Corpus, Prepared
 from genre_models.training.order import Order, Told, failure_code
-from genre_models.training.texts.material import about, gather
+from genre_models.training.texts.material import OF_USERS, about, gather
+from genre_models.training.texts.store import UNDER_WAY, TextStore
 from genre_models.training.texts.two_classes import LOOKED_AT, TwoClasses, two_classes
 from schemas.errors import GenreError, discreet
 
@@ -39,6 +43,8 @@ def run(order: Order, told: Told) -> None:
     Raises GenreError when the texts or the models do not allow it.
     """
     told(order.progress("preparing"))
+    sent, began = TextStore(Path(order.texts).parents[2]), time.time() - UNDER_WAY
+    users = sent.users(order.genre, order.tenant)
     corpus, prepared = gather(order)
     found = _two_classes(order, corpus)
     store = AdapterStore(Path(order.store), BaseSpec.load(Path(order.models) / "base"))
@@ -47,8 +53,30 @@ def run(order: Order, told: Told) -> None:
     if known is not None:
         message = "The same texts were trained before."
         return told(order.progress("published", adapter=str(known), message=message))
-    with tempfile.TemporaryDirectory(prefix="genre-training-") as scratch:
-        return _train_and_judge(order, corpus, prepared, found, store, Path(scratch), told)
+    with _scratch(store, order) as scratch:
+        return _train_and_judge(
+            order,
+            corpus,
+            prepared,
+            found,
+            store,
+            scratch,
+            told,
+            lambda name, parent: sent.attribute(name, users, began, parent=parent),
+        )
+
+
+@contextmanager
+def _scratch(store: AdapterStore, order: Order) -> Iterator[Path]:
+    """A folder for weights that are not judged yet; what a kill left there, the order begun anew
+    throws away."""
+    folder = store.root / "scratch" / sha256(order.job.encode()).hexdigest()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:
@@ -61,8 +89,13 @@ def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:
         return None
     from genre_models.encoder import SentenceEncoder
 
-    texts = [text.text for text in (*corpus.training, *corpus.held_out)[:LOOKED_AT]]
-    found = two_classes(texts, SentenceEncoder.load(folder, threads=order.threads).encode(texts))
+    looked_at = (*corpus.training, *corpus.held_out)[:LOOKED_AT]
+    texts = [text.text for text in looked_at]
+    found = two_classes(
+        texts,
+        SentenceEncoder.load(folder, threads=order.threads).encode(texts),
+        [text.source != OF_USERS for text in looked_at],
+    )
     found.check()
     return found
 
@@ -92,6 +125,7 @@ def _train_and_judge(
     store: AdapterStore,
     scratch: Path,
     told: Told,
+    attribute: Callable[[str, str | None], object],
 ) -> None:
     from genre_models.training.gate.gate import judge
     from genre_models.training.gate.report import Report
@@ -130,6 +164,8 @@ def _train_and_judge(
         return told(
             order.progress("rejected", code="gate", message=message, held_out_perplexity=perplexity)
         )
+    # Before it is there to be announced: whatever is killed, an erase finds it.
+    attribute(str(made), session.parent)
     store.add(scratch / "adapter")
     said = (
         f"Held-out perplexity {math.exp(measured.base_loss):.1f} to {perplexity:.1f}. "

@@ -57,7 +57,8 @@ async def create(settings: Settings) -> list[str]:
 async def check(settings: Settings) -> list[str]:
     """What is wrong with the topics, one line each; empty when all is well.
 
-    Retention is the operator's choice; a cleanup policy or a size limit that loses records is not.
+    Retention is the operator's choice; a cleanup policy or a size limit that loses records is not,
+    nor is a compaction that never comes: what was erased would stay.
     """
     client = admin(settings)
     await client.start()
@@ -129,6 +130,8 @@ def _serves(setting: str, found: str, expected: str) -> bool:
             return found == expected
         case "max.message.bytes":
             return int(found) >= int(expected)
+        case "max.compaction.lag.ms":
+            return int(found) <= int(expected)
     return True
 
 

@@ -249,8 +249,10 @@ def _deleted(days: float) -> dict[str, str]:
 
 def _compacted() -> dict[str, str]:
     # Recovery reads what compaction has not removed yet: at most a fifth, and the newest segment.
+    # What was deleted is gone a day later, however little is written.
     return {
         "cleanup.policy": "compact",
         "segment.bytes": str(16 * 2**20),
         "min.cleanable.dirty.ratio": "0.2",
+        "max.compaction.lag.ms": str(DAY_MS),
     }

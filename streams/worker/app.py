@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -31,6 +32,7 @@ from streams.worker.fence import Fence
 from streams.worker.health import HealthPage
 from streams.worker.inbox import Agent, Inbox
 from streams.worker.outbox import Outbox
+from streams.worker.table_files import scrub
 from streams.worker.tables import DeclaredTables, LoggedTable, table
 from streams.worker.transport import Transport
 from streams.worker.vitals import Vitals
@@ -49,6 +51,8 @@ _AGAIN = 10.0
 _PATIENCE, _REBALANCE = 2.0, 10.0
 # The part of a stop's limit in which events may end; the rest is for commits and goodbyes.
 _FINISHING = 0.8
+# Scrubbing the tables' files rests this many times as long as it took.
+_REST = 9
 
 
 class RoleApp(faust.App):
@@ -74,8 +78,11 @@ class RoleApp(faust.App):
         self._partitions: dict[str, Any] = {}
         self._replies = Replies(settings)
         self.fence = Fence(settings, lambda generation: self.consumer.confirms(generation))
+        self._deleted = asyncio.Event()
         super().__init__(settings.topic(role.name), **_options(role.name, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)
+        if role.tables and settings.store == "rocksdb://":
+            self.task(self._scrub)
 
     def bind(
         self,
@@ -131,6 +138,7 @@ class RoleApp(faust.App):
         if len(self.tables) == 1:
             self.task(self.fence.run)
         kept.on_recover(partial(self._own, kept))
+        kept.on_recover(self._recovered)
         return kept
 
     async def _own(self, kept: LoggedTable) -> None:
@@ -140,6 +148,36 @@ class RoleApp(faust.App):
         await self.fence.own(
             kept, {tp: end for tp, end in ends.items() if tp.topic == kept.changelog_topic_name}
         )
+
+    def scrub_soon(self) -> None:
+        """Have what was deleted from the tables leave their files too, in some seconds."""
+        self._deleted.set()
+
+    async def _recovered(self) -> None:
+        # Partitions may have gone, or come with files that somebody was erased from meanwhile.
+        self.scrub_soon()
+
+    async def _scrub(self) -> None:
+        while await self._deleted.wait():
+            begun = time.monotonic()
+            if self.ready:
+                self._deleted.clear()
+                await self._scrub_once()
+            await asyncio.sleep(1.0 + _REST * (time.monotonic() - begun))
+
+    async def _scrub_once(self) -> None:
+        databases = {
+            folder: database
+            for each in self.tables.values()
+            for folder, database in each.databases().items()
+        }
+        state = self.genre_settings.state
+        try:
+            await asyncio.to_thread(scrub, state, self.role.name, databases)
+        except Exception:
+            self.counts["scrub_failed"] += 1
+            log.exception("what was deleted may stand in the tables' files")
+            self.scrub_soon()
 
     def beside(self, name: str, work: Callable[[Publish], Awaitable[None]]) -> None:
         """Run the role's timer `name` beside its agents; it is given what it publishes with."""

@@ -12,6 +12,7 @@ import time
 import uuid
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, MutableMapping
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -91,6 +92,26 @@ class LoggedTable(Table):
                 "row_too_large", f"Expected a row of at most {MAX_ROW_BYTES} bytes, got {len(row)}."
             )
         super().__setitem__(key, row)
+
+    def pop(self, key: bytes, default: Any = None) -> Any:
+        """Delete a row; the row, or the default where there is none.
+
+        The changelog gets its tombstone in either case: a kill may have come after RocksDB had
+        deleted the row and before the changelog had.
+        """
+        row = self.get(key)
+        if row is None:
+            self.on_key_del(key)
+            return default
+        del self[key]
+        return row
+
+    def databases(self) -> dict[Path, Any]:
+        """The open RocksDB databases by their folders; a table in memory has none."""
+        if self.app.conf.store.scheme != "rocksdb":
+            return {}
+        store: Any = self.data
+        return {store.partition_path(one): database for one, database in store._dbs.items()}
 
     def send_changelog(
         self, partition: int, key: bytes, value: bytes | None, *_: Any, **_serializers: Any

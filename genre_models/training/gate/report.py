@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from html import escape
 from pathlib import Path
 
 from genre_models.corpora import Corpus, Prepared
 from genre_models.training.documents import write_json
 from genre_models.training.gate.gate import Judgement, Measured
+from genre_models.training.gate.samples import Sample
+from genre_models.training.texts.material import OF_USERS
 from genre_models.training.texts.two_classes import TwoClasses
 from genre_models.training.trainer import Trained
 
+UNSHOWN = "(not shown: some texts are of users)"
 WIDTH, HEIGHT, EDGE = 480, 200, 36
 STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;"
@@ -29,7 +32,8 @@ STYLE = (
 class Report:
     """All that is said of one adapter.
 
-    `two_classes` None: nothing could tell whether its texts are.
+    `two_classes` None: nothing could tell whether its texts are. Where some texts are of users,
+    nothing is quoted: requests are made of their words, and what is written may repeat them.
     """
 
     name: str
@@ -66,7 +70,7 @@ class Report:
                 "left_out": left_out,
             },
             "seconds": self.trained.seconds,
-            "samples": [asdict(each) for each in measured.samples],
+            "samples": [asdict(each) for each in self._samples],
         }
 
     def _page(self) -> str:
@@ -91,21 +95,28 @@ class Report:
                 "<h2>Held-out perplexity</h2>",
                 _curve(trained.curve, measured),
                 "<h2>Samples</h2>",
-                _samples(measured),
+                _samples(self._samples),
                 "</html>\n",
             ]
         )
+
+    @property
+    def _samples(self) -> Sequence[Sample]:
+        texts = (*self.corpus.training, *self.corpus.held_out)
+        if not any(text.source == OF_USERS for text in texts):
+            return self.measured.samples
+        hidden = {"request": UNSHOWN, "topic": "", "text": UNSHOWN}
+        return [replace(each, **hidden) for each in self.measured.samples]
 
 
 def _two_classes(found: TwoClasses | None) -> str:
     if found is None or not found.suspect:
         return ""
-    texts = " and ".join(
-        f"<blockquote>{escape(text)}</blockquote>" for text in (found.one, found.other)
-    )
+    texts = " and ".join(f"<blockquote>{escape(text)}</blockquote>" for text in found.examples)
+    such_as = ", such as" if texts else ""
     return (
         '<p class="no">These may be two genres under one name '
-        f"({found.score:.2f}), such as</p>{texts}"
+        f"({found.score:.2f}){such_as}</p>{texts}"
     )
 
 
@@ -119,11 +130,11 @@ def _findings(judgement: Judgement) -> str:
     return _table(("check", "measured", "bound", ""), rows)
 
 
-def _samples(measured: Measured) -> str:
+def _samples(samples: Sequence[Sample]) -> str:
     rows = (
         f"<tr><td>{escape(each.request)}</td><td><blockquote>{escape(each.text)}</blockquote></td>"
         f'<td class="no">{escape(each.held_back or "")}</td></tr>'
-        for each in measured.samples
+        for each in samples
     )
     return _table(("request", "text", "held back"), rows)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import SEEK_END
 from pathlib import Path
 
@@ -16,6 +16,9 @@ from schemas.training import TrainingEvent
 
 DEFAULT_TENANT = "_"  # a folder name that no tenant can have
 _FILES = 256  # whose texts' digests are kept in memory: any genre can be sent
+# Seconds. An erase has the time at which it was sent: one that was sent before texts were read may
+# take them away afterwards.
+UNDER_WAY = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,16 +39,24 @@ class SentText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contributors:
-    """Whose texts an adapter was trained on, and how many more users have been erased since."""
+    """Whose texts an adapter was trained on, and how many more have left since.
+
+    `inherits` tells that the users of the adapters that it went on from are among them.
+    """
 
     users: list[str]
     erased: int
+    inherits: bool = False
+
+
+NOBODY = Contributors(users=[], erased=0)
 
 
 class TextStore:
     """Texts below `root`.
 
-    One process writes: `add` and `erase` are what the train role does with events.
+    One process writes: `add`, `erase`, `refuse` and `accept` are what the train role does with
+    events.
     """
 
     def __init__(self, root: Path) -> None:
@@ -67,11 +78,11 @@ class TextStore:
     def add(self, event: TrainingEvent, *, user: str | None, time: float) -> bool:
         """Keep a text.
 
-        False where it is there already, or its user has been erased since it was sent.
+        False where it is there already, or its user has been erased since it was sent, or refuses.
         """
         file, text = self.path(event.genre, event.tenant), event.text or ""
         known, digest = self._digests(file), _digest(text, event.request)
-        if digest in known or (user is not None and time <= self._erasures().get(user, 0.0)):
+        if digest in known or (user is not None and self._may_not_keep(user, time)):
             return False
         sent = SentText(
             text=text,
@@ -102,6 +113,20 @@ class TextStore:
         file = self.path(event.genre, event.tenant)
         return self._only(file, lambda sent: (sent.user, sha256_of(sent)) != (user, event.digest))
 
+    def refuse(self, user: str, time: float) -> int:
+        """Drop every text of a user who withdraws consent, and those that come until they `accept`.
+
+        Returns how many there were.
+        """
+        write_json(self.root / "refused.json", sorted({*self._refusals(), user}))
+        return self.erase(user, time)
+
+    def accept(self, user: str, time: float) -> None:
+        """Keep what a user who refused sends after `time`."""
+        if user in self._refusals():
+            write_json(self.root / "erased.json", self._erasures() | {user: time})
+            write_json(self.root / "refused.json", sorted({*self._refusals()} - {user}))
+
     def texts(self, genre: str, tenant: str | None) -> list[SentText]:
         """Everything that is kept for a genre, in the order in which it came."""
         return list(read_texts(self.path(genre, tenant)))
@@ -114,17 +139,49 @@ class TextStore:
         """Texts that are kept for a genre."""
         return len(self._digests(self.path(genre, tenant)))
 
-    def attribute(self, adapter: str, users: set[str], since: float) -> int:
-        """Note whose texts an adapter was trained on.
+    def attribute(
+        self,
+        adapter: str,
+        users: set[str],
+        since: float,
+        *,
+        parent: str | None = None,
+        least: int = 0,
+    ) -> int:
+        """Note whose texts an adapter was trained on: its `users`, and those of its parent.
 
-        Returns how many of those were erased `since` they were read.
+        What is noted already stays, but for who was erased `since` the texts were read. Returns
+        how many have left, at `least` those that are known of elsewhere.
         """
+        known = self.contributors(adapter)
+        if known is None:
+            before = (self.contributors(parent) if parent else None) or NOBODY
+            known = replace(before, users=sorted({*before.users, *users}), inherits=True)
         erasures = self._erasures()
-        gone = {user for user in users if erasures.get(user, 0.0) >= since}
-        write_json(
-            self._contributors(adapter), Contributors(users=sorted(users - gone), erased=len(gone))
-        )
-        return len(gone)
+        left = [user for user in known.users if erasures.get(user, 0.0) < since]
+        erased = max(known.erased + len(known.users) - len(left), least)
+        write_json(self._contributors(adapter), replace(known, users=left, erased=erased))
+        return erased
+
+    def contributors(self, adapter: str) -> Contributors | None:
+        """Whose texts an adapter was trained on; None for one that was not trained here."""
+        known: Contributors | None = read_json(self._contributors(adapter), Contributors)
+        return known
+
+    def left(self, adapter: str) -> int:
+        """How many users have left whose texts an adapter was trained on, as far as is known."""
+        return (self.contributors(adapter) or NOBODY).erased
+
+    def inherit(self, adapter: str, parent: str, erased: int) -> None:
+        """Note the users of the adapter that another one went on from, once: ancestors first.
+
+        Versions before did not. `erased` is what is said of an adapter that was not trained here.
+        """
+        before, known = self.contributors(parent), self.contributors(adapter)
+        if before is not None and not (known and known.inherits):
+            known = known or Contributors(users=[], erased=erased)
+            users = sorted({*known.users, *before.users})
+            write_json(self._contributors(adapter), replace(known, users=users, inherits=True))
 
     def holding(self, user: str) -> dict[str, Contributors]:
         """The adapters that were trained on texts of a user."""
@@ -139,7 +196,8 @@ class TextStore:
         for adapter, known in self.holding(user).items():
             left = [each for each in known.users if each != user]
             write_json(
-                self._contributors(adapter), Contributors(users=left, erased=known.erased + 1)
+                self._contributors(adapter),
+                replace(known, users=left, erased=known.erased + 1),
             )
 
     def _contributors(self, adapter: str) -> Path:
@@ -151,19 +209,32 @@ class TextStore:
     def _only(self, file: Path, stays: Callable[[SentText], bool]) -> int:
         texts = list(read_texts(file))
         kept = [text for text in texts if stays(text)]
-        if len(kept) < len(texts):
-            atomic.write(file, msgspec.json.Encoder().encode_lines(kept))
-            self._known.pop(file, None)
+        self._write(file, kept)
         return len(texts) - len(kept)
+
+    def _write(self, file: Path, texts: list[SentText]) -> None:
+        """Leave these texts, and no line that a kill cut short: it may be anybody's."""
+        content = msgspec.json.Encoder().encode_lines(texts)
+        if file.exists() and file.read_bytes() != content:
+            atomic.write(file, content)
+            self._known.pop(file, None)
 
     def _digests(self, file: Path) -> set[bytes]:
         known = self._known.pop(file, None)
         if known is None:
+            self._write(file, list(read_texts(file)))
             known = {_digest(sent.text, sent.request) for sent in read_texts(file)}
         self._known[file] = known  # the last one used is the last one to go
         while len(self._known) > _FILES:
             del self._known[next(iter(self._known))]
         return known
+
+    def _may_not_keep(self, user: str, time: float) -> bool:
+        return time <= self._erasures().get(user, 0.0) or user in self._refusals()
+
+    def _refusals(self) -> list[str]:
+        refusals: list[str] = read_json(self.root / "refused.json", list[str]) or []
+        return refusals
 
     def _erasures(self) -> dict[str, float]:
         erasures: dict[str, float] = read_json(self.root / "erased.json", dict[str, float]) or {}

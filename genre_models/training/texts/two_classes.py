@@ -25,11 +25,14 @@ WORDS = sorted({*ENGLISH_STOP_WORDS, *".,;:?!'\"()-\n"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoClasses:
-    """How far texts fall into two classes, 0 to 1, and the most typical text of either."""
+    """How far texts fall into two classes, 0 to 1, and the most typical text of either.
+
+    None stands for a text where all of a class are of users: those are quoted nowhere.
+    """
 
     score: float
-    one: str
-    other: str
+    one: str | None = None
+    other: str | None = None
 
     @property
     def suspect(self) -> bool:
@@ -41,30 +44,56 @@ class TwoClasses:
         if self.score >= REFUSED:
             raise Rejected(
                 "two_classes",
-                "Expected texts of one genre, got two kinds, "
-                f"such as {_short(self.one)} and {_short(self.other)} "
+                f"Expected texts of one genre, got two kinds{self._such_as()} "
                 f"(score {self.score:.2f}, the bound {REFUSED}): send them under two names.",
             )
 
+    @property
+    def examples(self) -> tuple[str, ...]:
+        """The typical texts that may be quoted."""
+        return tuple(text for text in (self.one, self.other) if text is not None)
 
-def two_classes(texts: Sequence[str], embeddings: npt.NDArray[np.float32]) -> TwoClasses:
+    def _such_as(self) -> str:
+        return f", such as {' and '.join(map(_short, self.examples))}" if self.examples else ""
+
+
+def two_classes(
+    texts: Sequence[str],
+    embeddings: npt.NDArray[np.float32],
+    quotable: Sequence[bool] | None = None,
+) -> TwoClasses:
     """Part the texts by meaning and ask whether the halves are two classes.
 
-    `embeddings` are [texts, dimensions]. Classes lie apart and differ in how they are written too:
-    topics of one genre do not. The score is the silhouette of two means (Rousseeuw 1987) times the
-    informedness (Youden 1950) with which function words, punctuation and lengths tell the halves.
+    `embeddings` are [texts, dimensions]; `quotable` tells the texts that are no user's. Classes lie
+    apart and differ in how they are written too: topics of one genre do not. The score is the
+    silhouette of two means (Rousseeuw 1987) times the informedness (Youden 1950) with which
+    function words, punctuation and lengths tell the halves.
     """
     means = KMeans(2, n_init=3, random_state=0).fit(embeddings)
     half = means.labels_
-    nearest = [
-        texts[int(np.argmin(((embeddings - centre) ** 2).sum(1)))]
-        for centre in means.cluster_centers_
+    may_be_quoted = np.ones(len(texts), bool) if quotable is None else np.array(quotable)
+    typical = [
+        _nearest(texts, embeddings, centre, may_be_quoted & (half == number))
+        for number, centre in enumerate(means.cluster_centers_)
     ]
     both = SMALLEST <= half.mean() <= 1 - SMALLEST
     apart = float(silhouette_score(embeddings, half)) if both else 0.0
     # at or below it, so is the product: spare the work
     told = _informedness(texts, half) if apart > SUSPECT else 0.0
-    return TwoClasses(score=max(0.0, apart * told), one=nearest[0], other=nearest[1])
+    return TwoClasses(score=max(0.0, apart * told), one=typical[0], other=typical[1])
+
+
+def _nearest(
+    texts: Sequence[str],
+    embeddings: npt.NDArray[np.float32],
+    centre: npt.NDArray[np.float32],
+    among: npt.NDArray[np.bool_],
+) -> str | None:
+    """The text that lies nearest to a centre, of those told; None where there are none."""
+    if not among.any():
+        return None
+    distance = ((embeddings - centre) ** 2).sum(1)
+    return texts[int(np.argmin(np.where(among, distance, np.inf)))]
 
 
 def _informedness(texts: Sequence[str], half: npt.NDArray[np.int32]) -> float:

@@ -71,7 +71,7 @@ def run(*arguments: str) -> Any:
 
 
 def here(monkeypatch: pytest.MonkeyPatch, corpora: Path, *arguments: str) -> Any:
-    async def perform(order: Order) -> AsyncIterator[Any]:
+    async def perform(order: Order, within: float) -> AsyncIterator[Any]:
         yield replace(order.progress("waiting"), state="published")
 
     monkeypatch.setattr(command, "settings", lambda: Settings(corpora=corpora))

@@ -13,6 +13,7 @@ from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.adapters.card import About, read_card
 from genre_models.adapters.files import CARD
 from genre_models.taxonomy.codes import NEAR, SALT, code, nearness
+from genre_models.training.texts.store import TextStore
 from schemas.adapters import AdapterEvent
 from tests.genre_models.tiny import make_adapter
 
@@ -46,3 +47,19 @@ async def test_genres_that_are_announced_together_stay_apart(tmp_path: Path) -> 
     assert nearness(*(code(event.genre, event.salt or 0) for event in said)) < NEAR
     await announce(publish, store, registry)
     assert len(said) == len(ALIKE)
+
+
+async def test_an_adapter_that_a_kill_kept_from_being_published_says_who_left_since(
+    tmp_path: Path,
+) -> None:
+    said: list[AdapterEvent] = []
+
+    async def publish(event: object) -> None:
+        assert isinstance(event, AdapterEvent)
+        said.append(event)
+
+    store, texts = store_of(tmp_path, ALIKE[0]), TextStore(tmp_path / "sent")
+    texts.attribute(str(store.names()[0]), {"ada"}, 1.0)
+    texts.disown("ada")
+    await announce(publish, store, Registry(), texts.left)
+    assert [event.erased for event in said] == [1]

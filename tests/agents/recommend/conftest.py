@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import asyncio
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -29,7 +31,7 @@ GENRES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Desk:
     """The recommend role without Kafka."""
 
@@ -120,3 +122,72 @@ def reaction(
 async def learned(desk: Desk, *reactions: Delivery[Feedback]) -> UserRow:
     await events(learn(stream(reactions), desk.learner))
     return desk.ledger.user("ada")
+
+
+class Changelogged(dict[bytes, bytes]):
+    """A table on RocksDB: a row is saved at once, and stands in its changelog after a flush."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.changelog: dict[bytes, bytes] = {}
+        self._unsent: list[tuple[bytes, bytes | None]] = []
+
+    def __setitem__(self, key: bytes, row: bytes) -> None:
+        super().__setitem__(key, row)
+        self._unsent.append((key, row))
+
+    def pop(self, key: bytes, default: Any = None) -> Any:
+        """Delete a row; the changelog hears of it in either case, as `LoggedTable` has it."""
+        self._unsent.append((key, None))
+        return super().pop(key, default)
+
+    def flush(self) -> None:
+        """The broker has everything."""
+        for key, row in self._unsent:
+            if row is None:
+                self.changelog.pop(key, None)
+            else:
+                self.changelog[key] = row
+        self._unsent.clear()
+
+    def kill(self) -> None:
+        """What the broker does not have is lost to it."""
+        self._unsent.clear()
+
+
+@dataclass(slots=True)
+class Disk:
+    """A desk whose tables outlive a kill, which comes instead of the flush of that number."""
+
+    users: Changelogged = field(default_factory=Changelogged)
+    decisions: Changelogged = field(default_factory=Changelogged)
+    flushes: int = 0
+    kill_at: int = 0
+
+    def desk(self) -> Desk:
+        """The role as it starts on these tables; what is on its way to the changelogs arrives."""
+        found = desk()
+        found.ledger.users, found.ledger.decisions = self.users, self.decisions
+        found.ledger.flush = self._flush
+        return found
+
+    async def _flush(self) -> None:
+        self.flushes += 1
+        if self.flushes == self.kill_at:
+            raise asyncio.CancelledError
+        self.settle()
+
+    def settle(self) -> None:
+        """Both changelogs hold all that was written."""
+        self.users.flush()
+        self.decisions.flush()
+
+    def holds(self, text: bytes) -> list[str]:
+        """Where a text stands."""
+        places = {
+            "users": self.users,
+            "decisions": self.decisions,
+            "users-changelog": self.users.changelog,
+            "decisions-changelog": self.decisions.changelog,
+        }
+        return [name for name, rows in places.items() if text in b"".join(rows.values())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -81,3 +82,36 @@ async def test_a_profile_of_a_user_who_has_moved_is_left_to_their_worker(
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(here.run(publish), 0.1)
     assert published == ["bob"]
+
+
+async def published(desk: Desk, meanwhile: Callable[[], None]) -> list[str]:
+    """Whose profiles one period publishes, where something happens during the first."""
+    told: list[str] = []
+
+    async def publish(event: Any) -> None:
+        told.append(event.user_id)
+        meanwhile()
+
+    desk.ledger.due = {"ada": None, "bob": None}
+    running = asyncio.create_task(desk.profiles.run(publish))
+    await asyncio.sleep(0.2)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return told
+
+
+async def test_who_is_erased_while_others_are_told_is_not_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "_PERIOD", 0.01)
+    told = await published(desk, lambda: desk.ledger.due.pop("bob", None))
+    assert told == ["ada"]
+
+
+async def test_whose_partition_another_worker_has_taken_over_is_left_to_it(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(profiles, "_PERIOD", 0.01)
+    desk.profiles.owns = lambda key: key == "bob"
+    assert await published(desk, lambda: None) == ["bob"]
+    assert list(desk.ledger.due) == ["ada"]  # it may come back

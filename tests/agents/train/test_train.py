@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import pytest
@@ -13,7 +14,7 @@ from agents.train import workshop as workshops
 from agents.train.train import forget, train
 from agents.train.workshop import Workshop
 from genre_models.training.texts.store import TextStore
-from schemas.adapters import AdapterEvent
+from schemas.adapters import AdapterEvent, Lineage
 from schemas.progress import Progress
 from schemas.training import TrainingEvent
 from schemas.users import UserCommand
@@ -115,3 +116,56 @@ async def test_tenants_that_are_not_served_leave_no_text_and_no_order(shop: Work
     assert await events(train(stream(said), shop)) == []
     assert [getattr(each.failure, "code", None) for each in said] == ["unknown_tenant"] * 2
     assert list(shop.settings.corpora.rglob("*")) == []
+
+
+async def test_versions_that_went_on_from_one_that_holds_an_erased_users_texts_say_so_too(
+    shop: Workshop,
+) -> None:
+    child, grandchild = (
+        replace(HAIKU, name=f"haiku@{digit * 12}", lineage=Lineage(parent=parent))
+        for digit, parent in (("a", HAIKU.name), ("b", f"haiku@{'a' * 12}"))
+    )
+    for event in (grandchild, HAIKU, child):
+        shop.registry.apply(event.name, event)
+    shop.texts.attribute(HAIKU.name, {"ada"}, NOW)
+    # As an earlier version noted it, or nobody did.
+    (shop.settings.corpora / "contributors" / f"{child.name}.json").write_text(
+        '{"users":["ben"],"erased":0}'
+    )
+    erase = delivered(UserCommand(user_id="ada", kind="erase"), time=NOW + 10)
+    said = await events(forget(stream([erase]), shop.texts, shop.registry))
+    assert {each.name: each.erased for each in said if isinstance(each, AdapterEvent)} == {
+        HAIKU.name: 1,
+        child.name: 1,
+        grandchild.name: 1,
+    }
+    assert await events(forget(stream([erase]), shop.texts, shop.registry)) == []
+
+
+async def test_a_text_of_before_an_erase_is_not_kept_though_its_record_is_of_afterwards(
+    shop: Workshop,
+) -> None:
+    erase = delivered(UserCommand(user_id="ada", kind="erase"), time=NOW + 10)
+    await events(forget(stream([erase]), shop.texts, shop.registry))
+    wrote = datetime.fromtimestamp(NOW + 5, UTC)
+    late = [
+        delivered(text("hers, late", user_id="ada", time=wrote), 1, time=NOW + 20),
+        delivered(text("hers, anew", user_id="ada"), 2, time=NOW + 20),
+    ]
+    await events(train(stream(late), shop))
+    assert [sent.text for sent in shop.texts.texts("haiku", None)] == ["hers, anew"]
+
+
+async def test_who_withdraws_consent_takes_their_texts_out_of_the_training(shop: Workshop) -> None:
+    shop.registry.apply(HAIKU.name, HAIKU)
+    await handled(shop, text("hers", user_id="ada"), text("his", user_id="ben"))
+    shop.texts.attribute(HAIKU.name, {"ada", "ben"}, NOW)
+    withdrawn = delivered(UserCommand(user_id="ada", kind="consent", allowed=False), time=NOW + 10)
+    (said,) = await events(forget(stream([withdrawn]), shop.texts, shop.registry))
+    assert isinstance(said, AdapterEvent) and said.erased == 1
+    await handled(shop, text("hers, sent later", user_id="ada"))
+    assert [sent.text for sent in shop.texts.texts("haiku", None)] == ["his"]
+    explored = delivered(UserCommand(user_id="ben", kind="explore", allowed=False), time=NOW + 10)
+    given = delivered(UserCommand(user_id="ben", kind="consent", allowed=True), time=NOW + 10)
+    assert await events(forget(stream([explored, given]), shop.texts, shop.registry)) == []
+    assert [sent.text for sent in shop.texts.texts("haiku", None)] == ["his"]

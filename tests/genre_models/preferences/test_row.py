@@ -177,3 +177,10 @@ def test_an_erasure_of_the_far_future_silences_nobody() -> None:
 def test_a_mark_that_is_dropped_leaves_the_others() -> None:
     row = UserRow().marked(2, 17, 5).marked(3, 4, 5).unmarked(2)
     assert not row.is_applied(2, 17, 5) and row.is_applied(3, 4, 5)
+
+
+def test_an_erasure_covers_its_second_and_what_was_before_and_no_row_without_one_does() -> None:
+    row = UserRow(erased_at=1_795_000_000)
+    assert row.covers(1_795_000_000.9) and row.covers(0.0)
+    assert not row.covers(1_795_000_001.0)
+    assert not UserRow().covers(0.0) and not UserRow().covers(-1.0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+from hashlib import sha256
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from genre_models.adapters import AdapterName, AdapterStore, BaseSpec
 from genre_models.training import job
 from genre_models.training.job import run
 from genre_models.training.order import Order, Told
+from genre_models.training.texts.store import TextStore
 from schemas.progress import Progress
 from tests.genre_models.tiny import make_adapter
 from tests.genre_models.training.conftest import lines, order
@@ -57,7 +59,10 @@ def test_texts_become_a_gated_adapter_with_its_report_and_a_repeat_makes_no_othe
     others = {
         str(store.add(make_adapter(tmp_path / genre, base, genre))) for genre in ("poem", "pooled")
     }
+    killed = tmp_path / "store" / "scratch" / sha256(b"j1").hexdigest() / "adapter"
+    killed.mkdir(parents=True)  # as a kill in the middle of the same order leaves it
     steps = told(wanted)
+    assert not list((tmp_path / "store" / "scratch").iterdir())
     last = steps[-1]
     assert [step.state for step in (steps[0], steps[-2])] == ["preparing", "checking"]
     assert any(step.state == "training" and step.tokens_per_second and step.loss for step in steps)
@@ -75,6 +80,8 @@ def test_texts_become_a_gated_adapter_with_its_report_and_a_repeat_makes_no_othe
     page = (folder / "report.html").read_text()
     assert "<svg" in page and page.count("<blockquote>") == 20
     if last.state == "published":
+        known = TextStore(tmp_path / "sent").contributors(last.adapter or "")
+        assert known is not None and len(known.users) == 20  # noted before it could be announced
         card = store.verified(AdapterName.parse(last.adapter or "")).card
         assert card.about is not None and card.about.instruction == "Write."
         of_users = set(lines(160)[:20])

@@ -232,3 +232,13 @@ async def test_a_local_table_remembers_how_far_and_to_which_term_it_has_read(
     await owned(again, 7, Event(b"ada", b"old", 13, OLD))
     assert again.data.get(b"ada") == b"new"
     assert again.persisted_offset(PLACE) == 13
+
+
+async def test_a_row_that_is_not_there_is_deleted_from_the_changelog_all_the_same(
+    rows: LoggedTable, buffer: Buffer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows, "partition_for_key", lambda key: 0)
+    # A kill may have come between RocksDB and the broker.
+    assert rows.pop(b"ada", "none") == "none"
+    (sent,) = buffer.sent
+    assert (sent.message.key, sent.message.value) == (b"ada", None)

@@ -11,6 +11,7 @@ from genre_models.corpora.preprocessing import Step
 from genre_models.training.gate.gate import judge
 from genre_models.training.gate.report import Report
 from genre_models.training.gate.samples import Sample
+from genre_models.training.texts.material import OF_USERS
 from genre_models.training.texts.two_classes import TwoClasses
 from genre_models.training.trainer import Trained
 from tests.genre_models.training.gate.test_gate import GOOD
@@ -46,6 +47,23 @@ def test_the_page_escapes_every_text_and_says_why_an_adapter_was_rejected(tmp_pa
     assert "9 training texts, 4 held out; left out: 3 too_short" in page
     assert "two genres under one name (0.07)" in page
     assert "36.6 &rarr; 20.1" in page  # perplexities: exp(3.6), exp(3.0)
+
+
+def test_where_some_texts_are_of_users_nothing_is_quoted(tmp_path: Path) -> None:
+    secret = "fernweh"
+    of_user = replace(texts(1, 3)[0], source=OF_USERS, text=f"Her {secret} grows.")
+    said = Sample(request=f"On {secret}.", topic=secret, text=f"O {secret}!", held_back="hate")
+    report = replace(
+        REPORT,
+        corpus=replace(REPORT.corpus, held_out=(of_user,)),
+        two_classes=TwoClasses(score=0.07),
+        measured=replace(GOOD, samples=[said] * 20),
+    )
+    report.write(tmp_path)
+    for file in tmp_path.iterdir():
+        assert secret not in file.read_text("utf-8")
+    numbers = json.loads((tmp_path / "report.json").read_bytes())
+    assert [each["held_back"] for each in numbers["samples"]] == ["hate"] * 20
 
 
 def test_the_numbers_are_those_of_the_judgement(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -86,8 +87,71 @@ def test_of_who_is_disowned_only_the_number_is_left(tmp_path: Path) -> None:
     assert list(texts.holding("ada")) == ["haiku@000000000000"]
     texts.disown("ada")
     assert texts.holding("ada") == {}
-    assert texts.holding("ben")["haiku@000000000000"] == Contributors(users=["ben"], erased=1)
+    assert texts.holding("ben")["haiku@000000000000"] == Contributors(
+        users=["ben"], erased=1, inherits=True
+    )
     assert texts.holding("ben")["haiku@000000000001"].erased == 0
+
+
+PARENT, CHILD = "haiku@000000000000", "haiku@000000000001"
+
+
+def test_an_adapter_that_went_on_from_another_has_its_users_and_those_who_left(
+    tmp_path: Path,
+) -> None:
+    texts = TextStore(tmp_path)
+    texts.attribute(PARENT, {"ada", "ben"}, NOW)
+    texts.disown("ben")
+    assert texts.attribute(CHILD, {"cleo"}, NOW, parent=PARENT) == 1
+    assert set(texts.holding("ada")) == {PARENT, CHILD}
+    texts.erase("ada", NOW + 5)
+    # The job has noted it, and so does the worker: she was erased in between.
+    assert texts.attribute(CHILD, {"cleo"}, NOW, parent=PARENT) == 2
+    assert texts.attribute(CHILD, {"cleo"}, NOW, parent=PARENT) == 2
+    assert texts.attribute("haiku@000000000002", set(), NOW, parent="haiku@f", least=3) == 3
+
+
+def test_an_earlier_versions_notes_inherit_once(tmp_path: Path) -> None:
+    texts = TextStore(tmp_path)
+    texts.attribute(PARENT, {"ada"}, NOW)
+    earlier = tmp_path / "contributors" / f"{CHILD}.json"
+    earlier.write_text('{"users":["ben"],"erased":0}')
+    for _ in range(2):
+        texts.inherit(CHILD, PARENT, 0)
+        assert texts.contributors(CHILD) == Contributors(
+            users=["ada", "ben"], erased=0, inherits=True
+        )
+    texts.disown("ada")
+    texts.attribute(PARENT, {"ada"}, NOW)
+    texts.inherit(CHILD, PARENT, 0)
+    assert texts.contributors(CHILD) == Contributors(users=["ben"], erased=1, inherits=True)
+
+
+def test_who_refuses_takes_all_texts_along_until_they_accept(tmp_path: Path) -> None:
+    texts = TextStore(tmp_path)
+    texts.add(sent("hers"), user="ada", time=NOW)
+    assert texts.refuse("ada", NOW + 10) == 1
+    assert not TextStore(tmp_path).add(sent("hers, anew"), user="ada", time=NOW + 20)
+    texts.accept("ada", NOW + 30)
+    assert not texts.add(sent("hers, while she refused"), user="ada", time=NOW + 20)
+    assert texts.add(sent("hers, again"), user="ada", time=NOW + 31)
+    texts.accept("ben", NOW + 30)  # who never refused loses nothing by it
+    assert texts.add(sent("his"), user="ben", time=NOW)
+
+
+def test_no_bytes_of_a_text_that_a_kill_cut_short_outlive_the_next_start_or_an_erase(
+    tmp_path: Path,
+) -> None:
+    file = TextStore(tmp_path).path("haiku", None)
+    heals: Callable[[TextStore], object]
+    for heals in (
+        lambda texts: texts.erase("ada", NOW),
+        lambda texts: texts.add(sent("a frog"), user=None, time=NOW),
+    ):
+        TextStore(tmp_path).add(sent("an old pond"), user=None, time=NOW)
+        file.write_bytes(file.read_bytes() + b'{"text": "hers, ne')
+        heals(TextStore(tmp_path))
+        assert b"hers" not in file.read_bytes() and kept(TextStore(tmp_path))[0] == "an old pond"
 
 
 def test_a_line_that_a_kill_cut_short_is_left_out(tmp_path: Path) -> None:

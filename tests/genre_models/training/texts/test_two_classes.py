@@ -49,9 +49,21 @@ def test_two_ways_of_writing_are_two_classes_and_two_topics_are_one() -> None:
     assert refused.value.code == "two_classes"
 
 
+def test_only_texts_of_nobody_are_quoted() -> None:
+    chance, topics = random.Random(1), [0, 1] * 40
+    texts = [(question, clause)[topic](topic, chance) for topic in topics]
+    found = two_classes(texts, meaning(topics), [topic == 1 for topic in topics])
+    (quoted,) = found.examples
+    assert quoted.startswith("Any ")
+    with pytest.raises(Rejected, match=r"two kinds, such as 'Any [^']*' \(score"):
+        found.check()
+    with pytest.raises(Rejected, match=r"two kinds \(score"):
+        two_classes(texts, meaning(topics), [False] * len(texts)).check()
+
+
 def in_order(found: TwoClasses) -> TwoClasses:
     """Which half comes first is chance."""
-    one, other = sorted((found.one, found.other), reverse=True)
+    one, other = sorted(found.examples, reverse=True)
     return TwoClasses(score=found.score, one=one, other=other)
 
 
