@@ -87,7 +87,7 @@ class DecisionRow:
         """Raises ModelError (decision_corrupt) for bytes that are no such row."""
         try:
             return _DECODER.decode(row[1:])
-        except msgspec.MsgspecError as error:
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
             raise ModelError(
                 "decision_corrupt",
                 f"Expected a decision row, got bytes that are none: {discreet(error)}",

@@ -178,7 +178,7 @@ class RemoteServer:
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refusal(error.code, path) from error
-        except (OSError, ValueError, http.client.HTTPException) as error:
+        except (OSError, ValueError, RecursionError, http.client.HTTPException) as error:
             why = getattr(error, "reason", None)
             raise ServerFailed(
                 "server_unavailable",

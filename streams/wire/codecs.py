@@ -99,7 +99,7 @@ def _mended(document: Any, levels: int) -> Any:
         return {name: _mended(value, levels - 1) for name, value in given.items()}
     if levels and isinstance(document, list):
         return [_mended(value, levels - 1) for value in document]
-    if isinstance(document, float) and document.is_integer():
+    if isinstance(document, float) and document.is_integer() and abs(document) < 2**63:
         return int(document)
     return document
 
@@ -155,7 +155,7 @@ def _invalid(message: str, document: Any, kind: type[Any]) -> InvalidEvent:
         message = (
             f"Expected {_expected(path, kind) or 'another value (see the schema)'} - at `{path}`"
         )
-    told = _hint(message) if code == "wrong_type" else _got(path, document)
+    told = _hint(message, _at(path, document)) if code == "wrong_type" else _got(path, document)
     return InvalidEvent(code, message + told)
 
 
@@ -170,8 +170,10 @@ def _at_the_root(message: str, document: Any) -> str:
     return ", got null" if is_null else ""
 
 
-def _hint(message: str) -> str:
+def _hint(message: str, value: Any) -> str:
     """What to do about a value of the wrong type."""
+    if isinstance(value, float) and "got `float`" in message and abs(value) >= 2**63:
+        return "; send an integer of at most 64 bits"
     if "got `str`" in message and ("`int" in message or "`float" in message):
         return "; send the number without quotes"
     if "Expected `str" in message and ("got `int`" in message or "got `float`" in message):
@@ -200,8 +202,6 @@ def _got(path: str, document: Any) -> str:
     value, name = _at(path, document), path.rpartition(".")[2]
     if isinstance(value, str) and (name in _PRIVATE or len(value) > 80):
         return f", got {len(value)} characters"
-    if isinstance(value, int | float) and abs(value) > 2**63:
-        return f", got {value:.4g}"
     return f", got {value!r}" if value is not None and not isinstance(value, dict | list) else ""
 
 

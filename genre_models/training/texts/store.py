@@ -246,7 +246,7 @@ def read_texts(file: Path) -> Iterator[SentText]:
     for line in file.read_bytes().splitlines() if file.exists() else ():
         try:
             yield msgspec.json.decode(line, type=SentText)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             continue
 
 
