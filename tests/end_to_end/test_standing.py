@@ -115,7 +115,7 @@ class Worker:
                 text = f"This is the text with the number {self._sent}."
                 event = TrainingEvent(kind="text", genre="essay", text=text, user_id="ada")
                 await client.publish(event)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while (kept := TextStore(self.settings.corpora).count("essay", None)) != self._sent:
                 assert kept < self._sent
                 await asyncio.sleep(0.05)
@@ -142,7 +142,7 @@ class Worker:
 
     async def until_it_is_well(self) -> None:
         """Wait until the worker, this one or the next, is ready."""
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             while (await self.health()).get("status") != 200:
                 await asyncio.sleep(0.05)
 
@@ -205,6 +205,9 @@ async def _worker(
     (folder / "jumping.py").write_text(JUMPING)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(folder))
+        # One worker for all tests: it ends often, and is started again at once.
+        patch.setattr(supervisors, "_LONGEST_DELAY", 0.1)
+        patch.setattr(supervisors, "_MOST_ENDS", 1_000)
         async with working(broker.address, folder, "jumping") as worker:
             yield worker
 
@@ -262,10 +265,7 @@ async def test_a_broker_that_is_started_again(worker: Worker, broker: Cluster) -
 
 
 @pytest.mark.slow
-async def test_an_event_that_kills_its_worker_is_parked(
-    worker: Worker, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(supervisors, "_DELAY", 0.05)
+async def test_an_event_that_kills_its_worker_is_parked(worker: Worker) -> None:
     async with Client(worker.settings) as client:
         event = TrainingEvent(kind="text", genre="essay", text="Some poison.", user_id="ada")
         await client.publish(event)

@@ -77,6 +77,27 @@ async def test_a_follower_that_fails_later_ends_its_worker(
     await follower.stop()
 
 
+async def test_a_follower_whose_task_is_cancelled_ends_its_worker_unless_it_was_stopped(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = list[int]()
+    monkeypatch.setattr("os._exit", ended.append)
+    monkeypatch.setattr("logging.shutdown", lambda: None)
+    for stopped in (True, False):
+        follower = Follower[AdapterEvent](
+            broker.settings, BY_NAME["adapters"], lambda key, event: None
+        )
+        await follower.start()
+        assert follower._task is not None
+        if stopped:
+            await follower.stop()
+        else:
+            follower._task.cancel()
+            await asyncio.wait({follower._task})
+        await asyncio.sleep(0.01)
+    assert ended == [70]
+
+
 @pytest.mark.kafka
 async def test_a_follower_catches_up_behind_aborted_transactions(
     on_kafka: Settings,
