@@ -11,18 +11,19 @@ import struct
 import tempfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stderr, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from io import StringIO
 from pathlib import Path
 from types import MappingProxyType
 
 from aiokafka.errors import KafkaError
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.util import calc_crc32c
 
-from agents.commands import feedback
+from agents.commands import evaluate, feedback
 from agents.recommend.decision_row import DecisionRow
+from agents.train.workshop import _progress_in
 from genre_models.adapters import AdapterName, BaseSpec
 from genre_models.adapters.card import read_card
 from genre_models.adapters.config import read_config, targets
@@ -32,30 +33,34 @@ from genre_models.adapters.verification import check_adapter
 from genre_models.corpora.cleaning import is_prose, tidy, without_contacts
 from genre_models.engine.remote_engine import _finished
 from genre_models.engine.remote_server import ServerFailed, _parsed
+from genre_models.files import File
 from genre_models.preferences.empirical_bayes import Differences, packed, unpacked
 from genre_models.preferences.population import Population
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.text_attributes import text_attributes
 from genre_models.safety import neutralise
 from genre_models.text_quality import quality
+from genre_models.training.order import Order
 from genre_models.training.texts.sources import read_source
 from genre_models.training.texts.store import read_texts
 from schemas.decisions import Decision
 from schemas.errors import InvalidEvent
 from schemas.keys import key_of, user_of
 from schemas.recommendations import Recommendation
-from streams.clients.records import Records
+from streams.clients.records import Records, _Lasting, _LenientBatch
 from streams.wire.codecs import decode, encode, parse
 from streams.wire.dead_letters import dead_letter, original_headers, reasons
 from streams.wire.headers import ERRORS, expiry, reply_to, text, trace
 from streams.wire.limits import MAX_REQUEST_BYTES
 from streams.wire.partitions import is_misplaced
 from streams.wire.source import Source
+from streams.wire.terms import stamp_of
 from streams.wire.topics import TOPICS
 from streams.worker.delivery import opened
 
 GOLDEN = Path(__file__).parents[1] / "schemas" / "golden"
 _CUT = b"\x00\x01"
+ORDER = Order(job="j", genre="joke", texts="t", models="m", store="s")
 BASE = BaseSpec(fingerprint="a" * 64, layers=1, hidden=8, intermediate=8, query=8, key_value=8)
 
 
@@ -107,6 +112,7 @@ def headers(data: bytes) -> None:
     assert moment is None or moment.tzinfo is not None
     assert len(text(pairs, "ce_id") or "") <= 512
     trace(pairs)
+    stamp_of(pairs)
     topic = next(topic for topic in TOPICS if topic.name == "requests")
     delivery = opened(source, topic)
     if delivery.event is not None:
@@ -119,12 +125,21 @@ def headers(data: bytes) -> None:
 
 
 def records(data: bytes) -> None:
-    """A fetched partition, as a broker could send it with its checksums right."""
-    with suppress(KafkaError):
-        found = Records(_with_checksums(data))
+    """A fetched partition, its checksums as they come; and what our own reader makes of it.
+
+    With right ones aiokafka's compiled reader trusts the lengths in a batch, as the broker has
+    checked them.
+    """
+    with suppress(KafkaError, struct.error):
+        found = Records(data)
         while found.has_next() and (batch := found.next_batch()) is not None:
-            for record in batch:
-                Source.of(_At(record), timestamp=0.0)
+            batch.validate_crc()
+            if isinstance(batch, _Lasting) and not batch._is_whole:
+                for record in batch:
+                    Source.of(_At(record), timestamp=0.0)
+    with suppress(KafkaError, IndexError, ValueError, struct.error):
+        for record in _LenientBatch(data[:21] + b"\x00\x00" + data[23:]):  # as it is unpacked
+            Source.of(_At(record), timestamp=0.0)
 
 
 class _At:
@@ -187,16 +202,28 @@ def adapter_tensors(data: bytes) -> None:
 
 def texts_file(data: bytes) -> None:
     """A file of texts to train on, of each format."""
-    with _file(data, (".jsonl", ".csv", ".txt", ".JSONL", ".tsv")) as path:
+    with _file(data, (".jsonl", ".csv", ".txt", ".JSON", ".tsv")) as path:
         for source in read_source(str(path)):
             source.text.encode()
 
 
 def reactions_file(data: bytes) -> None:
     """A file of earlier reactions."""
-    with _file(data, (".csv", ".jsonl")) as path:
-        for line in feedback.read(path):
-            assert (line.feedback is None) == bool(line.error)
+    name = ("f.csv", "f.jsonl", "f.tsv")[data[0] % 3] if data else "f.csv"
+    for line in feedback.read(File.of(data[1:], name)):
+        assert (line.feedback is None) == bool(line.error)
+
+
+def events_file(data: bytes) -> None:
+    """A file of decisions for `genre evaluate`."""
+    with _file(b"\x00" + data, (".jsonl",)) as path, redirect_stderr(StringIO()):
+        evaluate._lines(path, Decision)
+
+
+def job_line(data: bytes) -> None:
+    """A line on a training job's output."""
+    told = _progress_in(data, ORDER)
+    assert told is None or told.job == ORDER.job
 
 
 def sent_texts(data: bytes) -> None:
@@ -225,22 +252,19 @@ def words(data: bytes) -> None:
 
 
 def _pairs(data: bytes) -> Iterator[tuple[str, bytes]]:
-    names = ("ce_id", "reply-to", "reply-partition", "ce_expirytime", "traceparent", "tracestate")
+    names = (
+        "ce_id",
+        "__genre.term",
+        "reply-to",
+        "reply-partition",
+        "ce_expirytime",
+        "traceparent",
+        "tracestate",
+    )
     for part in data.split(b"\xff"):
         number, value = part[:1], part[1:]
         known = names[number[0] % len(names)] if number and number[0] < 128 else None
         yield known or part[:40].decode("utf-8", "backslashreplace"), value
-
-
-def _with_checksums(data: bytes) -> bytes:
-    """A record batch, with the magic byte, length and CRC that belong to its bytes."""
-    if len(data) < 61:
-        return data
-    checked = data[21:]
-    # https://kafka.apache.org/documentation/#recordbatch
-    length = struct.pack(">i", len(data) - 12)
-    checksum = struct.pack(">I", calc_crc32c(checked))
-    return data[:8] + length + data[12:16] + b"\x02" + checksum + checked
 
 
 class _file:
@@ -366,6 +390,8 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
                 b'\x01{"user": "ada", "genre": "joke", "signal": "rating:4"}\n',
             ],
         ),
+        "events_file": Target(events_file, lambda: [b"[" + _golden("decisions")[0] + b"]"]),
+        "job_line": Target(job_line, lambda: _golden("progress")),
         "sent_texts": Target(sent_texts, lambda: [b'{"text": "a", "time": 1.0, "user": "ada"}\n']),
         "server": Target(
             server,
