@@ -26,7 +26,6 @@ MAY_READ_THE_ENVIRONMENT = {"streams/settings.py", "agents/supervisor.py"}
 MAY_PRINT = ("agents/commands/", "agents/main.py")
 # Laws about a whole folder: no one module of it could lend them its name.
 LAWS = {
-    "fuzz/test_targets.py",  # every reader of bytes from outside
     "genre_models/engine/test_vllm.py",  # the engine on a real server, where there is one
     "genre_models/preferences/test_imports.py",  # the folder needs no deep learning
     "schemas/test_every_event.py",
