@@ -51,7 +51,9 @@ async def test_the_topics_give_the_rows_of_the_running_table(pipeline: Pipeline)
     await asyncio.gather(*(react(pipeline, user) for user in USERS))
     await pipeline.client.publish(UserCommand(user_id="ruth", kind="erase"))
     found = await settled(pipeline)
-    assert (found["from"], found["differing"]) == ("beginning", [])
+    assert found["differing"] == []
+    # On Kafka, retention may have removed the records of other tests that were dated 1970.
+    assert found["from"] == "beginning" or not pipeline.settings.embedded
     assert found["refused"] >= len(USERS)
 
 

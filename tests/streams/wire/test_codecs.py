@@ -115,10 +115,8 @@ def test_a_float_beyond_64_bits_is_no_integer() -> None:
         (b'{"user_id": 42, "prompt": "p"}', "`$.user_id`; send it as a string, in quotes"),
         (request('"candidates": "4"'), "`$.candidates`; send the number without quotes"),
         (b'{"user_id": "ada", "prompt": null}', "missing required field `prompt`, got null"),
-        (
-            request('"seed": 18446744073709551616'),
-            "<= 9223372036854775807 - at `$.seed`, got 1.845",
-        ),
+        (request('"seed": 18446744073709551616'), "`$.seed`; send an integer of at most 64 bits"),
+        (request('"seed": 18446744073709551615'), "<= 9223372036854775807 - at `$.seed`"),
         (orjson.dumps('{"user_id": "ada"}'), "it was encoded twice, send the object itself"),
         (b"[{}, {}]", "send each event as a record of its own"),
     ],

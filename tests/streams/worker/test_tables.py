@@ -77,7 +77,7 @@ async def test_a_deleted_row_is_a_tombstone_under_the_same_term(
     rows.data[b"ada"] = b"row"
     del rows[b"ada"]
     assert rows.pop(b"ada", None) is None
-    assert written(buffer) == [(b"ada", None, 6)]
+    assert written(buffer) == [(b"ada", None, 6)] * 2
     assert buffer.sent[0].message.value is None
 
 
