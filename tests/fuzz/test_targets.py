@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-INPUTS = 160_000
+INPUTS = 300_000
 
 pytestmark = pytest.mark.skipif(find_spec("atheris") is None, reason="no atheris for this machine")
 
