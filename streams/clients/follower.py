@@ -90,3 +90,12 @@ class Follower(Generic[E]):
         except Exception as error:
             # It stands in the topic for ever: a worker that it ended would not start again.
             log.error("%s: skipped: %s", record, discreet(error))
+
+
+async def take_all(
+    settings: Settings, topic: Topic, on_change: Callable[[str, E | None], None]
+) -> None:
+    """Take what stands in a compacted topic now, as a follower takes it."""
+    follower = Follower[E](settings, topic, on_change)
+    await follower.start()
+    await follower.stop()
