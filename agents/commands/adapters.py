@@ -24,6 +24,7 @@ from schemas.feedback import Feedback
 from schemas.keys import user_key
 from schemas.recommendations import Recommendation
 from streams.clients.client import Client
+from streams.clients.follower import take_all
 from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.codecs import decode
@@ -197,12 +198,7 @@ async def _registry() -> Registry:
     given, registry = settings(), Registry()
     async with Client(given):
         pass  # says in one line when there is no broker
-    async for record in read(given, given.topic("adapters")):
-        try:
-            event = decode(record.value, AdapterEvent) if record.value is not None else None
-        except InvalidEvent:
-            continue
-        registry.apply((record.key or b"").decode("utf-8", "replace"), event)
+    await take_all(given, BY_EVENT[AdapterEvent], registry.apply)
     return registry
 
 

@@ -15,8 +15,9 @@ from agents.recommend.rebuild import Log, Rebuild, differing
 from agents.recommend.role import incarnation_of
 from genre_models.preferences.row import UserRow, readable
 from schemas.adapters import AdapterEvent
-from schemas.errors import Rejected
+from schemas.errors import InvalidEvent, Rejected
 from schemas.preferences import PreferenceProfile
+from streams.clients.follower import take_all
 from streams.clients.kafka import committed, members, producer, reach
 from streams.clients.reader import Reader, read
 from streams.clients.topic_admin import require
@@ -25,8 +26,7 @@ from streams.wire.codecs import decode
 from streams.wire.dead_letters import reasons
 from streams.wire.source import Source
 from streams.wire.terms import Terms
-from streams.wire.times import dated_now
-from streams.wire.topics import changelog
+from streams.wire.topics import BY_EVENT, changelog
 
 _LETTERS = ("feedback.dlq", "users.dlq")
 # Where the past must be whole, else the snapshots are begun from.
@@ -114,9 +114,7 @@ async def rebuilt(given: Settings, *, check: bool = False, write: bool = False) 
 
 async def _prepared(given: Settings, *, is_cut: bool) -> Rebuild:
     registry, incarnation = Registry(), await incarnation_of(given)
-    async for record in read(given, given.topic("adapters")):
-        event = decode(record.value, AdapterEvent) if record.value else None
-        registry.apply((record.key or b"").decode(), dated_now(event, record))
+    await take_all(given, BY_EVENT[AdapterEvent], registry.apply)
     return Rebuild(
         ledger=Ledger(
             users=await _snapshots(given, incarnation) if is_cut else {},
@@ -147,7 +145,10 @@ async def _log(given: Settings) -> Log:
     places = [
         (each["topic"], int(each["partition"]), int(each["offset"]))
         for each in letters
-        if "offset" in each and each.get("code") != "output_too_large"
+        if {"topic", "partition", "offset"} <= each.keys()
+        and each["partition"].isdecimal()
+        and each["offset"].isdecimal()
+        and each.get("code") != "output_too_large"
     ]
     return Log(
         decisions=await _records(given, given.topic("decisions")),
@@ -166,9 +167,11 @@ async def _snapshots(given: Settings, incarnation: int) -> Rows:
     """The newest row of every user, but none of another cluster: its offsets mean nothing here."""
     newest: dict[bytes, UserRow | None] = {}
     async for record in read(given, given.topic("preferences")):
-        newest[record.key or b""] = (
-            readable(decode(record.value, PreferenceProfile).row) if record.value else None
-        )
+        try:
+            profile = decode(record.value, PreferenceProfile) if record.value else None
+        except InvalidEvent:
+            continue
+        newest[record.key or b""] = readable(profile.row) if profile else None
     return {
         key: row.pack()
         for key, row in newest.items()
@@ -184,7 +187,7 @@ async def _running(given: Settings) -> dict[str, UserRow]:
         if terms.admits(record.partition, record.headers):
             newest[record.key or b""] = record.value or b""
     rows = {
-        key.decode(): readable(packed)
+        key.decode("utf-8", "replace"): readable(packed)
         for key, packed in newest.items()
         if packed and not key.startswith(b"\0")
     }

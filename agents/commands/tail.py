@@ -50,7 +50,8 @@ def as_json(record: Source) -> dict[str, object]:
     """A record as a JSON object: its event where the value is JSON, else its bytes as text."""
     try:
         value = orjson.loads(record.value) if record.value else None
-    except orjson.JSONDecodeError:
+        orjson.dumps(value)  # reads 1,024 levels, and writes 254
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         value = _text(record.value)
     return {
         "topic": record.topic,

@@ -262,7 +262,8 @@ def _key(place: Place) -> str:
 
 def _place(key: str) -> Place:
     tenant, _, partition = key.rpartition("/")
-    return tenant or None, int(partition) if partition.isdecimal() else -1
+    is_number = partition.isdecimal() and len(partition) < 10  # an int32
+    return tenant or None, int(partition) if is_number else -1
 
 
 def _has_taught(row: UserRow | None) -> bool:

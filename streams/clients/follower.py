@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
-from schemas.errors import InvalidEvent
+from schemas.errors import InvalidEvent, discreet
 from streams.clients.reader import Reader
 from streams.ending import give_up
 from streams.settings import Settings
@@ -29,8 +29,8 @@ class Follower(Generic[E]):
 
     `on_change(key, event)` is called for every record in order; `event` is None for a tombstone,
     and its `time` no later than its record.
-    Unreadable records are skipped with a warning: a compacted topic has one owner, who writes the
-    next version.
+    Unreadable records are skipped with a warning, those that `on_change` fails on with an error: a
+    compacted topic has one owner, who writes the next version.
     """
 
     def __init__(
@@ -85,4 +85,17 @@ class Follower(Generic[E]):
         except InvalidEvent as error:
             log.warning("%s: skipped: %s", record, error)
             return
-        self._on_change((record.key or b"").decode("utf-8", "replace"), event)
+        try:
+            self._on_change((record.key or b"").decode("utf-8", "replace"), event)
+        except Exception as error:
+            # It stands in the topic for ever: a worker that it ended would not start again.
+            log.error("%s: skipped: %s", record, discreet(error))
+
+
+async def take_all(
+    settings: Settings, topic: Topic, on_change: Callable[[str, E | None], None]
+) -> None:
+    """Take what stands in a compacted topic now, as a follower takes it."""
+    follower = Follower[E](settings, topic, on_change)
+    await follower.start()
+    await follower.stop()

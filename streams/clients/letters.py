@@ -16,7 +16,7 @@ from schemas.errors import NotReady
 from streams.clients.kafka import producer
 from streams.clients.reader import Reader
 from streams.settings import Settings
-from streams.wire.dead_letters import marked, marker, place, replayed_headers
+from streams.wire.dead_letters import marked, marker, place, replayed_headers, sendable
 from streams.wire.source import Source
 from streams.wire.topics import Topic
 
@@ -103,7 +103,7 @@ async def _publish(
 ) -> None:
     await sender.send_and_wait(
         settings.topic(topic.name),
-        letter.value,
+        sendable(letter.key, letter.value),
         key=letter.key,
         headers=list(replayed_headers(letter.headers)),
     )

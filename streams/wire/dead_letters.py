@@ -68,14 +68,28 @@ def dead_letter(
     }
     errors = tuple((ERRORS + name, told.encode("utf-8", "replace")) for name, told in why.items())
     headers = (*original, *errors, *dropped, *key_cut, *cut)
-    return DeadLetter(topic=f"{source.topic}.dlq", key=key, value=value, headers=headers)
+    topic = f"{source.topic}.dlq"
+    return DeadLetter(topic=topic, key=key, value=sendable(key, value), headers=headers)
+
+
+def sendable(key: bytes | None, value: bytes | None) -> bytes | None:
+    """The value, an empty one in place of none where there is no key either.
+
+    aiokafka reads a record without both, and does not send one.
+    """
+    return b"" if key is None and value is None else value
 
 
 def bare(letter: DeadLetter) -> DeadLetter:
     """The letter with its reasons alone, for a broker that takes less than was declared."""
     errors = tuple(pair for pair in letter.headers if pair[0].startswith(ERRORS))
     digest = () if is_cut(errors) else _fitting(letter.value, 0, _CUT)[1]
-    return DeadLetter(topic=letter.topic, key=letter.key, value=None, headers=(*errors, *digest))
+    return DeadLetter(
+        topic=letter.topic,
+        key=letter.key,
+        value=sendable(letter.key, None),
+        headers=(*errors, *digest),
+    )
 
 
 def code(error: Exception) -> str:

@@ -27,6 +27,11 @@ class Stamp:
         return TERM, f"{self.term}/{self.writer}".encode()
 
 
+def above(term: int) -> int:
+    """The next term, or the same where it is the last that can be read: somebody made that up."""
+    return min(term + 1, _MOST)
+
+
 def stamp_of(headers: Iterable[tuple[str, Any]]) -> Stamp | None:
     """The stamp of a record; None where it has none that can be read."""
     for name, value in headers:

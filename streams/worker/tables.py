@@ -21,7 +21,7 @@ from faust.tables.manager import TableManager
 
 from schemas.errors import Rejected
 from streams.ending import give_up
-from streams.wire.terms import Stamp, Terms, stamp_of
+from streams.wire.terms import Stamp, Terms, above, stamp_of
 from streams.worker.store import Pages, Store
 
 log = logging.getLogger(__name__)
@@ -202,7 +202,7 @@ class LoggedTable(Table):
         for tp in tps:
             term, highest = self.generation, self._read.highest.get(tp.partition, 0)
             if highest >= term and await confirms():
-                term = highest + 1
+                term = above(highest)
             self._terms[tp.partition] = term
             for key in self._stale.pop(tp.partition, ()):
                 self._write_again(tp.partition, key)
@@ -218,7 +218,7 @@ class LoggedTable(Table):
             if stamp is not None and stamp.term >= own:
                 if not await confirms():
                     return False
-                self._terms[tp.partition] = own = stamp.term + 1
+                self._terms[tp.partition] = own = above(stamp.term)
             log.warning("%s[%s]@%s is another worker's; written over", *tp, record.offset)
             self._write_again(tp.partition, record.key)
         self._note(tp, record.offset, own)

@@ -15,6 +15,7 @@ from schemas.feedback import Feedback
 from schemas.requests import GenerationRequest
 from schemas.users import UserCommand
 from streams.clients.kafka import producer
+from streams.wire.headers import ERRORS
 from tests.end_to_end.conftest import Pipeline
 
 pytestmark = pytest.mark.asyncio(loop_scope="package")
@@ -85,3 +86,15 @@ async def test_a_row_that_nothing_in_the_topics_explains_is_told(pipeline: Pipel
 async def test_nothing_is_written_under_a_running_worker(pipeline: Pipeline) -> None:
     with pytest.raises(Rejected, match="every recommend worker to be stopped"):
         await rebuilt(pipeline.settings, write=True)
+
+
+async def test_what_cannot_be_read_is_left_out(pipeline: Pipeline) -> None:
+    async with producer(pipeline.settings) as sender:
+        for name in ("adapters", "preferences", "decisions", "recommendations", "feedback.dlq"):
+            await sender.send_and_wait(
+                pipeline.settings.topic(name),
+                b"garbage",
+                key=b"\xff",
+                headers=[(f"{ERRORS}topic", b"?"), (f"{ERRORS}offset", b"-1")],
+            )
+    assert (await settled(pipeline))["differing"] == []

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
+import orjson
 import pytest
 from typer.testing import CliRunner
 
 from agents.commands.dlq import choice
+from agents.commands.tail import as_json
 from agents.main import cli
 from schemas.errors import InvalidEvent, Rejected
 from streams.clients.embedded_broker import EmbeddedBroker
@@ -39,6 +42,13 @@ def letter(offset: int, code: str = "not_json", headers: Headers = ()) -> Source
         value=written.value,
         headers=written.headers,
     )
+
+
+def test_a_letter_that_is_nested_too_deeply_to_be_printed_is_shown_as_text() -> None:
+    deep = b"[" * 900 + b"]" * 900
+    shown = as_json(replace(letter(0), value=deep))
+    assert shown["value"] == deep.decode()
+    assert orjson.dumps(shown)
 
 
 @pytest.mark.parametrize(

@@ -126,6 +126,13 @@ async def crowd(desk: Desk, count: int) -> None:
             await events(learn(stream([delivered(past, 2 * number + place)]), desk.learner))
 
 
+@pytest.mark.parametrize("key", ["", "/", "acme", "/²", "/-1", "/" + "1" * 5000, "\ufffd/1"])
+def test_a_tombstone_under_any_key_changes_nothing(desk: Desk, key: str) -> None:
+    known = populations(desk)
+    known.apply(key, None)
+    assert known.tenants == 0
+
+
 async def test_every_worker_takes_the_same_step_and_only_from_fifty_users_on(desk: Desk) -> None:
     await crowd(desk, 48)
     first, second = populations(desk, frozenset({0})), populations(desk, frozenset({1}))

@@ -12,8 +12,10 @@ from schemas.adapters import AdapterEvent
 from streams.clients.client import Client
 from streams.clients.embedded_broker import EmbeddedBroker
 from streams.clients.follower import Follower
+from streams.clients.reader import Reader
 from streams.settings import Settings
 from streams.wire.codecs import encode
+from streams.wire.source import Source
 from streams.wire.topics import BY_NAME
 from tests.streams.clients.traffic import adapter, put, transact
 
@@ -51,27 +53,45 @@ async def test_nothing_that_is_followed_is_later_than_its_record(broker: Embedde
     assert len(times) == 1 and times[0] <= datetime.now(UTC)
 
 
-async def test_a_follower_whose_callback_fails_does_not_start(broker: EmbeddedBroker) -> None:
-    def refuse(key: str, event: AdapterEvent | None) -> None:
-        raise ZeroDivisionError
+async def test_a_record_that_its_reader_fails_on_is_skipped(
+    broker: EmbeddedBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    # It stands in the topic for ever: a worker that it ended would not start again.
+    known = list[str]()
 
-    await put(broker.settings, "genre.adapters", encode(adapter("joke@0123456789ab")))
-    with pytest.raises(ZeroDivisionError):
-        await Follower[AdapterEvent](broker.settings, BY_NAME["adapters"], refuse).start()
+    def take(key: str, event: AdapterEvent | None) -> None:
+        known.append(key)
+        if key == "bad":
+            raise ValueError("a secret")
+
+    follower = Follower[AdapterEvent](broker.settings, BY_NAME["adapters"], take)
+    await put(broker.settings, "genre.adapters", None, key=b"bad")
+    await follower.start()
+    try:
+        await put(broker.settings, "genre.adapters", None, key=b"bad")
+        await put(broker.settings, "genre.adapters", None, key=b"good")
+        async with asyncio.timeout(10):
+            while known.count("bad") < 2 or "good" not in known:
+                await asyncio.sleep(0.01)
+    finally:
+        await follower.stop()
+    assert "skipped: ValueError at" in caplog.text
+    assert "secret" not in caplog.text
 
 
-async def test_a_follower_that_fails_later_ends_its_worker(
+async def test_a_follower_that_cannot_read_on_ends_its_worker(
     broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = asyncio.Event()
     monkeypatch.setattr("os._exit", lambda status: ended.set())
     monkeypatch.setattr("logging.shutdown", lambda: None)
+    follower = Follower[AdapterEvent](broker.settings, BY_NAME["adapters"], lambda key, event: None)
+    await follower.start()
 
-    def refuse(key: str, event: AdapterEvent | None) -> None:
+    async def fails(reader: Reader, *, within: float = 0.0) -> list[Source]:
         raise ZeroDivisionError
 
-    follower = Follower[AdapterEvent](broker.settings, BY_NAME["adapters"], refuse)
-    await follower.start()
+    monkeypatch.setattr(Reader, "take", fails)
     await put(broker.settings, "genre.adapters", encode(adapter("joke@0123456789ab")))
     await asyncio.wait_for(ended.wait(), 10)
     await follower.stop()

@@ -75,6 +75,17 @@ def test_a_tombstone_is_kept_as_one() -> None:
     assert reasons(letter.headers)["code"] == "empty"
 
 
+def test_a_record_without_key_and_value_has_a_letter_that_can_be_sent() -> None:
+    # aiokafka's producer asserts that there is one of the two; the assertion ended the worker.
+    nothing = replace(source(None), key=None)
+    letter = dead_letter(nothing, InvalidEvent("empty", "no"), group="g", stage="s")
+    assert (letter.key, letter.value) == (None, b"")
+    large = dead_letter(
+        replace(source(), key=None), InvalidEvent("too_large", "no"), group="g", stage="s"
+    )
+    assert (bare(large).key, bare(large).value) == (None, b"")
+
+
 def test_what_is_too_large_is_cut_and_carries_its_digest() -> None:
     value = bytes(range(256)) * 17_000
     letter = dead_letter(source(value), InvalidEvent("too_large", "no"), group="g", stage="s")

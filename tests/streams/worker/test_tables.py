@@ -210,6 +210,21 @@ async def test_who_meets_a_later_term_asks_the_group_who_owns_the_partition(
     assert written(buffer) == [(b"ada", b"mine", 10)]
 
 
+async def test_over_the_last_term_there_is_its_owner_writes_once(
+    rows: LoggedTable, buffer: Buffer
+) -> None:
+    # Under a term that nobody can read, it would take its own records for another's, for ever.
+    await owned(rows, 6, Event(b"ada", b"mine", 10, NEW))
+    last = Stamp(2**62, "forged")
+    assert await rows.heed(PLACE, Event(b"ada", b"other", 11, last), answers(True))
+    (key, row, term), *_ = written(buffer)
+    assert (key, row) == (b"ada", b"mine")
+    own = Stamp(term, rows._writer)
+    assert stamp_of([own.header()]) == own
+    assert await rows.heed(PLACE, Event(b"ada", b"mine", 12, own), answers())
+    assert len(buffer.sent) == 1
+
+
 async def test_a_local_table_remembers_how_far_and_to_which_term_it_has_read(
     tmp_path: Path, buffer: Buffer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
