@@ -82,10 +82,17 @@ def main() -> None:
         cli()
     except Exception as error:
         line, code = _told(error)
-        print(f"genre: {line}", file=sys.stderr)
+        print(f"genre: {_printable(line)}", file=sys.stderr)
         sys.exit(code)
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _printable(line: str) -> str:
+    """One line, whatever a file's name or a cell holds: a terminal would obey what it says."""
+    return "".join(
+        each if each.isprintable() else each.encode("unicode_escape").decode() for each in line
+    )
 
 
 def _told(error: Exception) -> tuple[str, int]:

@@ -15,7 +15,7 @@ import typer
 
 from agents.commands.setup import checked, print_json, settings
 from genre_models.files import Columns, Document, File, documents, table
-from genre_models.files.table import folded
+from genre_models.files.table import by_folded_names
 from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
 from streams.clients.client import Client
@@ -143,7 +143,10 @@ def reaction(row: object, tenant: str | None) -> Feedback:
             "bad_line",
             f"expected an object with user, text or genre, and signal, got {row!r:.40}",
         )
-    cells = {folded(str(name)): value for name, value in row.items()}
+    try:
+        cells = by_folded_names(row)
+    except ValueError as error:
+        raise Rejected("bad_line", f"expected each name once, got {error}") from error
     text, time = cells.get("text") or None, _word(cells, "time")
     if not isinstance(text, str | None):
         raise Rejected("bad_line", f"expected a text in text, got {text!r:.40}")

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from genre_models.evaluation.off_policy import Logged
-from genre_models.preferences.features import FEATURES_VERSION
+from genre_models.preferences.features import DIMENSION, FEATURES_VERSION
+from genre_models.preferences.moments import Floats
 from genre_models.preferences.signals import KINDS, RULES, Scene, observe
-from schemas.decisions import Decision
+from schemas.decisions import DecidedCandidate, Decision
 from schemas.errors import Rejected
 from schemas.feedback import Feedback
 from schemas.keys import user_key
@@ -43,16 +44,18 @@ def judged(
 ) -> list[Judged]:
     """Every decision of this feature recipe that was reacted to.
 
-    `erased` tells when, in seconds, users were.
+    One whose features are no vectors of the recipe is of none. `erased` tells when, in seconds,
+    users were.
     """
     said = _by_decision(feedback)
     newest = {_place(decision): decision for decision in decisions}
     return [
-        Judged(policy=decision.policy, logged=_logged(decision, place[0], reward))
+        Judged(policy=decision.policy, logged=_logged(decision, place[0], vectors, reward))
         for place, decision in newest.items()
         if decision.features_version == FEATURES_VERSION
         and decision.time.timestamp() > (erased or {}).get(place[0], 0.0)
         and (reward := _reward(decision, said[place])) is not None
+        and (vectors := _vectors(decision)) is not None
     ]
 
 
@@ -125,13 +128,24 @@ def _heard(reaction: Feedback, about_top: bool) -> tuple[float, float] | None:
         return None
 
 
-def _logged(decision: Decision, user: str, reward: float) -> Logged:
-    candidates = sorted(decision.candidates, key=lambda each: each.position)
+def _in_order(decision: Decision) -> list[DecidedCandidate]:
+    return sorted(decision.candidates, key=lambda each: each.position)
+
+
+def _vectors(decision: Decision) -> Floats | None:
+    """[candidates, DIMENSION], finite, as they were shown; None where they are not so."""
+    packed = [each.features for each in _in_order(decision)]
+    if any(len(each) != 2 * DIMENSION for each in packed):
+        return None
+    vectors = np.frombuffer(b"".join(packed), "<f2").reshape(-1, DIMENSION).astype(np.float64)
+    return vectors if np.isfinite(vectors).all() else None
+
+
+def _logged(decision: Decision, user: str, vectors: Floats, reward: float) -> Logged:
+    candidates = _in_order(decision)
     return Logged(
         user=user,
-        features=np.stack(
-            [np.frombuffer(each.features, "<f2").astype(np.float64) for each in candidates]
-        ),
+        features=vectors,
         scores=np.array([each.score + (each.quality or 0.0) for each in candidates]),
         propensities=np.array([each.propensity for each in candidates]),
         top=0,

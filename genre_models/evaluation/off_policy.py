@@ -89,7 +89,11 @@ def evaluate(logs: Sequence[Logged], policy: Policy) -> Evaluation:
     Decisions that could not have gone the policy's way (greedy ones, of users who opted out) say
     nothing and are left out. Raises Rejected `too_little_evidence` where the log cannot know.
     """
-    logs = [one for one in logs if one.propensities[policy(one.scores) > 0].all()]
+    logs = [
+        one
+        for one in logs
+        if one.propensities[policy(one.scores) > 0].all() and one.propensities[one.top] > 0
+    ]
     if not logs:
         raise Rejected(
             "too_little_evidence",

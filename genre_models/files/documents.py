@@ -29,7 +29,11 @@ class Document:
         try:
             found = _DECODER.decode(self.source)
         except (ValueError, RecursionError) as error:
-            raise self.file.refused(self.line, "a JSON object or text", _reason(error)) from error
+            raise self.file.refused(
+                self.line,
+                "a JSON object or text",
+                f"{_reason(error)}: write one document a line, or an array of them",
+            ) from error
         return _whole(found) if _HALF.search(self.source) else found
 
 
@@ -81,8 +85,9 @@ def _reason(error: ValueError | RecursionError) -> str:
     if isinstance(error, RecursionError):
         return "too many levels of nesting"
     if isinstance(error, json.JSONDecodeError):
-        return f"{error.msg[:1].lower()}{error.msg[1:]} at character {error.pos}"
-    return str(error)
+        said = error.msg.removesuffix(" at")
+        return f"{said[:1].lower()}{said[1:]} at character {error.pos}"
+    return str(error).partition(":")[0]  # behind it Python says how to allow longer numbers
 
 
 def _whole(value: Any) -> Any:

@@ -18,9 +18,16 @@ _MARKS = (
 # What is no text at all, by the first bytes that its format prescribes.
 _FORMATS = (
     (b"PK\x03\x04", "an Excel workbook or another zip archive: save it as CSV UTF-8"),
+    (b"PK\x05\x06", "an empty zip archive: name the file that you mean"),
     (b"\xd0\xcf\x11\xe0", "an old Excel or Word file: save it as CSV UTF-8"),
     (b"%PDF", "a PDF: save its text"),
     (b"PAR1", "Parquet: end its name in .parquet"),
+    (b"{\\rtf", "Rich Text: save it as plain text"),
+    (b"SQLite format 3\0", "a database: export the table as CSV UTF-8"),
+    (b"BZh91AY&SY", "bzip2 data: unpack it first"),
+    (b"\xfd7zXZ\0", "xz data: unpack it first"),
+    (b"\x28\xb5\x2f\xfd", "zstd data: unpack it first"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive: unpack it first"),
 )
 _LOOKED_AT = 4096  # bytes, for the zeros that every second byte of Western UTF-16 is
 _CONTROL = re.compile(r"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
@@ -82,8 +89,10 @@ def _by_mark(data: bytes, name: str) -> Decoded:
             return Decoded(_strictly(data[len(mark) :], encoding, name), [])
     data = data.removeprefix(codecs.BOM_UTF8)
     sample = data[:_LOOKED_AT]
-    for encoding, zeros in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):
-        if len(sample) > 1 and zeros.count(0) > LEAST_ZERO * len(zeros):
+    even, odd = sample[::2], sample[1::2]
+    for encoding, zeros, others in (("utf-16-le", odd, even), ("utf-16-be", even, odd)):
+        # Zeros in both halves are those of a file that was never filled.
+        if zeros.count(0) > LEAST_ZERO * len(zeros) and others.count(0) < zeros.count(0) / 2:
             return Decoded(_strictly(data, encoding, name), [f"read as {encoding.upper()}"])
     try:
         # Programs that cut a text between the halves of an emoji write them one by one.

@@ -27,9 +27,9 @@ class File:
     @classmethod
     def read(cls, path: Path) -> File:
         """Raises Rejected `no_source` or `bad_source`."""
-        if path.is_dir():
-            raise Rejected("no_source", f"Expected a file, got the folder {path}.")
         try:
+            if path.is_dir():
+                raise Rejected("no_source", f"Expected a file, got the folder {path}.")
             with path.open("rb") as file:
                 data = file.read(MOST + 1)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the name

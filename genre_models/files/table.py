@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
+from typing import Any
 
 from genre_models.files.file import File
 from schemas.errors import Rejected
@@ -46,6 +47,14 @@ def folded(name: str) -> str:
     return name.strip().casefold()
 
 
+def by_folded_names(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """A row by folded names. Raises ValueError where two of them are alike."""
+    cells = {folded(str(name)): value for name, value in row.items()}
+    if len(cells) < len(row):
+        raise ValueError("two names that differ in case or spaces alone")
+    return cells
+
+
 def table(file: File, columns: Columns) -> Iterator[Row]:
     """The rows below a header whose names fit, but for empty ones.
 
@@ -78,6 +87,8 @@ def _delimiter(file: File, columns: Columns) -> tuple[str, int]:
     good = [each for each, names in headers.items() if columns.fit(frozenset(names))]
     most = max(good or candidates, key=lambda each: len(headers[each]))
     names = headers[most]
+    if not names:
+        next(_rows(file, most, skipped), None)  # raises what kept it from being a header
     if not good:
         raise file.refused(
             skipped + 1,

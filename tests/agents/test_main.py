@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agents import commands
-from agents.main import COMMANDS, cli, load
+from agents.main import COMMANDS, cli, load, main
 
 FOLDER = Path(next(iter(commands.__path__)))
 # Modules that commands share.
@@ -82,3 +82,16 @@ def test_a_slip_gets_a_suggestion() -> None:
     done = CliRunner().invoke(cli, ["aks"])
     assert done.exit_code == 2
     assert "Did you mean 'ask'?" in done.output
+
+
+def test_an_error_is_one_line_whatever_stands_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = str(tmp_path / "a\nb\x1b[31m\udcff.csv")
+    monkeypatch.setattr(sys, "argv", ["genre", "feedback", "import", file])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert told.startswith("genre: Expected a file") and told.count("\n") == 1
+    assert r"a\nb\x1b[31m\udcff.csv" in told

@@ -17,9 +17,11 @@ PAIRS = (
     ("question", "answer"),
     *((request, field) for request in ("request", "prompt", "instruction") for field in FIELDS),
 )
+_WORDS = ("content", "value", "parts")
 INPUTS = ("input", "context")  # what an instruction is about, where it stands apart
-TALKS = ("messages", "conversations")
-_WHO = {"human": "user", "gpt": "assistant", "bot": "assistant", "model": "assistant"}
+TALKS = ("messages", "conversations", "conversation", "contents")
+_SPEAKERS = {"system", "developer", "user", "assistant", "tool"}
+_WHO = {"human": "user"} | dict.fromkeys(("gpt", "bot", "chatbot", "model"), "assistant")
 
 
 class Pair(NamedTuple):
@@ -54,11 +56,17 @@ def pair(row: Mapping[str, Any], column: str | None = None) -> Pair:
     """The text of a row, by folded names, and its request.
 
     Of a conversation these are the last assistant's message and the last user's before it; what a
-    system message says is left to the genre's own instruction. Raises Unlike.
+    system message says is left to the genre's own instruction. A message alone is none: it may be
+    the user's. Raises Unlike.
     """
     talk = next((row[name] for name in TALKS if isinstance(row.get(name), list)), None)
     if talk is not None and column is None:
         return _last_turn(talk)
+    if column is None and _who(row) in _SPEAKERS:
+        raise Unlike(
+            "whole conversations, each an object with `messages`,",
+            "one message: --column takes every message as a text",
+        )
     place = _place(row.__contains__, column)
     if place is None:
         raise Unlike(columns(column).expected, _named(row))
@@ -73,7 +81,7 @@ def pair(row: Mapping[str, Any], column: str | None = None) -> Pair:
 
 def _place(has: Callable[[str], bool], column: str | None) -> tuple[str | None, str] | None:
     if column:
-        asked = dict.fromkeys(request for request, _ in PAIRS)
+        asked = (request for request, _ in PAIRS if request != column)
         return (next(filter(has, asked), None), column) if has(column) else None
     pairs = ((request, text) for request, text in PAIRS if has(request) and has(text))
     alone = ((None, text) for text in FIELDS if has(text))
@@ -103,8 +111,8 @@ def _last_turn(talk: Sequence[Any]) -> Pair:
 def _message(message: Any) -> tuple[str, str]:
     if not isinstance(message, Mapping):
         raise Unlike("messages with role and content", _shown(message))
-    who = message.get("role", message.get("from"))
-    words = message.get("content", message.get("value"))
+    who = _who(message)
+    words = next((message[name] for name in _WORDS if name in message), None)
     if isinstance(words, list):  # parts, as some interfaces send them
         words = "".join(
             part["text"]
@@ -113,9 +121,14 @@ def _message(message: Any) -> tuple[str, str]:
         )
     # Without words: a message that calls a tool.
     words = "" if words is None else words
-    if not isinstance(who, str) or not isinstance(words, str):
+    if who is None or not isinstance(words, str):
         raise Unlike("messages with role and content", _named(message))
-    return _WHO.get(who, who), words
+    return who, words
+
+
+def _who(message: Mapping[str, Any]) -> str | None:
+    name = message.get("role", message.get("from"))
+    return _WHO.get(name.casefold(), name.casefold()) if isinstance(name, str) else None
 
 
 def _named(row: Mapping[str, Any]) -> str:

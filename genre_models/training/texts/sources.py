@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from genre_models.files import File, documents, table
-from genre_models.files.table import folded
+from genre_models.files.table import by_folded_names, folded
 from genre_models.training.texts.data_set import data_set, parquet
 from genre_models.training.texts.pairs import Pair, Unlike, columns, pair
 from schemas.errors import Rejected
@@ -47,12 +47,17 @@ def read_source(
     """
     left_out: Counter[str] = Counter()
     first: dict[str, str] = {}
-    for source in _sources(place, column and folded(column), tell):
-        if (why := _unfit(source)) is None:
-            yield source
-        else:
-            left_out[why] += 1
-            first.setdefault(why, source.place)
+    try:
+        for source in _sources(place, column and folded(column), tell):
+            if (why := _unfit(source)) is None:
+                yield source
+            else:
+                left_out[why] += 1
+                first.setdefault(why, source.place)
+    except OSError as error:  # of a name, or of a folder whose files are listed
+        raise Rejected(
+            "no_source", f"Expected what can be read, got {place}: {error.strerror}."
+        ) from error
     for why, count in left_out.items():
         tell(f"left out {count} {why}, the first in {first[why]}")
 
@@ -72,13 +77,15 @@ def _sources(place: str, column: str | None, tell: Tell) -> Iterator[Source]:
         name = place.removeprefix("datasets:")
         return _of_rows(data_set(name), f"the data set {name}", column)
     path = Path(place).expanduser()
-    if path.is_dir():
+    if place and path.is_dir():
         return _of_folder(path, tell)
     if path.suffix.lower() == ".parquet" and path.is_file():
         return _of_rows(parquet(path), path.name, column)
-    if not path.exists():
+    if not place or not path.exists():
         raise Rejected(
-            "no_source", f"Expected a {KNOWN} file or a folder of .txt files, got {place}."
+            "no_source",
+            f"Expected a {KNOWN} file or a folder of .txt files, "
+            f"got {place or 'no name'}: there is none.",
         )
     file = File.read(path)
     for note in file.notes:
@@ -154,7 +161,10 @@ def _source(row: Any, place: str, column: str | None) -> Source:
     try:
         if not isinstance(row, Mapping):
             raise Unlike("an object with a text, or a text", type(row).__name__)
-        cells = {folded(str(name)): value for name, value in row.items()}
+        try:
+            cells = by_folded_names(row)
+        except ValueError as error:
+            raise Unlike("each name once", str(error)) from error
         found: Pair = pair(cells, column)
     except Unlike as error:
         raise Rejected(

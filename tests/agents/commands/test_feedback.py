@@ -92,6 +92,7 @@ def test_a_text_keeps_its_characters(tmp_path: Path) -> None:
         ("f.csv", b"user,genre,signal\nada,joke\nbea\n", "2 lines that are none, such as line 2: "),
         ("f.jsonl", b'{"user": "ada"}', r"line 1: expected a signal \(.*, got none"),
         ("f.jsonl", b'{"user": ["a"], "genre": "joke", "signal": 1}', "a text in user"),
+        ("f.jsonl", b'{"user": "a", "User": "b", "genre": "joke", "signal": 1}', "each name once"),
         ("f.jsonl", b'{"user": "a", "text": 123456789012345678901, "signal": 1}', "text in text"),
         ("f.jsonl", b'{"user": "a", "genre": "joke", "signal": 1, "time": 1767607200}', "RFC3339"),
         ("f.csv", b"user,genre,signal,time\na,joke,1,5/1/2026\n", "RFC3339"),

@@ -74,6 +74,14 @@ def test_what_an_erased_user_did_is_left_out() -> None:
     assert [one.logged.user for one in log] == ["bea"]
 
 
+@pytest.mark.parametrize("features", [b"", b"abc", bytes(10), b"\0\x7e" * DIMENSION])
+def test_what_are_no_features_of_the_recipe_is_left_out(features: bytes) -> None:
+    made = decision("ada")
+    odd = replace(made, candidates=(replace(made.candidates[0], features=features),
+                                    made.candidates[1]))  # fmt: skip
+    assert judged([odd], [said("ada", "like")]) == []
+
+
 def test_a_policy_that_picks_what_is_liked_is_found_to_earn_more() -> None:
     decisions = [decision(f"u{k}", top=k % 2) for k in range(600)]
     log = [one.logged for one in judged(

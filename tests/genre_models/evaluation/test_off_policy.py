@@ -100,3 +100,8 @@ def test_two_sides_are_compared_by_user() -> None:
     assert told.low < 0.2 < told.high and told.low > 0
     with pytest.raises(Rejected, match="30 users"):
         compare(better, dict(list(worse.items())[:5]))
+
+
+def test_what_could_not_have_been_shown_proves_nothing() -> None:
+    odd = replace(LOGS[0], propensities=np.eye(4)[0], scores=np.eye(4)[0], top=1)
+    assert evaluate([odd, *LOGS], POLICIES["greedy"]) == evaluate(LOGS, POLICIES["greedy"])

@@ -40,14 +40,16 @@ def test_each_document_has_its_line(text: str, expected: list[tuple[int, object]
     [
         ('{"a": 1}\n{"a": 1, }\n', "line 2 of a.jsonl, got .*double quotes"),
         ("{'a': 1}", "line 1"),
-        ('{\n"a": 1\n}', "line 1"),
+        ('{\n"a": 1\n}', "line 1 .*: write one document a line, or an array"),
+        ('{"a": 1}{"a": 2}', "extra data at character 8: write one document a line"),
+        ('"a\x0bb"', "got invalid control character at character 2"),
         ('[\n{"a": 1},\n{"a": oops}\n]', "line 3"),
         ('[{"a": 1}', "element of the JSON array in line 1"),
         ("[1]\n[2]", "the end of the JSON array to be the end in line 1"),
         ('{"a": 1, "a": 2}', "a name that comes twice"),
         ('{"a":' * 100_000, "too many levels"),
         ("[" * 100_000, "too many levels"),
-        ("1" * 5000, "line 1"),
+        ("1" * 5000, "got Exceeds the limit .* conversion: write one"),
     ],
 )
 def test_what_is_no_json_is_told_with_its_line(text: str, said: str) -> None:

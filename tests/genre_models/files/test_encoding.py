@@ -39,6 +39,11 @@ def test_what_is_stated_or_utf8_is_read_without_a_word(data: bytes, text: str) -
         (WRITTEN.encode("utf-16-le"), WRITTEN, "read as UTF-16-LE"),
         (WRITTEN.encode("utf-16-be"), WRITTEN, "read as UTF-16-BE"),
         (b"some\n\n\x00text\x00", "some\n\ntext", "NUL characters left out, the first in line 3"),
+        (
+            b"text\none\n" + bytes(9000),
+            "text\none\n",
+            "NUL characters left out, the first in line 3",
+        ),
         # A text that was cut by bytes, and one that was written with surrogate escapes.
         (b"one\nha \xf0\x9f\x98\nhe", "one\nha \nhe", "no UTF-8 left out, the first in line 2"),
         (WRITTEN.encode() + b"caf\xc3", WRITTEN + "caf", "the first in line 4"),
@@ -59,6 +64,10 @@ def test_a_guess_is_told(data: bytes, text: str, said: str) -> None:
         ("こんにちは、元気ですか".encode("shift-jis"), "Expected UTF-8"),
         (b"a\xffb\x81c", "save it as UTF-8"),
         (b"PK\x03\x04 and so on", "an Excel workbook"),
+        (b"PK\x05\x06" + bytes(18), "an empty zip"),
+        (b"{\\rtf1 text}", "Rich Text: save it"),
+        (b"BZh91AY&SY\0\1", "bzip2 data: unpack it"),
+        (b"\x28\xb5\x2f\xfd\0", "zstd data: unpack it"),
         (b"\xd0\xcf\x11\xe0", "old Excel"),
         (bytes(range(1, 32)) * 9, "binary data"),
         ("é".encode("utf-16")[:3], "half a character"),

@@ -55,7 +55,7 @@ def test_what_is_too_large_is_told_also_when_it_was_packed(
 
 
 def test_what_is_no_file_is_told(tmp_path: Path) -> None:
-    for path in (tmp_path, tmp_path / "nowhere", tmp_path / "a\0b"):
+    for path in (tmp_path, tmp_path / "nowhere", tmp_path / "a\0b", tmp_path / ("a" * 300)):
         with pytest.raises(Rejected) as refused:
             File.read(path)
         assert refused.value.code == "no_source"

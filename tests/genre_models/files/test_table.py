@@ -63,7 +63,8 @@ def test_a_row_that_ends_early_has_no_such_cell() -> None:
         ('id,text\n1,one\n2,"two\n3,three\n', "in pairs .* in line 3"),
         ('id,text\n1,"one" he said\n', "in line 2"),
         ('id,text\n1,"a ""\n', "in line 2"),
-        ('"id,text\n', "header"),
+        ('"id,text\n', "quotation marks in pairs .* in line 1"),
+        ('"text" ,id\none,two\n', "quotation marks in pairs .* in line 1"),
     ],
 )
 def test_what_would_move_cells_is_refused_with_its_line(text: str, said: str) -> None:

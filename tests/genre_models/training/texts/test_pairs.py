@@ -46,6 +46,18 @@ TOLD = {"role": "assistant", "content": "Ha."}
             ]
         },
         {"conversations": [{"from": "human", "value": "a joke"}, {"from": "gpt", "value": "Ha."}]},
+        {
+            "messages": [
+                {"role": "User", "content": "a joke"},
+                {"role": "Chatbot", "content": "Ha."},
+            ]
+        },
+        {
+            "contents": [
+                {"role": "user", "parts": [{"text": "a joke"}]},
+                {"role": "model", "parts": [{"text": "Ha."}]},
+            ]
+        },
     ],
 )
 def test_a_text_is_the_answer_to_its_request(row: dict[str, Any]) -> None:
@@ -66,6 +78,9 @@ def test_what_an_instruction_is_about_belongs_to_the_request() -> None:
         ({"joke": "Ha.", "text": "no", "messages": []}, "joke"),
         ({"chosen": [TOLD]}, "chosen"),
         ({"text": "Ha.", "request": None}, None),
+        ({"prompt": "Ha."}, "prompt"),
+        ({"role": "user", "content": "Ha."}, "content"),
+        ({"role": "comedian", "content": "Ha."}, None),
     ],
 )
 def test_a_text_may_stand_alone(row: dict[str, Any], column: str | None) -> None:
@@ -87,6 +102,8 @@ def test_a_named_column_keeps_the_request_beside_it() -> None:
         ({"instruction": "a", "output": None}, "field 'output'", "null"),
         ({"prompt": 4, "completion": "b"}, "field 'prompt'", "int '4'"),
         ({"messages": ASKED}, "message of the assistant", "2 messages of others"),
+        (ASKED[1], "`messages`", "one message: --column"),
+        ({"from": "gpt", "value": "a"}, "`messages`", "one message"),
         ({"messages": ["a"]}, "messages with role and content", "str 'a'"),
         ({"messages": [{"who": "a"}]}, "messages with role and content", "'who'"),
         ({"messages": [{"role": "user", "content": 4}]}, "messages with role", "'role'"),

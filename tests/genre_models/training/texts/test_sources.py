@@ -124,6 +124,9 @@ def test_any_name_of_a_document_becomes_one_that_an_event_may_hold(
         ("a.jsonl", '{"text": ["one"]}\n', "bad_source", "line 1 of a.jsonl, got str"),
         ("a.csv", "one,two\nthree,four\n", "bad_source", "--column names another"),
         ("a.csv", "id,text\n1\n", "bad_source", "'text' in line 2 of a.csv, got null, or a row"),
+        ("a.jsonl", '{"text": "one", "Text": "two"}', "bad_source", "each name once in line 1"),
+        # A line that is a whole conversation, and not an array of texts.
+        ("a.jsonl", '[{"role": "user", "content": "one"}]', "bad_source", "got one message"),
         ("a.md", "one", "no_source", r"ends in .jsonl, .json, .csv"),
         ("a.csv", "", "bad_source", "an empty file"),
         ("a.csv", "PK\3\4", "bad_source", "save it as CSV UTF-8"),
@@ -141,6 +144,29 @@ def test_what_cannot_be_read_is_said(
     with pytest.raises(Rejected, match=said) as refused:
         texts(file.parent if file.parent.name == "folder" else file)
     assert refused.value.code == code and "\n" not in refused.value.message
+
+
+@pytest.mark.parametrize("place", ["", "a" * 300, "a" * 300 + ".csv"])
+def test_a_name_that_names_nothing_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other.txt").write_text("one\n")
+    with pytest.raises(Rejected) as refused:
+        list(sources.read_source(place))
+    assert refused.value.code == "no_source"
+
+
+def test_a_folder_that_cannot_be_listed_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(folder: Path) -> Any:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(Rejected, match="Permission denied") as refused:
+        texts(tmp_path)
+    assert refused.value.code == "no_source"
 
 
 @pytest.mark.parametrize("row", [{"text": None}, {"text": 4}, {"words": "one"}])
