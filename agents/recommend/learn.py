@@ -8,7 +8,7 @@ from functools import partial
 from hashlib import sha256
 
 from agents.genres.registry import Registry
-from agents.recommend.decision_row import Lesson
+from agents.recommend.decision_row import DecisionRow, Lesson
 from agents.recommend.ledger import Case, Ledger
 from agents.recommend.lessons import note, nudges, passed_on, taken_back
 from agents.recommend.reactions import (
@@ -74,6 +74,7 @@ class Learner:
             shown, scene = described(delivery, self.registry)
         else:
             shown, scene = seen(reaction, case.decision)
+            self._check_genre(reaction, case.decision)
         signal = signal_of(delivery, shown, scene)
         if delivery.is_redated:
             self.ledger.counts["clock_ahead"] += 1  # it counts as of now
@@ -110,12 +111,22 @@ class Learner:
         reaction, decision = delivery.event, require_shown(case.decision)
         if decision.embedding is None or reaction.genre is None:
             return
+        self._check_genre(reaction, decision)
+        if note(case, _lesson(delivery, reaction.genre)):
+            yield from nudges(case)
+
+    def _check_genre(self, reaction: Feedback, decision: DecisionRow | None) -> None:
+        """Refuse a correction to a genre that there is not; before it is learned, as all that is.
+
+        A decision of a replay has no embedding: the genre may have gone since.
+        """
+        is_checked = decision is not None and decision.embedding is not None
+        if not is_checked or reaction.kind != "genre_correction" or reaction.genre is None:
+            return
         if reaction.genre not in self.registry.taxonomy(reaction.tenant):
             raise Rejected(
                 "unknown_genre", f"Expected a genre of the taxonomy, got '{reaction.genre}'."
             )
-        if note(case, _lesson(delivery, reaction.genre)):
-            yield from nudges(case)
 
 
 def _lesson(delivery: Delivery[Feedback], genre: str, text: str | None = None) -> Lesson:

@@ -77,7 +77,11 @@ class RoleApp(faust.App):
         self._watchdog = Watchdog(self._look, limit=settings.standstill)
         self._partitions: dict[str, Any] = {}
         self._replies = Replies(settings)
-        self.fence = Fence(settings, lambda generation: self.consumer.confirms(generation))
+        self.fence = Fence(
+            settings,
+            lambda generation: self.consumer.confirms(generation),
+            lambda: self.assignor.assigned_actives(),
+        )
         self._deleted = asyncio.Event()
         super().__init__(settings.topic(role.name), **_options(role.name, settings), **options)
         self.transport = Transport(self.conf.broker_consumer, self)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Container, Mapping
 from functools import partial
 from typing import Any, Protocol
 
@@ -36,11 +36,19 @@ class Owned(Protocol):
 
 
 class Fence:
-    """Follows the changelog partitions that this worker owns, from where their recovery ended."""
+    """Follows the changelog partitions that this worker owns, from where their recovery ended.
 
-    def __init__(self, settings: Settings, confirms: Confirms) -> None:
+    Owned are those that are `assigned` now: a recovery that another rebalance overtakes ends with
+    the partitions of the assignment before. Two workers that both owned one would write over each
+    other's rows for ever.
+    """
+
+    def __init__(
+        self, settings: Settings, confirms: Confirms, assigned: Callable[[], Container[Any]]
+    ) -> None:
         self._settings = settings
         self._confirms = confirms
+        self._assigned = assigned
         self._owned: dict[Any, Owned] = {}
         self._ends: dict[Any, int] = {}
         self._moved = False
@@ -48,8 +56,10 @@ class Fence:
 
     async def own(self, table: Owned, ends: Mapping[Any, int]) -> None:
         """Begin to own partitions of a table, which are recovered up to these offsets."""
-        await table.begin_terms(ends, partial(self._confirms, table.generation))
-        for tp, end in ends.items():
+        assigned = self._assigned()
+        owned = {tp: end for tp, end in ends.items() if tp in assigned}
+        await table.begin_terms(owned, partial(self._confirms, table.generation))
+        for tp, end in owned.items():
             self._owned[tp], self._ends[tp] = table, end
         self._moved = True
         self._owns.set()
@@ -72,8 +82,9 @@ class Fence:
                     self._move(reader)
                 taken = await reader.getmany(timeout_ms=_POLL_MS, max_records=500)
                 for tp, records in taken.items():
-                    for record in records:
-                        await self._take(tp, record)
+                    if tp in self._assigned():
+                        for record in records:
+                            await self._take(tp, record)
         finally:
             await reader.stop()
 

@@ -111,6 +111,16 @@ async def test_a_genre_correction_goes_to_the_classifier(desk: Desk) -> None:
     assert (correction.genre, correction.instead_of) == ("sonnet", "joke")
 
 
+async def test_a_correction_to_no_genre_is_a_dead_letter_and_not_learned(desk: Desk) -> None:
+    # A rebuild leaves out what is in the dead letters: its rows would differ.
+    await shown(desk)
+    wrong = reaction("genre_correction", genre="no_genre", offset=4)
+    row = await learned(desk, wrong)
+    assert getattr(wrong.failure, "code", None) == "unknown_genre"
+    assert row.is_applied(2, 4, desk.ledger.incarnation)
+    assert row.reactions == 0 and not row.ring["id"].any()
+
+
 async def test_history_teaches_without_a_decision(desk: Desk) -> None:
     past = Feedback(
         user_id="ada",

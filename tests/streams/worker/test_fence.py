@@ -78,7 +78,7 @@ async def turns() -> None:
 
 
 async def test_what_is_owned_is_followed_from_its_end_on(log: Log) -> None:
-    fence, table = Fence(Settings(), confirms), Table()
+    fence, table = Fence(Settings(), confirms, lambda: (HERE, THERE)), Table()
     following = asyncio.create_task(fence.run())
     await turns()
     assert not table.heard
@@ -96,11 +96,26 @@ async def test_what_is_owned_is_followed_from_its_end_on(log: Log) -> None:
 
 
 async def test_what_was_lost_is_not_followed_any_more(log: Log) -> None:
-    fence, table = Fence(Settings(), confirms), Table(lost=3)
+    fence, table = Fence(Settings(), confirms, lambda: (HERE, THERE)), Table(lost=3)
     following = asyncio.create_task(fence.run())
     await fence.own(table, {HERE: 3, THERE: 2})
     await turns()
     log.ends |= {HERE: 6, THERE: 3}
     await turns()
     assert table.heard == [(0, 3), (1, 2)]
+    following.cancel()
+
+
+async def test_what_is_assigned_to_another_worker_is_not_owned(log: Log) -> None:
+    # A recovery that a rebalance overtook tells of more than was assigned then.
+    assigned = {HERE}
+    fence, table = Fence(Settings(), confirms, lambda: assigned), Table()
+    following = asyncio.create_task(fence.run())
+    await fence.own(table, {HERE: 3, THERE: 2})
+    await turns()
+    assert table.heard == [(0, 3)]
+    assigned.clear()
+    log.ends[HERE] = 6
+    await turns()
+    assert table.heard == [(0, 3)]
     following.cancel()
