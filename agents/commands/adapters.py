@@ -1,4 +1,4 @@
-"""`genre adapters list|show|publish|withdraw|rollback|compare`: the registry, read and written."""
+"""`genre adapters list|show|add|publish|...`: the registry, read and written."""
 
 from __future__ import annotations
 
@@ -12,17 +12,21 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from agents.commands.setup import print_json, settings
+from agents.commands.setup import checked, print_json, settings
 from agents.genres.registry import Registry, announcement
 from agents.train.workshop import own_store
-from genre_models.adapters import AdapterName
+from genre_models.adapters import About, AdapterName
 from genre_models.adapters.contest import Record, losers
 from genre_models.adapters.depot import upload
+from genre_models.adapters.intake import Wanted, take
+from genre_models.adapters.name import PATTERN
+from genre_models.taxonomy import Taxonomy
 from schemas.adapters import AdapterEvent
-from schemas.errors import InvalidEvent, Rejected
+from schemas.errors import InvalidEvent, ModelError, Rejected
 from schemas.feedback import Feedback
 from schemas.keys import user_key
 from schemas.recommendations import Recommendation
+from schemas.training import TrainingEvent
 from streams.clients.client import Client
 from streams.clients.reader import read
 from streams.settings import Settings
@@ -73,9 +77,87 @@ def show(name: Name, json: Json = False) -> None:
 
 
 @cli.command()
+def add(
+    folder: Annotated[
+        Path, typer.Argument(help="A folder that peft, Unsloth, a trainer or GENRE has saved.")
+    ],
+    genre: Annotated[str | None, typer.Option(help="What it writes, like short_story.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Of the genre; those that come with GENRE have one.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the weights and their texts.")] = None,
+    description: Annotated[
+        str | None, typer.Option(help="One line that describes a genre which is new.")
+    ] = None,
+    instruction: Annotated[
+        str | None, typer.Option(help="How a model is told to write a genre which is new.")
+    ] = None,
+    request: Annotated[
+        list[str] | None, typer.Option(help="How people ask for it; repeat it.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Take an adapter that was made elsewhere into this machine's store.
+
+    It is checked, written anew as plain LoRA and named; nothing is published. Without a genre.json
+    in the folder, options say what it writes.
+    """
+    wanted = _wanted(genre, family, licence, description, instruction, request or [])
+    try:
+        taken = take(folder, own_store(settings()), wanted)
+    except OSError as error:
+        reason = f"{error.strerror}: {error.filename}" if error.strerror else str(error)
+        raise ModelError(
+            "adapter_store", f"expected to read {folder} and to write the store, got {reason}"
+        ) from error
+    if json:
+        print_json({"name": str(taken.name), "taken": taken.line})
+    else:
+        typer.echo(f"{taken.name}: {taken.line}; `genre adapters publish {taken.name}` uses it")
+
+
+def _wanted(
+    genre: str | None,
+    family: str | None,
+    licence: str | None,
+    description: str | None,
+    instruction: str | None,
+    requests: list[str],
+) -> Wanted:
+    """What the options say, checked like a training's. Raises Rejected and InvalidEvent."""
+    known = Taxonomy.load().genres.get(genre or "")
+    if genre is not None and known is None and not (description and instruction):
+        raise Rejected(
+            "unknown_genre",
+            f"Expected --description and --instruction, since {genre!r} does not come with GENRE "
+            "(see `genre genres`).",
+        )
+    family = family or (known.family if known else None)
+    checked(
+        TrainingEvent,
+        {
+            "kind": "train",
+            "genre": genre or "any",
+            "family": family,
+            "licence": licence,
+            "description": description,
+            "instruction": instruction,
+            "requests": requests,
+        },
+    )
+    about = (
+        About(description=description, instruction=instruction, requests=tuple(requests))
+        if description and instruction
+        else None
+    )
+    return Wanted(genre=genre, family=family, licence=licence, about=about)
+
+
+@cli.command()
 def publish(
     adapter: Annotated[
-        str, typer.Argument(help="A folder with an adapter, or a name that was published before.")
+        str,
+        typer.Argument(help="A folder with an adapter, or a name of the registry or the store."),
     ],
     json: Json = False,
 ) -> None:
@@ -207,9 +289,12 @@ async def _registry() -> Registry:
 
 
 async def _publish(adapter: str) -> AdapterEvent:
-    registry = await _registry()
-    if "@" not in adapter:
-        return await _send(await asyncio.to_thread(_added, settings(), registry, Path(adapter)))
+    registry, given = await _registry(), settings()
+    if not PATTERN.fullmatch(adapter):
+        return await _send(await asyncio.to_thread(_added, given, registry, Path(adapter)))
+    stored = given.adapters.expanduser() / adapter
+    if registry.newest(adapter) is None and stored.is_dir():
+        return await _send(await asyncio.to_thread(_added, given, registry, stored))
     return await _send(_published(_known(registry, adapter)))
 
 
