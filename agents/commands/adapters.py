@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Annotated, TypeVar
 
@@ -15,7 +16,7 @@ import typer
 from agents.commands.setup import checked, print_json, settings
 from agents.genres.registry import Registry, announcement
 from agents.train.workshop import own_store
-from genre_models.adapters import About, AdapterName
+from genre_models.adapters import About, AdapterName, AdapterStore
 from genre_models.adapters.contest import Record, losers
 from genre_models.adapters.depot import upload
 from genre_models.adapters.intake import Wanted, take
@@ -95,6 +96,10 @@ def add(
     request: Annotated[
         list[str] | None, typer.Option(help="How people ask for it; repeat it.")
     ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Load the base model, and see how likely texts become."),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Take an adapter that was made elsewhere into this machine's store.
@@ -103,17 +108,41 @@ def add(
     in the folder, options say what it writes.
     """
     wanted = _wanted(genre, family, licence, description, instruction, request or [])
+    given = settings()
+    store = own_store(given)
     try:
-        taken = take(folder, own_store(settings()), wanted)
+        taken = take(folder, store, wanted)
     except OSError as error:
         reason = f"{error.strerror}: {error.filename}" if error.strerror else str(error)
         raise ModelError(
             "adapter_store", f"expected to read {folder} and to write the store, got {reason}"
         ) from error
+    measured = f"; {_measured(given, store, taken.name)}" if measure else ""
     if json:
-        print_json({"name": str(taken.name), "taken": taken.line})
+        print_json({"name": str(taken.name), "taken": f"{taken.line}{measured}"})
     else:
-        typer.echo(f"{taken.name}: {taken.line}; `genre adapters publish {taken.name}` uses it")
+        typer.echo(
+            f"{taken.name}: {taken.line}{measured}; `genre adapters publish {taken.name}` uses it"
+        )
+
+
+def _measured(given: Settings, store: AdapterStore, name: AdapterName) -> str:
+    """What the adapter does to the likelihood of its genre's texts."""
+    genre = Taxonomy.load().genres.get(name.genre)
+    if genre is None or not genre.texts:
+        return f"no texts of {name.genre} to measure it by"
+    from genre_models.engine.measure import perplexities
+    from genre_models.engine.prompt import chat_prompt
+
+    prompts = [chat_prompt(instruction=genre.instruction, request=text) for text in genre.requests]
+    pairs = list(zip(cycle(prompts), genre.texts, strict=False))
+    base, fast = given.models / "base", given.engine == "fast"
+    alone, adapted = perplexities(base, store.verified(name), pairs, fast=fast)
+    worse = ", which is worse: was it made for another base or other prompts?"
+    return (
+        f"perplexity of {len(pairs)} texts of {name.genre}: {alone:.4g} without it, "
+        f"{adapted:.4g} with it{worse if adapted > alone else ''}"
+    )
 
 
 def _wanted(

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from math import sqrt
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +150,7 @@ def _files(
         "base_model_name_or_path": None,
         "inference_mode": True,
         "r": rank,
-        "lora_alpha": config["lora_alpha"] * (sqrt(rank) if config.get("use_rslora") else 1),
+        "lora_alpha": scaling_of(config) * rank,
         "lora_dropout": 0.0,
         "bias": "none",
         "target_modules": list(linears),

@@ -80,6 +80,11 @@ def test_a_known_genre_needs_its_name_and_a_licence(folder: Path) -> None:
     assert (card.genre, card.family, card.licence) == ("joke", "humour", "MIT")
 
 
+def test_what_it_does_to_texts_of_its_genre_is_measured(folder: Path) -> None:
+    said = add(folder, "--genre", "joke", "--licence", "MIT", "--measure")
+    assert "texts of joke: " in said and "with it" in said and said.count("\n") == 1
+
+
 def test_a_new_genre_is_described_and_can_be_announced(folder: Path) -> None:
     new = ("--genre", "limerick_x", "--family", "verse", "--licence", "MIT")
     with pytest.raises(Rejected, match="--description and --instruction"):
