@@ -1,4 +1,4 @@
-"""`genre adapters list|show|publish|withdraw|rollback|compare`: the registry, read and written."""
+"""`genre adapters list|show|add|publish|...`: the registry, read and written."""
 
 from __future__ import annotations
 
@@ -6,23 +6,28 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Annotated, TypeVar
 
 import msgspec
 import typer
 
-from agents.commands.setup import print_json, settings
+from agents.commands.setup import checked, print_json, settings
 from agents.genres.registry import Registry, announcement
 from agents.train.workshop import own_store
-from genre_models.adapters import AdapterName
+from genre_models.adapters import About, AdapterName, AdapterStore
 from genre_models.adapters.contest import Record, losers
 from genre_models.adapters.depot import upload
+from genre_models.adapters.intake import Wanted, take
+from genre_models.adapters.name import PATTERN
+from genre_models.taxonomy import Taxonomy
 from schemas.adapters import AdapterEvent
-from schemas.errors import InvalidEvent, Rejected
+from schemas.errors import InvalidEvent, ModelError, Rejected
 from schemas.feedback import Feedback
 from schemas.keys import user_key
 from schemas.recommendations import Recommendation
+from schemas.training import TrainingEvent
 from streams.clients.client import Client
 from streams.clients.follower import take_all
 from streams.clients.reader import read
@@ -74,9 +79,115 @@ def show(name: Name, json: Json = False) -> None:
 
 
 @cli.command()
+def add(
+    folder: Annotated[
+        Path, typer.Argument(help="A folder that peft, Unsloth, a trainer or GENRE has saved.")
+    ],
+    genre: Annotated[str | None, typer.Option(help="What it writes, like short_story.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="Of the genre; those that come with GENRE have one.")
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Of the weights and their texts.")] = None,
+    description: Annotated[
+        str | None, typer.Option(help="One line that describes a genre which is new.")
+    ] = None,
+    instruction: Annotated[
+        str | None, typer.Option(help="How a model is told to write a genre which is new.")
+    ] = None,
+    request: Annotated[
+        list[str] | None, typer.Option(help="How people ask for it; repeat it.")
+    ] = None,
+    measure: Annotated[
+        bool,
+        typer.Option("--measure", help="Load the base model, and see how likely texts become."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Take an adapter that was made elsewhere into this machine's store.
+
+    It is checked, written anew as plain LoRA and named; nothing is published. Without a genre.json
+    in the folder, options say what it writes.
+    """
+    wanted = _wanted(genre, family, licence, description, instruction, request or [])
+    given = settings()
+    store = own_store(given)
+    try:
+        taken = take(folder, store, wanted)
+    except OSError as error:
+        reason = f"{error.strerror}: {error.filename}" if error.strerror else str(error)
+        raise ModelError(
+            "adapter_store", f"expected to read {folder} and to write the store, got {reason}"
+        ) from error
+    measured = f"; {_measured(given, store, taken.name)}" if measure else ""
+    if json:
+        print_json({"name": str(taken.name), "taken": f"{taken.line}{measured}"})
+    else:
+        typer.echo(
+            f"{taken.name}: {taken.line}{measured}; `genre adapters publish {taken.name}` uses it"
+        )
+
+
+def _measured(given: Settings, store: AdapterStore, name: AdapterName) -> str:
+    """What the adapter does to the likelihood of its genre's texts."""
+    genre = Taxonomy.load().genres.get(name.genre)
+    if genre is None or not genre.texts:
+        return f"no texts of {name.genre} to measure it by"
+    from genre_models.engine.measure import perplexities
+    from genre_models.engine.prompt import chat_prompt
+
+    prompts = [chat_prompt(instruction=genre.instruction, request=text) for text in genre.requests]
+    pairs = list(zip(cycle(prompts), genre.texts, strict=False))
+    base, fast = given.models / "base", given.engine == "fast"
+    alone, adapted = perplexities(base, store.verified(name), pairs, fast=fast)
+    worse = ", which is worse: was it made for another base or other prompts?"
+    return (
+        f"perplexity of {len(pairs)} texts of {name.genre}: {alone:.4g} without it, "
+        f"{adapted:.4g} with it{worse if adapted > alone else ''}"
+    )
+
+
+def _wanted(
+    genre: str | None,
+    family: str | None,
+    licence: str | None,
+    description: str | None,
+    instruction: str | None,
+    requests: list[str],
+) -> Wanted:
+    """What the options say, checked like a training's. Raises Rejected and InvalidEvent."""
+    known = Taxonomy.load().genres.get(genre or "")
+    if genre is not None and known is None and not (description and instruction):
+        raise Rejected(
+            "unknown_genre",
+            f"Expected --description and --instruction, since {genre!r} does not come with GENRE "
+            "(see `genre genres`).",
+        )
+    family = family or (known.family if known else None)
+    checked(
+        TrainingEvent,
+        {
+            "kind": "train",
+            "genre": genre or "any",
+            "family": family,
+            "licence": licence,
+            "description": description,
+            "instruction": instruction,
+            "requests": requests,
+        },
+    )
+    about = (
+        About(description=description, instruction=instruction, requests=tuple(requests))
+        if description and instruction
+        else None
+    )
+    return Wanted(genre=genre, family=family, licence=licence, about=about)
+
+
+@cli.command()
 def publish(
     adapter: Annotated[
-        str, typer.Argument(help="A folder with an adapter, or a name that was published before.")
+        str,
+        typer.Argument(help="A folder with an adapter, or a name of the registry or the store."),
     ],
     json: Json = False,
 ) -> None:
@@ -203,9 +314,12 @@ async def _registry() -> Registry:
 
 
 async def _publish(adapter: str) -> AdapterEvent:
-    registry = await _registry()
-    if "@" not in adapter:
-        return await _send(await asyncio.to_thread(_added, settings(), registry, Path(adapter)))
+    registry, given = await _registry(), settings()
+    if not PATTERN.fullmatch(adapter):
+        return await _send(await asyncio.to_thread(_added, given, registry, Path(adapter)))
+    stored = given.adapters.expanduser() / adapter
+    if registry.newest(adapter) is None and stored.is_dir():
+        return await _send(await asyncio.to_thread(_added, given, registry, stored))
     return await _send(_published(_known(registry, adapter)))
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from math import sqrt
 from typing import Any
 
 from genre_models.adapters.files import CONFIG, read_object
 from genre_models.adapters.sites import LINEARS, BaseSpec
 from schemas.errors import ModelError
 
-RANKS = (4, 8, 16)
+RANKS = range(1, 65)  # a blend of two of the widest still fits into a step of 128 ranks
+SCALE = 64  # most that alpha / rank may be: alpha 32 is common at any rank, 1 included
+# initialisations that take out of the base what they put into the adapter: it fits no other base
+CHANGE_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
+KEEP_BASE = (None, True, False, "gaussian", "eva", "orthogonal", "mica")
 INERT: tuple[Any, ...] = (None, False, 0, 0.0, [], {}, "", "none")
 # peft writes these whether used or not
 UNREAD = {"megatron_core": "megatron.core", "qalora_group_size": 16}
@@ -49,14 +55,50 @@ def read_config(data: bytes) -> dict[str, Any]:
             "adapter_config",
             f"expected a plain LoRA configuration, got a value for {', '.join(wrong)}",
         )
+    check_start(config)
+    scaling_of(config)
+    return config
+
+
+def check_start(config: Mapping[str, Any]) -> None:
+    """Raises ModelError `adapter_config` for an initialisation that changes the base model."""
+    start = config.get("init_lora_weights")
+    if isinstance(start, str) and start.lower().startswith(CHANGE_BASE):
+        raise ModelError(
+            "adapter_config",
+            f"expected an adapter of the unchanged base, got init_lora_weights {start[:40]!r}, "
+            "which changes the base's weights: save it again as plain LoRA "
+            "(peft: path_initial_model_for_weight_conversion)",
+        )
+    if start not in KEEP_BASE:
+        raise ModelError(
+            "adapter_config",
+            f"expected init_lora_weights that leave the base as it is, got {str(start)[:40]!r}",
+        )
+
+
+def scaling_of(config: Mapping[str, Any]) -> float:
+    """What B A x is multiplied by: alpha / rank, or with rsLoRA alpha / sqrt(rank).
+
+    Raises ModelError `adapter_rank` or `adapter_config`.
+    """
     rank, alpha = config.get("r"), config.get("lora_alpha")
     if type(rank) is not int or rank not in RANKS:
-        raise ModelError("adapter_rank", f"expected a rank of {RANKS}, got {rank!r}")
-    if isinstance(alpha, bool) or not isinstance(alpha, int | float) or not 0 < alpha <= 8 * rank:
         raise ModelError(
-            "adapter_config", f"expected lora_alpha above 0 and at most {8 * rank}, got {alpha!r}"
+            "adapter_rank",
+            f"expected a rank r from {RANKS[0]} to {RANKS[-1]}, got {str(rank)[:40]}",
         )
-    return config
+    over = sqrt(rank) if config.get("use_rslora") else rank
+    if (
+        isinstance(alpha, bool)
+        or not isinstance(alpha, int | float)
+        or not 0 < alpha <= SCALE * over
+    ):
+        raise ModelError(
+            "adapter_config",
+            f"expected lora_alpha above 0 and at most {SCALE * over:g}, got {str(alpha)[:40]}",
+        )
+    return float(alpha / over)
 
 
 def targets(config: dict[str, Any], base: BaseSpec) -> tuple[tuple[str, ...], tuple[int, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from genre_models import atomic
@@ -70,13 +71,16 @@ class AdapterStore:
 
         Adding it again changes nothing.
         """
-        files = read_files(folder)
+        return self.put(read_files(folder), digest)
+
+    def put(self, files: Mapping[str, bytes], digest: str | None = None) -> AdapterName:
+        """The same for the contents of the three files. Raises ModelError and OSError."""
         name = check_adapter(files, self.base, digest).name
         atomic.make_once(self.root / str(name), lambda target: _write(target, files))
         return name
 
 
-def _write(folder: Path, files: dict[str, bytes]) -> None:
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
     folder.mkdir()
     for file, content in files.items():
         (folder / file).write_bytes(content)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,11 @@ from schemas.errors import ModelError
 HEADER_CAP = 1 << 20  # bytes; the header of 30 layers x 7 linears takes 60 kB
 NORM_CAP = 1e3  # Frobenius norm of one tensor; trained adapters stay below 20
 Array = npt.NDArray[np.float32]
-DTYPES: dict[str, type[np.float16] | type[np.float32]] = {"F16": np.float16, "F32": np.float32}
+DTYPES: dict[str, np.dtype[Any]] = {
+    "BF16": np.dtype(np.uint16),  # numpy has no bfloat16
+    "F16": np.dtype(np.float16),
+    "F32": np.dtype(np.float32),
+}
 
 
 def read_tensors(
@@ -25,10 +30,10 @@ def read_tensors(
     Raises ModelError `adapter_header`, `adapter_wrong_shape`,
     `adapter_not_finite` or `adapter_norm`.
     """
-    header, body = _split(data)
+    header, body = split(data)
     shapes = {site: ((rank, inputs), (outputs, rank)) for site, inputs, outputs in sites}
     expected = {
-        _key(site, half): shape
+        key_of(site, half): shape
         for site, pair in shapes.items()
         for half, shape in zip("AB", pair, strict=True)
     }
@@ -39,15 +44,32 @@ def read_tensors(
             f"expected {len(expected)} tensors by name, got a difference: {odd[0]}",
         )
     arrays = {key: _array(key, header[key], body, shape) for key, shape in expected.items()}
-    return {site: (arrays[_key(site, "A")], arrays[_key(site, "B")]) for site in shapes}
+    return {site: (arrays[key_of(site, "A")], arrays[key_of(site, "B")]) for site in shapes}
 
 
-def _key(site: str, half: str) -> str:
+def join(tensors: Mapping[str, tuple[str, Sequence[int], bytes | memoryview]]) -> bytes:
+    """A safetensors file of name -> (dtype, shape, bytes), the same bytes for the same tensors."""
+    header, end = {}, 0
+    for name, (dtype, shape, content) in sorted(tensors.items()):
+        span = [end, end := end + len(content)]
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": span}
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of 8
+    bodies = (content for _, (_, _, content) in sorted(tensors.items()))
+    return b"".join((len(text).to_bytes(8, "little"), text, *bodies))
+
+
+def key_of(site: str, half: str) -> str:
+    """peft's name of one half, A or B, of a site."""
     return f"base_model.model.{site}.lora_{half}.weight"
 
 
-def _split(data: bytes) -> tuple[dict[str, Any], memoryview]:
-    """safetensors: header size (8 bytes, little-endian), JSON header, tensors without gaps."""
+def split(data: bytes) -> tuple[dict[str, Any], memoryview]:
+    """(name -> dtype, shape and data_offsets, body) of a safetensors file.
+
+    That is: header size (8 bytes, little-endian), JSON header, tensors without gaps. Raises
+    ModelError `adapter_header`.
+    """
     size = int.from_bytes(data[:8], "little")
     if len(data) < 8 or not 2 <= size <= min(HEADER_CAP, len(data) - 8):
         raise ModelError(
@@ -87,14 +109,15 @@ def _array(key: str, entry: dict[str, Any], body: memoryview, shape: tuple[int, 
     if (
         dtype is None
         or entry.get("shape") != list(shape)
-        or end - start != dtype().itemsize * shape[0] * shape[1]
+        or end - start != dtype.itemsize * shape[0] * shape[1]
     ):
         got = f"{entry.get('dtype')} {entry.get('shape')}"
         raise ModelError(
             "adapter_wrong_shape",
-            f"expected {key} as F16 or F32 of shape {list(shape)}, got {got[:100]}",
+            f"expected {key} as BF16, F16 or F32 of shape {list(shape)}, got {got[:100]}",
         )
-    array: Array = np.frombuffer(body[start:end], dtype=dtype).reshape(shape).astype(np.float32)
+    numbers = np.frombuffer(body[start:end], dtype=dtype).reshape(shape)
+    array = _widened(numbers) if dtype == DTYPES["BF16"] else numbers.astype(np.float32)
     if not np.isfinite(array).all():
         raise ModelError("adapter_not_finite", f"expected finite numbers in {key}")
     norm = float(np.linalg.norm(array.astype(np.float64)))
@@ -103,3 +126,8 @@ def _array(key: str, entry: dict[str, Any], body: memoryview, shape: tuple[int, 
             "adapter_norm", f"expected {key} with a norm of at most {NORM_CAP:g}, got {norm:g}"
         )
     return array
+
+
+def _widened(halves: npt.NDArray[np.uint16]) -> Array:
+    """bfloat16 is the upper half of float32."""
+    return (halves.astype(np.uint32) << 16).view(np.float32)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genre_models.adapters.card import AdapterCard, read_card
-from genre_models.adapters.config import read_config, targets
+from genre_models.adapters.config import read_config, scaling_of, targets
 from genre_models.adapters.files import CARD, CONFIG, TENSORS, digest_of, read_files
 from genre_models.adapters.name import AdapterName
 from genre_models.adapters.sites import BaseSpec
@@ -61,12 +61,12 @@ def check_adapter(
             f"expected an adapter for base {base.fingerprint[:12]}, got one for {card.base[:12]}: "
             f"train it again with `{card.command or f'genre train {card.genre}'}`",
         )
-    rank, alpha = config["r"], config["lora_alpha"]
+    rank = config["r"]
     return Adapter(
         name=AdapterName.parse(f"{card.genre}@{digest[:12]}"),
         digest=digest,
         card=card,
         rank=rank,
-        scaling=alpha / rank,
+        scaling=scaling_of(config),
         tensors=read_tensors(files[TENSORS], base.sites(*targets(config, base)), rank),
     )

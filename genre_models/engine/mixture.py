@@ -21,6 +21,7 @@ from schemas.errors import ModelError
 
 LEAST = 16  # ranks; below, the shape of a matmul changes a row's bits
 MOST = 128  # ranks of all adapters in a step: 16 of rank 8
+STEP = 4  # adapters begin at multiples of so many ranks, so that all gaps can be used
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
@@ -34,12 +35,18 @@ class Weights:
 
     @classmethod
     def of(cls, adapter: Adapter) -> Weights:
-        """Copy a verified adapter into tensors."""
+        """Copy a verified adapter into tensors; ranks of zeros fill it up to a multiple of STEP."""
+        more = -adapter.rank % STEP
         pairs = {
-            site: (torch.from_numpy(a), (torch.from_numpy(b) * adapter.scaling).T.contiguous())
+            site: (
+                functional.pad(torch.from_numpy(a), (0, 0, 0, more)),
+                functional.pad(
+                    (torch.from_numpy(b) * adapter.scaling).T, (0, 0, 0, more)
+                ).contiguous(),
+            )
             for site, (a, b) in adapter.tensors.items()
         }
-        return cls(adapter.rank, pairs)
+        return cls(adapter.rank + more, pairs)
 
     @property
     def bytes(self) -> int:
@@ -140,7 +147,7 @@ class Hot:
         taken = [range(start, start + weights.rank) for weights, start in self._starts.items()]
         free = (
             start
-            for start in range(0, self._ranks - rank + 1, 4)
+            for start in range(0, self._ranks - rank + 1, STEP)
             if not any(start < used.stop and used.start < start + rank for used in taken)
         )
         return next(free, None)

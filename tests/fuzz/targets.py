@@ -28,6 +28,7 @@ from genre_models.adapters import AdapterName, BaseSpec
 from genre_models.adapters.card import read_card
 from genre_models.adapters.config import read_config, targets
 from genre_models.adapters.files import CARD, CONFIG, TENSORS
+from genre_models.adapters.intake import Wanted, translated
 from genre_models.adapters.tensors import read_tensors
 from genre_models.adapters.verification import check_adapter
 from genre_models.corpora.cleaning import is_prose, tidy, without_contacts
@@ -184,6 +185,17 @@ def adapter(data: bytes) -> None:
     config, _, rest = data.partition(_CUT)
     card, _, tensors = rest.partition(_CUT)
     check_adapter({CONFIG: config, CARD: card, TENSORS: tensors}, BASE)
+
+
+def adapter_elsewhere(data: bytes) -> None:
+    """What peft and trainers save of an adapter."""
+    config, _, rest = data.partition(_CUT)
+    card, _, tensors = rest.partition(_CUT)
+    wanted = Wanted(genre="joke", family="humour", licence="MIT")
+    given = {CONFIG: config, TENSORS: tensors} | ({CARD: card} if card else {})
+    files, told = translated(given, BASE, wanted)
+    assert told.isprintable()
+    check_adapter(files, BASE)
 
 
 def adapter_card(data: bytes) -> None:
@@ -373,6 +385,7 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         "decision_row": Target(decision_row, _decisions),
         "population": Target(population, lambda: [packed(Population(), Differences())]),
         "adapter": Target(adapter, _adapter),
+        "adapter_elsewhere": Target(adapter_elsewhere, _adapter),
         "adapter_card": Target(adapter_card, lambda: [_adapter()[0].split(_CUT)[1]]),
         "adapter_config": Target(adapter_config, lambda: [_adapter()[0].split(_CUT)[0]]),
         "adapter_tensors": Target(adapter_tensors, _tensors),

@@ -67,7 +67,7 @@ def start_of(controls: Sequence[Control], base_loss: float) -> Control | None:
 
 
 def _usable(store: AdapterStore, order: Order, fresh: Mapping[str, torch.Tensor]) -> list[Adapter]:
-    """Those of the same shape that are not another tenant's."""
+    """Those of the same shape and scale that are not another tenant's."""
     shapes = {name: weight.shape for name, weight in fresh.items()}
     usable = []
     for genre in sorted({name.genre for name in store.names()}):
@@ -76,7 +76,12 @@ def _usable(store: AdapterStore, order: Order, fresh: Mapping[str, torch.Tensor]
             adapter = store.verified(newest) if newest else None
         except ModelError:  # of another base, or damaged: no control
             continue
-        if adapter and adapter.card.tenant in (None, order.tenant) and _shapes(adapter) == shapes:
+        if (
+            adapter
+            and adapter.card.tenant in (None, order.tenant)
+            and adapter.scaling == order.recipe.alpha / order.recipe.rank
+            and _shapes(adapter) == shapes
+        ):
             usable.append(adapter)
     return usable
 
@@ -86,7 +91,7 @@ def _shapes(adapter: Adapter) -> dict[str, torch.Size]:
 
 
 def _weights(adapter: Adapter) -> dict[str, torch.Tensor]:
-    """By peft's names, as trained: the shapes' check takes the same alpha and rank for granted."""
+    """By peft's names, as trained."""
     return {
         f"base_model.model.{site}.lora_{half}.weight": torch.from_numpy(array)
         for site, pair in adapter.tensors.items()

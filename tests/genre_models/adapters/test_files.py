@@ -7,7 +7,7 @@ import pickle
 from pathlib import Path
 
 from genre_models.adapters import read_adapter
-from genre_models.adapters.files import CARD, TENSORS
+from genre_models.adapters.files import CAPS, CARD, TENSORS
 from tests.genre_models.adapters.conftest import BASE, code_of
 
 
@@ -37,5 +37,5 @@ def test_links_and_pipes_are_refused(folder: Path, tmp_path: Path) -> None:
 
 def test_files_above_their_cap_are_refused_unread(folder: Path) -> None:
     with (folder / TENSORS).open("r+b") as file:
-        file.truncate(65 << 20)
+        file.truncate(CAPS[TENSORS] + 1)
     assert code_of(lambda: read_adapter(folder, BASE)) == "adapter_too_big"

@@ -10,7 +10,7 @@ import torch
 from transformers import LlamaForCausalLM
 
 from genre_models.adapters import AdapterStore, BaseSpec
-from genre_models.training.gate.controls import NEAREST, Control, measure, start_of
+from genre_models.training.gate.controls import NEAREST, Control, _usable, measure, start_of
 from genre_models.training.order import Order
 from genre_models.training.texts.examples import make_examples
 from genre_models.training.top_half import TopHalf
@@ -52,6 +52,8 @@ def test_own_genre_pool_and_nearest_others_are_measured_but_no_other_tenants(
     theirs = make_adapter(tmp_path / "theirs", spec, "sonnet", 9)
     edit(theirs / "genre.json", tenant="acme")
     store.add(theirs)
+    louder = make_adapter(tmp_path / "louder", spec, "riddle", 10, lora_alpha=32)
+    store.add(louder)
     half = TopHalf(LlamaForCausalLM.from_pretrained(base), RECIPE)
     fresh = half.weights()
     held_out = half.lower(make_examples(make_tokenizer(), "Write.", texts(4, 1), 1))
@@ -60,6 +62,7 @@ def test_own_genre_pool_and_nearest_others_are_measured_but_no_other_tenants(
     assert {"haiku", "pooled"} < measured < set(genres) and len(measured) == 2 + NEAREST
     assert [each.loss for each in found] == sorted(each.loss for each in found)
     assert all(torch.equal(weight, fresh[name]) for name, weight in half.weights().items())
+    assert "riddle" not in {each.name.genre for each in _usable(store, ORDER, fresh)}
     for tenant in (None, "acme"):
         own = measure(half, held_out, store, replace(ORDER, genre="sonnet", tenant=tenant))
         assert ("sonnet" in {each.genre for each in own}) == (tenant == "acme")
