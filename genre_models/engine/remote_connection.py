@@ -96,8 +96,12 @@ class _Owned(HTTPConnection):
 
     call: Call | None = None
 
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+    def request(self, *arguments: Any, **options: Any) -> None:
         _calling.call.own(self)
+        super().request(*arguments, **options)
+
+    def getresponse(self) -> HTTPResponse:  # type: ignore[override]
+        _calling.call.own(self)  # it may have ended before there was a socket
         return super().getresponse()
 
 
