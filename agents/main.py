@@ -32,6 +32,7 @@ COMMANDS = {
     "generate": "Write texts with an adapter, a blend or the base model.",
     "topics": "Create and check topics; print the least access rights.",
     "adapters": "Look at the registry of adapters and change it.",
+    "servers": "Print the commands that start servers; check running ones.",
     "dlq": "Look at dead letters and replay them.",
     "events": "Check payloads against the schemas; print the schemas.",
     "user": "Export or erase what was learned of a user; consent.",

@@ -199,6 +199,7 @@ class EngineWriter:
             top_p=task.top_p,
             seed=arm.seed,
             user=key_of(task),
+            stream=task.stream,
         )
 
     async def _free(self, rows: int) -> None:

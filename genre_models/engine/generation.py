@@ -20,7 +20,8 @@ class Generation:
     `adapter` is an adapter's name (`genre@digest12`) or None for the base model; `blend` is (name,
     weight) pairs and excludes `adapter`. `temperature` 0 is greedy; above it, the 64 likeliest
     tokens are cut at `top_p` and sampled. `repetition_penalty` 1 is none; small models need a
-    little. `user` is who waits for it: the engine is fair.
+    little. `user` is who waits for it: the engine is fair. `stream` says whether anybody reads
+    pieces before the end: where nobody does, an engine may write the row again.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Generation:
     seed: int = 0
     stop: tuple[str, ...] = ()
     user: str = ""
+    stream: bool = True
 
     @property
     def mixture(self) -> tuple[tuple[str, float], ...]:

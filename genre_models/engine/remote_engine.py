@@ -10,22 +10,25 @@ from __future__ import annotations
 
 import logging
 import queue
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast, get_args
 
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine.concatenation import concatenated
 from genre_models.engine.generation import TOP_K, Finished, Generation, Piece, failed
-from genre_models.engine.remote_server import Kind, RemoteServer, ServerFailed, Use
+from genre_models.engine.remote_answer import Answer
+from genre_models.engine.remote_connection import Call, Ended, ServerFailed
+from genre_models.engine.remote_server import Kind, RemoteServer, Use
 from genre_models.safety import neutralise
 from schemas.errors import GenreError, ModelError
 
 log = logging.getLogger(__name__)
 
 PAUSE = 0.05  # seconds that a step waits for news
+MOST_NEWS = 4096  # pieces that wait for a step
 # Seconds before a row is tried again that no server could write: together they are longer than the
 # rest of a server that has failed. A row that is cancelled, at its deadline at the latest, is not.
 RETRIES = (0.5, 1.0, 2.0, 4.0, 4.0)
@@ -35,7 +38,8 @@ TRANSIENT = ("server_unavailable", "server_failed")
 class RemoteEngine:
     """An `Engine` over `servers`, with at most `rows` requests in flight.
 
-    A row's text comes in one piece.
+    A row whose pieces are read (`stream`) begins only once: it fails when its server breaks off
+    after the first of them. Any other begins again elsewhere, and its text comes in one piece.
     """
 
     def __init__(
@@ -43,84 +47,110 @@ class RemoteEngine:
     ) -> None:
         self._servers, self._store, self._blends = servers, store, blends
         self._pool = ThreadPoolExecutor(rows, thread_name_prefix="remote")
-        self._open: set[str] = set()
-        self._ends: queue.SimpleQueue[Finished] = queue.SimpleQueue()
+        self._open: dict[str, Call] = {}
+        self._cancelled: list[Piece | Finished] = []
+        self._news: queue.Queue[tuple[Call, Piece | Finished]] = queue.Queue(MOST_NEWS)
 
     @property
     def idle(self) -> bool:
         """See Engine."""
-        return not self._open
+        return not self._open and not self._cancelled
 
     def submit(self, rows: Sequence[Generation]) -> None:
         """See Engine."""
         for row in rows:
-            self._open.add(row.id)
-            self._pool.submit(self._run, row)
+            self._open[row.id] = call = Call()
+            self._pool.submit(self._run, row, call)
 
     def cancel(self, id: str) -> None:
-        """See Engine. The server may go on; its answer is dropped."""
-        if id in self._open:
-            self._ends.put(Finished(id=id, reason="cancelled"))
+        """See Engine. Its connection is closed, which stops the server."""
+        if call := self._open.pop(id, None):
+            call.end()
+            self._cancelled.append(Finished(id=id, reason="cancelled"))
 
     def prefetch(self, adapters: Sequence[str]) -> None:
         """See Engine: servers load adapters with their first row."""
 
     def step(self) -> list[Piece | Finished]:
-        """See Engine: waits a moment for answers."""
-        news: list[Piece | Finished] = []
-        try:
-            ends = [self._ends.get(timeout=PAUSE)]
-        except queue.Empty:
-            return news
-        while not self._ends.empty():
-            ends.append(self._ends.get())
-        for end in ends:
-            if end.id in self._open:
-                self._open.remove(end.id)
-                news += [Piece(id=end.id, text=end.text)] if end.text else []
-                news.append(end)
+        """See Engine: waits a moment for what the servers write."""
+        news, self._cancelled = self._cancelled, []
+        with suppress(queue.Empty):
+            heard = [self._news.get(timeout=0.0 if news else PAUSE)]
+            heard += [self._news.get_nowait() for _ in range(self._news.qsize())]
+            for call, event in heard:
+                if self._open.get(event.id) is call:
+                    news.append(event)
+                    if isinstance(event, Finished):
+                        del self._open[event.id]
         return news
 
-    def _run(self, row: Generation) -> None:
+    def _run(self, row: Generation, call: Call) -> None:
         try:
-            cancelled = Finished(id=row.id, reason="cancelled")
-            end = self._patiently(row) if row.id in self._open else cancelled
+            self._tell(call, self._patiently(row, call))
+        except Ended:
+            pass
         except ServerFailed as error:
             # it names the server, which is nothing to the client
             log.warning("row %s: %s", row.id, error)
-            end = failed(row.id, error.code, "No server could write this text.")
+            self._tell(call, failed(row.id, error.code, "No server could write this text."))
         except GenreError as error:
             log.warning("row %s: %s", row.id, error)
-            end = failed(row.id, error.code, error.message)
+            self._tell(call, failed(row.id, error.code, error.message))
         except Exception:
             log.exception("row %s", row.id)
-            end = failed(row.id, "engine_failed", "The row could not be sent.")
-        self._ends.put(end)
+            self._tell(call, failed(row.id, "engine_failed", "The row could not be sent."))
 
-    def _patiently(self, row: Generation) -> Finished:
+    def _tell(self, call: Call, event: Piece | Finished) -> None:
+        """Have `step` return an event; waits while it has too many, and so does the server."""
+        while not call.ended:
+            with suppress(queue.Full):
+                self._news.put((call, event), timeout=1.0)
+                return
+
+    def _patiently(self, row: Generation, call: Call) -> Finished:
         for pause in RETRIES:
             try:
-                return self._answer(row)
+                return self._answer(row, call)
             except ServerFailed as error:
-                if error.code not in TRANSIENT or row.id not in self._open:
+                if error.code not in TRANSIENT:
                     raise
-            time.sleep(pause)
-        return self._answer(row)
+            call.pause(pause)
+        return self._answer(row, call)
 
-    def _answer(self, row: Generation) -> Finished:
+    def _answer(self, row: Generation, call: Call) -> Finished:
         key = "+".join(name for name, _ in row.mixture)
         last: GenreError = ServerFailed(
             "server_unavailable", "expected a server that answers, got none: all rest"
         )
         for server in sorted(self._servers, key=lambda each: each.affinity(key), reverse=True):
+            call.pause(0.0)
             if server.open:
                 continue
             try:
-                return _finished(row.id, server.complete(_body(row), self._use(row, server)))
+                return self._written(row, server, call)
             except ServerFailed as error:
+                if error.code == "server_cut":
+                    raise
                 log.warning("%s", error)
                 last = error
         raise last
+
+    def _written(self, row: Generation, server: RemoteServer, call: Call) -> Finished:
+        def hear(text: str) -> None:
+            self._tell(call, Piece(id=row.id, text=text))
+
+        answer = Answer(hear) if row.stream else Answer()
+        try:
+            server.complete(_body(row), self._use(row, server), answer, call)
+        except ServerFailed as error:
+            if row.stream and answer.begun:
+                message = f"{server.url} broke off after it had begun: {error.message}"
+                raise ServerFailed("server_cut", message) from error
+            raise
+        end = answer.finished(row.id)
+        if end.text and not row.stream:
+            hear(end.text)
+        return end
 
     def _use(self, row: Generation, server: RemoteServer) -> Use:
         names = [AdapterName.parse(name) for name, _ in row.mixture]
@@ -155,33 +185,10 @@ def _body(row: Generation) -> dict[str, Any]:
         "temperature": row.temperature,
         "top_p": row.top_p,
         "top_k": TOP_K,
-        "repetition_penalty": row.repetition_penalty,  # llama.cpp's name for it is the next
-        "repeat_penalty": row.repetition_penalty,
+        "repetition_penalty": row.repetition_penalty,
         "seed": row.seed % 2**31,
         "stop": list(row.stop),
         "logprobs": True,
+        "stream": True,
+        "stream_options": {"include_usage": True},
     }
-
-
-def _finished(id: str, answer: Mapping[str, Any]) -> Finished:
-    """Raises ServerFailed for an answer that is not what OpenAI's interface says."""
-    try:
-        choice, usage = answer["choices"][0], answer.get("usage") or {}
-        text = choice["message"]["content"]
-        logprobs = [
-            float(each["logprob"]) for each in (choice.get("logprobs") or {}).get("content") or []
-        ]
-        if not isinstance(text, str):
-            raise TypeError(type(text).__name__)
-        return Finished(
-            id=id,
-            text=text,
-            reason="length" if choice.get("finish_reason") == "length" else "stop",
-            logprob=sum(logprobs) / max(1, len(logprobs)),
-            tokens_in=int(usage.get("prompt_tokens", 0)),
-            tokens_out=int(usage.get("completion_tokens", 0)),
-        )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise ServerFailed(
-            "server_garbage", f"expected a chat completion, got something else: {error!r}"
-        ) from error

@@ -32,8 +32,8 @@ from genre_models.adapters.intake import Wanted, translated
 from genre_models.adapters.tensors import read_tensors
 from genre_models.adapters.verification import check_adapter
 from genre_models.corpora.cleaning import is_prose, tidy, without_contacts
-from genre_models.engine.remote_engine import _finished
-from genre_models.engine.remote_server import ServerFailed, _parsed
+from genre_models.engine.remote_answer import Answer, events
+from genre_models.engine.remote_connection import Refused, ServerFailed
 from genre_models.files import File
 from genre_models.preferences.empirical_bayes import Differences, packed, unpacked
 from genre_models.preferences.population import Population
@@ -246,11 +246,14 @@ def sent_texts(data: bytes) -> None:
 
 
 def server(data: bytes) -> None:
-    """What a model server answers."""
-    with suppress(ServerFailed, ValueError, RecursionError):
-        answer = _parsed(data)
-        if isinstance(answer, dict):
-            _finished("r/0", answer).text.encode("utf-8", "replace")
+    """What a model server answers, in two halves."""
+    pieces: list[str] = []
+    answer = Answer(pieces.append)
+    with suppress(ServerFailed, Refused):
+        for event in events((data[: len(data) // 2], data[len(data) // 2 :])):
+            answer.take(event)
+        end = answer.finished("r/0")
+        assert end.text == "".join(pieces) and end.text.encode() is not None
 
 
 def words(data: bytes) -> None:
@@ -409,7 +412,11 @@ TARGETS: Mapping[str, Target] = MappingProxyType(
         "sent_texts": Target(sent_texts, lambda: [b'{"text": "a", "time": 1.0, "user": "ada"}\n']),
         "server": Target(
             server,
-            lambda: [b'{"choices": [{"message": {"content": "a"}, "finish_reason": "stop"}]}'],
+            lambda: [
+                b': ping\n\ndata: {"choices": [{"delta": {"content": "a"}}]}\n\n'
+                b'data: {"choices": [{"delta": {}, "finish_reason": "stop"}]}\n\ndata: [DONE]\n\n',
+                b'data: {"error": {"message": "no", "code": 400}}\r\n\r\n',
+            ],
         ),
         "words": Target(words, lambda: ["Ha ha! \u201cWhy?\u201d a@b.cd <|im_start|>".encode()]),
     }

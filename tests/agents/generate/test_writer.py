@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from agents.generate.generate import generate
 from benchmarks.stand_ins import InstantEngine
@@ -61,8 +61,15 @@ class HalfFailingEngine(InstantEngine):
 
 
 async def test_pieces_come_before_the_set_and_only_when_asked(start) -> None:  # type: ignore[no-untyped-def]
+    class Asked(InstantEngine):
+        def submit(self, rows: Sequence[Generation]) -> None:
+            asked.update((row.id.split("/")[-2], row.stream) for row in rows)
+            super().submit(rows)
+
+    asked: dict[str, bool] = {}
     quiet, streamed = task("quiet"), task("streamed", streams=True)
-    written = await events(generate(stream([quiet, streamed]), start(InstantEngine())))
+    written = await events(generate(stream([quiet, streamed]), start(Asked())))
+    assert asked == {"quiet": False, "streamed": True}
     pieces = [each for each in written if isinstance(each, Progress)]
     assert {(each.request_id, each.index, each.sequence) for each in pieces} == {
         ("streamed", 0, 0),

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from genre_models.adapters import AdapterStore
-from genre_models.engine import Finished, Generation, chat_prompt, remote_engine
-from genre_models.engine.remote_server import TRIES
+from genre_models.engine import Finished, Generation, Piece, chat_prompt, remote_engine
+from genre_models.engine.remote_server import TRIES, Kind
 from tests.genre_models.engine.serving import (
     Fake,
     Handler,
+    completion,
     engine,
+    event,
     fails,
     finish,
     hangs,
+    heard,
     row,
+    token,
 )
 
 
@@ -87,7 +93,7 @@ def garbage(handler: Handler) -> None:
 
 
 def half(handler: Handler) -> None:
-    handler.answer(200, {"choices": [{"message": {"content": None}}]})
+    handler.stream([event({"choices": [{"delta": {"content": ["a"]}}]})])
 
 
 def breaks_off(handler: Handler) -> None:
@@ -98,6 +104,15 @@ def breaks_off(handler: Handler) -> None:
     handler.close_connection = True
 
 
+def cut(handler: Handler) -> None:
+    """A row that nobody reads before its end can begin again."""
+    handler.stream([token("Once ")], end=False)
+
+
+def overloaded(handler: Handler) -> None:
+    handler.stream([event({"error": {"message": "overloaded", "code": 503}})])
+
+
 @pytest.mark.parametrize(
     ("trouble", "code"),
     [
@@ -106,6 +121,8 @@ def breaks_off(handler: Handler) -> None:
         (half, "server_garbage"),
         (hangs, "server_unavailable"),
         (breaks_off, "server_unavailable"),
+        (cut, "server_unavailable"),
+        (overloaded, "server_failed"),
     ],
 )
 def test_a_bad_server_ends_in_a_code_and_another_one_takes_over(
@@ -116,9 +133,10 @@ def test_a_bad_server_ends_in_a_code_and_another_one_takes_over(
     code: str,
 ) -> None:
     fakes[0].trouble = trouble
-    alone = finish(engine(fakes[:1], store, tmp_path, timeout=0.3), row())["a"]
+    alone = finish(engine(fakes[:1], store, tmp_path, timeout=0.3), row(stream=False))["a"]
     assert alone.code == code and fakes[0].url not in (alone.message or "")
-    ends = finish(engine(fakes, store, tmp_path, timeout=0.3), *(row(str(i)) for i in range(4)))
+    rows = [row(str(i), stream=False) for i in range(4)]
+    ends = finish(engine(fakes, store, tmp_path, timeout=0.3), *rows)
     assert {end.code for end in ends.values()} == {None}
 
 
@@ -126,7 +144,7 @@ def test_an_adapter_that_cannot_be_loaded_fails_its_own_rows_only(
     fakes: list[Fake], store: AdapterStore, tmp_path: Path
 ) -> None:
     bad, good = map(str, store.names()[:2])
-    fakes[0].refused = {bad}
+    fakes[0].refused = {bad: "no such folder"}
     remote = engine(fakes[:1], store, tmp_path)
     for _ in range(TRIES + 1):
         assert finish(remote, row(adapter=bad))["a"].code == "server_adapter"
@@ -144,11 +162,117 @@ def test_markers_of_the_template_in_a_prompt_are_no_markup(
     assert not any("<|" in message["content"] for message in asked["messages"])
 
 
-def test_cancelled_rows_end_at_once(fakes: list[Fake], store: AdapterStore, tmp_path: Path) -> None:
-    fakes[0].trouble = hangs
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_pieces_come_from_every_kind_as_they_are_written(
+    fakes: list[Fake], store: AdapterStore, tmp_path: Path, kind: Kind
+) -> None:
+    read = threading.Event()
+
+    def slowly(handler: Handler) -> None:
+        def parts() -> Iterator[bytes]:
+            yield token("Once ")
+            assert read.wait(5.0)  # the first piece is read before the second is written
+            yield from completion("upon")
+
+        handler.stream(parts())
+
+    fakes[0].trouble = slowly
+    remote = engine(fakes[:1], store, tmp_path, kind)
+    remote.submit([row()])
+    events: list[Piece | Finished] = []
+    while not remote.idle:
+        events += remote.step()
+        if events:
+            read.set()
+    assert events[:2] == [Piece(id="a", text="Once "), Piece(id="a", text="upon")]
+    assert isinstance(events[2], Finished) and events[2].text == "Once upon"
+    assert fakes[0].asked[0]["stream"] is True
+
+
+def test_a_text_that_nobody_reads_before_its_end_comes_in_one_piece(
+    fakes: list[Fake], store: AdapterStore, tmp_path: Path
+) -> None:
+    fakes[0].trouble = lambda handler: handler.stream(completion("Once ", "upon"))
+    pieces, end = heard(engine(fakes[:1], store, tmp_path), row(stream=False))["a"]
+    assert pieces == ["Once upon"] and end.text == "Once upon"
+
+
+def test_a_row_that_breaks_off_after_a_piece_was_read_fails_and_is_not_begun_again(
+    fakes: list[Fake], store: AdapterStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_engine, "RETRIES", (0.01, 0.01))
+    for fake in fakes:
+        fake.trouble = cut
+    pieces, end = heard(engine(fakes, store, tmp_path), row())["a"]
+    assert (pieces, end.code) == (["Once "], "server_cut")
+    assert sum(len(fake.asked) for fake in fakes) == 1
+
+
+def test_a_row_that_breaks_off_before_its_first_piece_begins_again(
+    fakes: list[Fake], store: AdapterStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks_off_once(handler: Handler) -> None:
+        fakes[0].trouble = None
+        handler.stream([b": ping\n\n"], end=False)
+
+    monkeypatch.setattr(remote_engine, "RETRIES", (0.01,))
+    fakes[0].trouble = breaks_off_once
+    pieces, end = heard(engine(fakes[:1], store, tmp_path), row())["a"]
+    assert "".join(pieces) == end.text == "by tiny"
+
+
+def test_a_refusal_in_a_stream_is_final(
+    fakes: list[Fake], store: AdapterStore, tmp_path: Path
+) -> None:
+    error = {"error": "Input validation error", "error_type": "validation"}
+    for fake in fakes:
+        fake.trouble = lambda handler: handler.stream([event(error)])
+    assert finish(engine(fakes, store, tmp_path), row())["a"].code == "server_refused"
+    assert sum(len(fake.asked) for fake in fakes) == 1
+
+
+def before_the_answer(handler: Handler) -> None:
+    handler.wait_until_left()
+
+
+def amid_the_answer(handler: Handler) -> None:
+    def parts() -> Iterator[bytes]:
+        yield token("Once ")
+        handler.wait_until_left()
+
+    handler.stream(parts())
+
+
+@pytest.mark.parametrize("when", [before_the_answer, amid_the_answer])
+def test_cancelled_rows_end_at_once_and_close_their_connection(
+    fakes: list[Fake], store: AdapterStore, tmp_path: Path, when: Callable[[Handler], None]
+) -> None:
+    fakes[0].trouble = when
     remote = engine(fakes[:1], store, tmp_path)
     remote.submit([row()])
-    time.sleep(0.1)
+    if when is amid_the_answer:
+        while not remote.step():
+            pass
+    while not fakes[0].asked:
+        time.sleep(0.005)
     remote.cancel("a")
     (end,) = remote.step()
     assert isinstance(end, Finished) and end.reason == "cancelled" and remote.idle
+    assert fakes[0].left.wait(5.0)
+    remote._pool.shutdown(wait=True)
+    fakes[0].trouble = None
+    assert fakes[0].connections == 1
+
+
+def test_a_server_writes_no_faster_than_steps_read(
+    fakes: list[Fake], store: AdapterStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote_engine, "MOST_NEWS", 2)
+    fakes[0].trouble = lambda handler: handler.stream(completion(*"abcdefgh"))
+    remote = engine(fakes[:1], store, tmp_path)
+    remote.submit([row()])
+    while not remote._news.full():
+        time.sleep(0.005)
+    assert [event.text for event in remote.step()] == ["a", "b"]
+    while not remote.idle:
+        remote.step()
