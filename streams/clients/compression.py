@@ -5,8 +5,9 @@ aiokafka unpacks a batch of a few kilobytes to as many gigabytes as it claims to
 
 from __future__ import annotations
 
+import gzip
+import io
 import struct
-import zlib
 from collections.abc import Callable
 from typing import Any
 
@@ -65,16 +66,11 @@ def _no_codec(name: str, got: str) -> NotReady:
 
 
 def _gzip(data: bytes) -> bytes:
-    whole = bytearray()
-    while data:
-        member = zlib.decompressobj(wbits=31)
-        whole += member.decompress(data, MOST_BYTES + 1 - len(whole))
-        if len(whole) > MOST_BYTES:
-            raise _too_much()
-        if not member.eof:
-            raise zlib.error("cut")
-        data = member.unused_data
-    return bytes(whole)
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as members:
+        whole = members.read(MOST_BYTES + 1)
+    if len(whole) > MOST_BYTES:
+        raise _too_much()
+    return whole
 
 
 def _snappy(data: bytes) -> bytes:
