@@ -195,9 +195,7 @@ class Connections:
                     f"expected at most {MOST_BYTES} bytes from {self._url}{path}, got more",
                 )
             yield chunk
-            if (left := until - time.monotonic()) <= 0:
-                raise TimeoutError
-            call.within(left)
+            call.within(until - time.monotonic())
         if call.ended:  # what looks like the end of an answer without a length
             raise Ended
 
