@@ -32,7 +32,7 @@ class Session:
         disable_progress_bar()
         torch.set_num_threads(order.threads)
         self._order, self._corpus, self._store = order, corpus, store
-        self._base = Path(order.models) / "base"
+        self._base = order.base_folder
         self._tokenizer: Any = AutoTokenizer.from_pretrained(self._base, local_files_only=True)
         model = AutoModelForCausalLM.from_pretrained(
             self._base, dtype=torch.float32, local_files_only=True
