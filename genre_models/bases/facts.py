@@ -13,6 +13,9 @@ from genre_models.bases.checks import check_config, check_weights, weight_files
 ABOUT = "about.json"
 """In a prepared folder: where it came from, its licence and languages; the packaged has none."""
 
+PACKAGED = {"licence": "Apache-2.0", "languages": "en"}
+"""SmolLM2's, in the folder `base`."""
+
 EXACT, FAST = 4.0, 1.25
 """Bytes of memory a parameter takes: fp32; a byte and its share of a group's two scales."""
 
@@ -76,7 +79,7 @@ def _about(folder: Path) -> dict[str, str]:
     try:
         return dict(json.loads((folder / ABOUT).read_bytes()))
     except OSError:
-        return {"licence": "Apache-2.0", "languages": "en"}  # SmolLM2's, the packaged one
+        return PACKAGED if folder.name == "base" else {}
 
 
 def _words(said: object) -> str:
