@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents.base_model import base_folder, served_name
-from agents.train.workshop import order_of
+from agents.train.workshop import order_of, own_store
 from genre_models.training.texts.store import TextStore
 from genre_models.weights import prepare_base
 from schemas.errors import ModelError
@@ -36,6 +36,11 @@ def test_nobody_names_the_packaged_base_by_hand() -> None:
 def test_a_base_that_is_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="GENRE_BASE"):
         base_folder(Settings(base=str(tmp_path / "gone")))
+
+
+def test_a_base_that_is_not_prepared_says_what_prepares_it(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="run `genre prepare`"):
+        own_store(Settings(models=tmp_path, base="acme/write@v1"))
 
 
 @pytest.mark.parametrize(
