@@ -14,6 +14,7 @@ RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))
 # The models are made here, not at start: a worker that restarts is ready in seconds and needs no network.
 COPY schemas schemas
 COPY genre_models/__init__.py genre_models/atomic.py genre_models/packages.py genre_models/weights.py genre_models/
+COPY genre_models/bases genre_models/bases
 RUN python -m genre_models.weights --cache /opt/genre/models
 
 COPY . .

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
+from agents.base_model import base_folder
 from agents.generate.text_judge import TextJudge
 from agents.genres.classifiers import load_classifiers
 from agents.genres.registry import Registry
@@ -50,7 +51,7 @@ def overhead(settings: Settings) -> dict[str, float | None]:
     """
     fast = replace(settings, engine="fast", rows=IN_FLIGHT)
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:
-        store = AdapterStore(Path(folder) / "store", BaseSpec.load(settings.models / "base"))
+        store = AdapterStore(Path(folder) / "store", BaseSpec.load(base_folder(settings)))
         tasks = made([str(name) for name in add_starters(store) if name.genre in Taxonomy.load()])
         engine, judge = loaded(fast, store)
         alone = max(_tok_s(engine, tasks) for _ in range(RUNS))
@@ -88,7 +89,7 @@ def loaded(settings: Settings, store: AdapterStore) -> tuple[LocalEngine, TextJu
     """What the role loads."""
     from genre_models.engine.local_engine import LocalEngine
 
-    base, encoder = settings.models / "base", SentenceEncoder.load(settings.models / "encoder")
+    base, encoder = base_folder(settings), SentenceEncoder.load(settings.models / "encoder")
     engine = LocalEngine.load(
         base, store, fast=True, threads=settings.model_threads, rows=IN_FLIGHT
     )

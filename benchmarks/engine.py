@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agents.base_model import base_folder
 from agents.roles import share_cores
 from benchmarks.agent import overhead
 from benchmarks.registered import registered
@@ -72,7 +73,7 @@ class Ours:
         from genre_models.engine.local_engine import LocalEngine
 
         self.engine = LocalEngine.load(
-            settings.models / "base",
+            base_folder(settings),
             store,
             fast=fast,
             threads=settings.model_threads,
@@ -109,7 +110,7 @@ class Peft:
         from peft import PeftModel
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        base = settings.models / "base"
+        base = base_folder(settings)
         self._tokenizer = AutoTokenizer.from_pretrained(
             base, local_files_only=True, padding_side="left"
         )
@@ -162,7 +163,7 @@ def roofline_tok_s(settings: Settings, number: int, *, fast: bool) -> float:
 
     from genre_models.engine.linear import Exact, Fast, Linear
 
-    spec = BaseSpec.load(settings.models / "base")
+    spec = BaseSpec.load(base_folder(settings))
     h, m = spec.hidden, spec.intermediate
     shapes = [
         (h, spec.query + 2 * spec.key_value),
@@ -194,14 +195,14 @@ def perplexities(settings: Settings, folder: Path, *, tokens: int = HELD_OUT_TOK
 
     A token of a text counts once.
     """
-    store = AdapterStore(folder / "starters", BaseSpec.load(settings.models / "base"))
+    store = AdapterStore(folder / "starters", BaseSpec.load(base_folder(settings)))
     add_starters(store)
     from transformers import AutoTokenizer
 
     from genre_models.corpora.corpus import load_corpus
     from genre_models.packages import DEFAULT_CACHE
 
-    tokenizer = AutoTokenizer.from_pretrained(settings.models / "base", local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(base_folder(settings), local_files_only=True)
     texts: list[tuple[str, list[int]]] = []
     corpora = {genre: list(load_corpus(genre, DEFAULT_CACHE).held_out) for genre in HELD_OUT}
     while tokens > 0 and any(corpora.values()):  # genres in turn: some have few held-out texts
@@ -229,7 +230,7 @@ def _nats(
     from genre_models.engine.model import load_model
 
     with torch.inference_mode():
-        model, _ = load_model(settings.models / "base", slots=1, context=512, fast=fast)
+        model, _ = load_model(base_folder(settings), slots=1, context=512, fast=fast)
         used = {name for name, _ in texts}
         adapters = {name: model.prepare(store.verified(AdapterName.parse(name))) for name in used}
         total = 0.0
@@ -293,7 +294,7 @@ class Progress(dict[str, float | None]):
 
 def measure(settings: Settings, folder: Path, *, quick: bool) -> Figures:
     """All figures; what --quick leaves out is None."""
-    base = BaseSpec.load(settings.models / "base")
+    base = BaseSpec.load(base_folder(settings))
     store, names = registered(folder, base, 8 if quick else 1000)
     figures = Progress()
     engines = {mode: Ours(settings, store, fast=mode == "fast") for mode in ("exact", "fast")}
@@ -316,7 +317,7 @@ def measure(settings: Settings, folder: Path, *, quick: bool) -> Figures:
             figures[f"{name}_roofline_tok_s_r{number}"] = (
                 roofline_tok_s(settings, number, fast=fast) if measured else None
             )
-    figures["vllm_tok_s_r16_a8"] = vllm_tok_s(settings.models / "base", store, rows(16, names[:8]))
+    figures["vllm_tok_s_r16_a8"] = vllm_tok_s(base_folder(settings), store, rows(16, names[:8]))
     figures["busy_over_idle"] = busy_over_idle(engines["fast"], rows(16, names[:8]))
     figures["zipf_1000_over_8"] = None if quick else zipf_over_8(engines["fast"], names)
     figures["rss_mb"] = None if quick else rss_mb()

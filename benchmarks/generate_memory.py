@@ -11,6 +11,7 @@ from agents.roles import share_cores
 def main() -> None:
     """Load what the role loads, write, print the peak."""
     share_cores()
+    from agents.base_model import base_folder
     from agents.classify.judge import load_judge
     from benchmarks.engine import Ours, rows
     from benchmarks.registered import registered
@@ -20,7 +21,7 @@ def main() -> None:
     settings = Settings.from_environment()
     judge = load_judge(settings)
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:
-        store, names = registered(Path(folder), BaseSpec.load(settings.models / "base"), 8)
+        store, names = registered(Path(folder), BaseSpec.load(base_folder(settings)), 8)
         Ours(settings, store, fast=True, most=settings.rows).tok_s(rows(16, names))
     del judge
     print(peak_megabytes())

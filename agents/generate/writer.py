@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
+from agents.base_model import base_folder, served_name
 from agents.failures import expired, failure_of
 from agents.generate.engine_thread import EngineThread, Events
 from agents.generate.library import Library
@@ -257,14 +258,14 @@ def load_engine(settings: Settings, store: AdapterStore) -> Engine:
 
         urls, blends = settings.servers.split(","), settings.state / "blends"
         replicas = servers(
-            urls, settings.server_kind, settings.server_model, settings.server_timeout
+            urls, settings.server_kind, served_name(settings), settings.server_timeout
         )
         return RemoteEngine(replicas, store, rows=settings.rows, blends=blends)
 
     from genre_models.engine.local_engine import LocalEngine
 
     return LocalEngine.load(
-        settings.models / "base",
+        base_folder(settings),
         store,
         fast=settings.engine == "fast",
         threads=settings.model_threads,

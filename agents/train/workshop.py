@@ -21,6 +21,7 @@ from pathlib import Path
 
 import msgspec
 
+from agents.base_model import base_folder
 from agents.genres.registry import Registry, announcement
 from agents.tenants import Tenants
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec
@@ -208,7 +209,7 @@ def _place(genre: str, tenant: str | None) -> str:
 
 def own_store(settings: Settings) -> AdapterStore:
     """The adapters on this machine."""
-    return AdapterStore(settings.adapters, BaseSpec.load(settings.models / "base"))
+    return AdapterStore(settings.adapters, BaseSpec.load(base_folder(settings)))
 
 
 def order_of(event: TrainingEvent, job: str, settings: Settings, texts: TextStore) -> Order:
@@ -231,6 +232,7 @@ def order_of(event: TrainingEvent, job: str, settings: Settings, texts: TextStor
         licence=event.licence or "not stated",
         texts=str(texts.path(event.genre, event.tenant).absolute()),
         models=str(settings.models.absolute()),
+        base=str(base_folder(settings).absolute()),
         store=str(settings.adapters.absolute()),
         threads=settings.model_threads,
         recipe=Recipe() if event.epochs is None else Recipe(epochs=event.epochs),

@@ -34,7 +34,8 @@ class BaseSpec:
             return cls.of(config, (base / "fingerprint.txt").read_text().strip())
         except (OSError, ValueError, KeyError) as error:
             raise ModelError(
-                "base_unavailable", f"expected a prepared base model in {base}, got {error!r}"
+                "base_unavailable",
+                f"expected a prepared base model in {base}, got {error!r}: run `genre prepare`",
             ) from error
 
     @classmethod

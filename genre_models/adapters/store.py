@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from genre_models import atomic
-from genre_models.adapters.files import read_files
+from genre_models.adapters.card import read_card
+from genre_models.adapters.files import CARD, read_files
 from genre_models.adapters.name import PATTERN, AdapterName
 from genre_models.adapters.sites import BaseSpec
 from genre_models.adapters.verification import Adapter, check_adapter, read_adapter
@@ -19,7 +20,7 @@ STARTER = Path(__file__).parent / "starter"
 
 
 class AdapterStore:
-    """Content-addressed adapters below `root`, all for one base model.
+    """Content-addressed adapters below `root`; of those, the ones for one base model.
 
     Several processes may share a root: a folder appears complete or not at all, and never changes.
     """
@@ -27,16 +28,27 @@ class AdapterStore:
     def __init__(self, root: Path, base: BaseSpec) -> None:
         self.root = root.expanduser()
         self.base = base
+        self._of_base: dict[str, bool] = {}
 
     def names(self) -> list[AdapterName]:
-        """Every adapter here, ordered by genre and digest."""
+        """Every adapter here for this base model, ordered by genre and digest."""
         if not self.root.is_dir():
             return []
         return sorted(
             AdapterName.parse(path.name)
             for path in self.root.iterdir()
-            if PATTERN.fullmatch(path.name)
+            if PATTERN.fullmatch(path.name) and self._is_of_base(path)
         )
+
+    def _is_of_base(self, path: Path) -> bool:
+        """What cannot be read counts as this base's: using it says what is wrong."""
+        if path.name not in self._of_base:
+            try:
+                said = read_card((path / CARD).read_bytes()).base
+            except (OSError, ModelError):
+                return True
+            self._of_base[path.name] = said == self.base.fingerprint
+        return self._of_base[path.name]
 
     def newest(self, genre: str) -> AdapterName | None:
         """The adapter of a genre that was added last, or None."""
@@ -87,16 +99,23 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def add_starters(store: AdapterStore) -> list[AdapterName]:
-    """Put the adapters that come with GENRE into `store`, but for those of another base model.
+    """Put the adapters that come with GENRE into `store`, unless it is for another base model.
 
-    The log says how each of those is made again.
+    The log then says so, once.
     """
-    added = []
+    added, others = [], 0
     for folder in sorted(path for path in STARTER.iterdir() if path.is_dir()):
         try:
             added.append(store.add(folder))
         except ModelError as error:
             if error.code != "adapter_wrong_base":
                 raise
-            log.warning("the starter adapter %s is left out: %s", folder.name, error.message)
+            others += 1
+    if others:
+        log.warning(
+            "%d adapters that come with GENRE are left out: they are of another base model. Their "
+            "genres are written without; `python -m genre_models.training GENRE --base BASE "
+            "--out DIR` and `genre adapters publish DIR` make one for this base",
+            others,
+        )
     return added

@@ -29,6 +29,7 @@ ARCHITECTURES = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "
 # but not beside 0, 1 or 2
 MULTIPLE = 4
 STATIC_ROPES = {"default", "linear", "llama3"}
+EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 TURNED = ("q_proj", "k_proj")  # what a rotary embedding turns
 
 Attention = Callable[[int, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -91,15 +92,13 @@ class Llama:
         self._shape = shape = Shape.of(config)
         self._fast, self.context = fast, context
         with Tensors(base) as tensors:
+            # The largest matrices first, while nothing else is in memory.
+            self._read_ends(tensors, tied=config.tie_word_embeddings)
+            tensors.give_back()
             self._layers: list[Layer] = []
             for index in range(shape.layers):
                 self._layers.append(self._layer(tensors, index))
                 tensors.give_back()
-            self._embedding = tensors["model.embed_tokens.weight"]
-            tied = config.tie_word_embeddings
-            self._head = self._linear(
-                self._embedding if tied else tensors["lm_head.weight"], None, digits=2
-            )
             self._norm = tensors["model.norm.weight"]
         self._turns = _turns(config, context)
         self._hot = Hot(
@@ -211,6 +210,11 @@ class Llama:
     def _normed(self, x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return functional.rms_norm(x, weight.shape, weight, self._shape.eps)
 
+    def _read_ends(self, tensors: Tensors, *, tied: bool) -> None:
+        self._embedding = tensors.stored(EMBEDDING)
+        head = self._embedding if tied else tensors.stored(HEAD)
+        self._head = self._linear(head, None, digits=2)
+
     def _layer(self, tensors: Tensors, index: int) -> Layer:
         path = f"model.layers.{index}"
         attention, mlp = f"{path}.self_attn", f"{path}.mlp"
@@ -232,7 +236,7 @@ class Llama:
     def _fused(
         self, tensors: Tensors, paths: Sequence[str], digits: int = 1
     ) -> tuple[Linear, Site]:
-        weights = [self._turned(path, tensors[f"{path}.weight"]) for path in paths]
+        weights = [self._turned(path, tensors.stored(f"{path}.weight")) for path in paths]
         biases = [tensors.get(f"{path}.bias") for path in paths]
         given = [
             self._turned(path, bias)
@@ -247,7 +251,8 @@ class Llama:
         return self._linear(torch.cat(weights), bias, digits), site
 
     def _linear(self, weight: torch.Tensor, bias: torch.Tensor | None, digits: int = 1) -> Linear:
-        return Fast(weight, bias, digits=digits) if self._fast else Exact(weight, bias)
+        wide = weight.float()
+        return Fast(wide, bias, digits=digits) if self._fast else Exact(wide, bias)
 
     def _turned(self, path: str, tensor: torch.Tensor) -> torch.Tensor:
         return self._paired(tensor) if path.endswith(TURNED) else tensor

@@ -22,7 +22,7 @@ from genre_models.engine.batch import Batch
 from genre_models.engine.generation import Finished, Generation, Piece, failed
 from genre_models.engine.llama import MULTIPLE
 from genre_models.engine.mixture import MOST, Weights, check_width, ranks_of
-from genre_models.engine.model import Model, load_model
+from genre_models.engine.model import Model, end_tokens, load_model
 from genre_models.engine.prompt import encode
 from genre_models.engine.row import Row
 from genre_models.engine.sampling import choose
@@ -85,13 +85,15 @@ class LocalEngine:
         def read(name: str) -> Weights:
             return model.prepare(store.verified(AdapterName.parse(name)))
 
-        return cls(
+        engine = cls(
             model,
             tokenizer,
             AdapterCache(read, adapter_bytes),
             rows=rows,
             context=min(context, model.context),
         )
+        engine.ends = end_tokens(base, tokenizer)
+        return engine
 
     @property
     def idle(self) -> bool:

@@ -5,13 +5,17 @@ A prompt goes into one slot, a token into each of the first.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 import torch
 
 from genre_models.adapters import Adapter
+from genre_models.bases.checks import check_memory
+from genre_models.bases.facts import Facts
 from genre_models.engine.mixture import Blend, Weights
 from genre_models.engine.sampling import Reader
 from genre_models.engine.slots import Slots
@@ -51,7 +55,10 @@ class Model(Protocol):
 
 
 def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Model, Any]:
-    """(model, tokenizer) of a prepared folder; `fast` is int8 if the model has it, else exact."""
+    """(model, tokenizer) of a prepared folder; `fast` is int8 if the model has it, else exact.
+
+    Raises ModelError `base_too_large`, or `base_unavailable` where tensors are missing.
+    """
     from transformers import AutoConfig, AutoTokenizer
 
     from genre_models.engine.llama import Llama, supports
@@ -59,14 +66,33 @@ def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Mod
     from genre_models.engine.native_llama import NativeLlama, fits
     from genre_models.engine.transformers_model import TransformersModel
 
+    facts = Facts.of(base)
+    check_memory(facts.memory(fast=fast), _remedy(facts, fast=fast))
     config = AutoConfig.from_pretrained(base, local_files_only=True)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
+    context = min(context, config.max_position_embeddings)
     # Within its window, sliding attention is plain attention.
-    window = getattr(config, "sliding_window", None) or context
-    context = min(context, config.max_position_embeddings, window)
-    kernel = load_kernel() if supports(config) and fits(config) else None
+    lean = supports(config) and context <= (getattr(config, "sliding_window", None) or context)
+    kernel = load_kernel() if lean and fits(config) else None
     if kernel is not None:
         return NativeLlama(kernel, base, config, slots=slots, context=context, fast=fast), tokenizer
-    if supports(config):
+    if lean:
         return Llama(base, config, slots=slots, context=context, fast=fast), tokenizer
     return TransformersModel(base, slots=slots, context=context), tokenizer
+
+
+def end_tokens(base: Path, tokenizer: Any) -> frozenset[int]:
+    """The tokens that end a text: the tokenizer's special ones, and all that the model names."""
+    ends = set(tokenizer.all_special_ids)
+    for file in ("config.json", "generation_config.json"):
+        with suppress(FileNotFoundError):
+            said = json.loads((base / file).read_bytes()).get("eos_token_id")
+            ends.update(said if isinstance(said, list) else [] if said is None else [said])
+    return frozenset(ends)
+
+
+def _remedy(facts: Facts, *, fast: bool) -> str:
+    smaller = "take a smaller one, or servers elsewhere with GENRE_ENGINE=openai"
+    if fast or not facts.kernel:
+        return smaller
+    return f"GENRE_ENGINE=fast needs about {facts.memory(fast=True) / 1e9:.1f} GB; or {smaller}"

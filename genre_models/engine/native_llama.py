@@ -11,12 +11,13 @@ from weakref import WeakKeyDictionary
 import torch
 
 from genre_models.engine.linear import Linear
-from genre_models.engine.llama import Layer, Llama, Shape
+from genre_models.engine.llama import EMBEDDING, HEAD, Layer, Llama, Shape
 from genre_models.engine.mixture import Blend, Weights, check_width
 from genre_models.engine.native import Kernel, structs
 from genre_models.engine.native.kernel import MOST_ROWS, pointer
 from genre_models.engine.native.packed import LANES, Packed
 from genre_models.engine.native.reader import NativeReader
+from genre_models.engine.tensors import Tensors
 
 
 def fits(config: Any) -> bool:
@@ -41,12 +42,6 @@ class NativeLlama(Llama):
     ) -> None:
         self._kernel, self.reader = kernel, NativeReader(kernel)
         super().__init__(base, config, slots=slots, context=context, fast=fast)
-        self._head_matrix = _packed(self._head)
-        tied = config.tie_word_embeddings
-        self._rows = (
-            self._head_matrix if tied else Packed(kernel, self._embedding, None, exact=not fast)
-        )
-        del self._embedding
         self._flat_turns = torch.view_as_real(self._turns).contiguous()
         self._structs = (structs.Layer * len(self._layers))(
             *(
@@ -144,6 +139,13 @@ class NativeLlama(Llama):
                         addresses += map(pointer, weights.sites.get(path, (None, None)))
             self._tables[weights] = (structs.POINTER * len(addresses))(*addresses)
         return self._tables[weights]
+
+    def _read_ends(self, tensors: Tensors, *, tied: bool) -> None:
+        def packed(name: str) -> Packed:
+            return Packed(self._kernel, tensors.stored(name), None, exact=not self._fast)
+
+        self._rows = packed(EMBEDDING)
+        self._head_matrix = self._rows if tied else packed(HEAD)
 
     def _linear(self, weight: torch.Tensor, bias: torch.Tensor | None, digits: int = 1) -> Linear:
         return Packed(self._kernel, weight, bias, exact=not self._fast)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from jinja2.exceptions import TemplateError
+
 # private-use characters stand for the contents while the template is rendered
 SYSTEM, USER = "\ue000", "\ue001"
+BOTH = f"{SYSTEM}\n\n{USER}"
 SLOTS = re.compile(f"([{SYSTEM}{USER}])")
 
 
@@ -39,18 +43,39 @@ def encode(tokenizer: Any, prompt: Prompt, limit: int) -> list[int]:
 
     Only the template's own text may become special tokens; the contents are tokenised apart, with
     special tokens split into plain text. What is too long loses the middle of its longest content.
+    A template without a system role gets both contents in the user's message; where there is no
+    template, each is a paragraph.
     """
-    messages = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": USER}]
-    rendered = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     contents = {SYSTEM: prompt.system, USER: prompt.user}
     parts = [
         (slot in contents, _ids(tokenizer, contents.get(slot, slot), slot in contents))
-        for slot in _split(rendered)
+        for slot in _split(_rendered(tokenizer))
     ]
     cut = max(0, sum(len(ids) for _, ids in parts) - limit)
     longest = max((ids for is_content, ids in parts if is_content), key=len)
     fitted = [_without_middle(ids, cut) if ids is longest else ids for _, ids in parts]
     return [token for ids in fitted for token in ids]
+
+
+def _rendered(tokenizer: Any) -> str:
+    """The template around the two slots."""
+    if tokenizer.chat_template is None:
+        begin = tokenizer.bos_token if tokenizer.bos_token_id in tokenizer("").input_ids else ""
+        return f"{begin}{BOTH}\n\n"
+    user = {"role": "user", "content": USER}
+    with suppress(TemplateError):
+        rendered = _applied(tokenizer, [{"role": "system", "content": SYSTEM}, user])
+        if SYSTEM in rendered:
+            return rendered
+    return _applied(tokenizer, [user | {"content": BOTH}])
+
+
+def _applied(tokenizer: Any, messages: list[dict[str, str]]) -> str:
+    # Models that can think aloud are told not to: what they write is the text.
+    rendered: str = tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=True, enable_thinking=False
+    )
+    return rendered
 
 
 def _split(rendered: str) -> list[str]:

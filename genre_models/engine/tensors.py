@@ -12,7 +12,9 @@ from schemas.errors import ModelError
 
 
 class Tensors:
-    """Name -> fp32 tensor, over all safetensors files of a folder; a context manager.
+    """Name -> tensor, over all safetensors files of a folder; a context manager.
+
+    As items they are in fp32; `stored` gives them in their own type.
 
     A file is mapped for one tensor at a time, and what was used on the way is given back layer by
     layer: else a worker would hold the model several times.
@@ -45,20 +47,22 @@ class Tensors:
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """Raises ModelError `base_unavailable`."""
-        found = self.get(name)
-        if found is None:
+        return self.stored(name).to(torch.float32)
+
+    def get(self, name: str) -> torch.Tensor | None:
+        """None where there is none."""
+        return self[name] if name in self._files else None
+
+    def stored(self, name: str) -> torch.Tensor:
+        """A matrix as it was saved, which may be half as large. Raises ModelError as an item."""
+        from safetensors import safe_open
+
+        if name not in self._files:
             raise ModelError(
                 "base_unavailable",
                 f"expected a tensor {name} in the base model, got {len(self._files)} others",
             )
-        return found
-
-    def get(self, name: str) -> torch.Tensor | None:
-        """None where there is none."""
-        from safetensors import safe_open
-
-        if name not in self._files:
-            return None
         with safe_open(self._files[name], framework="pt") as opened:
             # A copy: a tensor that still lies in the mapped file would keep it mapped.
-            return opened.get_tensor(name).to(torch.float32, copy=True)
+            stored: torch.Tensor = opened.get_tensor(name).clone()
+            return stored

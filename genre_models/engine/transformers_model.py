@@ -60,7 +60,11 @@ class Adapted(nn.Module):
 
 
 class TransformersModel:
-    """A `Model` for every causal language model whose layers name their linears as Llama's do."""
+    """A `Model` for every causal language model; adapters where linears are named as Llama's.
+
+    The numbers of a row may differ in the last bits beside 4 and beside 8 others where
+    transformers' own operations do (Gemma 3).
+    """
 
     multiple = MULTIPLE
     reader: Reader = TorchReader()
@@ -153,14 +157,17 @@ def _attention(
     value: torch.Tensor,
     attention_mask: torch.Tensor,
     scaling: float | None = None,
+    sliding_window: int | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention as transformers calls it.
+    """Attention as transformers calls it, within a layer's window where it has one.
 
     Of queries [rows, query heads, tokens, width] over [rows, key heads, visible, width]. One token
     a row takes plain matmuls: on its second thread, torch's fused kernel gives a row other bits.
     """
     rows, heads, tokens, width = query.shape
+    if sliding_window is not None:
+        attention_mask = _within(attention_mask, sliding_window)
     scaling = width**-0.5 if scaling is None else scaling
     if tokens > 1 or rows == 1:
         found = functional.scaled_dot_product_attention(
@@ -170,3 +177,12 @@ def _attention(
     query = query.reshape(rows, key.shape[1], heads // key.shape[1], width) * scaling
     scores = (query @ key.transpose(-1, -2)).masked_fill_(~attention_mask, -torch.inf)
     return (scores.softmax(-1) @ value).reshape(rows, tokens, heads, width), None
+
+
+def _within(seen: torch.Tensor, window: int) -> torch.Tensor:
+    """What of `seen` [..., tokens, visible] lies among each token's newest `window` positions.
+
+    >>> _within(torch.ones(3, 3, dtype=torch.bool).tril(), 2).int().tolist()
+    [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
+    """
+    return seen & (torch.arange(seen.shape[-1]) >= seen.sum(-1, keepdim=True) - window)

@@ -47,7 +47,7 @@ def run(order: Order, told: Told) -> None:
     users = sent.users(order.genre, order.tenant)
     corpus, prepared = gather(order)
     found = _two_classes(order, corpus)
-    store = AdapterStore(Path(order.store), BaseSpec.load(Path(order.models) / "base"))
+    store = AdapterStore(Path(order.store), BaseSpec.load(order.base_folder))
     add_starters(store)  # the gate's controls, where no role has put them there yet
     known = trained_before(store, order, corpus)
     if known is not None:

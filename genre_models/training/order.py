@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from errno import EDQUOT, ENOSPC
+from pathlib import Path
 
 from genre_models.training.recipe import Recipe
-from schemas.errors import GenreError, chain
+from schemas.errors import GenreError, disk_is_full
 from schemas.progress import Progress, State
 
 Told = Callable[[Progress], None]
@@ -19,7 +18,8 @@ class Order:
     """One training, with paths as strings, so that it can be written down.
 
     What is empty is made from the name. `texts` is a file as TextStore keeps it, `models` holds
-    base and encoder, `store` the adapters, and reports lie in `store/reports`.
+    the encoder, `base` is the prepared base model (empty: the packaged one in `models`), `store`
+    the adapters, and reports lie in `store/reports`.
     """
 
     job: str
@@ -27,6 +27,7 @@ class Order:
     texts: str
     models: str
     store: str
+    base: str = ""
     family: str = ""
     tenant: str | None = None
     description: str = ""
@@ -35,6 +36,11 @@ class Order:
     licence: str = "not stated"
     threads: int = 2
     recipe: Recipe = field(default_factory=Recipe)
+
+    @property
+    def base_folder(self) -> Path:
+        """The prepared base model; orders of earlier releases name none."""
+        return Path(self.base or Path(self.models) / "base")
 
     def progress(self, state: State, **known: object) -> Progress:
         """What is told: `known` are further fields of Progress."""
@@ -50,11 +56,4 @@ def failure_code(error: Exception, otherwise: str = "training_failed") -> str:
     """
     if isinstance(error, GenreError):
         return error.code
-    return "disk_full" if any(map(_says_full, chain(error))) else otherwise
-
-
-def _says_full(error: BaseException) -> bool:
-    numbers = (ENOSPC, EDQUOT)
-    if isinstance(error, OSError) and error.errno in numbers:
-        return True
-    return any(os.strerror(number) in str(error) for number in numbers)
+    return "disk_full" if disk_is_full(error) else otherwise

@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
 import threading
 import zipfile
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
+from gguf import GGUFWriter
 from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_torch
+from transformers import AutoModelForCausalLM
 
 from genre_models import weights
 from genre_models.adapters import BaseSpec
+from genre_models.engine.tensors import Tensors
 from genre_models.packages import Package
 from genre_models.weights import fingerprint, prepare_base, prepare_encoder
 from schemas.errors import ModelError
-from tests.genre_models.tiny import make_base
+from tests.genre_models.tiny import make_base, make_tokenizer
 
 
 @pytest.fixture
@@ -119,6 +127,111 @@ def test_other_weights_are_another_base(tmp_path: Path) -> None:
         make_base(tmp_path / "mine", seed)
         made.append(prepare_base(str(tmp_path / "mine"), tmp_path / "cache"))
     assert made[0] != made[1] and fingerprint(made[0]) != fingerprint(made[1])
+
+
+def save_sharded(folder: Path, kind: torch.dtype) -> dict[str, torch.Tensor]:
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=kind)
+    (folder / "model.safetensors").unlink()
+    model.save_pretrained(folder, max_shard_size="20KB")
+    return {
+        name: tensor
+        for file in folder.glob("*.safetensors")
+        for name, tensor in load_torch(file).items()
+    }
+
+
+def test_weights_stay_in_their_own_type_and_files_and_are_the_same_model(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    make_base(mine)
+    given = save_sharded(mine, torch.bfloat16)
+    base = prepare_base(str(mine), tmp_path / "cache")
+    files = sorted(file.name for file in base.glob("*.safetensors"))
+    assert len(files) > 1 and files == sorted(file.name for file in mine.glob("*.safetensors"))
+    with Tensors(base) as tensors:
+        assert all(torch.equal(tensors[name], given[name].float()) for name in given)
+    AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).save_pretrained(
+        tmp_path / "wide"
+    )
+    make_tokenizer().save_pretrained(tmp_path / "wide")
+    wide = prepare_base(str(tmp_path / "wide"), tmp_path / "cache")
+    assert wide != base and fingerprint(wide) == fingerprint(base)
+
+
+def test_only_the_models_own_files_are_taken(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    make_base(mine)
+    for name in ("adapter_config.json", "modeling_mine.py", "pytorch_model.bin", "x.pkl"):
+        (mine / name).write_text("{}")
+    for name in ("consolidated.safetensors", "model-old.safetensors"):
+        (mine / name).write_bytes((mine / "model.safetensors").read_bytes())
+    taken = {file.name for file in prepare_base(str(mine), tmp_path / "cache").iterdir()}
+    assert {name for name in taken if "model" in name} == {"model.safetensors"}
+    assert not any(name.startswith(("adapter", "x.")) for name in taken)
+
+
+def refusal(source: object, cache: Path) -> str:
+    """The code of a base that is refused, with the cache as it was."""
+    before = sorted(cache.rglob("*"))
+    with pytest.raises(ModelError, match="expected") as refused:
+        prepare_base(str(source), cache)
+    assert sorted(cache.rglob("*")) == before and "\n" not in refused.value.message
+    return refused.value.code
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"GGUF", b"GGUF" + bytes(60), b"GGUF\x63" + bytes(60), b"<html>", b"\xff" * 4000],
+)
+def test_a_gguf_file_that_is_none_is_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "mine.gguf").write_bytes(content)
+    (tmp_path / "cache").mkdir()
+    assert refusal(tmp_path / "mine.gguf", tmp_path / "cache") == "base_unsupported"
+
+
+def test_a_gguf_file_of_an_unknown_architecture_is_refused(tmp_path: Path) -> None:
+    writer = GGUFWriter(tmp_path / "mine.gguf", "mystery")
+    writer.add_block_count(1)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.close()
+    (tmp_path / "cache").mkdir()
+    assert refusal(tmp_path / "mine.gguf", tmp_path / "cache") == "base_unsupported"
+
+
+def test_a_folder_that_cannot_be_used_leaves_nothing_behind(tmp_path: Path) -> None:
+    mine, cache = tmp_path / "mine", tmp_path / "cache"
+    make_base(mine)
+    kept = prepare_base(str(mine), cache)
+    whole = (mine / "model.safetensors").read_bytes()
+    (mine / "model.safetensors").write_bytes(whole[:-1])
+    assert refusal(mine, cache) == "base_incomplete"
+    (mine / "model.safetensors").write_bytes(whole)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (mine / name).unlink()
+    assert refusal(mine, cache) == "base_unsupported"
+    (mine / "config.json").unlink()
+    assert refusal(mine, cache) == "base_unavailable"
+    assert len(fingerprint(kept)) == 64
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(ENOSPC, "no room"), RuntimeError(f"I/O error: {os.strerror(ENOSPC)}")]
+)
+def test_a_full_disk_leaves_nothing_behind(
+    error: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_base(tmp_path / "mine")
+    (tmp_path / "cache").mkdir()
+
+    def full(*_: Any) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr("genre_models.weights._tensor_digest", full)
+        assert refusal(tmp_path / "mine", tmp_path / "cache") == "disk_full"
+    with monkeypatch.context() as patched:
+        patched.setattr("shutil.disk_usage", lambda _: shutil._ntuple_diskusage(9, 9, 0))
+        assert refusal(tmp_path / "mine", tmp_path / "cache") == "disk_full"
 
 
 @pytest.mark.parametrize("source", ["no/such-model", "nowhere.gguf", "/nowhere"])

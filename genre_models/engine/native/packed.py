@@ -17,10 +17,14 @@ from genre_models.engine.native.kernel import MOST_ROWS, Kernel, pointer
 LANES, GROUP = 16, 32
 EXACT = 32  # "bits" of fp32
 LOSS = 1e-6  # of the greatest weight: rounding of fp32
+AT_ONCE = 4 << 20  # weights that are in fp32 at a time: 16 MB
 
 
 class Packed:
-    """[outputs, inputs] of fp32, or integers; `struct` points into its tensors."""
+    """[outputs, inputs] of fp32, or integers; `struct` points into its tensors.
+
+    `weight` may be of any type of floating-point numbers: no fp32 copy of it is made as a whole.
+    """
 
     def __init__(
         self, kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, *, exact: bool
@@ -30,9 +34,9 @@ class Packed:
         self._scales: torch.Tensor | None = None
         if exact:
             bits = EXACT
-            self._weights = _padded(weight).view(-1, LANES, inputs).transpose(1, 2).contiguous()
+            self._weights = _blocks(weight)
         else:
-            bits, self._weights, self._scales = _integers(kernel, weight.contiguous())
+            bits, self._weights, self._scales = _integers(kernel, weight)
         self.struct = structs.Matrix(
             bits,
             inputs,
@@ -65,6 +69,16 @@ def _padded(tensor: torch.Tensor) -> torch.Tensor:
     return torch.cat((tensor, tensor.new_zeros(missing, *tensor.shape[1:]))) if missing else tensor
 
 
+def _blocks(weight: torch.Tensor) -> torch.Tensor:
+    """fp32 [blocks, inputs, 16]."""
+    outputs, inputs = weight.shape
+    blocks = torch.zeros(-(-outputs // LANES), inputs, LANES)
+    whole = outputs // LANES
+    blocks[:whole] = weight[: whole * LANES].view(-1, LANES, inputs).transpose(1, 2)
+    blocks[whole:, :, : outputs % LANES] = weight[whole * LANES :].T
+    return blocks
+
+
 def _integers(kernel: Kernel, weight: torch.Tensor) -> tuple[int, torch.Tensor, torch.Tensor]:
     """(bits, weights [block, group, bytes], scales [block, group, 2, 16])."""
     outputs, inputs = weight.shape
@@ -73,7 +87,25 @@ def _integers(kernel: Kernel, weight: torch.Tensor) -> tuple[int, torch.Tensor, 
     lossless = LOSS * max(abs(float(end)) for end in weight.aminmax())
     for bits, tolerance in ((4, lossless), (8, float("inf"))):
         packed = torch.empty(*shape, LANES * GROUP * bits // 8, dtype=torch.uint8)
-        numbers = outputs, inputs, bits, ctypes.c_float(tolerance), torch.get_num_threads()
-        if not kernel.pack(_at(weight), *numbers, _at(packed), _at(scales)):
+        if _pack(kernel, weight, bits, tolerance, packed, scales):
             break
     return bits, packed, scales
+
+
+def _pack(
+    kernel: Kernel,
+    weight: torch.Tensor,
+    bits: int,
+    tolerance: float,
+    packed: torch.Tensor,
+    scales: torch.Tensor,
+) -> bool:
+    """Fill `packed` and `scales`; False where an error exceeds `tolerance`."""
+    inputs = weight.shape[1]
+    blocks = max(1, AT_ONCE // (LANES * inputs))
+    for start in range(0, len(packed), blocks):
+        part = weight[start * LANES : (start + blocks) * LANES].float().contiguous()
+        numbers = len(part), inputs, bits, ctypes.c_float(tolerance), torch.get_num_threads()
+        if kernel.pack(_at(part), *numbers, _at(packed[start:]), _at(scales[start:])):
+            return False
+    return True

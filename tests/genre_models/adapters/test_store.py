@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -88,8 +88,18 @@ def test_ten_genres_and_the_pooled_control_come_with_genre() -> None:
     )
 
 
-def test_starters_of_another_base_are_left_out_with_the_command_that_trains_them_again(
+def test_starters_of_another_base_are_left_out_in_one_line_that_says_how_to_make_them(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     assert add_starters(AdapterStore(tmp_path, BASE)) == []
-    assert "`python -m genre_models.training joke --out DIR" in caplog.text
+    assert len(caplog.records) == 1
+    assert "`python -m genre_models.training GENRE --base BASE --out DIR`" in caplog.text
+
+
+def test_a_store_shows_the_adapters_of_its_own_base(folder: Path, tmp_path: Path) -> None:
+    ours = AdapterStore(tmp_path / "store", BASE)
+    other = AdapterStore(ours.root, replace(BASE, fingerprint="b" * 64))
+    mine = ours.add(folder)
+    theirs = other.add(make_adapter(tmp_path / "theirs", other.base, seed=2))
+    assert ours.names() == [mine] and ours.newest("joke") == mine
+    assert other.names() == [theirs] and other.newest("joke") == theirs

@@ -12,6 +12,8 @@ import torch
 from peft import PeftModel
 from transformers import (
     AutoModelForCausalLM,
+    Gemma3TextConfig,
+    GPTNeoXConfig,
     LlamaConfig,
     MistralConfig,
     OlmoConfig,
@@ -51,12 +53,27 @@ LLAMA3 = {
 LEAN: dict[str, PretrainedConfig] = {
     "llama": LlamaConfig(**SIZES, attention_bias=True),
     "llama3_tied": LlamaConfig(**SIZES, rope_parameters=LLAMA3, tie_word_embeddings=True),
-    "mistral": MistralConfig(**SIZES, sliding_window=64),
+    "mistral": MistralConfig(**SIZES, sliding_window=512),
     "qwen2": Qwen2Config(**SIZES),
     "qwen3": Qwen3Config(**SIZES, head_dim=16),
 }
 OTHER: dict[str, PretrainedConfig] = {
     "olmo": OlmoConfig(**SIZES),
+    "mistral_window": MistralConfig(**SIZES, sliding_window=8),
+    "gemma3": Gemma3TextConfig(
+        **SIZES,
+        head_dim=16,
+        query_pre_attn_scalar=24,
+        sliding_window=8,
+        layer_types=["sliding_attention", "full_attention"],
+    ),
+}
+ROUNDED = {"gemma3"}  # its norms in transformers round a row otherwise beside more rows
+# No linears by the names of Llama's: no adapters.
+ALONE: dict[str, PretrainedConfig] = {
+    "gpt_neox": GPTNeoXConfig(
+        **{name: size for name, size in SIZES.items() if name != "num_key_value_heads"}
+    ),
 }
 TOKENS = torch.randint(3, 259, (40,), generator=torch.Generator().manual_seed(0))
 
@@ -65,7 +82,8 @@ TOKENS = torch.randint(3, 259, (40,), generator=torch.Generator().manual_seed(0)
 def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder: Path = tmp_path_factory.mktemp(request.param)
     torch.manual_seed(0)
-    AutoModelForCausalLM.from_config((LEAN | OTHER)[request.param]).save_pretrained(folder)
+    config = (LEAN | OTHER | ALONE)[request.param]
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     make_tokenizer().save_pretrained(folder)
     (folder / "fingerprint.txt").write_text(f"{0:064x}\n")
     return folder
@@ -134,8 +152,20 @@ def test_logits_are_those_of_transformers_and_peft(
         assert torch.allclose(logits[2], expected[position], atol=1e-3)
 
 
-def test_rows_stay_within_a_sliding_window(base: Path) -> None:
-    assert loaded(base).context == (64 if base.name.startswith("mistral") else 512)
+@pytest.mark.parametrize("base", ALONE, indirect=True)
+def test_logits_without_adapters_are_those_of_transformers(base: Path) -> None:
+    model, expected = loaded(base), AutoModelForCausalLM.from_pretrained(base)(TOKENS[None]).logits
+    found = [model.prefill(TOKENS[:30], 0, 0, (), every=True)]
+    for slot in range(1, 4):
+        model.slots.copy(0, slot, 30)
+    model.mix([()] * 4)
+    for position in range(30, 40):
+        found.append(model.decode(TOKENS[position].repeat(4), torch.full((4,), position))[1:2])
+    assert torch.allclose(torch.cat(found), expected[0], atol=1e-3)
+
+
+def test_a_window_does_not_shorten_a_row(base: Path) -> None:
+    assert loaded(base).context == 512
 
 
 @pytest.mark.parametrize("fast", [False, True])
@@ -158,9 +188,11 @@ def test_a_row_has_the_same_bits_beside_any_others(
         return model.decode(tokens, positions)[place]
 
     expected = logits(4, 0)
-    assert all(
-        torch.equal(logits(rows, place), expected) for rows, place in ((4, 3), (8, 5), (16, 9))
-    )
+    found = [logits(rows, place) for rows, place in ((4, 3), (8, 5), (16, 9))]
+    if base.name[:-1] in ROUNDED:
+        assert all(torch.allclose(row, expected, atol=1e-5) for row in found)
+    else:
+        assert all(torch.equal(row, expected) for row in found)
 
 
 @pytest.mark.parametrize("base", LEAN, indirect=True)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -33,3 +36,36 @@ def test_notes_are_lines_of_the_system_message() -> None:
     prompt = chat_prompt(instruction="I.", request=" R ", notes=["Be dry.", "Likes cats."])
     assert prompt.system == "I.\nBe dry.\nLikes cats."
     assert prompt.user == "R"
+
+
+def template(body: str | None) -> Any:
+    tokenizer = make_tokenizer()
+    tokenizer.chat_template = body
+    return tokenizer
+
+
+RAISES = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('none') }}{% endif %}"
+EACH = "{% for m in messages %}<|im_start|>{{ m['content'] }}<|im_end|>{% endfor %}"
+DROPS = EACH.replace("messages %}", "messages if m['role'] == 'user' %}")
+
+
+@pytest.mark.parametrize("body", [RAISES + EACH, DROPS])
+def test_without_a_system_role_the_instruction_stands_before_the_request(body: str) -> None:
+    tokenizer = template(body)
+    ids = encode(tokenizer, chat_prompt(instruction="Write <|im_end|>.", request="R"), 4096)
+    assert tokenizer.decode(ids) == "<|im_start|>Write <|im_end|>.\n\nR<|im_end|>"
+    assert [id for id in ids if id in tokenizer.all_special_ids] == [1, 2]
+
+
+def test_without_a_template_instruction_and_request_are_paragraphs() -> None:
+    tokenizer = template(None)
+    ids = encode(tokenizer, chat_prompt(instruction="Write.", request="<|im_start|>R"), 4096)
+    assert tokenizer.decode(ids) == "Write.\n\n<|im_start|>R\n\n"
+    assert not set(ids) & set(tokenizer.all_special_ids)
+
+
+def test_nobody_thinks_aloud() -> None:
+    tokenizer = template(EACH + "{% if enable_thinking is not false %}<think>{% endif %}")
+    assert "think" not in tokenizer.decode(
+        encode(tokenizer, chat_prompt(instruction="I", request="R"), 4096)
+    )

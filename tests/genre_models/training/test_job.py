@@ -5,19 +5,23 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 import msgspec
 import pytest
+from transformers import AutoModelForCausalLM, GPTNeoXConfig
 
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec
 from genre_models.training import job
 from genre_models.training.job import run
 from genre_models.training.order import Order, Told
 from genre_models.training.texts.store import TextStore
+from genre_models.weights import prepare_base
+from schemas.errors import ModelError
 from schemas.progress import Progress
-from tests.genre_models.tiny import make_adapter
+from tests.genre_models.tiny import make_adapter, make_base, make_tokenizer
 from tests.genre_models.training.conftest import lines, order
 
 
@@ -88,3 +92,34 @@ def test_texts_become_a_gated_adapter_with_its_report_and_a_repeat_makes_no_othe
         assert card.about.texts and not of_users & set(card.about.texts)
         assert told(wanted)[-1].adapter == last.adapter
         assert len(store.names()) == 3
+
+
+def test_a_base_that_adapters_cannot_be_trained_on_says_so_before_it_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "mine"
+    config = GPTNeoXConfig(
+        vocab_size=259,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        eos_token_id=2,
+    )
+    AutoModelForCausalLM.from_config(config).save_pretrained(mine)
+    make_tokenizer().save_pretrained(mine)
+    base = prepare_base(str(mine), tmp_path / "models")
+    wanted = replace(order(tmp_path, tmp_path, lines(160)), base=str(base))
+    with pytest.raises(ModelError, match="GPTNeoXForCausalLM") as refused:
+        told(wanted)
+    assert refused.value.code == "base_untrainable"
+    monkeypatch.setattr("genre_models.bases.checks.machine_memory", lambda: 1000)
+    make_base(tmp_path / "models/base")
+    with pytest.raises(ModelError) as refused:
+        told(order(tmp_path / "models", tmp_path, lines(160)))
+    assert refused.value.code == "base_too_large"
+
+
+def test_an_order_of_an_earlier_release_means_the_packaged_base() -> None:
+    written = msgspec.json.encode(Order(job="j", genre="haiku", texts="t", models="m", store="s"))
+    assert msgspec.json.decode(written, type=Order).base_folder == Path("m/base")

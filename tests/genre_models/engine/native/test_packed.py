@@ -56,6 +56,32 @@ def test_products_are_close_and_a_row_has_the_same_bits_in_any_number_of_rows(
         assert torch.equal(packed(x[3 : 3 + rows]), y[3 : 3 + rows])
 
 
+@pytest.mark.parametrize("exact", [True, False])
+@pytest.mark.parametrize("bits", [4, 8])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_matrix_is_packed_in_parts_without_an_fp32_copy_of_the_whole(
+    kernel: Kernel,
+    dtype: torch.dtype,
+    bits: int,
+    exact: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    matrix, x = weights(bits)[:41].to(dtype), torch.randn(3, 80)
+    whole = Packed(kernel, matrix.float(), None, exact=exact)
+    widened: list[int] = []
+    widen = torch.Tensor.float
+
+    def float_(tensor: torch.Tensor) -> torch.Tensor:
+        widened.append(tensor.numel())
+        return widen(tensor)
+
+    monkeypatch.setattr("genre_models.engine.native.packed.AT_ONCE", 16 * 80)
+    monkeypatch.setattr(torch.Tensor, "float", float_)
+    parts = Packed(kernel, matrix, None, exact=exact)
+    assert max(widened, default=0) <= 16 * 80 and parts.struct.bits == whole.struct.bits
+    assert torch.equal(parts(x), whole(x))
+
+
 def test_what_is_not_finite_reaches_its_own_row_only(kernel: Kernel) -> None:
     x = torch.ones(3, 80)
     x[1, 5] = torch.nan

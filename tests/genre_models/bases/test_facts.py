@@ -1,0 +1,29 @@
+"""What is told of a prepared base model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from genre_models.bases.facts import Facts, read_about
+from genre_models.weights import prepare_base
+from tests.genre_models.tiny import make_base
+
+
+def test_a_model_of_ones_own_says_what_its_card_says(tmp_path: Path) -> None:
+    make_base(tmp_path / "mine")
+    card = "---\nlicense: apache-2.0\nlanguage:\n- en\n- de\n---\n# Mine\n"
+    (tmp_path / "mine/README.md").write_text(card)
+    facts = Facts.of(prepare_base(str(tmp_path / "mine"), tmp_path / "models"))
+    assert (facts.licence, facts.languages, facts.context) == ("apache-2.0", "en, de", 1024)
+    assert facts.kernel and facts.memory(fast=False) == 4 * facts.parameters
+    assert facts.memory(fast=True) < facts.memory(fast=False)
+    assert "LlamaForCausalLM" in " ".join(facts.lines())
+
+
+@pytest.mark.parametrize("card", [None, "", "---\n[}\n---\n", "---\n- a\n---\n", "# No head"])
+def test_a_card_that_says_nothing_is_no_error(card: str | None, tmp_path: Path) -> None:
+    if card is not None:
+        (tmp_path / "README.md").write_text(card)
+    assert not any(read_about(tmp_path).values())
