@@ -97,8 +97,8 @@ def _convert(source: str, target: Path) -> None:
     from transformers.utils.logging import disable_progress_bar
 
     disable_progress_bar()  # whoever calls shows one of their own
-    log.info("converting %s, once", source)
     path = Path(source).expanduser()
+    log.info("converting %s, once", path.name)
     packed = path.suffix == ".gguf"
     where = str(path.parent) if packed else source
     options: dict[str, Any] = {"gguf_file": path.name} if packed else {}

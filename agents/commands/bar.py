@@ -27,15 +27,16 @@ class _Handler(logging.Handler):
 
 
 @contextmanager
-def bar(console: Console | None = None) -> Iterator[Advance]:
+def bar(work: str, console: Console | None = None) -> Iterator[Advance]:
     """Show what the models' modules log while the block runs, and how far it is.
 
-    On a terminal nothing of it stays.
+    `work` is its name until there is more to say. On a terminal nothing of it stays.
     """
     console = console or Console(stderr=True)
     logger = logging.getLogger(_SOURCE)
     level, propagate = logger.level, logger.propagate
-    with _on_terminal(console) if console.is_terminal else _in_lines(console) as (show, advance):
+    shown = _on_terminal(work, console) if console.is_terminal else _in_lines(console)
+    with shown as (show, advance):
         handler = _Handler(show)
         logger.addHandler(handler)
         logger.setLevel(logging.INFO)
@@ -49,16 +50,16 @@ def bar(console: Console | None = None) -> Iterator[Advance]:
 
 
 @contextmanager
-def _on_terminal(console: Console) -> Iterator[tuple[Callable[[str], None], Advance]]:
+def _on_terminal(work: str, console: Console) -> Iterator[tuple[Callable[[str], None], Advance]]:
     columns = (
         SpinnerColumn(),
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TimeElapsedColumn(),
         TimeLeftColumn(),
     )
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("looking", total=None)
+        task = progress.add_task(work, total=None)
 
         def advance(done: int, total: int) -> None:
             progress.update(task, completed=done, total=total)

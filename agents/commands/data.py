@@ -50,7 +50,7 @@ def fetch(
     They are verified; what is there is not fetched again.
     """
     chosen = _known(genres or list(EXTRACTORS))
-    with bar() as advance:
+    with bar("texts") as advance:
         for number, genre in enumerate(chosen, 1):
             load_prepared(genre, cache)
             advance(number, len(chosen))

@@ -22,15 +22,17 @@ def prepare() -> None:
     from genre_models.weights import prepare_base, prepare_encoder
 
     given = settings()
-    with bar():
+    with bar("base model"):
         base = prepare_base(None, given.models)
     typer.echo(f"base model: {base}")
-    with bar():
-        typer.echo(f"encoder:    {prepare_encoder(given.models)}")
-    encoder = SentenceEncoder.load(given.models / "encoder", threads=given.model_threads)
-    load_classifier(given, Taxonomy.load(), encoder)
+    with bar("encoder"):
+        folder = prepare_encoder(given.models)
+    typer.echo(f"encoder:    {folder}")
+    with bar("classifier"):
+        encoder = SentenceEncoder.load(folder, threads=given.model_threads)
+        load_classifier(given, Taxonomy.load(), encoder)
     typer.echo("classifier: ready")
     if given.engine == "auto":
-        with bar() as advance:
+        with bar("engine") as advance:
             ensure(base, advance)
     typer.echo(f"engine:     {': '.join(engine_of(given))}")

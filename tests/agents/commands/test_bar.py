@@ -15,7 +15,7 @@ LOG = logging.getLogger("genre_models.packages")
 
 def told(*, terminal: bool) -> str:
     console = Console(file=io.StringIO(), force_terminal=terminal, width=120)
-    with bar(console) as advance:
+    with bar("models", console) as advance:
         LOG.info("downloading %s", "pip demo 1.0 [a]")
         for done in range(1, 41):
             advance(done, 40)
@@ -35,13 +35,13 @@ def test_without_a_terminal_there_are_a_few_plain_lines() -> None:
 
 def test_a_terminal_shows_a_bar_and_keeps_nothing_of_it() -> None:
     shown = told(terminal=True)
-    assert "downloading pip demo 1.0" in shown
+    assert "models" in shown and "downloading pip demo 1.0 [a]" in shown
     assert shown.endswith("\x1b[2K")  # the line of the bar is erased
 
 
 def test_afterwards_logging_is_as_before(caplog: pytest.LogCaptureFixture) -> None:
     logger = logging.getLogger("genre_models")
     before = (logger.level, logger.propagate, list(logger.handlers))
-    with pytest.raises(ZeroDivisionError), bar(Console(file=io.StringIO())):
+    with pytest.raises(ZeroDivisionError), bar("models", Console(file=io.StringIO())):
         raise ZeroDivisionError
     assert (logger.level, logger.propagate, list(logger.handlers)) == before
