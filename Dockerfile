@@ -18,8 +18,9 @@ COPY genre_models/bases genre_models/bases
 RUN python -m genre_models.weights --cache /opt/genre/models
 
 COPY . .
+# exact: without gcc, the integers of torch would be measured here. Those of the kernel, which runs later, are pinned.
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
-    && GENRE_MODELS=/opt/genre/models genre prepare
+    && GENRE_ENGINE=exact GENRE_MODELS=/opt/genre/models genre prepare
 
 
 FROM python:3.11-slim

@@ -2,7 +2,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # The environment lies outside the checkout, keyed by the checkout's path and by what is installed into it.
-CACHE := $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/genre
+# The cache is that of schemas/cache.py.
+CACHE := $(shell case "$$XDG_CACHE_HOME" in (/*) echo "$$XDG_CACHE_HOME";; (*) echo "$$HOME/.cache";; esac)/genre
 KEY := $(shell (echo "$(CURDIR)"; cat constraints.txt pyproject.toml) | sha256sum | cut -c1-16)
 ENVIRONMENT := $(CACHE)/environments/$(KEY)
 BIN := $(ENVIRONMENT)/bin
@@ -18,8 +19,8 @@ $(READY): constraints.txt pyproject.toml
 	@echo "Creating the environment in $(ENVIRONMENT) (a few minutes, once)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11) and f"GENRE needs Python 3.11, got {sys.version.split()[0]}")'
 	@rm -rf "$(ENVIRONMENT)" && $(PYTHON) -m venv "$(ENVIRONMENT)"
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt setuptools
-	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[develop]'
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt setuptools
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[develop]'
 	@$(BIN)/genre prepare
 	@touch "$(READY)"
 

@@ -227,21 +227,14 @@ def _nats(
     import torch
 
     from genre_models.adapters import AdapterName
+    from genre_models.engine.fidelity import nats
     from genre_models.engine.model import load_model
 
     with torch.inference_mode():
         model, _ = load_model(base_folder(settings), slots=1, context=512, fast=fast)
         used = {name for name, _ in texts}
         adapters = {name: model.prepare(store.verified(AdapterName.parse(name))) for name in used}
-        total = 0.0
-        for name, ids in texts:
-            tokens = torch.tensor(ids)
-            if len(ids) > 1:
-                logits = model.prefill(tokens[:-1], 0, 0, ((adapters[name], 1.0),), every=True)
-                total += float(
-                    torch.nn.functional.cross_entropy(logits, tokens[1:], reduction="sum")
-                )
-    return total
+    return sum(nats(model, ids, ((adapters[name], 1.0),)) for name, ids in texts if len(ids) > 1)
 
 
 def zipf_over_8(ours: Ours, thousand: Sequence[str]) -> float:

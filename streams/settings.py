@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, get_type_hints
 
+from schemas.cache import cache_folder
 from schemas.errors import NotReady
 
 _TRUE = {"1", "true", "yes", "on"}
@@ -17,7 +18,7 @@ _TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
 _TENANT = re.compile(r"[a-z0-9-]{1,63}")
 _ALLOWED = {
     "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
-    "engine": ("exact", "fast", "openai"),
+    "engine": ("auto", "exact", "fast", "openai"),
     "server_kind": ("vllm", "sglang", "lorax", "llamacpp"),
     "store": ("rocksdb://", "memory://"),
     "log_level": ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
@@ -58,21 +59,21 @@ class Settings:
     incarnation: str = ""
     """Names a run of the embedded broker; its state is never reused. Empty on lasting clusters."""
 
-    models: Path = field(default_factory=lambda: _cache("models"))
+    models: Path = field(default_factory=lambda: cache_folder("models"))
     """Prepared base models and the sentence encoder."""
     base: str = ""
     """A folder, a GGUF file or NAME@REVISION on the hub; empty is the packaged base model."""
-    adapters: Path = field(default_factory=lambda: _cache("adapters"))
+    adapters: Path = field(default_factory=lambda: cache_folder("adapters"))
     """Content-addressed adapter store."""
     library: str = ""
     """Comma-separated fsspec URLs of adapters, or none; `train` publishes to the first."""
-    corpora: Path = field(default_factory=lambda: _cache("sent"))
+    corpora: Path = field(default_factory=lambda: cache_folder("sent"))
     """What `train` keeps: texts sent to it, its jobs, and whose texts are in which adapter."""
     train_from: str = ""
     """Comma-separated tenants whose accepted and edited texts train adapters; `_`: the default."""
     training_hours: float = 12.0
     """Hours after which a training is ended."""
-    state: Path = field(default_factory=lambda: _cache("state"))
+    state: Path = field(default_factory=lambda: cache_folder("state"))
     """Local state of the workers (tables)."""
     store: str = "rocksdb://"
     """Where tables live: `rocksdb://` or `memory://`."""
@@ -82,8 +83,8 @@ class Settings:
     rows: int = 16
     """Candidates that one generate worker writes at the same time."""
 
-    engine: str = "exact"
-    """`exact` (fp32), `fast` (int8, models built like Llama) or `openai` (servers elsewhere)."""
+    engine: str = "auto"
+    """`auto`, `exact` (fp32), `fast` (integers, models built like Llama) or `openai` (servers)."""
     servers: str = ""
     """Comma-separated http://host:port of OpenAI-compatible servers, for the engine `openai`."""
     server_kind: str = "vllm"
@@ -200,10 +201,6 @@ def _variable(name: str) -> str:
 
 def _unfit(name: str, expected: str, got: object) -> NotReady:
     return NotReady("bad_setting", f"Expected {_variable(name)} to be {expected}, got {got!r}.")
-
-
-def _cache(name: str) -> Path:
-    return Path("~/.cache/genre").expanduser() / name
 
 
 def _parse(name: str, value: str, kind: type) -> Any:

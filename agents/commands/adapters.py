@@ -13,6 +13,7 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
+from agents.base_model import base_folder
 from agents.commands.setup import checked, print_json, settings
 from agents.genres.registry import Registry, announcement
 from agents.train.workshop import own_store
@@ -137,7 +138,7 @@ def _measured(given: Settings, store: AdapterStore, name: AdapterName) -> str:
 
     prompts = [chat_prompt(instruction=genre.instruction, request=text) for text in genre.requests]
     pairs = list(zip(cycle(prompts), genre.texts, strict=False))
-    base, fast = given.models / "base", given.engine == "fast"
+    base, fast = base_folder(given), given.engine == "fast"
     alone, adapted = perplexities(base, store.verified(name), pairs, fast=fast)
     worse = ", which is worse: was it made for another base or other prompts?"
     return (

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from agents.commands.bar import bar
 from agents.commands.setup import print_json
 from genre_models.corpora import EXTRACTORS, is_fetched, load_corpus, load_prepared
 from genre_models.packages import DEFAULT_CACHE
@@ -48,12 +49,11 @@ def fetch(
 
     They are verified; what is there is not fetched again.
     """
-    from rich.console import Console
-    from rich.progress import track
-
     chosen = _known(genres or list(EXTRACTORS))
-    for genre in track(chosen, "Preparing texts", console=Console(stderr=True), transient=True):
-        load_prepared(genre, cache)
+    with bar("texts") as advance:
+        for number, genre in enumerate(chosen, 1):
+            load_prepared(genre, cache)
+            advance(number, len(chosen))
     _show([_holding(genre, cache) for genre in chosen], json)
 
 

@@ -10,7 +10,7 @@ import typer
 
 from agents.base_model import base_folder
 from agents.commands.setup import print_json
-from agents.generate.writer import PLAIN_INSTRUCTION, load_engine
+from agents.generate.writer import PLAIN_INSTRUCTION, engine_of, load_engine
 from agents.roles import share_cores
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
 from genre_models.engine import Engine, Finished, Generation, chat_prompt
@@ -74,9 +74,10 @@ def generate(
             )
         else:
             print(end.text if end.code is None else f"{end.code}: {end.message}", end="\n\n")
+    engine, why = engine_of(settings)
     tokens = sum(end.tokens_out for end in ends)
     print(
-        f"{tokens} tokens in {time.perf_counter() - begun:.1f} s, {settings.engine}",
+        f"{tokens} tokens in {time.perf_counter() - begun:.1f} s, {engine}: {why}",
         file=sys.stderr,
     )
     raise typer.Exit(0 if all(end.code is None for end in ends) else 1)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Annotated, cast, get_args
 
 import typer
 
+from agents.base_model import base_folder, served_name
 from agents.commands.setup import print_json
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.engine.remote_check import Inspection, differing
@@ -44,9 +44,9 @@ def command_(
     Nothing is started. Servers must see the same folders.
     """
     given, of = Settings.from_environment(), _kind(kind)
-    base, needs = _base(given), _needs(given, of)
+    base, needs = base_folder(given), _needs(given, of)
     # LoRAX has no other name for a model than where it lies
-    name = str(base) if of == "lorax" else given.server_model or base.name
+    name = str(base) if of == "lorax" else served_name(given) or base.name
     launches = [
         Launch(host=host, port=port + each, base=base, name=name, files=given.state / "gguf")
         for each in range(replicas)
@@ -87,7 +87,7 @@ def check(
     if not urls:
         raise NotReady("no_servers", "Expected http://host:port in GENRE_SERVERS, got none.")
     timeout = min(PATIENCE, given.server_timeout)
-    inspections = [Inspection(url, kind, given.server_model, needs, timeout) for url in urls]
+    inspections = [Inspection(url, kind, served_name(given), needs, timeout) for url in urls]
     with ThreadPoolExecutor(len(urls)) as pool:
         wrong = [line for lines in pool.map(Inspection.wrong, inspections) for line in lines]
     wrong += differing(inspections, version)
@@ -106,12 +106,8 @@ def _kind(wanted: str | None) -> Kind:
     return cast(Kind, kind)
 
 
-def _base(given: Settings) -> Path:
-    return given.models / "base"
-
-
 def _needs(given: Settings, kind: Kind) -> Needs:
-    store = AdapterStore(given.adapters, BaseSpec.load(_base(given)))
+    store = AdapterStore(given.adapters, BaseSpec.load(base_folder(given)))
     needs = Needs.of(store, kind, given.rows)
     if not needs.folders:
         typer.echo(f"no adapters in {store.root}: a generate worker puts them there", err=True)

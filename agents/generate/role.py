@@ -7,7 +7,7 @@ from functools import partial
 from agents.base_model import base_folder
 from agents.generate.announcing import announce
 from agents.generate.generate import Writer, generate
-from agents.generate.writer import load_writer
+from agents.generate.writer import engine_of, load_writer
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.training.texts.store import TextStore
 from streams.settings import Settings
@@ -26,6 +26,7 @@ def build(settings: Settings) -> RoleApp:
     writer = load_writer(settings, base, store)
     app = attached(settings, writer)
     registry, texts = writer.library.registry, TextStore(settings.corpora)
+    app.facts["engine"] = ": ".join(engine_of(settings))
     app.beside("announce", partial(announce, store=store, registry=registry, left=texts.left))
     return app
 

@@ -251,9 +251,22 @@ def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> Engi
     )
 
 
+def engine_of(settings: Settings) -> tuple[str, str]:
+    """(`exact`, `fast` or `openai`, why): what `GENRE_ENGINE` means for the base model here."""
+    if settings.engine != "auto":
+        return settings.engine, "GENRE_ENGINE says so"
+
+    from genre_models.engine.fidelity import choose
+
+    fast, why = choose(base_folder(settings))
+    return ("fast" if fast else "exact"), why
+
+
 def load_engine(settings: Settings, store: AdapterStore) -> Engine:
-    """The engine that `GENRE_ENGINE` names; only a local one imports transformers."""
-    if settings.engine == "openai":
+    """The engine that `GENRE_ENGINE` means; only a local one imports transformers."""
+    engine, why = engine_of(settings)
+    log.info("engine %s: %s", engine, why)
+    if engine == "openai":
         from genre_models.engine.remote_engine import RemoteEngine, servers
 
         urls, blends = settings.servers.split(","), settings.state / "blends"
@@ -267,7 +280,7 @@ def load_engine(settings: Settings, store: AdapterStore) -> Engine:
     return LocalEngine.load(
         base_folder(settings),
         store,
-        fast=settings.engine == "fast",
+        fast=engine == "fast",
         threads=settings.model_threads,
         rows=settings.rows,
         adapter_bytes=settings.adapter_cache_mb << 20,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,8 @@ from genre_models.corpora.preprocessing import Prepared, Step, preprocess
 from genre_models.corpora.text import Text
 from genre_models.taxonomy.taxonomy import Taxonomy
 from schemas.errors import ModelError
+
+log = logging.getLogger(__name__)
 
 HELD_OUT_SHARE, HELD_OUT_LEAST = 0.1, 50
 # of the prepared texts: raise it when an extractor or a rule changes,
@@ -81,6 +84,7 @@ def load_prepared(genre: str, cache: Path) -> Prepared:
         )
     file = _file(genre, cache)
     if not file.exists():
+        log.info("preparing the texts of %s", genre)
         extractor = EXTRACTORS[genre]
         cuts = _cut(genre, extractor, cache.expanduser())
         _write(file, preprocess(cuts, extractor.rules))

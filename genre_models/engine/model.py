@@ -62,8 +62,7 @@ def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Mod
     from transformers import AutoConfig, AutoTokenizer
 
     from genre_models.engine.llama import Llama, supports
-    from genre_models.engine.native import load_kernel
-    from genre_models.engine.native_llama import NativeLlama, fits
+    from genre_models.engine.native_llama import NativeLlama
     from genre_models.engine.transformers_model import TransformersModel
 
     facts = Facts.of(base)
@@ -73,12 +72,37 @@ def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Mod
     context = min(context, config.max_position_embeddings)
     # Within its window, sliding attention is plain attention.
     lean = supports(config) and context <= (getattr(config, "sliding_window", None) or context)
-    kernel = load_kernel() if lean and fits(config) else None
+    kernel = _kernel(config) if lean else None
     if kernel is not None:
         return NativeLlama(kernel, base, config, slots=slots, context=context, fast=fast), tokenizer
     if lean:
         return Llama(base, config, slots=slots, context=context, fast=fast), tokenizer
     return TransformersModel(base, slots=slots, context=context), tokenizer
+
+
+def arithmetic(base: Path) -> str | None:
+    """What computes a prepared folder's model in integers here, and its version; None: nothing."""
+    from transformers import AutoConfig
+
+    from genre_models.engine import linear
+    from genre_models.engine.llama import supports
+    from genre_models.engine.native.kernel import version
+
+    config = AutoConfig.from_pretrained(base, local_files_only=True)
+    if not supports(config):
+        return None
+    if _kernel(config) is not None:
+        return f"kernel {version()}"
+    return f"torch {torch.__version__.partition('+')[0]}, {linear.activation_levels()} levels"
+
+
+def _kernel(config: Any) -> Any:
+    """The kernel, for a model that it computes and where it could be compiled."""
+    from genre_models.engine.llama import supports
+    from genre_models.engine.native import load_kernel
+    from genre_models.engine.native_llama import fits
+
+    return load_kernel() if supports(config) and fits(config) else None
 
 
 def end_tokens(base: Path, tokenizer: Any) -> frozenset[int]:

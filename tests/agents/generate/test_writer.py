@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
 
 from agents.generate.generate import generate
+from agents.generate.writer import engine_of
 from benchmarks.stand_ins import InstantEngine
-from genre_models.engine import Finished, Generation, Piece
+from genre_models.engine import Finished, Generation, Piece, fidelity
 from schemas.candidates import CandidateSet
 from schemas.generations import GenerationTask
 from schemas.progress import Progress
 from schemas.requests import Cancel
+from streams.settings import Settings
 from streams.worker.delivery import Delivery
 from tests.agents.deliveries import events, stream
 from tests.agents.generate.conftest import task
@@ -131,3 +136,24 @@ async def test_the_same_request_twice_at_once_is_written_twice(start) -> None:  
     assert len(sets) == 2
     assert sets[0].candidates == sets[1].candidates
     assert len(written) == 2 + 4
+
+
+@pytest.mark.parametrize(("fast", "engine"), [(True, "fast"), (False, "exact")])
+def test_auto_is_what_the_number_beside_the_model_says(
+    fast: bool, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Path] = []
+
+    def choose(base: Path) -> fidelity.Choice:
+        asked.append(base)
+        return fidelity.Choice(fast, "as it was measured")
+
+    monkeypatch.setattr(fidelity, "choose", choose)
+    assert engine_of(Settings(models=tmp_path)) == (engine, "as it was measured")
+    assert asked == [tmp_path / "base"]
+
+
+@pytest.mark.parametrize("engine", ["exact", "fast", "openai"])
+def test_an_engine_that_is_named_is_taken(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fidelity, "choose", pytest.fail)
+    assert engine_of(Settings(engine=engine)) == (engine, "GENRE_ENGINE says so")

@@ -1,0 +1,47 @@
+"""`genre prepare`: the integers are measured where the choice of the engine needs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from agents.main import cli
+from genre_models.engine import fidelity
+from tests.genre_models.tiny import make_base
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A tiny base model, prepared."""
+    make_base(tmp_path / "base")
+    return tmp_path / "base"
+
+
+@pytest.fixture
+def measured(base: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """The bases that were measured by `genre prepare`, whose own is tiny."""
+    calls: list[Path] = []
+    monkeypatch.setattr(fidelity, "measure", lambda base, told: calls.append(base))
+    monkeypatch.setattr("genre_models.weights.prepare_base", lambda source, cache: base)
+    monkeypatch.setattr("genre_models.weights.prepare_encoder", lambda cache: cache / "encoder")
+    monkeypatch.setattr("genre_models.encoder.SentenceEncoder.load", lambda *_, **__: None)
+    monkeypatch.setattr("agents.genres.classifiers.load_classifier", lambda *_: None)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("engine", "times", "said"),
+    [
+        ("auto", 1, "engine:     exact: the integers have not been measured"),
+        ("exact", 0, "engine:     exact: GENRE_ENGINE says so"),
+        ("fast", 0, "engine:     fast: GENRE_ENGINE says so"),
+    ],
+)
+def test_the_integers_are_measured_for_auto_only(
+    engine: str, times: int, said: str, base: Path, measured: list[Path]
+) -> None:
+    environment = {"GENRE_ENGINE": engine, "GENRE_MODELS": str(base.parent)}
+    done = CliRunner().invoke(cli, ["prepare"], env=environment, catch_exceptions=False)
+    assert said in done.stdout and measured == [base] * times
