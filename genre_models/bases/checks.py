@@ -50,6 +50,8 @@ def check_config(folder: Path) -> Any:
     named = config.to_dict()
     if not all(isinstance(named.get(name), int) for name in _NUMBERS):
         raise unsupported(f"{', '.join(_NUMBERS)} in a model's configuration", architecture)
+    if named.get("attn_logit_softcapping") or kind == "gpt_oss":
+        raise unsupported("attention without caps or sinks", architecture)
     return config
 
 

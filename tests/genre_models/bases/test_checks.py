@@ -57,6 +57,7 @@ def test_a_language_model_passes(mine: Path) -> None:
         ({"model_type": "bert", "architectures": ["BertForMaskedLM"]}, "base_unsupported"),
         ({"model_type": "t5", "architectures": ["T5Model"]}, "base_unsupported"),
         ({"architectures": []}, "base_unsupported"),
+        ({"attn_logit_softcapping": 50.0}, "base_unsupported"),
         ({"architectures": None}, "base_unsupported"),
         ({"quantization_config": {"quant_method": "gptq"}}, "base_unsupported"),
         ({"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"]}, "base_unsupported"),
