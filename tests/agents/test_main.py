@@ -14,7 +14,7 @@ from agents.main import COMMANDS, cli, load, main
 
 FOLDER = Path(next(iter(commands.__path__)))
 # Modules that commands share.
-SHARED = {"__init__", "answer", "demo", "setup"}
+SHARED = {"bar", "__init__", "answer", "demo", "setup"}
 
 HEAVY = {"faust", "mode", "numpy", "torch", "river", "sklearn", "rich.table", "rich.markdown"}
 
