@@ -31,6 +31,9 @@ SOURCE = Source(topic="genre.requests", partition=1, offset=7, timestamp=0.0, ke
 def logged() -> Iterator[Callable[[str], io.StringIO]]:
     """What a worker at a level has logged; all is put back afterwards."""
     root, before = logging.root, (logging.getLogRecordFactory(), logging.root.handlers[:])
+    kafka = logging.getLogger("aiokafka")  # commands that ran in this process have silenced it
+    silenced = kafka.level
+    kafka.setLevel(logging.NOTSET)
     level, hooks = root.level, (sys.excepthook, sys.unraisablehook, threading.excepthook)
 
     def at(level: str) -> io.StringIO:
@@ -42,6 +45,7 @@ def logged() -> Iterator[Callable[[str], io.StringIO]]:
         return output
 
     yield at
+    kafka.setLevel(silenced)
     logging.captureWarnings(False)
     logging.setLogRecordFactory(before[0])
     root.handlers[:] = before[1]

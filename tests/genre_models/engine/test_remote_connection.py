@@ -56,7 +56,9 @@ def test_a_kept_connection_that_the_server_has_closed_is_opened_again(fakes: lis
 
     fakes[0].trouble = closes  # at once, after an answer; then, instead of one
     connections = Connections(fakes[0].url, 5.0)
-    assert b'"a"' in read(connections) and b'"b"' in read(connections)
+    assert b'"a"' in read(connections)
+    time.sleep(0.3)  # the end of the kept connection is known here; its successor's comes in use
+    assert b'"b"' in read(connections)
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])
