@@ -21,8 +21,8 @@ from streams.settings import Settings
 
 log = logging.getLogger(__name__)
 
-# How long a worker may finish what it writes; to kill it is safe, only slower to recover from.
-_GRACE = 15.0
+# Seconds beyond the limit that a worker sets itself: one that lives on does not hear.
+_GRACE = 5.0
 # A worker that ends is started again after a second, two, four, ... at most thirty. One that lived
 # for a minute was well: the next delay is the first again. One that ends six times in a row, each
 # within a minute of its start, is given up.
@@ -66,7 +66,10 @@ class Supervisor:
         for task in self._watching:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
-        await stop([worker.process for worker in self.workers])
+        await stop(
+            [worker.process for worker in self.workers],
+            within=self._settings.stop_limit + _GRACE,
+        )
 
     def start(self, role: str) -> RoleProcess:
         """Start one more worker of a role."""
@@ -181,12 +184,12 @@ async def _state(session: aiohttp.ClientSession, url: str) -> dict[str, Any]:
         return {}
 
 
-async def stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    """Ask processes to end, wait, and kill those that do not."""
+async def stop(processes: list[subprocess.Popen[bytes]], *, within: float) -> None:
+    """Ask processes to end, wait for so many seconds, and kill those that do not."""
     for process in processes:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)
-    deadline = asyncio.get_running_loop().time() + _GRACE
+    deadline = asyncio.get_running_loop().time() + within
     for process in processes:
         while process.poll() is None and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(0.05)

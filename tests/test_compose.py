@@ -272,4 +272,4 @@ async def test_the_commands_of_the_workers_become_ready(
             # Half is left for what a busy worker needs more than an idle one.
             assert state["rss_mb"] < megabytes(SERVICES[state["role"]]["mem_limit"]) / 2, state
     finally:
-        await stop([worker.process for worker in workers])
+        await stop([worker.process for worker in workers], within=30.0)

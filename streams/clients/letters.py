@@ -44,7 +44,7 @@ async def letters(settings: Settings, topic: Topic) -> Letters:
     """Every letter of a topic up to now. Raises as `Reader`."""
     name = settings.topic(topic.dead_letters)
     every, replayed = [], set()
-    async with Reader(settings, name, isolation_level="read_committed") as reader:
+    async with Reader(settings, name) as reader:
         while not await reader.is_read():
             for record in await reader.take():
                 at = marked(record.headers)

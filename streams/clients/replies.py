@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import MessageSizeTooLargeError
 
 from schemas.parts import ReplyTo
-from streams.clients.kafka import producer
+from streams.clients.kafka import TOO_LARGE, producer
 from streams.clients.reply_topics import ReplyTopics
 from streams.settings import Settings
 
@@ -124,13 +123,17 @@ class Replies:
                 place = f"{topic}[{answer.partition}]"
                 log.warning("reply topic %s is not there; the answer is not sent", place)
                 continue
-            placed = await started.send(
-                topic,
-                answer.value,
-                key=answer.key,
-                partition=answer.partition,
-                headers=answer.headers,
-            )
+            try:
+                placed = await started.send(
+                    topic,
+                    answer.value,
+                    key=answer.key,
+                    partition=answer.partition,
+                    headers=answer.headers,
+                )
+            except TOO_LARGE:
+                _refused(topic)
+                continue
             placed.add_done_callback(_looked_at)
             sent.add(placed)
         if sent:
@@ -174,10 +177,14 @@ class Replies:
 def _check(topic: str, placed: Future[Any]) -> None:
     """Raise what went wrong with a topic; what is wrong with one answer is told."""
     error = placed.exception()
-    if isinstance(error, MessageSizeTooLargeError):
-        log.warning("reply topic %s takes no answers of this size; it is not sent", topic)
+    if isinstance(error, TOO_LARGE):
+        _refused(topic)
     elif error is not None:
         raise error
+
+
+def _refused(topic: str) -> None:
+    log.warning("reply topic %s takes no answers of this size; it is not sent", topic)
 
 
 def _looked_at(placed: Future[Any]) -> None:

@@ -20,8 +20,8 @@ _CUT, _KEY_CUT = f"{ERRORS}sha256", f"{ERRORS}key_sha256"
 _DROPPED = f"{ERRORS}headers_dropped"
 # No key of ours is as long: a tenant, a user and a request id have 577 characters at most.
 _LONGEST_KEY = 4096
-# A compressed record may outgrow its letter; our own headers fit into the other half of the extra.
 _REPLAYED = f"{ERRORS}replayed"
+# A compressed record may outgrow its letter; our own headers fit into the other half of the extra.
 _LIMIT = MAX_MESSAGE_BYTES + DEAD_LETTER_EXTRA_BYTES // 2
 
 

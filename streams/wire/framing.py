@@ -67,13 +67,13 @@ def unframed(value: bytes) -> bytes:
         )
     bodies = (frame.body(value) for frame in FRAMES)
     body = next((body for body in bodies if body is not None), None)
-    if body is None and value[:1] in (b"\x00", b"\x03"):
+    if body is None and value[:1] in {frame.start[:1] for frame in FRAMES}:
         raise InvalidEvent("schema_frame", _foreign(value))
     return value if body is None else body
 
 
 def _foreign(value: bytes) -> str:
-    known = "Confluent's frame" if value[:1] == b"\x00" else "AWS Glue's frame"
+    known = next(frame.name for frame in FRAMES if frame.start[:1] == value[:1])
     number = f" (schema id {int.from_bytes(value[1:5])})" if value[:1] == b"\x00" else ""
     return (
         f"Expected JSON, got {known}{number} around something else, as Avro and Protobuf "

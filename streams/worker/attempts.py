@@ -11,6 +11,7 @@ import asyncio
 import mmap
 import struct
 from collections import OrderedDict
+from collections.abc import Iterable
 from hashlib import blake2b
 from pathlib import Path
 
@@ -76,10 +77,10 @@ class Attempts:
         if place == self._holder:
             self._leave_turn()
 
-    def forgive(self, *sources: Source) -> None:
+    def forgive(self, sources: Iterable[Source] | None = None) -> None:
         """Do not count the present attempts, of these events or of all: they did not end it."""
-        places = {_place(source) for source in sources} if sources else set(self._begun)
-        for place in places & self._begun:
+        begun = set(self._begun)
+        for place in begun if sources is None else begun & set(map(_place, sources)):
             self._keep(place, self._counts[place] - 1)
             self._begun.discard(place)
             if place == self._holder:

@@ -132,8 +132,9 @@ class Inbox(Generic[E]):
             self._give_up(error, blamed=True)
         finally:
             acknowledging.cancel()
-            for held in self._waiting.values():
-                self._attempts.forgive(*(delivery.source for _, delivery in held))
+            self._attempts.forgive(
+                delivery.source for held in self._waiting.values() for _, delivery in held
+            )
 
     async def _publish(self, output: Output) -> None:
         try:

@@ -148,7 +148,8 @@ class _Ended:
 async def test_who_does_not_hear_is_killed_after_a_while(
     supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(supervisors, "_GRACE", 0.2)
+    monkeypatch.setattr(supervisors, "_GRACE", 0.1)
+    supervisor._settings = replace(supervisor._settings, stop_limit=0.1)
     async with supervisor:
         worker = supervisor.start("deaf")
         await supervisor.ready(10)

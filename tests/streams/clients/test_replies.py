@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from aiokafka.errors import MessageSizeTooLargeError
+from aiokafka.errors import MessageSizeTooLargeError, RecordListTooLargeError
 
 from schemas.parts import ReplyTo
 from streams.clients import replies as module
@@ -27,6 +27,8 @@ class Producer:
         self.placed: list[tuple[str, bytes]] = []
         self.tried = 0
         self.refusal: Exception | None = None
+        self.at_once = False
+        """Whether the client refuses before the broker is asked."""
 
     async def start(self) -> None:
         return None
@@ -37,6 +39,8 @@ class Producer:
     async def send(self, topic: str, value: bytes, **_: Any) -> asyncio.Future[Any]:
         self.tried += 1
         placed = asyncio.get_running_loop().create_future()
+        if self.refusal is not None and self.at_once:
+            raise self.refusal
         if self.refusal is not None:
             placed.set_exception(self.refusal)
         elif topic != STUCK.topic:
@@ -106,10 +110,12 @@ async def test_a_topic_that_refuses_is_left_alone(replies: Replies, producer: Pr
     assert producer.placed == []
 
 
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("refusal", [MessageSizeTooLargeError(), RecordListTooLargeError()])
 async def test_an_answer_that_is_too_large_is_its_own_loss(
-    replies: Replies, producer: Producer
+    replies: Replies, producer: Producer, refusal: Exception, at_once: bool
 ) -> None:
-    producer.refusal = MessageSizeTooLargeError()
+    producer.refusal, producer.at_once = refusal, at_once
     await asyncio.gather(*sent(replies, FINE, b"1"))
     producer.refusal = None
     await asyncio.gather(*sent(replies, FINE, b"2"))

@@ -38,7 +38,7 @@ async def test_what_did_not_end_the_worker_is_not_counted(file: Path) -> None:
     attempts = Attempts(file)
     for offset in range(3):
         await attempts.begin(source(offset))
-    attempts.forgive(source(0))
+    attempts.forgive([source(0)])
     assert [Attempts(file).earlier(source(offset)) for offset in range(3)] == [0, 1, 1]
     attempts.forgive()
     assert [Attempts(file).earlier(source(offset)) for offset in range(3)] == [0, 0, 0]
@@ -70,7 +70,7 @@ async def test_an_event_that_is_given_up_leaves_its_turn(file: Path) -> None:
     await Attempts(file).begin(source(1))
     after = Attempts(file)
     await after.begin(source(1))
-    after.forgive(source(1))
+    after.forgive([source(1)])
     assert await after.begin(source(2)) == 1
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -623,3 +624,12 @@ async def test_of_several_readers_one_writes_the_letter_or_the_copy(vouches: boo
     wrong = ["genre.requests", "genre.requests.dlq"] if vouches else []
     assert sorted(sent.topic for sent in bench.producer.sent) == ["genre.recommendations", *wrong]
     assert len(bench.consumer.acknowledged) == 3
+
+
+async def test_an_inbox_that_ends_with_nothing_in_hand_forgives_no_other(tmp_path: Path) -> None:
+    attempts = Attempts(tmp_path / "attempts")
+    others = Source.of(request(7), timestamp=1.0)
+    await attempts.begin(replace(others, topic="genre.feedback"))
+    await Bench([request(0)], attempts=attempts).run(answer)
+    again = Attempts(tmp_path / "attempts")
+    assert again.earlier(replace(others, topic="genre.feedback")) == 1
