@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.weights import base_folder as folder_of
 from streams.settings import Settings
 
@@ -14,6 +15,11 @@ def base_folder(settings: Settings) -> Path:
     Raises ModelError `base_unavailable` for a setting that names none.
     """
     return folder_of(settings.base, settings.models)
+
+
+def own_store(settings: Settings) -> AdapterStore:
+    """The adapters on this machine. Raises as `base_folder`, and where it is not prepared."""
+    return AdapterStore(settings.adapters, BaseSpec.load(base_folder(settings)))
 
 
 def served_name(settings: Settings) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from datetime import datetime
 
+from genre_models.preferences.row import DECISIONS
 from schemas.errors import Rejected
 from schemas.parts import Failure
 
 log = logging.getLogger(__name__)
 
-# `NOT_THE_LAST` in streams/wire/topics.py names their codes; they take no room in the ledger.
+# `NOT_THE_LAST` in streams/wire/topics.py names their codes; no decision is kept of them.
 TOO_MANY_OPEN = Failure(
     code="too_many_open",
-    message="Expected at most 32 unanswered requests of one user, got more; ask again later.",
+    message=(
+        f"Expected at most {DECISIONS} unanswered requests of one user, got more; ask again later."
+    ),
 )
 OVER_QUOTA = Failure(
     code="over_quota",

@@ -25,9 +25,11 @@ class Tenants:
 
     def check(self, tenant: str | None) -> None:
         """Raises Rejected: `unknown_tenant` beside the list, `too_many_tenants` beyond the cap."""
-        if tenant is None or (isinstance(self.allowed, frozenset) and tenant in self.allowed):
+        if tenant is None:
             return
         if isinstance(self.allowed, frozenset):
+            if tenant in self.allowed:
+                return
             raise Rejected(
                 "unknown_tenant",
                 f"Expected a tenant that GENRE_TENANTS lists, got '{tenant}'; add it there.",

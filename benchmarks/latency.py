@@ -95,7 +95,7 @@ async def on_kafka(requests: int) -> list[float] | None:
 async def with_real_models(requests: int) -> list[float]:
     """Seconds of requests that are sent one after the other."""
     async with (
-        embedded_broker(Settings(partitions=1)) as broker,
+        embedded_broker(replace(Settings.from_environment(), partitions=1)) as broker,
         pipeline(broker.settings, module="agents.main") as client,
     ):
         await one(client, 0, max_tokens=4)

@@ -12,6 +12,7 @@ import signal
 import sys
 import time
 from asyncio.subprocess import PIPE
+from dataclasses import replace
 
 from agents.supervisor import until_ready
 from benchmarks.fixtures import supervised
@@ -24,7 +25,7 @@ from streams.wire.roles import ROLES
 
 async def role(name: str) -> dict[str, float | None]:
     """One role alone on an empty broker: a first start warms caches, the second is measured."""
-    async with embedded_broker(Settings(partitions=1)) as broker:
+    async with embedded_broker(replace(Settings.from_environment(), partitions=1)) as broker:
         await create(broker.settings)
         for _ in range(2):
             async with supervised(broker.settings) as supervisor:

@@ -22,7 +22,7 @@ from typing import Any
 from genre_models import atomic
 from genre_models.bases.checks import check_config, check_weights, unsupported, weight_files
 from genre_models.bases.facts import ABOUT, read_about
-from genre_models.bases.hub import fetch
+from genre_models.bases.hub import fetch, first_line
 from genre_models.bases.source import Source
 from genre_models.packages import Package, unpacked
 from schemas.cache import cache_folder
@@ -121,11 +121,10 @@ def _refusal(origin: Source, target: Path, error: Exception) -> ModelError:
         return ModelError(
             "disk_full", f"expected room for the base model in {target.parent}, got none: free some"
         )
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    reason = lines[0] if lines else type(error).__name__
     return ModelError(
         "base_unsupported",
-        f"expected a model or a GGUF file that transformers reads, got {origin}: {reason}",
+        f"expected a model or a GGUF file that transformers reads, got {origin}: "
+        f"{first_line(error)}",
     )
 
 

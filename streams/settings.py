@@ -172,6 +172,11 @@ class Settings:
         return _listed(self.library)
 
     @property
+    def server_list(self) -> tuple[str, ...]:
+        """The servers of the engine `openai`."""
+        return _listed(self.servers)
+
+    @property
     def allowed_tenants(self) -> frozenset[str] | int:
         """The tenants that are served beside the default one, or how many may teach."""
         number = self.tenants.strip()

@@ -13,10 +13,9 @@ from typing import Annotated, TypeVar
 import msgspec
 import typer
 
-from agents.base_model import base_folder
+from agents.base_model import base_folder, own_store
 from agents.commands.setup import checked, print_json, settings
 from agents.genres.registry import Registry, announcement
-from agents.train.workshop import own_store
 from genre_models.adapters import About, AdapterName, AdapterStore
 from genre_models.adapters.contest import Record, losers
 from genre_models.adapters.depot import upload
@@ -133,12 +132,13 @@ def _measured(given: Settings, store: AdapterStore, name: AdapterName) -> str:
     genre = Taxonomy.load().genres.get(name.genre)
     if genre is None or not genre.texts:
         return f"no texts of {name.genre} to measure it by"
+    from agents.generate.writer import engine_of
     from genre_models.engine.measure import perplexities
     from genre_models.engine.prompt import chat_prompt
 
     prompts = [chat_prompt(instruction=genre.instruction, request=text) for text in genre.requests]
     pairs = list(zip(cycle(prompts), genre.texts, strict=False))
-    base, fast = base_folder(given), given.engine == "fast"
+    base, fast = base_folder(given), engine_of(given)[0] == "fast"
     alone, adapted = perplexities(base, store.verified(name), pairs, fast=fast)
     worse = ", which is worse: was it made for another base or other prompts?"
     return (

@@ -173,11 +173,13 @@ async def _replay(name: str, is_meant: Callable[[Source], bool]) -> int:
     await reach(given)
 
     def is_replayed(letter: Source) -> bool:
-        is_lost = is_meant(letter) and is_cut(letter.headers)
-        if is_lost:
+        if not is_meant(letter):
+            return False
+        if is_cut(letter.headers):
             line = f"{place(letter)} was too big to keep whole and is not replayed"
             typer.echo(line, err=True)
-        return is_meant(letter) and not is_lost
+            return False
+        return True
 
     return await dead_letters.replay(given, topic, is_replayed)
 

@@ -27,8 +27,9 @@ from streams.clients.kafka import reach
 from streams.clients.reader import read
 from streams.settings import Settings
 from streams.wire.codecs import decode, parse
-from streams.wire.times import dated, is_misdated
+from streams.wire.times import is_misdated
 from streams.wire.topics import BY_EVENT
+from streams.worker.delivery import opened
 
 E = TypeVar("E")
 Commands = Sequence[tuple[UserCommand, float]]
@@ -178,10 +179,7 @@ async def _events(given: Settings, kind: type[E]) -> list[tuple[E, float]]:
     """
     found, topic = [], BY_EVENT[kind]
     async for record in read(given, given.topic(topic.name)):
-        if is_misdated(record, topic, time.time()):
-            continue
-        try:
-            found.append((dated(decode(record.value, kind), record.timestamp), record.timestamp))
-        except InvalidEvent:
-            continue
+        delivery = opened(record, topic)
+        if delivery.failure is None and not is_misdated(record, topic, time.time()):
+            found.append((delivery.event, record.timestamp))
     return found

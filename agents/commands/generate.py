@@ -8,11 +8,11 @@ from typing import Annotated
 
 import typer
 
-from agents.base_model import base_folder
+from agents.base_model import own_store
 from agents.commands.setup import print_json
 from agents.generate.writer import PLAIN_INSTRUCTION, engine_of, load_engine
 from agents.roles import share_cores
-from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
+from genre_models.adapters import AdapterName, AdapterStore, add_starters
 from genre_models.engine import Engine, Finished, Generation, chat_prompt
 from genre_models.taxonomy import Taxonomy
 from schemas.errors import ModelError
@@ -45,7 +45,7 @@ def generate(
     """
     share_cores()
     settings = Settings.from_environment()
-    store = AdapterStore(settings.adapters, BaseSpec.load(base_folder(settings)))
+    store = own_store(settings)
     add_starters(store)
     blend = tuple(_weighted(store, each) for each in adapter or [])
     rows = [

@@ -7,9 +7,8 @@ from typing import Annotated, cast, get_args
 
 import typer
 
-from agents.base_model import base_folder, served_name
+from agents.base_model import base_folder, own_store, served_name
 from agents.commands.setup import print_json
-from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.engine.remote_check import Inspection, differing
 from genre_models.engine.remote_commands import Launch, Needs, command, preparation
 from genre_models.engine.remote_server import Kind
@@ -83,7 +82,7 @@ def check(
     given = Settings.from_environment()
     kind = _kind(None)
     needs = _needs(given, kind)
-    urls = [url.strip() for url in given.servers.split(",") if url.strip()]
+    urls = given.server_list
     if not urls:
         raise NotReady("no_servers", "Expected http://host:port in GENRE_SERVERS, got none.")
     timeout = min(PATIENCE, given.server_timeout)
@@ -107,7 +106,7 @@ def _kind(wanted: str | None) -> Kind:
 
 
 def _needs(given: Settings, kind: Kind) -> Needs:
-    store = AdapterStore(given.adapters, BaseSpec.load(base_folder(given)))
+    store = own_store(given)
     needs = Needs.of(store, kind, given.rows)
     if not needs.folders:
         typer.echo(f"no adapters in {store.root}: a generate worker puts them there", err=True)

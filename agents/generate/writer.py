@@ -269,7 +269,8 @@ def load_engine(settings: Settings, store: AdapterStore) -> Engine:
     if engine == "openai":
         from genre_models.engine.remote_engine import RemoteEngine, servers
 
-        urls, blends = settings.servers.split(","), settings.state / "blends"
+        # without any, the empty address is told as a bad one
+        urls, blends = settings.server_list or ("",), settings.state / "blends"
         replicas = servers(
             urls, settings.server_kind, served_name(settings), settings.server_timeout
         )

@@ -63,7 +63,7 @@ class Deadlines:
             return None if decision is None else _expired(decision)
         except Exception as error:
             self.ledger.counts["deadline_failed"] += 1
-            log.error("decision %r: %s", key, type(error).__name__)
+            log.error("decision %s: %s", key.rpartition(b"/")[2].decode(), type(error).__name__)
             return None
 
 

@@ -77,7 +77,7 @@ class Learner:
             self._check_genre(reaction, case.decision)
         signal = signal_of(delivery, shown, scene)
         if delivery.is_redated:
-            self.ledger.counts["clock_ahead"] += 1  # it counts as of now
+            self.ledger.counts["clock_ahead"] += 1  # or never set; it counts as of its record
         learned = case.learn(partial(learn_one, signal=signal, shown=shown, now=now))
         if learned.alarm is not None:
             self.ledger.counts["taste_changed"] += 1
@@ -157,7 +157,7 @@ def _accepted(case: Case, delivery: Delivery[Feedback]) -> Iterator[TrainingEven
             user_id=reaction.user_id,
             text=text,
             document=reaction.request_id,
-            time=min(reaction.time or delivery.received, delivery.received),
+            time=delivery.happened,
         )
 
 

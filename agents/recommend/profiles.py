@@ -15,6 +15,7 @@ from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.posterior import Posterior, Prior
 from genre_models.preferences.profile import Profile, Taste, profile
 from genre_models.preferences.row import UserRow
+from genre_models.preferences.signals import digest
 from schemas.keys import user_of
 from schemas.preferences import Leaning, PreferenceProfile
 from streams.worker.delivery import Publish
@@ -62,7 +63,7 @@ class Profiles:
             return self.profile(key)
         except Exception as error:
             self.ledger.counts["profile_failed"] += 1
-            log.error("profile of %r: %s", key, type(error).__name__)
+            log.error("profile of user %016x: %s", digest(key), type(error).__name__)
             return None
 
     def profile(self, key: str) -> PreferenceProfile:

@@ -49,15 +49,16 @@ class Ranker:
         None for a set that was handled long ago. Raises Rejected (unknown_request) for a set that
         nobody asked for.
         """
-        written, case = delivery.event, self.ledger.case(delivery)
-        decision = case.decision
+        written = delivery.event
         if written.failure is not None and written.failure.code in NOT_THE_LAST:
             # It has no row, or one that was opened since by asking again: a function of this event.
-            return replace(
-                _bare(written), answer=_refused(_bare(written), written.failure, written)
-            )
+            bare = _bare(written)
+            return replace(bare, answer=_refused(bare, written.failure, written))
+        case = self.ledger.case(delivery)
+        decision = case.decision
         if decision is None:
-            return _unopened(written, case.is_applied)
+            _check_known(written, case.is_applied)
+            return None
         if decision.is_open:
             decision = self._answer(decision, case.row, delivery)
         case.store(decision)
@@ -103,10 +104,10 @@ class Ranker:
         )
 
 
-def _unopened(written: CandidateSet, applied: bool) -> DecisionRow | None:
+def _check_known(written: CandidateSet, applied: bool) -> None:
     failure = written.failure
     if applied or (failure is not None and failure.code in ("expired", "repeated")):
-        return None
+        return
     raise Rejected(
         "unknown_request",
         "Expected candidates of an open request, got a request that is not known.",

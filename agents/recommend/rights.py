@@ -67,8 +67,7 @@ def _apply(case: Case, delivery: Delivery[UserCommand]) -> None:
     command = delivery.event
     match command.kind:
         case "erase":
-            moment = command.time.timestamp() if command.time else delivery.source.timestamp
-            headstone = erased(case.row, int(min(moment, delivery.source.timestamp)))
+            headstone = erased(case.row, int(delivery.happened.timestamp()))
             case.row = replace(headstone, decisions=case.forget())
         case "consent":
             case.row = with_consent(case.row, bool(command.allowed))

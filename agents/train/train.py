@@ -46,7 +46,7 @@ def _kept(delivery: Delivery[TrainingEvent], workshop: Workshop) -> Order | None
     if event.kind == "retract":
         workshop.texts.retract(event, user=user or "")
         return None
-    new = workshop.texts.add(event, user=user, time=_moment(delivery))
+    new = workshop.texts.add(event, user=user, time=delivery.happened.timestamp())
     if not new or user is None or not workshop.settings.trains_from(event.tenant):
         return None
     return workshop.ask_again(event.genre, event.tenant)
@@ -77,7 +77,7 @@ async def forget(
 
 def _dropped(delivery: Delivery[UserCommand], texts: TextStore) -> bool:
     """Take the user's texts away where the command says so; whether it does."""
-    command, moment = delivery.event, _moment(delivery)
+    command, moment = delivery.event, delivery.happened.timestamp()
     user = user_key(command.user_id, command.tenant)
     match command.kind, command.allowed:
         case "erase", _:
@@ -90,9 +90,3 @@ def _dropped(delivery: Delivery[UserCommand], texts: TextStore) -> bool:
         case _:
             return False
     return True
-
-
-def _moment(delivery: Delivery[TrainingEvent] | Delivery[UserCommand]) -> float:
-    """The moment named, at most the record's: a clock that is ahead would silence the future."""
-    wished = delivery.event.time.timestamp() if delivery.event.time else delivery.source.timestamp
-    return min(wished, delivery.source.timestamp)

@@ -21,10 +21,10 @@ from pathlib import Path
 
 import msgspec
 
-from agents.base_model import base_folder
+from agents.base_model import base_folder, own_store
 from agents.genres.registry import Registry, announcement
 from agents.tenants import Tenants
-from genre_models.adapters import AdapterName, AdapterStore, BaseSpec
+from genre_models.adapters import AdapterName
 from genre_models.adapters.depot import upload
 from genre_models.taxonomy import Taxonomy
 from genre_models.training.documents import read_json, write_json
@@ -205,11 +205,6 @@ class Workshop:
 
 def _place(genre: str, tenant: str | None) -> str:
     return f"{tenant or DEFAULT_TENANT}/{genre}"
-
-
-def own_store(settings: Settings) -> AdapterStore:
-    """The adapters on this machine."""
-    return AdapterStore(settings.adapters, BaseSpec.load(base_folder(settings)))
 
 
 def order_of(event: TrainingEvent, job: str, settings: Settings, texts: TextStore) -> Order:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from math import sqrt
 from typing import Any
 
@@ -120,3 +120,20 @@ def targets(config: dict[str, Any], base: BaseSpec) -> tuple[tuple[str, ...], tu
             "adapter_config", f"expected layers 0 to {base.layers - 1}, got {layers!r}"
         )
     return tuple(sorted(set(linears))), tuple(sorted(set(layers)))
+
+
+def plain_config(sites: Iterable[str], rank: int, alpha: float) -> dict[str, Any]:
+    """A standard PEFT configuration for module paths, without the options that are off."""
+    parts = [site.split(".") for site in sites]
+    return {
+        "peft_type": "LORA",
+        "task_type": "CAUSAL_LM",
+        "base_model_name_or_path": None,
+        "inference_mode": True,
+        "r": rank,
+        "lora_alpha": alpha,
+        "lora_dropout": 0.0,
+        "bias": "none",
+        "target_modules": sorted({part[-1] for part in parts}),
+        "layers_to_transform": sorted({int(part[part.index("layers") + 1]) for part in parts}),
+    }

@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from genre_models.adapters.card import About, AdapterCard, Lineage, read_card
-from genre_models.adapters.config import scaling_of
+from genre_models.adapters.config import plain_config, scaling_of
 from genre_models.adapters.files import CAPS, CARD, CONFIG, TENSORS, read_linked, read_object
 from genre_models.adapters.foreign import check_foreign, targeted
 from genre_models.adapters.name import AdapterName
@@ -144,18 +144,7 @@ def _files(
         ]
         for half, tensor in zip("AB", sites.get(site, empty), strict=True):
             tensors[key_of(site, half)] = tensor.dtype, tensor.shape, tensor.content
-    plain = {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": None,
-        "inference_mode": True,
-        "r": rank,
-        "lora_alpha": scaling_of(config) * rank,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "target_modules": list(linears),
-        "layers_to_transform": list(layers),
-    }
+    plain = plain_config(sites, rank, scaling_of(config) * rank)
     return {
         CONFIG: json.dumps(plain, indent=2).encode() + b"\n",
         TENSORS: join(tensors),

@@ -43,13 +43,14 @@ def fetch(name: str) -> Path:
         if disk_is_full(error):
             raise
         missing = isinstance(error, RepositoryNotFoundError)
-        reason = "which the hub does not have" if missing else f"but {_first_line(error)}"
+        reason = "which the hub does not have" if missing else f"but {first_line(error)}"
         raise ModelError(
             "base_unavailable",
             f"expected a folder, a .gguf file or a model on the hub, got {name}, {reason}",
         ) from error
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, or its kind where it says nothing."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[0] if lines else type(error).__name__

@@ -13,8 +13,7 @@ from safetensors.numpy import save_file
 from genre_models import atomic
 from genre_models.adapters import Adapter
 from genre_models.adapters.files import CONFIG, TENSORS
-
-PREFIX = "base_model.model."
+from genre_models.adapters.tensors import key_of
 
 
 def concatenated(parts: Sequence[tuple[Adapter, float]], root: Path) -> tuple[str, Path]:
@@ -34,7 +33,7 @@ def _write(folder: Path, parts: Sequence[tuple[Adapter, float]]) -> None:
     tensors = {}
     for site in sites:
         for half, matrix in zip("AB", _site(site, parts), strict=True):
-            tensors[f"{PREFIX}{site}.lora_{half}.weight"] = matrix
+            tensors[key_of(site, half)] = matrix
     save_file(tensors, folder / TENSORS)
     rank = sum(adapter.rank for adapter, _ in parts)
     (folder / CONFIG).write_text(json.dumps(_config(sites, rank)))

@@ -126,12 +126,12 @@ def measure(base: Path, told: Told = _silently) -> Fidelity:
     return found
 
 
-def nats(model: Model, ids: Sequence[int], blend: Blend = ()) -> float:
-    """-ln of the probability of a text's tokens after the first, at most `model.context` + 1."""
+def nats(model: Model, ids: Sequence[int], blend: Blend = (), after: int = 1) -> float:
+    """-ln of the probability of tokens behind the first `after`, at most `model.context` + 1."""
     with torch.inference_mode():
         tokens = torch.tensor(ids)
-        logits = model.prefill(tokens[:-1], 0, 0, blend, every=True)
-        return float(torch.nn.functional.cross_entropy(logits, tokens[1:], reduction="sum"))
+        logits = model.prefill(tokens[:-1], 0, 0, blend, every=True)[after - 1 :]
+        return float(torch.nn.functional.cross_entropy(logits, tokens[after:], reduction="sum"))
 
 
 def _computes(base: Path) -> str:

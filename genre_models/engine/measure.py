@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from math import exp
 from pathlib import Path
 
-import torch
-
 from genre_models.adapters import Adapter
+from genre_models.engine.fidelity import nats
 from genre_models.engine.mixture import Blend
 from genre_models.engine.model import load_model
 from genre_models.engine.prompt import Prompt, encode
@@ -26,24 +25,14 @@ def perplexities(
     """
     model, tokenizer = load_model(base, slots=1, context=CONTEXT, fast=fast)
     blend: Blend = ((model.prepare(adapter), 1.0),)
-    rows = [
-        (
-            encode(tokenizer, prompt, min(PROMPT, model.context // 2)),
-            tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids,
-        )
-        for prompt, text in pairs
-    ]
-    losses: list[list[torch.Tensor]] = [[], []]
-    with torch.inference_mode():
-        for prompt_ids, text_ids in rows:
-            tokens = torch.tensor((prompt_ids + text_ids)[: model.context])
-            for found, used in zip(losses, ((), blend), strict=True):
-                logits = model.prefill(tokens[:-1], 0, 0, used, every=True)
-                found.append(_losses(logits[len(prompt_ids) - 1 :], tokens[len(prompt_ids) :]))
-    alone, adapted = (exp(min(float(torch.cat(each).mean()), 100.0)) for each in losses)
+    rows = []
+    for prompt, text in pairs:
+        asked = encode(tokenizer, prompt, min(PROMPT, model.context // 2))
+        ids = tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids
+        rows.append((len(asked), (asked + ids)[: model.context]))
+    tokens = sum(len(ids) - after for after, ids in rows)
+    alone, adapted = (
+        exp(min(sum(nats(model, ids, used, after) for after, ids in rows) / tokens, 100.0))
+        for used in ((), blend)
+    )
     return alone, adapted
-
-
-def _losses(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Nats a token."""
-    return torch.nn.functional.cross_entropy(logits, targets, reduction="none")

@@ -172,7 +172,7 @@ def servers(urls: Sequence[str], kind: str, model: str, timeout: float) -> list[
         raise ModelError(
             "bad_server", f"expected a kind of {', '.join(get_args(Kind))}, got {kind!r}"
         )
-    return [RemoteServer(url.strip(), cast(Kind, kind), model, timeout=timeout) for url in urls]
+    return [RemoteServer(url, cast(Kind, kind), model, timeout=timeout) for url in urls]
 
 
 def _body(row: Generation) -> dict[str, Any]:

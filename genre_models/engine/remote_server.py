@@ -169,14 +169,13 @@ class RemoteServer:
             raise ServerFailed(
                 "server_adapter", f"{self.url} cannot load {name}: {reason(error)}"
             ) from error
-        for _ in range(POLLS if self._kind == "vllm" else 0):
+        if self._kind != "vllm":
+            return
+        for _ in range(POLLS):
             if name in self._models():
                 return
             time.sleep(POLL)
-        if self._kind == "vllm":
-            raise ServerFailed(
-                "server_adapter", f"{self.url} does not list {name} after loading it"
-            )
+        raise ServerFailed("server_adapter", f"{self.url} does not list {name} after loading it")
 
     def _models(self) -> set[str]:
         return set(models(self._listed(MODELS)))

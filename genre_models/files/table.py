@@ -6,7 +6,7 @@ import csv
 import io
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -93,7 +93,7 @@ def _delimiter(file: File, columns: Columns) -> tuple[str, int]:
         raise file.refused(
             skipped + 1,
             f"a header with {columns.expected}",
-            f"{_listed(names)} (by {_called(most)}): add or rename it",
+            f"{listed(names)} (by {_called(most)}): add or rename it",
         )
     twice = [name for name, count in Counter(names).items() if count > 1 and name in columns.read]
     if twice:
@@ -139,6 +139,7 @@ def _called(delimiter: str) -> str:
     return "tab" if delimiter == "\t" else f"'{delimiter}'"
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(name[:40]) for name in names[:_SHOWN])
-    return shown + (", ..." if len(names) > _SHOWN else "") or "none"
+def listed(names: Iterable[object]) -> str:
+    """Names as a message shows them: the first six, cut."""
+    shown = [repr(str(name)[:40]) for name in names]
+    return ", ".join(shown[:_SHOWN]) + (", ..." if len(shown) > _SHOWN else "") or "none"

@@ -7,13 +7,13 @@ import math
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import torch
 from safetensors.torch import save_file
 
 from genre_models.adapters import About, AdapterCard, AdapterName, BaseSpec, Lineage, read_adapter
+from genre_models.adapters.config import plain_config
 from genre_models.adapters.files import CARD, CONFIG, TENSORS
 from genre_models.corpora import Corpus
 from genre_models.training.recipe import Recipe
@@ -43,7 +43,8 @@ def publish(
         {name: weight.to(torch.float16).contiguous() for name, weight in trained.tensors.items()},
         folder / TENSORS,
     )
-    (folder / CONFIG).write_text(json.dumps(_config(trained, recipe), indent=2) + "\n")
+    plain = plain_config(_sites(trained), recipe.rank, recipe.alpha)
+    (folder / CONFIG).write_text(json.dumps(plain, indent=2) + "\n")
     sources = "; ".join(dict.fromkeys(text.source for text in corpus.training))
     card = AdapterCard(
         genre=corpus.genre,
@@ -60,21 +61,9 @@ def publish(
     return read_adapter(folder, base).name
 
 
-def _config(trained: Trained, recipe: Recipe) -> dict[str, Any]:
-    """A standard PEFT configuration, without the options that are off."""
-    parts = [name.split(".") for name in trained.tensors]
-    return {
-        "peft_type": "LORA",
-        "task_type": "CAUSAL_LM",
-        "base_model_name_or_path": None,
-        "inference_mode": True,
-        "r": recipe.rank,
-        "lora_alpha": recipe.alpha,
-        "lora_dropout": 0.0,
-        "bias": "none",
-        "target_modules": sorted({part[-3] for part in parts}),
-        "layers_to_transform": sorted({int(part[part.index("layers") + 1]) for part in parts}),
-    }
+def _sites(trained: Trained) -> set[str]:
+    names = (name.removeprefix("base_model.model.") for name in trained.tensors)
+    return {name.rpartition(".lora_")[0] for name in names}
 
 
 def _metrics(corpus: Corpus, trained: Trained) -> dict[str, float]:

@@ -76,6 +76,12 @@ class Delivery(Generic[E]):
         """The record's own time."""
         return datetime.fromtimestamp(self.source.timestamp, UTC)
 
+    @property
+    def happened(self) -> datetime:
+        """The moment that the event names, at most the record's: no clock silences the future."""
+        named: datetime | None = getattr(self.event, "time", None)
+        return min(named or self.received, self.received)
+
     def given_id(self, kind: Any) -> str:
         """The event's id where it is a valid one of this `kind`, else the record's derived one."""
         try:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agents.base_model import base_folder, served_name
-from agents.train.workshop import order_of, own_store
+from agents.base_model import base_folder, own_store, served_name
+from agents.train.workshop import order_of
 from genre_models.training.texts.store import TextStore
 from genre_models.weights import prepare_base
 from schemas.errors import ModelError

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 
 from genre_models.adapters import Adapter, AdapterStore
+from genre_models.adapters.tensors import key_of
 from genre_models.training.order import Order
 from genre_models.training.top_half import Lowered, TopHalf
 from schemas.errors import ModelError
@@ -93,7 +94,7 @@ def _shapes(adapter: Adapter) -> dict[str, torch.Size]:
 def _weights(adapter: Adapter) -> dict[str, torch.Tensor]:
     """By peft's names, as trained."""
     return {
-        f"base_model.model.{site}.lora_{half}.weight": torch.from_numpy(array)
+        key_of(site, half): torch.from_numpy(array)
         for site, pair in adapter.tensors.items()
         for half, array in zip("AB", pair, strict=True)
     }

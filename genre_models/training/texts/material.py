@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from genre_models.corpora import Corpus, Prepared, Rules, Text, preprocess
 from genre_models.corpora.cleaning import tidy, without_contacts
 from genre_models.training.order import Order
 from genre_models.training.texts.requests import OPEN, noun_of, write_requests
-from genre_models.training.texts.store import SentText, read_texts
+from genre_models.training.texts.store import SentText, read_texts, sha256_of
 from schemas.errors import Rejected
 
 LEAST = 100  # usable texts: 50 are held out, and from fewer than as many nothing general is learned
@@ -79,7 +78,7 @@ def _text(order: Order, sent: SentText) -> Text:
         genre=order.genre,
         family=order.family,
         source=SENT if sent.user is None else OF_USERS,
-        document=sent.document or hashlib.sha256(sent.text.encode()).hexdigest(),
+        document=sent.document or sha256_of(sent),
         request=without_contacts(tidy(sent.request or "", lines=True)),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from genre_models.files import Columns
+from genre_models.files.table import listed
 
 FIELDS = ("text", "content", "body")
 # (request, text) by column; a text without a request is asked for by one that is made of it.
@@ -69,7 +70,7 @@ def pair(row: Mapping[str, Any], column: str | None = None) -> Pair:
         )
     place = _place(row.__contains__, column)
     if place is None:
-        raise Unlike(columns(column).expected, _named(row))
+        raise Unlike(columns(column).expected, listed(row))
     request, text = place
     if isinstance(row[text], list):
         before = row.get(request or "")
@@ -122,18 +123,13 @@ def _message(message: Any) -> tuple[str, str]:
     # Without words: a message that calls a tool.
     words = "" if words is None else words
     if who is None or not isinstance(words, str):
-        raise Unlike("messages with role and content", _named(message))
+        raise Unlike("messages with role and content", listed(message))
     return who, words
 
 
 def _who(message: Mapping[str, Any]) -> str | None:
     name = message.get("role", message.get("from"))
     return _WHO.get(name.casefold(), name.casefold()) if isinstance(name, str) else None
-
-
-def _named(row: Mapping[str, Any]) -> str:
-    names = [repr(str(name)[:40]) for name in row]
-    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "") or "none"
 
 
 def _shown(value: Any) -> str:

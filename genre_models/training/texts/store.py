@@ -111,7 +111,7 @@ class TextStore:
         Adapters that were trained on it keep it until they are trained again.
         """
         file = self.path(event.genre, event.tenant)
-        return self._only(file, lambda sent: (sent.user, sha256_of(sent)) != (user, event.digest))
+        return self._only(file, lambda sent: sent.user != user or sha256_of(sent) != event.digest)
 
     def refuse(self, user: str, time: float) -> int:
         """Drop every text of a user who withdraws consent, and those that come until they `accept`.
@@ -222,8 +222,9 @@ class TextStore:
     def _digests(self, file: Path) -> set[bytes]:
         known = self._known.pop(file, None)
         if known is None:
-            self._write(file, list(read_texts(file)))
-            known = {_digest(sent.text, sent.request) for sent in read_texts(file)}
+            texts = list(read_texts(file))
+            self._write(file, texts)
+            known = {_digest(sent.text, sent.request) for sent in texts}
         self._known[file] = known  # the last one used is the last one to go
         while len(self._known) > _FILES:
             del self._known[next(iter(self._known))]
@@ -259,7 +260,7 @@ def _append(file: Path, line: bytes) -> None:
 
 
 def sha256_of(sent: SentText) -> str:
-    """By which a text is taken back."""
+    """By which a text is taken back, and its document where none is named."""
     return hashlib.sha256(sent.text.encode()).hexdigest()
 
 

@@ -60,7 +60,7 @@ class TwoClasses:
 def two_classes(
     texts: Sequence[str],
     embeddings: npt.NDArray[np.float32],
-    quotable: Sequence[bool] | None = None,
+    quotable: Sequence[bool],
 ) -> TwoClasses:
     """Part the texts by meaning and ask whether the halves are two classes.
 
@@ -71,7 +71,7 @@ def two_classes(
     """
     means = KMeans(2, n_init=3, random_state=0).fit(embeddings)
     half = means.labels_
-    may_be_quoted = np.ones(len(texts), bool) if quotable is None else np.array(quotable)
+    may_be_quoted = np.array(quotable)
     typical = [
         _nearest(texts, embeddings, centre, may_be_quoted & (half == number))
         for number, centre in enumerate(means.cluster_centers_)

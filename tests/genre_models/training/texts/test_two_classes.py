@@ -39,9 +39,10 @@ def clause(topic: int, chance: random.Random) -> str:
 
 def test_two_ways_of_writing_are_two_classes_and_two_topics_are_one() -> None:
     chance, topics = random.Random(1), [0, 1] * 40
-    one = two_classes([question(topic, chance) for topic in topics], meaning(topics))
+    quotable = [True] * len(topics)
+    one = two_classes([question(topic, chance) for topic in topics], meaning(topics), quotable)
     two = two_classes(
-        [(question, clause)[topic](topic, chance) for topic in topics], meaning(topics)
+        [(question, clause)[topic](topic, chance) for topic in topics], meaning(topics), quotable
     )
     assert one.score < 0.5 * two.score
     with pytest.raises(Rejected, match=r"Why has the .* and 'Any ") as refused:
@@ -69,8 +70,7 @@ def in_order(found: TwoClasses) -> TwoClasses:
 
 def test_some_odd_texts_are_no_class() -> None:
     chance, topics = random.Random(1), [0] * 95 + [1] * 5
-    found = two_classes(
-        [(question, clause)[topic](topic, chance) for topic in topics], meaning(topics)
-    )
+    texts = [(question, clause)[topic](topic, chance) for topic in topics]
+    found = two_classes(texts, meaning(topics), [True] * len(texts))
     assert found.score == 0 and not found.suspect
     found.check()
