@@ -31,9 +31,9 @@ _SHORT = frozenset(
 )
 _NUMBERED = frozenset("no nos fig figs vol ch sec art".split())
 _LONGEST = 80  # characters of a word, or of the space after it, that are looked at
-_WORD = re.compile(r"[^\W_]+(?:\.[^\W_]+)*\Z")
+_GAP = re.compile(r"[^\w.]|_")  # between words; "U.S" is one
 _INITIALS = re.compile(r"[^\W\d](?:\.[^\W\d])+|[^\W\dI]")  # "U.S", "e.g", "J"; but "you and I"
-_ITEM = re.compile(r"\s*(?:[-*•–]|\d+[.)])\s+\S")
+_ITEM = re.compile(r"(?:[-*•–]|\d{1,3}[.)])[ \t]{1,8}\S")
 _PAIRS = {"“": "”", "«": "»", "(": ")", "[": "]", "「": "」", "『": "』", "（": "）"}
 _GOES_ON = tuple(",;:-–—")
 _LINES, _WIDTH = 3, 60  # so many whole lines, none longer: read as verse, list, dialogue
@@ -121,7 +121,7 @@ def _ends_of_sentences(text: str, closing: str = "") -> Iterator[int]:
             if not opened and _is_end(text, marks, has_capitals=has_capitals):
                 yield seen
         bare = line.rstrip()
-        is_part = _ITEM.match(line) or (closing and closing.lower() in line.lower())
+        is_part = _ITEM.match(line.lstrip()) or (closing and closing.lower() in line.lower())
         if line != bare and is_part and not bare.endswith(":"):
             yield start + len(bare)
 
@@ -166,11 +166,11 @@ def _is_end(text: str, marks: re.Match[str], *, has_capitals: bool = False) -> b
 
 def _is_full_stop(before: str, after: str) -> bool:
     """Whether a dot between these ends more than an abbreviation or a number."""
-    found = _WORD.search(before)
-    if found is None:
+    written = _GAP.split(before)[-1].lstrip(".")
+    if not written:
         return bool(before.strip())
-    word, is_last = found.group().lower(), not after.strip()
-    if word in _TITLES or _INITIALS.fullmatch(found.group()):
+    word, is_last = written.lower(), not after.strip()
+    if word in _TITLES or _INITIALS.fullmatch(written):
         return False
     if word in _NUMBERED:
         return not after.lstrip()[:1].isdigit() and not is_last
