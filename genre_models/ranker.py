@@ -38,8 +38,7 @@ class Candidate:
     """One text to rank.
 
     `is_safe` is the gate's verdict; `model_score` the mean log-probability of its tokens (<= 0);
-    `text_probability` in [0, 1] how surely it reads as its genre; `is_cut` when it ended for
-    lack of tokens.
+    `text_probability` in [0, 1] how surely it reads as its genre; `is_cut` when it breaks off.
     """
 
     index: int
@@ -89,7 +88,10 @@ def rank_candidates(
     evaluated: float = IGW_SHARE,
     context: Mapping[str, str] | None = None,
 ) -> Ranking:
-    """Rank what is safe and not a repetition.
+    """Rank what is safe and not a repetition: what breaks off stands behind all that is whole.
+
+    Policy and chance decide among the whole texts, or among the others where there is none: what
+    breaks off beside a whole text has no chance to be on top.
 
     `explore` False (kill switch, opt-out) is greedy and certain; the share `evaluated` in [0, 1] of
     the decisions is drawn by inverse gap weighting.
@@ -105,7 +107,14 @@ def rank_candidates(
     unique = _unique(kept, scores, dropped)
     kept = [kept[k] for k in unique]
     features, qualities, scores = features[unique], qualities[unique], scores[unique]
-    order, propensities = ordered(policy, features, scores, qualities, posterior, random, evaluated)
+    is_cut = np.array([candidate.is_cut for candidate in kept])
+    first = np.flatnonzero(is_cut == is_cut.min())
+    order, chances = ordered(
+        policy, features[first], scores[first], qualities[first], posterior, random, evaluated
+    )
+    propensities = np.zeros(len(kept))
+    propensities[first] = chances
+    last = [k for k in np.argsort(-scores, kind="stable").tolist() if k not in first]
     ranked = tuple(
         _ranked(
             kept[k],
@@ -115,7 +124,7 @@ def rank_candidates(
             features[k],
             posterior,
         )
-        for k in order
+        for k in [*first[order].tolist(), *last]
     )
     return Ranking(ranked=ranked, dropped=dropped, policy=policy)
 
@@ -143,10 +152,10 @@ def _eligible(candidates: Sequence[Candidate]) -> tuple[list[Candidate], dict[in
 
 
 def _unique(kept: Sequence[Candidate], scores: Floats, dropped: dict[int, str]) -> list[int]:
-    """Positions of those that repeat no better one, in their old order."""
+    """Positions of those that repeat no better one, in their old order; a whole one is better."""
     chosen: list[int] = []
     grams = [shingles(one.text) for one in kept]
-    for k in np.argsort(-scores, kind="stable").tolist():
+    for k in sorted(range(len(kept)), key=lambda k: (kept[k].is_cut, -scores[k])):
         if any(similarity(grams[k], grams[other]) >= NEAR_DUPLICATE for other in chosen):
             dropped[kept[k].index] = "near_duplicate"
         else:
@@ -260,4 +269,5 @@ def _why(
     return (
         f"expected liking {expected:.2f} ± {deviation:.2f}: "
         f"{'; '.join(known)}; quality {quality:.2f}{reads}"
+        f"{', breaks off' if candidate.is_cut else ''}"
     )

@@ -6,7 +6,6 @@ import re
 from math import exp
 
 _WORD = re.compile(r"\w+")
-_FINISHED = re.compile(r"[.!?…\"”')\]*]\s*$")
 
 
 def quality(
@@ -15,7 +14,7 @@ def quality(
     text_probability: float | None = None,
     is_cut: bool = False,
 ) -> float:
-    """In [0, 1]. What is unknown counts as middling.
+    """In [0, 1]. What is unknown counts as middling; `is_cut` says that the text breaks off.
 
     >>> round(quality("Why did the duck cross the pond? To get to the other tide."), 2)
     0.72
@@ -26,7 +25,7 @@ def quality(
     return (
         0.35 * (0.5 if text_probability is None else text_probability)
         + 0.25 * variety(words)
-        + 0.2 * min(1.0, len(words) / 8) * (0.6 if is_cut and not _FINISHED.search(text) else 1.0)
+        + 0.2 * min(1.0, len(words) / 8) * (0.6 if is_cut else 1.0)
         + 0.2 * (0.5 if model_score is None else 1 / (1 + exp(-1.5 * (model_score + 2.5))))
     )
 

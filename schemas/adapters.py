@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from schemas.fields import AdapterName, Count, Genre, Line, Moment, Prompt, Salt, Tenant, Word
+from schemas.parts import SamplingParameters
 
 Digest = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)", description="sha256, hex.")]
 Sample = Annotated[str, Meta(min_length=1, max_length=4000, description="One example text.")]
@@ -65,6 +66,9 @@ class AdapterEvent:
             description="Given when the genre first appears, the same in all its events; "
             "absent: 4027."
         ),
+    ] = None
+    sampling: Annotated[
+        SamplingParameters | None, Meta(description="Length and sampling of the genre's texts.")
     ] = None
     licence: Line = ""
     erased: Annotated[

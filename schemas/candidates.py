@@ -32,6 +32,13 @@ class Candidate:
     ]
     logprob: Annotated[float, Meta(le=0.0, description="Mean log-probability a token, nats.")] = 0.0
     tokens: Count = 0
+    trimmed: Annotated[
+        bool, Meta(description="Cut back to its last whole sentence, line or couplet.")
+    ] = False
+    broken_off: Annotated[
+        bool | None,
+        Meta(description="Whether it lacks its end; absent: it does where `finish` is `length`."),
+    ] = None
     projection: Projection | None = None
     text_probability: Annotated[
         Probability, Meta(description="How much the text reads like its genre.")

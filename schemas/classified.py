@@ -8,7 +8,14 @@ from typing import Annotated, Literal
 from msgspec import Meta
 
 from schemas.fields import Embedding, Language, Moment, Probability, RequestId, Tenant, UserId, Word
-from schemas.parts import ALLOWED, Failure, GenreProbability, ReplyTo, Verdict
+from schemas.parts import (
+    ALLOWED,
+    Failure,
+    GenreProbability,
+    ReplyTo,
+    SamplingParameters,
+    Verdict,
+)
 from schemas.requests import GenerationRequest
 
 
@@ -16,7 +23,8 @@ from schemas.requests import GenerationRequest
 class ClassifiedRequest:
     """The request with genre probabilities, language and safety verdict, or what stopped it.
 
-    `request.prompt` is neutralised: it holds no marker of a chat template.
+    `request.prompt` is neutralised: it holds no marker of a chat template. `request` says length
+    and sampling in numbers, also where the client left them to the genre.
     """
 
     request_id: RequestId
@@ -38,5 +46,9 @@ class ClassifiedRequest:
     language_confidence: Probability = 0.0
     verdict: Verdict = ALLOWED
     embedding: Embedding | None = None
+    asked: Annotated[
+        SamplingParameters | None,
+        Meta(description="What the client said of length and sampling; absent: all of `request`."),
+    ] = None
     reply: ReplyTo | None = None
     failure: Failure | None = None

@@ -26,7 +26,10 @@ from schemas.parts import BlendPart
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecidedCandidate:
-    """One candidate as the policy saw it: in order of `score` plus `quality` but for chance."""
+    """One candidate as the policy saw it: in order of `score` plus `quality` but for chance.
+
+    One that is `broken_off` stands behind all that are not.
+    """
 
     index: Index
     position: Annotated[Index, Meta(description="Rank at which it was shown, 0 is the top.")]
@@ -45,6 +48,7 @@ class DecidedCandidate:
         float | None,
         Meta(description="What the text's quality adds to `score`; absent: it was not logged."),
     ] = None
+    broken_off: Annotated[bool, Meta(description="Whether its text lacks its end.")] = False
     seed: Annotated[
         Seed | None, Meta(description="With which its text was written; absent: not logged.")
     ] = None

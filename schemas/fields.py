@@ -127,6 +127,17 @@ Short = Annotated[str, Meta(max_length=256, description="At most 256 characters.
 MaxTokens = Annotated[int, Meta(ge=1, le=MAX_TOKENS, description="Upper bound for each text.")]
 Temperature = Annotated[float, Meta(ge=0.0, le=2.0, description="0 is greedy.")]
 TopP = Annotated[float, Meta(gt=0.0, le=1.0, description="Nucleus sampling.")]
+MinP = Annotated[
+    float,
+    Meta(
+        ge=0.0,
+        le=1.0,
+        description="Tokens less probable than this share of the likeliest are left out.",
+    ),
+]
+RepetitionPenalty = Annotated[
+    float, Meta(ge=1.0, le=2.0, description="Of tokens that the text holds already; 1 is none.")
+]
 Embedding = Annotated[
     bytes,
     Meta(

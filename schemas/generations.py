@@ -27,7 +27,7 @@ from schemas.fields import (
     UserId,
     Word,
 )
-from schemas.parts import BlendPart
+from schemas.parts import BlendPart, SamplingParameters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +54,9 @@ class ArmTask:
         dict[Genre, Salt],
         Meta(description="Of its genres, where not 4027, as they were when the arm was chosen."),
     ] = field(default_factory=dict)
+    sampling: Annotated[
+        SamplingParameters | None, Meta(description="Of this arm; absent: the task's.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,20 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from schemas.fields import AdapterName, Code, Count, Genre, Line, Probability, Share
+from schemas.fields import (
+    AdapterName,
+    Code,
+    Count,
+    Genre,
+    Line,
+    MaxTokens,
+    MinP,
+    Probability,
+    RepetitionPenalty,
+    Share,
+    Temperature,
+    TopP,
+)
 
 _LATIN_1 = r"^[\x00-\xff]*$(?!\n)"
 
@@ -68,6 +81,20 @@ class BlendPart:
 
     adapter: AdapterName
     weight: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SamplingParameters:
+    """How long a text is and how its tokens are drawn; what is absent is for others to say."""
+
+    usual_tokens: (
+        Annotated[MaxTokens, Meta(description="From so many tokens on, it may well end.")] | None
+    ) = None
+    max_tokens: MaxTokens | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    min_p: MinP | None = None
+    repetition_penalty: RepetitionPenalty | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

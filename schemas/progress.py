@@ -31,9 +31,10 @@ State = Literal["waiting", "preparing", "training", "checking", "published", "re
 class Progress:
     """Kind `piece`: the next piece of one candidate. Kind `training`: how far a training is.
 
-    A piece has `request_id`, `user_id`, `index`, `sequence` and `text`; a training has `genre`,
-    `job`, `state`, `step`, `steps`, ... The last one of a job is `published` (`adapter`),
-    `rejected` (`code` and `message` say why) or `failed` (the same; it can be tried again).
+    A piece has `request_id`, `user_id`, `index`, `sequence` and `text`; those of a candidate,
+    joined, are its text, and more where that is `trimmed`. A training has `genre`, `job`, `state`,
+    `step`, `steps`, ... The last one of a job is `published` (`adapter`), `rejected` (`code` and
+    `message` say why) or `failed` (the same; it can be tried again).
     """
 
     kind: Literal["piece", "training"]

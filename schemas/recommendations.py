@@ -40,6 +40,9 @@ class RankedCandidate:
         float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")
     ]
     finish: Literal["stop", "length", "cancelled", "failed"]
+    trimmed: Annotated[
+        bool, Meta(description="Cut back to its last whole sentence, line or couplet.")
+    ] = False
     why: Line = ""
 
 

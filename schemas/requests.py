@@ -13,8 +13,10 @@ from schemas.fields import (
     GenreOrAdapter,
     Language,
     MaxTokens,
+    MinP,
     Moment,
     Prompt,
+    RepetitionPenalty,
     RequestId,
     Seed,
     Short,
@@ -36,7 +38,10 @@ Context = Annotated[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GenerationRequest:
-    """A wish for text. Only `user_id` and `prompt` are required; everything else has a default."""
+    """A wish for text. Only `user_id` and `prompt` are required; everything else has a default.
+
+    That of length and sampling is the genre's.
+    """
 
     user_id: UserId
     prompt: Prompt
@@ -46,9 +51,11 @@ class GenerationRequest:
     candidates: Annotated[
         int, Meta(ge=1, le=MAX_CANDIDATES, description="How many texts to write and rank.")
     ] = 4
-    max_tokens: MaxTokens = 64
-    temperature: Temperature = 0.8
-    top_p: TopP = 0.95
+    max_tokens: MaxTokens | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    min_p: MinP | None = None
+    repetition_penalty: RepetitionPenalty | None = None
     seed: Annotated[
         Seed | None,
         Meta(description="Of the texts alone: which arms write and in which order stays chance."),

@@ -11,6 +11,7 @@ from agents.classify.corrections import Corrections
 from agents.classify.quota import Quota
 from agents.failures import OVER_QUOTA, expired
 from agents.genres.classifiers import Classifiers
+from genre_models.sampling import USUAL, asked_of, in_numbers, resolved
 from schemas.classified import ClassifiedRequest
 from schemas.fields import RequestId
 from schemas.keys import key_of
@@ -76,12 +77,14 @@ def accepted(
     latest = received + LONGEST_DEADLINE
     deadline = min([*wishes, latest]) if wishes else received + DEFAULT_DEADLINE
     request_id = request.request_id or delivery.given_id(RequestId)
+    asked = asked_of(request)
     return ClassifiedRequest(
         request_id=request_id,
         user_id=request.user_id,
         tenant=request.tenant,
-        request=replace(request, request_id=request_id),
+        request=in_numbers(replace(request, request_id=request_id), resolved(asked, USUAL)),
         received=received,
         deadline=deadline,
+        asked=asked,
         reply=reply_to(headers, reply_prefixes),
     )

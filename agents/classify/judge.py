@@ -15,6 +15,7 @@ from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.safety import SafetyGate, neutralise
+from genre_models.sampling import in_numbers, resolved
 from genre_models.taxonomy import Taxonomy
 from schemas.classified import ClassifiedRequest
 from schemas.parts import Failure, GenreProbability
@@ -52,7 +53,19 @@ class Judge:
             return replace(received, failure=failure)
 
     def judged(self, received: ClassifiedRequest) -> ClassifiedRequest:
-        """Genres, language and verdict of one request; its prompt neutralised."""
+        """Genres, language and verdict of one request; its prompt neutralised.
+
+        Its length and sampling, for workers that know no genre's, are the most probable genre's.
+        """
+        known = self._known(received)
+        genres = self.classifiers.registry.taxonomy(received.tenant).genres
+        likeliest = genres.get(known.genres[0].genre) if known.genres else None
+        if known.asked is None or likeliest is None:
+            return known
+        parameters = resolved(known.asked, likeliest.sampling)
+        return replace(known, request=in_numbers(known.request, parameters))
+
+    def _known(self, received: ClassifiedRequest) -> ClassifiedRequest:
         prompt = neutralise(received.request.prompt)
         known = replace(received, request=replace(received.request, prompt=prompt))
         wish = received.request.genre

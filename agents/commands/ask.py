@@ -25,9 +25,19 @@ def ask(
         str | None, typer.Option(help="A genre id or adapter name; otherwise it is classified.")
     ] = None,
     candidates: Annotated[int, typer.Option(help="How many texts, 1-8.")] = 4,
-    max_tokens: Annotated[int, typer.Option(help="At most so many tokens a text, 1-512.")] = 64,
-    temperature: Annotated[float, typer.Option(help="0-2; 0 is greedy.")] = 0.8,
-    top_p: Annotated[float, typer.Option(help="Nucleus sampling.")] = 0.95,
+    max_tokens: Annotated[
+        int | None, typer.Option(help="At most so many tokens a text, 1-512; else the genre's.")
+    ] = None,
+    temperature: Annotated[
+        float | None, typer.Option(help="0-2; 0 is greedy; else the genre's.")
+    ] = None,
+    top_p: Annotated[float | None, typer.Option(help="Nucleus sampling; else the genre's.")] = None,
+    min_p: Annotated[
+        float | None, typer.Option(help="Least share of the likeliest token's probability, 0-1.")
+    ] = None,
+    repetition_penalty: Annotated[
+        float | None, typer.Option(help="1-2; 1 is none; else the genre's.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(help="Of the texts; name genre and style too to repeat one.")
     ] = None,
@@ -57,6 +67,8 @@ def ask(
         "max_tokens": max_tokens,
         "temperature": temperature,
         "top_p": top_p,
+        "min_p": min_p,
+        "repetition_penalty": repetition_penalty,
         "seed": seed,
         "language": language,
         "style": style,

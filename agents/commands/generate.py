@@ -13,9 +13,12 @@ from agents.commands.setup import print_json
 from agents.generate.writer import PLAIN_INSTRUCTION, engine_of, load_engine
 from agents.roles import share_cores
 from genre_models.adapters import AdapterName, AdapterStore, add_starters
+from genre_models.endings import ANY, ended
 from genre_models.engine import Engine, Finished, Generation, chat_prompt
-from genre_models.taxonomy import Taxonomy
+from genre_models.sampling import USUAL, resolved
+from genre_models.taxonomy import Genre, Taxonomy
 from schemas.errors import ModelError
+from schemas.parts import SamplingParameters
 from streams.settings import Settings
 
 
@@ -31,9 +34,13 @@ def generate(
     number: Annotated[
         int, typer.Option("--number", "-n", min=1, max=64, help="Texts to write.")
     ] = 1,
-    max_tokens: Annotated[int, typer.Option(min=1, max=512)] = 64,
-    temperature: Annotated[float, typer.Option(min=0.0, max=2.0)] = 0.8,
-    top_p: Annotated[float, typer.Option(min=0.0, max=1.0)] = 0.95,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, max=512, help="Else the genre's; so are the next.")
+    ] = None,
+    temperature: Annotated[float | None, typer.Option(min=0.0, max=2.0)] = None,
+    top_p: Annotated[float | None, typer.Option(min=0.0, max=1.0)] = None,
+    min_p: Annotated[float | None, typer.Option(min=0.0, max=1.0)] = None,
+    repetition_penalty: Annotated[float | None, typer.Option(min=1.0, max=2.0)] = None,
     seed: Annotated[
         int, typer.Option(help="Of the first text; the next one takes the next seed.")
     ] = 0,
@@ -48,32 +55,44 @@ def generate(
     store = own_store(settings)
     add_starters(store)
     blend = tuple(_weighted(store, each) for each in adapter or [])
+    genre = _genre(blend)
+    ending = genre.ending if genre else ANY
+    asked = SamplingParameters(
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        min_p=min_p,
+        repetition_penalty=repetition_penalty,
+    )
+    sampling = resolved(asked, genre.sampling if genre else USUAL)
+    instruction = genre.instruction if genre else PLAIN_INSTRUCTION
     rows = [
         Generation(
             id=str(index),
-            prompt=chat_prompt(instruction=_instruction(blend), request=prompt),
+            prompt=chat_prompt(instruction=instruction, request=prompt),
             blend=blend,
-            max_tokens=max_tokens,
-            temperature=temperature,
-            top_p=top_p,
+            ending=ending,
             seed=seed + index,
-        )
+        ).sampled(sampling)
         for index in range(number)
     ]
     begun = time.perf_counter()
     ends = _written(load_engine(settings, store), rows)
     for end in ends:
+        shown = ended(end.text, ending, is_cut=end.reason == "length")
         if json:
             print_json(
                 {
-                    "text": end.text,
+                    "text": shown.text,
                     "finish": end.reason,
+                    "trimmed": shown.trimmed,
+                    "broken_off": shown.broken_off,
                     "logprob": round(end.logprob, 4),
                     "code": end.code,
                 }
             )
         else:
-            print(end.text if end.code is None else f"{end.code}: {end.message}", end="\n\n")
+            print(shown.text if end.code is None else f"{end.code}: {end.message}", end="\n\n")
     engine, why = engine_of(settings)
     tokens = sum(end.tokens_out for end in ends)
     print(
@@ -97,12 +116,10 @@ def _weighted(store: AdapterStore, wanted: str) -> tuple[str, float]:
         raise ModelError("bad_weight", f"expected a number after '=', got {weight!r}") from None
 
 
-def _instruction(blend: tuple[tuple[str, float], ...]) -> str:
-    """That of the genre with the largest weight: adapters were trained with their genre's."""
-    if not blend:
-        return PLAIN_INSTRUCTION
-    genre = Taxonomy.load().genres.get(max(blend, key=lambda part: part[1])[0].partition("@")[0])
-    return genre.instruction if genre else PLAIN_INSTRUCTION
+def _genre(blend: tuple[tuple[str, float], ...]) -> Genre | None:
+    """The genre with the largest weight: adapters were trained with their genre's instruction."""
+    heaviest = max(blend, key=lambda part: part[1], default=("", 0.0))[0]
+    return Taxonomy.load().genres.get(heaviest.partition("@")[0])
 
 
 def _written(engine: Engine, rows: list[Generation]) -> list[Finished]:

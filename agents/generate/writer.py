@@ -20,15 +20,17 @@ from agents.genres.classifiers import load_classifiers
 from agents.genres.registry import Registry
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.encoder import SentenceEncoder
+from genre_models.endings import ANY
 from genre_models.engine import Engine, Finished, Generation, Piece, chat_prompt
 from genre_models.preferences.styles import STYLES
 from genre_models.safety import SafetyGate
+from genre_models.taxonomy import Genre
 from schemas.adapters import AdapterEvent
 from schemas.candidates import CandidateSet
 from schemas.errors import Rejected
 from schemas.generations import ArmTask, GenerationTask
 from schemas.keys import key_of
-from schemas.parts import Failure, Usage
+from schemas.parts import Failure, SamplingParameters, Usage
 from schemas.progress import Progress
 from schemas.requests import Cancel
 from streams.settings import Settings
@@ -156,7 +158,11 @@ class EngineWriter:
         if f"{key_of(task)}/{task.request_id}" in self._cancelled:
             raise Rejected("cancelled", "The client cancelled the request.")
         loop = asyncio.get_running_loop()
-        candidates = await loop.run_in_executor(self._judging, self._judge.candidates, task, ends)
+        genres = {arm.index: self._genre(task, arm) for arm in task.arms}
+        endings = {index: genre.ending for index, genre in genres.items() if genre}
+        candidates = await loop.run_in_executor(
+            self._judging, self._judge.candidates, task, ends, endings
+        )
         failures = [candidate.failure for candidate in candidates if candidate.failure is not None]
         usage = Usage(
             tokens_in=sum(end.tokens_in for end in ends.values()),
@@ -183,10 +189,12 @@ class EngineWriter:
         )
 
     def _row(self, task: GenerationTask, arm: ArmTask, prefix: str) -> Generation:
-        genres = self.library.registry.taxonomy(task.tenant).genres
-        genre = genres.get(arm.genre) if arm.genre else None
+        genre = self._genre(task, arm)
         style = STYLES[arm.style].line if arm.style and arm.style in STYLES else ""
-        return Generation(
+        tasks = SamplingParameters(
+            max_tokens=task.max_tokens, temperature=task.temperature, top_p=task.top_p
+        )
+        row = Generation(
             id=f"{prefix}/{arm.index}",
             prompt=chat_prompt(
                 instruction=genre.instruction if genre else PLAIN_INSTRUCTION,
@@ -195,13 +203,16 @@ class EngineWriter:
             ),
             adapter=arm.adapter,
             blend=tuple((part.adapter, part.weight) for part in arm.blend),
-            max_tokens=task.max_tokens,
-            temperature=task.temperature,
-            top_p=task.top_p,
+            ending=genre.ending if genre else ANY,
             seed=arm.seed,
             user=key_of(task),
             stream=task.stream,
         )
+        return row.sampled(arm.sampling or tasks)
+
+    def _genre(self, task: GenerationTask, arm: ArmTask) -> Genre | None:
+        genres = self.library.registry.taxonomy(task.tenant).genres
+        return genres.get(arm.genre) if arm.genre else None
 
     async def _free(self, rows: int) -> None:
         async with self._freed:

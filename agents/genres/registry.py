@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from genre_models.adapters import Adapter
+from genre_models.sampling import USUAL
 from genre_models.taxonomy import Genre, Taxonomy
 from genre_models.taxonomy.codes import SALT, allot
 from schemas.adapters import AdapterEvent, Lineage
@@ -161,6 +162,7 @@ def _with(taxonomy: Taxonomy, event: AdapterEvent, salt: int) -> Taxonomy:
                 instruction=event.instruction.strip() or f"Write a {noun}.",
                 requests=tuple(dict.fromkeys(text for text in event.requests if text.strip())),
                 texts=tuple(dict.fromkeys(event.texts)),
+                sampling=event.sampling or USUAL,
                 salt=salt,
             )
         )
@@ -195,6 +197,7 @@ def announcement(adapter: Adapter, registry: Registry, location: str | None = No
         instruction=about.instruction if about else genre.instruction if genre else "",
         requests=about.requests if about else genre.requests if genre else (),
         texts=about.texts if about else (),
+        sampling=about.sampling if about else genre.sampling if genre else None,
         salt=allot(card.genre, registry.salts()),
         licence=card.licence[:2000],
         time=datetime.now(UTC),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -16,11 +16,12 @@ from genre_models.planner import PlannedArm, Wish, plan_arms, prompt_card
 from genre_models.preferences.posterior import Posterior
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import digest
+from genre_models.sampling import USUAL, asked_of, resolved
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
 from schemas.generations import ArmTask, GenerationTask
 from schemas.keys import key_of
-from schemas.parts import BlendPart, Failure
+from schemas.parts import BlendPart, Failure, SamplingParameters
 from streams.worker.delivery import Delivery, Outputs
 
 REPEATED = Failure(
@@ -62,7 +63,17 @@ class Planner:
                 return None
         if failure is not None or not decision.arms:
             return _failed(request, failure or NOT_PLANNED)
-        return _task(request, decision)
+        return _task(request, decision, self._sampling(request, decision.arms))
+
+    def _sampling(
+        self, request: ClassifiedRequest, arms: Sequence[ArmTask]
+    ) -> list[SamplingParameters]:
+        """How long each arm's text is, and how it is drawn."""
+        genres = self.registry.taxonomy(request.tenant).genres
+        # An older worker of classify has written its own numbers where nothing was asked.
+        asked = request.asked or asked_of(request.request)
+        known = [genres.get(arm.genre or "") for arm in arms]
+        return [resolved(asked, genre.sampling if genre else USUAL) for genre in known]
 
     def remember(self, delivery: Delivery[ClassifiedRequest]) -> None:
         """Note that the request was opened, once its decision is safe; not one that was refused.
@@ -202,18 +213,23 @@ def _arm(index: int, chosen: PlannedArm, request: ClassifiedRequest) -> ArmTask:
     )
 
 
-def _task(request: ClassifiedRequest, decision: DecisionRow) -> GenerationTask:
-    wanted = request.request
+def _task(
+    request: ClassifiedRequest, decision: DecisionRow, sampling: Sequence[SamplingParameters]
+) -> GenerationTask:
+    wanted, usual = request.request, resolved(asked_of(request.request), USUAL)
+    assert usual.max_tokens and usual.temperature is not None and usual.top_p
     return GenerationTask(
         request_id=request.request_id,
         user_id=request.user_id,
         tenant=request.tenant,
         prompt=wanted.prompt,
         lines=decision.lines,
-        arms=decision.arms,
-        max_tokens=wanted.max_tokens,
-        temperature=wanted.temperature,
-        top_p=wanted.top_p,
+        arms=tuple(
+            replace(arm, sampling=its) for arm, its in zip(decision.arms, sampling, strict=True)
+        ),
+        max_tokens=usual.max_tokens,
+        temperature=usual.temperature,
+        top_p=usual.top_p,
         stream=wanted.stream,
         deadline=request.deadline,
     )

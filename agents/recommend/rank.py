@@ -100,7 +100,7 @@ class Ranker:
         return replace(
             decision,
             answer=_recommendation(decision, written, ranking, by_index),
-            decision=_decision(decision, ranking, delivery, row.reactions),
+            decision=_decision(decision, ranking, by_index, delivery, row.reactions),
         )
 
 
@@ -130,9 +130,15 @@ def _rankable(candidate: Candidate, arm: ArmTask) -> Rankable:
         projection=candidate.projection,
         text_probability=candidate.text_probability if arm.genre else None,
         model_score=candidate.logprob,
-        is_cut=candidate.finish == "length",
+        is_cut=_breaks_off(candidate),
         is_safe=candidate.verdict.allowed,
     )
+
+
+def _breaks_off(candidate: Candidate) -> bool:
+    # An older worker does not say it.
+    said = candidate.broken_off
+    return candidate.finish == "length" if said is None else said
 
 
 def _recommendation(
@@ -169,12 +175,17 @@ def _shown(
         score=place.score,
         propensity=place.propensity,
         finish=candidate.finish,
+        trimmed=candidate.trimmed,
         why=f"{place.why} (chosen because {arm.reason})"[:2000],
     )
 
 
 def _decision(
-    decision: DecisionRow, ranking: Ranking, delivery: Delivery[CandidateSet], reactions: int
+    decision: DecisionRow,
+    ranking: Ranking,
+    candidates: dict[int, Candidate],
+    delivery: Delivery[CandidateSet],
+    reactions: int,
 ) -> Decision:
     arms = {arm.index: arm for arm in decision.arms}
     return Decision(
@@ -198,6 +209,7 @@ def _decision(
                 propensity=each.propensity,
                 score=each.predicted,
                 quality=each.score - each.predicted,
+                broken_off=_breaks_off(candidates[each.index]),
                 seed=arms[each.index].seed,
                 features=each.features.astype("<f2").tobytes(),
             )

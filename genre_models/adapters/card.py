@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import msgspec
 
 from schemas.errors import ModelError
+from schemas.parts import SamplingParameters
 
 GenreId = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9_]{0,63}$")]
 Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}$")]
@@ -33,6 +34,7 @@ class About:
     instruction: str
     requests: tuple[str, ...] = ()
     texts: tuple[str, ...] = ()
+    sampling: SamplingParameters | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

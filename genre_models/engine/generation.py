@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal, Protocol
 
+from genre_models.endings import ANY, Ending
 from genre_models.engine.prompt import Prompt
+from schemas.parts import SamplingParameters
 
 TOP_K = 64  # sorting 64 instead of 49,152 logits; top-p 0.95 rarely reaches further
 
@@ -19,9 +21,12 @@ class Generation:
 
     `adapter` is an adapter's name (`genre@digest12`) or None for the base model; `blend` is (name,
     weight) pairs and excludes `adapter`. `temperature` 0 is greedy; above it, the 64 likeliest
-    tokens are cut at `top_p` and sampled. `repetition_penalty` 1 is none; small models need a
-    little. `user` is who waits for it: the engine is fair. `stream` says whether anybody reads
-    pieces before the end: where nobody does, an engine may write the row again.
+    tokens are cut at `top_p`, and at `min_p` of the likeliest one's probability, and sampled.
+    `repetition_penalty` 1 is none, small models need a little; it is of tokens of the text alone.
+    From `usual_tokens` on a text may well end, and near `max_tokens` it does as soon as its
+    `ending` has come; None: only the model ends it. `user` is who waits for it: the engine is fair.
+    `stream` says whether anybody reads pieces before the end: where nobody does, an engine may
+    write the row again.
     """
 
     id: str
@@ -29,13 +34,21 @@ class Generation:
     adapter: str | None = None
     blend: tuple[tuple[str, float], ...] = ()
     max_tokens: int = 64
+    usual_tokens: int | None = None
+    ending: Ending = ANY
     temperature: float = 0.8
     top_p: float = 0.95
+    min_p: float = 0.0
     repetition_penalty: float = 1.1
     seed: int = 0
     stop: tuple[str, ...] = ()
     user: str = ""
     stream: bool = True
+
+    def sampled(self, parameters: SamplingParameters) -> Generation:
+        """This row with those of the parameters that are there."""
+        given = {name: value for name, value in asdict(parameters).items() if value is not None}
+        return replace(self, **given)
 
     @property
     def mixture(self) -> tuple[tuple[str, float], ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from genre_models.engine.mixture import MOST, Weights, check_width, ranks_of
 from genre_models.engine.model import Model, end_tokens, load_model
 from genre_models.engine.prompt import encode
 from genre_models.engine.row import Row
-from genre_models.engine.sampling import choose
+from genre_models.engine.sampling import Sampling, choose
 from genre_models.engine.schedule import READ, WRITTEN, Schedule
 from genre_models.engine.writing import Writing
 from schemas.errors import ModelError
@@ -212,11 +212,14 @@ class LocalEngine:
             yield from self._take(rows, self._model.decode(*self._batch.inputs())[: len(rows)])
 
     def _take(self, rows: Sequence[Row], logits: torch.Tensor) -> Iterator[Piece | Finished]:
-        choices = choose(logits, [row.sampling for row in rows], self._model.reader)
+        choices = choose(logits, [self._sampling(row) for row in rows], self._model.reader)
         for row, choice in zip(rows, choices, strict=True):
             self._schedule.charge(row, WRITTEN)
             for event in row.take(choice, self.ends):
                 yield self._end(row, event) if isinstance(event, Finished) else event
+
+    def _sampling(self, row: Row) -> Sampling:
+        return replace(row.sampling, favoured=self.ends) if row.may_end else row.sampling
 
     def _end(self, row: Row, finished: Finished) -> Finished:
         for name, _ in row.generation.mixture:

@@ -184,6 +184,7 @@ def _body(row: Generation) -> dict[str, Any]:
         "max_tokens": row.max_tokens,
         "temperature": row.temperature,
         "top_p": row.top_p,
+        "min_p": row.min_p,
         "top_k": TOP_K,
         "repetition_penalty": row.repetition_penalty,
         "seed": row.seed % 2**31,

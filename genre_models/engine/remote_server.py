@@ -122,11 +122,12 @@ class RemoteServer:
     def _dialect(self, body: dict[str, Any]) -> dict[str, Any]:
         """`body` with what this kind wants otherwise."""
         if self._kind == "llamacpp":
-            return body | {"repeat_penalty": body.get("repetition_penalty", 1.0), "min_p": 0.0}
+            return body | {"repeat_penalty": body.get("repetition_penalty", 1.0)}
         if self._kind == "lorax":
             # Older versions refuse numbers that switch sampling off, and sample where `n` is set.
             greedy = not body.get("temperature", 1.0)
             off = {"temperature"} if greedy else set()
+            off |= {"min_p"}  # which no version knows
             off |= {"top_p"} if greedy or not 0 < body.get("top_p", 1.0) < 1 else set()
             kept = {key: value for key, value in body.items() if key not in off}
             return kept | ({"top_k": 1} if greedy else {"n": 1})

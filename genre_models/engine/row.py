@@ -11,6 +11,8 @@ from genre_models.engine.mixture import Blend
 from genre_models.engine.sampling import Choice, Sampling
 from genre_models.engine.writing import Writing
 
+NEAR = 0.8  # of its most tokens: from there a text ends with the next sentence, or line
+
 
 @dataclass(slots=True, eq=False)
 class Row:
@@ -55,12 +57,19 @@ class Row:
         return len(self.prompt) + self.written - 1
 
     @property
+    def may_end(self) -> bool:
+        """Whether it is as long as its texts usually are."""
+        usual = self.generation.usual_tokens
+        return usual is not None and self.written >= usual
+
+    @property
     def sampling(self) -> Sampling:
         """How its next token is chosen."""
         wanted = self.generation
         return Sampling(
             temperature=wanted.temperature,
             top_p=wanted.top_p,
+            min_p=wanted.min_p,
             seed=wanted.seed,
             position=self.written,
             repetition_penalty=wanted.repetition_penalty,
@@ -77,13 +86,18 @@ class Row:
         self.written += 1
         self.logprobs += choice.logprob
         text = "" if self.last in ends else self.writing.add(self.last)
-        stops = self.last in ends or self.writing.stopped
+        stops = self.last in ends or self.writing.stopped or self._has_come_to_its_end()
         last = stops or self.written >= self.generation.max_tokens
         text += self.writing.close() if last else ""
         if text:
             yield Piece(id=self.generation.id, text=text)
         if last:
             yield self.end("stop" if stops else "length")
+
+    def _has_come_to_its_end(self) -> bool:
+        wanted = self.generation
+        is_near = wanted.usual_tokens is not None and self.written >= NEAR * wanted.max_tokens
+        return is_near and wanted.ending.has_come(self.writing.text)
 
     def end(self, reason: Reason, code: str | None = None, message: str | None = None) -> Finished:
         """Its last word."""

@@ -142,10 +142,13 @@ def _vectors(decision: Decision) -> Floats | None:
 
 
 def _logged(decision: Decision, user: str, vectors: Floats, reward: float) -> Logged:
-    candidates = _in_order(decision)
+    """What breaks off beside whole texts is left out: no policy may put it on top."""
+    shown = _in_order(decision)
+    kept = [k for k, each in enumerate(shown) if each.broken_off == shown[0].broken_off]
+    candidates = [shown[k] for k in kept]
     return Logged(
         user=user,
-        features=vectors,
+        features=vectors[kept],
         scores=np.array([each.score + (each.quality or 0.0) for each in candidates]),
         propensities=np.array([each.propensity for each in candidates]),
         top=0,

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from genre_models.endings import ANY, Ending
+from genre_models.sampling import USUAL
 from genre_models.taxonomy.codes import SALT
 from schemas.errors import Rejected
+from schemas.parts import SamplingParameters
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
 
@@ -17,7 +20,9 @@ class Genre:
 
     `instruction` is the system message with which the base model writes the genre; `requests` are
     examples of how people ask for it (ten are enough to classify by, more are better), `texts` of
-    what they get. The genre's code is made with `salt` (0 or more), which never changes (`codes`).
+    what they get. `sampling` is how long its texts are and how they are drawn, where it is not as
+    in `USUAL`; `ending` is where they may end. The genre's code is made with `salt` (0 or more),
+    which never changes (`codes`).
     Raises Rejected `genre_invalid`.
     """
 
@@ -27,6 +32,8 @@ class Genre:
     instruction: str
     requests: tuple[str, ...]
     texts: tuple[str, ...] = ()
+    sampling: SamplingParameters = USUAL
+    ending: Ending = ANY
     salt: int = SALT
 
     def __post_init__(self) -> None:
@@ -44,6 +51,12 @@ class Genre:
         ):
             raise invalid(
                 f"expected the requests of genre '{self.id}' to differ and not to be blank"
+            )
+        usual, most = self.sampling.usual_tokens, self.sampling.max_tokens
+        if usual is not None and most is not None and usual > most:
+            raise invalid(
+                f"expected texts of genre '{self.id}' to have at most {most} tokens, "
+                f"got {usual} usual ones"
             )
         if type(self.salt) is not int or self.salt < 0:
             raise invalid(

@@ -9,11 +9,17 @@ from hashlib import sha256
 from importlib import resources
 from itertools import combinations
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
+import msgspec
+
+from genre_models.endings import Ending
 from genre_models.taxonomy.codes import NEAR, allot, code, nearness
 from genre_models.taxonomy.genre import Genre, invalid
 from schemas.errors import Rejected
+from schemas.parts import SamplingParameters
+
+P = TypeVar("P", SamplingParameters, Ending)
 
 _OUTSIDE = "outside.toml"
 
@@ -111,9 +117,21 @@ class Taxonomy:
 def _genre(id: str, family: str, table: dict[str, Any]) -> Genre:
     """Raises Rejected `genre_invalid` when a key is missing or unknown."""
     try:
-        examples = {"requests": tuple(table["requests"]), "texts": tuple(table.get("texts", ()))}
-        return Genre(id=id, family=family, **{**table, **examples})
+        parts = {
+            "requests": tuple(table["requests"]),
+            "texts": tuple(table.get("texts", ())),
+            "sampling": _checked(SamplingParameters(**table.get("sampling", {}))),
+            "ending": _checked(Ending(**table.get("ending", {}))),
+        }
+        return Genre(id=id, family=family, **{**table, **parts})
+    except msgspec.ValidationError as error:
+        raise invalid(f"expected other numbers or words for genre '{id}': {error}") from error
     except (KeyError, TypeError) as error:
         raise invalid(
-            f"expected description, instruction and requests for genre '{id}', got {sorted(table)}"
+            f"expected description, instruction, requests and what a `Genre` has besides for genre "
+            f"'{id}', got {sorted(table)}: {error}"
         ) from error
+
+
+def _checked(part: P) -> P:
+    return msgspec.convert(msgspec.to_builtins(part), type(part))

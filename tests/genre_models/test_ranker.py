@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -51,6 +52,34 @@ ALL = candidates(*TEXTS)
 
 def order(ranking: Ranking) -> list[int]:
     return [one.index for one in ranking.ranked]
+
+
+@given(st.integers(0, 2**63 - 1), st.booleans())
+def test_what_breaks_off_is_never_above_a_whole_text(seed: int, explore: bool) -> None:
+    # the liked and better ones break off
+    cut = [replace(one, is_cut=one.index < 2) for one in ALL]
+    ranking = rank_candidates(cut, liking("joke", 6), seed, explore)
+    assert set(order(ranking)[:2]) == {2, 3} and set(order(ranking)[2:]) == {0, 1}
+    chances = {one.index: one.propensity for one in ranking.ranked}
+    assert chances[0] == chances[1] == 0.0 and chances[2] + chances[3] == pytest.approx(1.0)
+    told = [one.index for one in ranking.ranked if "breaks off" in one.why]
+    assert sorted(told) == [0, 1]
+
+
+def test_where_everything_breaks_off_it_is_ranked_as_ever() -> None:
+    cut = [replace(one, is_cut=True) for one in ALL]
+    ranking = rank_candidates(cut, NOBODY, 7)
+    assert sorted(order(ranking)) == [0, 1, 2, 3]
+    assert sum(one.propensity for one in ranking.ranked) == pytest.approx(1.0)
+    assert ranking.ranked[0].propensity > 0
+
+
+def test_of_two_texts_that_are_alike_the_whole_one_stays() -> None:
+    cut, whole = candidates("joke")[0], candidates("joke")[0]
+    ranking = rank_candidates(
+        [replace(cut, is_cut=True), replace(whole, index=1, text_probability=0.1)], NOBODY, 7
+    )
+    assert order(ranking) == [1] and ranking.dropped == {0: "near_duplicate"}
 
 
 @given(st.integers(0, 2**63 - 1), st.booleans())

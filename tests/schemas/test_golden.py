@@ -66,8 +66,8 @@ def test_the_defaults_of_a_request_are_those_of_the_design() -> None:
     request = decode(b'{"user_id": "ada", "prompt": "p"}', BY_NAME["requests"].event)
     assert (request.candidates, request.max_tokens, request.temperature, request.stream) == (
         4,
-        64,
-        0.8,
+        None,
+        None,
         False,
     )
 

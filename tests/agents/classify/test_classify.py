@@ -8,8 +8,9 @@ import pytest
 from agents.classify.classify import DEFAULT_DEADLINE, LONGEST_DEADLINE, accepted, classify
 from agents.classify.quota import Quota
 from agents.failures import OVER_QUOTA
+from genre_models.sampling import USUAL
 from schemas.classified import ClassifiedRequest
-from schemas.parts import GenreProbability
+from schemas.parts import GenreProbability, SamplingParameters
 from schemas.requests import GenerationRequest
 from streams.settings import Settings
 from tests.agents.deliveries import NOW, delivered, events, stream
@@ -36,6 +37,18 @@ async def test_a_request_goes_out_judged_with_its_id_and_deadline() -> None:
     assert isinstance(known, ClassifiedRequest)
     assert known.genres[0].genre == "joke"
     assert known.request_id == known.request.request_id == "requests-0-0"
+
+
+async def test_what_the_client_left_open_goes_out_in_numbers_and_as_left_open() -> None:
+    quiet = fresh(replace(REQUEST, top_p=0.5))
+    (known,) = await events(classify(stream([quiet]), joke, (), QUOTA))
+    assert isinstance(known, ClassifiedRequest)
+    assert known.asked == SamplingParameters(top_p=0.5)
+    assert (known.request.max_tokens, known.request.temperature, known.request.top_p) == (
+        USUAL.max_tokens,
+        USUAL.temperature,
+        0.5,
+    )
 
 
 async def test_late_requests_are_not_judged() -> None:

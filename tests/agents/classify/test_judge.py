@@ -19,7 +19,7 @@ from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Genre, Taxonomy
 from schemas.classified import ClassifiedRequest
 from schemas.corrections import Correction
-from schemas.parts import GenreProbability
+from schemas.parts import GenreProbability, SamplingParameters
 from schemas.requests import GenerationRequest
 
 ENCODER = InstantEncoder()
@@ -30,11 +30,12 @@ TAXONOMY = Taxonomy(
             family=family,
             description=f"A {id}.",
             instruction=f"Write a {id}.",
+            sampling=SamplingParameters(max_tokens=most),
             requests=tuple(f"{ask} {id} about {topic}" for topic in ("dentists", "fog", "cats")),
         )
-        for id, family, ask in (
-            ("joke", "humour", "tell me a"),
-            ("sonnet", "verse", "compose some"),
+        for id, family, ask, most in (
+            ("joke", "humour", "tell me a", 80),
+            ("sonnet", "verse", "compose some", 200),
         )
     ),
     outside=("what is the time", "where are my keys", "hello there"),
@@ -175,3 +176,17 @@ def test_of_tenants_that_corrected_nothing_nothing_is_kept(judge: Judge) -> None
     for number in range(20):
         judge.judged(replace(received(), tenant=f"invented-{number}"))
     assert judge._of_tenants == {}
+
+
+@pytest.mark.parametrize(
+    ("wishes", "most"),
+    [({}, 80), ({"genre": "sonnet"}, 200), ({"genre": "sonnet@0123456789ab"}, 200)],
+)
+def test_a_request_is_sent_on_with_the_length_of_its_likeliest_genre(
+    judge: Judge, wishes: dict[str, str], most: int
+) -> None:
+    known = judge.judged(replace(received(**wishes), asked=SamplingParameters()))
+    assert (known.request.max_tokens, known.request.top_p) == (most, 0.95)
+    assert known.asked == SamplingParameters()
+    own = judge.judged(replace(received(**wishes), asked=SamplingParameters(max_tokens=9)))
+    assert own.request.max_tokens == 9

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from agents.generate.text_judge import TextJudge
 from benchmarks.stand_ins import InstantEncoder
+from genre_models.endings import Ending
 from genre_models.engine import Finished
 from genre_models.projection import project
 from genre_models.safety import SafetyGate
@@ -80,3 +81,18 @@ def test_a_row_that_failed_is_a_candidate_with_its_code(judge: TextJudge) -> Non
     (found,) = judge.candidates(asked("joke"), {0: end})
     assert found.failure is not None
     assert (found.failure.code, found.failure.message) == ("not_finite", "NaN")
+
+
+def test_what_ran_out_of_tokens_is_cut_back_and_says_so(judge: TextJudge) -> None:
+    texts = (f"{JOKE} He asks for", f"{JOKE}\nHe asks for", "A dentist walks", "What am I?", JOKE)
+    ends = {index: ended(text, reason="length") for index, text in enumerate(texts)}
+    ends[3] = ended(texts[3])
+    endings = {1: Ending(unit="line"), 3: Ending(closing="Answer:")}
+    found = judge.candidates(asked("joke", "poetry", "joke", "riddle", None), ends, endings)
+    assert [(each.text, each.trimmed, each.broken_off) for each in found] == [
+        (JOKE, True, False),
+        (JOKE, True, False),
+        (texts[2], False, True),
+        (texts[3], False, True),
+        (JOKE, False, False),
+    ]

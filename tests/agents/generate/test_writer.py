@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ import pytest
 from agents.generate.generate import generate
 from agents.generate.writer import engine_of
 from benchmarks.stand_ins import InstantEngine
+from genre_models.endings import ANY
 from genre_models.engine import Finished, Generation, Piece, fidelity
 from schemas.candidates import CandidateSet
 from schemas.generations import GenerationTask
+from schemas.parts import SamplingParameters
 from schemas.progress import Progress
 from schemas.requests import Cancel
 from streams.settings import Settings
@@ -81,6 +84,39 @@ async def test_pieces_come_before_the_set_and_only_when_asked(start) -> None:  #
         ("streamed", 1, 0),
     }
     assert isinstance(written[-1], CandidateSet)
+
+
+async def test_rows_are_written_as_their_arm_says_else_as_the_task(start) -> None:  # type: ignore[no-untyped-def]
+    class Asked(InstantEngine):
+        def submit(self, rows: Sequence[Generation]) -> None:
+            asked.extend(rows)
+            super().submit(rows)
+
+    asked: list[Generation] = []
+    both = task("r")
+    arms = (
+        replace(
+            both.event.arms[0],
+            genre="riddle",
+            sampling=SamplingParameters(
+                usual_tokens=4, max_tokens=7, temperature=0.5, min_p=0.1, repetition_penalty=1.0
+            ),
+        ),
+        replace(both.event.arms[1], genre=None),
+    )
+    await events(
+        generate(stream([replace(both, event=replace(both.event, arms=arms))]), start(Asked()))
+    )
+    own, tasks = asked
+    assert (own.usual_tokens, own.max_tokens, own.temperature, own.min_p) == (4, 7, 0.5, 0.1)
+    assert (own.repetition_penalty, own.ending.closing) == (1.0, "Answer:")
+    assert (tasks.usual_tokens, tasks.max_tokens, tasks.temperature, tasks.top_p) == (
+        None,
+        8,
+        0.8,
+        0.9,
+    )
+    assert tasks.ending == ANY
 
 
 async def test_a_stuck_engine_answers_at_the_deadline(start) -> None:  # type: ignore[no-untyped-def]

@@ -16,9 +16,11 @@ from genre_models.adapters.card import AdapterCard
 from genre_models.adapters.card import Lineage as CardLineage
 from genre_models.planner import Wish, possible_arms
 from genre_models.preferences.features import arm_features
+from genre_models.sampling import USUAL
 from genre_models.taxonomy import Taxonomy
 from genre_models.taxonomy.codes import NEAR, SALT, allot, code, nearness
 from schemas.adapters import AdapterEvent
+from schemas.parts import SamplingParameters
 
 # Whatever genres come with GENRE one day, haiku is a new one here.
 FIRST = Taxonomy([Taxonomy.load().genres["joke"]])
@@ -191,3 +193,10 @@ def test_of_tenants_without_adapters_nothing_is_kept() -> None:
     assert known.of_genre("haiku", "acme") == ("haiku@ffffffffffff", HAIKU.name)
     known.apply("haiku@ffffffffffff", None)
     assert known.of_genre("haiku", "acme") == (HAIKU.name,) and known.home("acme") is None
+
+
+def test_a_genre_is_as_long_as_its_event_says_or_as_usual() -> None:
+    short = SamplingParameters(usual_tokens=20, max_tokens=40)
+    said = registry(replace(HAIKU, sampling=short)).taxonomy().genres["haiku"]
+    assert said.sampling == short
+    assert registry(HAIKU).taxonomy().genres["haiku"].sampling == USUAL

@@ -14,10 +14,11 @@ from agents.recommend.rank import rank
 from agents.recommend.rights import rights
 from agents.tenants import Tenants
 from genre_models.ranker import choose_policy
+from genre_models.taxonomy import Taxonomy
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
 from schemas.generations import GenerationTask
-from schemas.parts import Failure, ReplyTo, Verdict
+from schemas.parts import Failure, ReplyTo, SamplingParameters, Verdict
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from schemas.users import UserCommand
@@ -95,6 +96,39 @@ async def test_requested_options_reach_the_task(desk: Desk) -> None:
     assert (len(task.arms), task.max_tokens, task.temperature, task.top_p) == (2, 9, 0.0, 0.5)
     assert {arm.genre for arm in task.arms} == {"sonnet"}
     assert any("'de'" in line for line in task.lines)
+
+
+async def test_each_arm_is_as_long_and_as_warm_as_its_genre(desk: Desk) -> None:
+    request = classified(
+        request=GenerationRequest(
+            user_id="ada", prompt="x", max_tokens=80, temperature=0.75, top_p=0.95
+        ),
+        asked=SamplingParameters(top_p=0.5),
+    )
+    (task,) = await planned(desk, request)
+    assert isinstance(task, GenerationTask)
+    genres = Taxonomy.load().genres
+    for arm in task.arms:
+        assert arm.sampling is not None and arm.genre is not None
+        its = genres[arm.genre].sampling
+        assert (arm.sampling.max_tokens, arm.sampling.usual_tokens) == (
+            its.max_tokens,
+            its.usual_tokens,
+        )
+        assert (arm.sampling.temperature, arm.sampling.top_p) == (its.temperature, 0.5)
+        assert arm.sampling.min_p and arm.sampling.repetition_penalty
+    # what workers of an earlier release read
+    assert (task.max_tokens, task.temperature, task.top_p) == (80, 0.75, 0.95)
+
+
+async def test_the_numbers_of_an_older_classify_worker_count_as_asked(desk: Desk) -> None:
+    wanted = GenerationRequest(user_id="ada", prompt="x", max_tokens=64, temperature=0.8, top_p=0.9)
+    (task,) = await planned(desk, classified(request=wanted))
+    assert isinstance(task, GenerationTask)
+    told = {
+        (arm.sampling.max_tokens, arm.sampling.temperature) for arm in task.arms if arm.sampling
+    }
+    assert told == {(64, 0.8)}
 
 
 async def test_more_than_32_open_requests_of_one_user_are_refused(desk: Desk) -> None:

@@ -57,6 +57,22 @@ async def test_what_orders_is_logged_taste_and_quality_and_the_texts_seeds(desk:
     }
 
 
+async def test_what_breaks_off_stands_last_and_the_log_says_so(desk: Desk) -> None:
+    cut, whole, trimmed, older = written().candidates
+    sent = (
+        replace(cut, finish="length", broken_off=True),
+        replace(whole, finish="length", broken_off=False),
+        replace(trimmed, finish="length", trimmed=True, broken_off=False),
+        replace(older, finish="length"),
+    )
+    answer, decision = await answered(desk, written(candidates=sent))
+    assert isinstance(answer, Recommendation) and isinstance(decision, Decision)
+    places = [int(each.candidate_id[-1]) for each in answer.candidates]
+    assert set(places[:2]) == {1, 2}
+    assert {each.candidate_id[-1] for each in answer.candidates if each.trimmed} == {"2"}
+    assert {each.index for each in decision.candidates if each.broken_off} == {0, 3}
+
+
 async def test_the_first_set_wins_and_a_repeat_publishes_the_stored_answer(desk: Desk) -> None:
     later = replace(written(), candidates=written().candidates[:1])
     failed = CandidateSet(

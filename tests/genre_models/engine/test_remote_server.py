@@ -88,6 +88,25 @@ def test_lorax_is_sent_no_number_that_it_refuses(
     assert sampled["n"] == 1 and "top_p" not in sampled and sampled["temperature"] > 0
 
 
+@pytest.mark.parametrize(
+    ("kind", "sent"),
+    [
+        ("vllm", {"min_p": 0.05, "repetition_penalty": 1.25}),
+        ("sglang", {"min_p": 0.05, "repetition_penalty": 1.25}),
+        ("llamacpp", {"min_p": 0.05, "repeat_penalty": 1.25}),
+        ("lorax", {"repetition_penalty": 1.25}),
+    ],
+)
+def test_each_kind_is_sent_the_sampling_that_it_knows(
+    fakes: list[Fake], store: AdapterStore, tmp_path: Path, kind: Kind, sent: dict[str, float]
+) -> None:
+    remote = engine(fakes[:1], store, tmp_path, kind)
+    finish(remote, row(min_p=0.05, repetition_penalty=1.25))
+    (asked,) = fakes[0].asked
+    assert sent.items() <= asked.items()
+    assert ("min_p" in asked) == ("min_p" in sent)
+
+
 def test_an_adapter_that_sglang_has_already_is_no_failure(
     fakes: list[Fake], store: AdapterStore, tmp_path: Path
 ) -> None:

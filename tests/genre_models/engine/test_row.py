@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from genre_models.endings import Ending, Unit
 from genre_models.engine import Finished, Generation, Piece, Prompt
 from genre_models.engine.row import Row
 from genre_models.engine.sampling import Choice
@@ -82,3 +83,46 @@ def test_a_row_waits_for_all_of_its_adapters() -> None:
     blend: Any = given.blend
     assert blend == (("a", 0.5), ("b", 0.25))
     assert given.flows == (("user", ""), ("genre", "joke+poem"))
+
+
+@pytest.mark.parametrize(
+    ("wished", "text", "reason"),
+    [
+        ({"usual_tokens": 5}, "Hi. It is so. Mo.", "stop"),
+        ({"usual_tokens": 5, "ending": Ending(closing="Answer:")}, "Hi. It is so. Mo. I", "length"),
+        ({"usual_tokens": 5, "ending": Ending(unit="couplet")}, "Hi. It is so. Mo.", "stop"),
+        ({}, "Hi. It is so. Mo. I", "length"),
+    ],
+)
+def test_near_its_limit_a_row_ends_where_its_text_may(
+    wished: dict[str, Any], text: str, reason: str
+) -> None:
+    *pieces, end = written(row(max_tokens=19, **wished), "Hi. It is so. Mo. It goes on")
+    assert isinstance(end, Finished)
+    assert (end.text, end.reason) == (text, reason)
+    assert "".join(each.text for each in pieces) == text
+
+
+def test_from_its_usual_length_on_a_row_may_end() -> None:
+    given = row(usual_tokens=3)
+    said = []
+    for sign in "a cat":
+        said.append(given.may_end)
+        written(given, sign)
+    assert said == [False, False, False, True, True]
+    assert not row().may_end
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "reason"),
+    [
+        ("line", "a crow\na gate\n", "stop"),
+        ("couplet", "a crow\na gate\n", "stop"),
+        ("sentence", "a crow\na gate\nsn", "length"),
+    ],
+)
+def test_verse_ends_with_a_line(unit: Unit, text: str, reason: str) -> None:
+    given = row(max_tokens=16, usual_tokens=5, ending=Ending(unit=unit))
+    *_, end = written(given, "a crow\na gate\nsnow falls")
+    assert isinstance(end, Finished)
+    assert (end.text, end.reason) == (text, reason)

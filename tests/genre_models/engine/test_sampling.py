@@ -50,6 +50,41 @@ def test_top_p_keeps_the_fewest_tokens_that_reach_it(reader: Reader) -> None:
     assert set(drawn(reader, logits, 1.0, 0.9, 300)) == {0, 1, 2}
 
 
+def test_min_p_leaves_out_what_is_too_improbable_beside_the_likeliest(reader: Reader) -> None:
+    logits = torch.tensor([0.5, 0.3, 0.15, 0.05]).log()
+
+    def found(min_p: float, top_p: float = 1.0) -> set[int]:
+        rows = [
+            Sampling(temperature=1.0, top_p=top_p, min_p=min_p, seed=seed, position=3)
+            for seed in range(300)
+        ]
+        return {each.token for each in choose(logits.repeat(300, 1), rows, reader) if each}
+
+    assert found(min_p=0.05) == {0, 1, 2, 3}
+    assert found(min_p=0.2) == {0, 1, 2}
+    assert found(min_p=0.5) == {0, 1}
+    assert found(min_p=1.0) == {0}
+    assert found(min_p=0.5, top_p=0.4) == {0}
+
+
+def test_favoured_tokens_gain_and_are_not_penalised(reader: Reader) -> None:
+    logits = torch.tensor([[3.0, 1.5, -9.0]])
+    before = logits.clone()
+    favoured = Sampling(
+        temperature=0,
+        top_p=1.0,
+        seed=0,
+        position=2,
+        repetition_penalty=2.0,
+        written=frozenset([1]),
+        favoured=frozenset([1, 2]),
+    )
+    (choice,) = choose(logits, [favoured], reader)
+    assert choice and choice.token == 1
+    assert choice.logprob == pytest.approx(float(before.log_softmax(-1)[0, 1]))
+    assert torch.equal(logits, before)
+
+
 def test_only_the_64_likeliest_are_sampled(reader: Reader) -> None:
     assert set(drawn(reader, torch.arange(200) * 1e-4, 1.0, 1.0, 3000)) == set(range(136, 200))
 

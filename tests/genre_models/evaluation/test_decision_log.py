@@ -113,3 +113,14 @@ def test_users_whom_both_served_count_for_neither() -> None:
     log = judged(decisions, reactions)
     assert by_user(log, ["thompson"], ["greedy"]) == {"a": [1.0]}
     assert by_user(log, ["greedy"], ["thompson"]) == {"b": [1.0]}
+
+
+def test_what_broke_off_beside_a_whole_text_was_never_to_choose() -> None:
+    whole = decision("ada")
+    shown = tuple(
+        replace(each, broken_off=each.position == 1, propensity=1.0 - each.position)
+        for each in whole.candidates
+    )
+    (one,) = judged([replace(whole, candidates=shown)], [said("ada", "like")])
+    assert (len(one.logged.scores), one.logged.features.shape[0]) == (1, 1)
+    assert (one.logged.top, one.logged.propensities.tolist()) == (0, [1.0])
