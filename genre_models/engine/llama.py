@@ -211,9 +211,9 @@ class Llama:
         return functional.rms_norm(x, weight.shape, weight, self._shape.eps)
 
     def _read_ends(self, tensors: Tensors, *, tied: bool) -> None:
-        self._embedding = tensors.stored(EMBEDDING)
+        self._embedding = tensors.stored(EMBEDDING).clone()
         head = self._embedding if tied else tensors.stored(HEAD)
-        self._head = self._linear(head, None, digits=2)
+        self._head = self._linear([head], None, digits=2)
 
     def _layer(self, tensors: Tensors, index: int) -> Layer:
         path = f"model.layers.{index}"
@@ -248,10 +248,13 @@ class Llama:
             parts=tuple((path, len(w)) for path, w in zip(paths, weights, strict=True)),
         )
         bias = torch.cat(given) if len(given) == len(paths) else None
-        return self._linear(torch.cat(weights), bias, digits), site
+        return self._linear(weights, bias, digits), site
 
-    def _linear(self, weight: torch.Tensor, bias: torch.Tensor | None, digits: int = 1) -> Linear:
-        wide = weight.float()
+    def _linear(
+        self, weights: Sequence[torch.Tensor], bias: torch.Tensor | None, digits: int = 1
+    ) -> Linear:
+        """One matrix of those whose outputs follow each other."""
+        wide = torch.cat(list(weights)).float()
         return Fast(wide, bias, digits=digits) if self._fast else Exact(wide, bias)
 
     def _turned(self, path: str, tensor: torch.Tensor) -> torch.Tensor:
