@@ -8,7 +8,7 @@ bits is taken.
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -120,7 +120,7 @@ def _pack(
 ) -> bool:
     """Fill `packed` and `scales`; False where an error exceeds `tolerance`."""
     inputs, at = weights[0].shape[1], 0
-    for part in (some for weight in weights for some in weight.split(_rows_at_once(inputs))):
+    for part in _parts(weights):
         wide = part.float().contiguous()
         numbers = len(wide), inputs, bits, ctypes.c_float(tolerance), torch.get_num_threads()
         if kernel.pack(_at(wide), *numbers, _at(packed[at:]), _at(scales[at:])):
@@ -129,5 +129,7 @@ def _pack(
     return True
 
 
-def _rows_at_once(inputs: int) -> int:
-    return LANES * max(1, AT_ONCE // (LANES * inputs))
+def _parts(weights: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """Rows that are few enough to be widened at a time."""
+    for weight in weights:
+        yield from torch.split(weight, LANES * max(1, AT_ONCE // (LANES * weight.shape[1])))
