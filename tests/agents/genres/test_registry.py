@@ -191,3 +191,14 @@ def test_of_tenants_without_adapters_nothing_is_kept() -> None:
     assert known.of_genre("haiku", "acme") == ("haiku@ffffffffffff", HAIKU.name)
     known.apply("haiku@ffffffffffff", None)
     assert known.of_genre("haiku", "acme") == (HAIKU.name,) and known.home("acme") is None
+
+
+def test_adapters_of_another_base_are_not_offered_and_their_genre_stays() -> None:
+    known = Registry(FIRST, base="b" * 64)
+    known.apply(HAIKU.name, HAIKU)
+    assert known.of_genre("haiku") == () and "haiku" in known.taxonomy()
+    ours = replace(HAIKU, name="haiku@bbbbbbbbbbbb", base_fingerprint="b" * 64)
+    known.apply(ours.name, ours)
+    assert known.of_genre("haiku") == (ours.name,)
+    assert set(registry(HAIKU, ours).of_genre("haiku")) == {HAIKU.name, ours.name}
+    assert known.knows(HAIKU.name)  # its texts are still learned from, and it can be withdrawn
