@@ -24,6 +24,7 @@ from genre_models.engine.sampling import Reader, TorchReader
 from genre_models.engine.slots import Slots
 from genre_models.engine.tensors import Tensors
 
+CONTEXT = 1024  # most tokens of a row's prompt and text, where nobody says another number
 ARCHITECTURES = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
 # rows; torch's matmuls give a row the same bits beside 3, 7, 11 ... others,
 # but not beside 0, 1 or 2
@@ -75,11 +76,17 @@ class Layer:
     down: tuple[Linear, Site]
 
 
-def supports(config: Any) -> bool:
-    """Whether a model with this configuration is one that `Llama` computes."""
+def supports(config: Any, context: int = CONTEXT) -> bool:
+    """Whether a model with this configuration is one that `Llama` computes, on rows of `context`.
+
+    Within its window, sliding attention is plain attention.
+    """
     architecture = (config.architectures or [""])[0]
     rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
-    return architecture in ARCHITECTURES and rope in STATIC_ROPES and config.hidden_act == "silu"
+    context = min(context, config.max_position_embeddings)
+    plain = context <= (getattr(config, "sliding_window", None) or context)
+    known = architecture in ARCHITECTURES and rope in STATIC_ROPES
+    return known and config.hidden_act == "silu" and plain
 
 
 class Llama:
