@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from genre_models.adapters import AdapterStore, BaseSpec
-from genre_models.weights import base_folder as folder_of
+from genre_models.bases import Source
+from schemas.errors import ModelError
 from streams.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 def base_folder(settings: Settings) -> Path:
@@ -14,12 +18,28 @@ def base_folder(settings: Settings) -> Path:
 
     Raises ModelError `base_unavailable` for a setting that names none.
     """
-    return folder_of(settings.base, settings.models)
+    return Source.parse(settings.base, settings.models).folder(settings.models)
 
 
 def own_store(settings: Settings) -> AdapterStore:
     """The adapters on this machine. Raises as `base_folder`, and where it is not prepared."""
     return AdapterStore(settings.adapters, BaseSpec.load(base_folder(settings)))
+
+
+def known_base(settings: Settings) -> str | None:
+    """Its fingerprint, for a role that does without the model; None where it is not prepared here.
+
+    The log then says what follows.
+    """
+    try:
+        return BaseSpec.load(base_folder(settings)).fingerprint
+    except ModelError as error:
+        log.warning(
+            "adapters of every base model are planned, and no text is written with those of "
+            "another than `generate` has: %s",
+            error,
+        )
+        return None
 
 
 def served_name(settings: Settings) -> str:

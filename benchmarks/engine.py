@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -46,7 +47,7 @@ HELD_OUT_TOKENS = 20_000
 Figures = dict[str, float | None]
 
 
-def rows(number: int, adapters: Sequence[str], first: int = 0) -> list[Generation]:
+def rows(number: int, adapters: Sequence[str | None], first: int = 0) -> list[Generation]:
     """`number` requests of different users, over all of `adapters` in turn."""
     return [
         Generation(
@@ -126,35 +127,40 @@ class Peft:
         begun = time.perf_counter()
         for row in wanted:
             self._model.set_adapter(self._called[row.adapter or ""])
-            self._generate([row])
+            write_plainly(self._model, self._tokenizer, [row])
         return len(wanted) * NEW / (time.perf_counter() - begun)
 
     def mixed_tok_s(self, wanted: Sequence[Generation]) -> float:
         """All at once with `adapter_names`."""
         begun = time.perf_counter()
-        self._generate(wanted, adapter_names=[self._called[row.adapter or ""] for row in wanted])
+        names = [self._called[row.adapter or ""] for row in wanted]
+        write_plainly(self._model, self._tokenizer, wanted, adapter_names=names)
         return len(wanted) * NEW / (time.perf_counter() - begun)
 
-    def _generate(self, wanted: Sequence[Generation], **options: list[str]) -> None:
-        import torch
 
-        from genre_models.engine.prompt import encode
+def write_plainly(
+    model: Any, tokenizer: Any, wanted: Sequence[Generation], new: int = NEW, **options: list[str]
+) -> None:
+    """`new` tokens of every row by transformers' `generate`, sampled as the engine samples."""
+    import torch
 
-        prompts = [{"input_ids": encode(self._tokenizer, row.prompt, 512)} for row in wanted]
-        row = wanted[0]
-        with torch.inference_mode():
-            self._model.generate(
-                **self._tokenizer.pad(prompts, return_tensors="pt"),
-                **options,
-                do_sample=True,
-                temperature=row.temperature,
-                top_p=row.top_p,
-                top_k=TOP_K,
-                repetition_penalty=row.repetition_penalty,
-                min_new_tokens=NEW,
-                max_new_tokens=NEW,
-                pad_token_id=self._tokenizer.pad_token_id,
-            )
+    from genre_models.engine.prompt import encode
+
+    prompts = [{"input_ids": encode(tokenizer, row.prompt, 512)} for row in wanted]
+    row = wanted[0]
+    with torch.inference_mode():
+        model.generate(
+            **tokenizer.pad(prompts, return_tensors="pt"),
+            **options,
+            do_sample=True,
+            temperature=row.temperature,
+            top_p=row.top_p,
+            top_k=TOP_K,
+            repetition_penalty=row.repetition_penalty,
+            min_new_tokens=new,
+            max_new_tokens=new,
+            pad_token_id=tokenizer.pad_token_id,
+        )
 
 
 def roofline_tok_s(settings: Settings, number: int, *, fast: bool) -> float:

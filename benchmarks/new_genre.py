@@ -14,8 +14,10 @@ import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from agents.base_model import base_folder
 from benchmarks.latency import pipeline
 from benchmarks.report import arguments, show
+from genre_models.weights import fingerprint
 from schemas.adapters import AdapterEvent
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
@@ -51,6 +53,12 @@ NEW = AdapterEvent(
 )
 
 
+def announced(settings: Settings) -> AdapterEvent:
+    """The new adapter as of now, for the base model that is set."""
+    base = fingerprint(base_folder(settings))
+    return replace(NEW, base_fingerprint=base, time=datetime.now(UTC))
+
+
 async def until_answered(client: Client, genre: str | None) -> float:
     """Seconds from now to the first answer that was written with the new genre's adapter."""
     begun = time.perf_counter()
@@ -78,7 +86,7 @@ async def measure() -> dict[str, float]:
         pipeline(broker.settings, module="benchmarks.stand_ins") as client,
     ):
         await _asked(client, None)
-        await client.publish(replace(NEW, time=datetime.now(UTC)))
+        await client.publish(announced(broker.settings))
         by_name, classified = await asyncio.gather(
             until_answered(client, NEW.genre), until_answered(client, None)
         )

@@ -135,7 +135,9 @@ def _requested(
         )
     if version and wanted not in adapters.get(genre, ()):
         raise Rejected(
-            "unknown_adapter", f"{genre!r} has no adapter {wanted!r}; it may have been withdrawn"
+            "unknown_adapter",
+            f"{genre!r} has no adapter {wanted!r}; it may have been withdrawn, or be of another "
+            "base model",
         )
     yield from _of_genre(genres[genre], 1.0, (wanted,) if version else adapters.get(genre, ()))
 

@@ -38,11 +38,14 @@ class Library:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="library")
 
     def fetch_soon(self, event: AdapterEvent | None) -> None:
-        """Begin to fetch an adapter that was announced with a location and is not here."""
+        """Begin to fetch an adapter of this base that was announced with a location.
+
+        Unless it is here.
+        """
         if (
             event is None
             or event.kind != "published"
-            or event.location is None
+            or self._never_comes(event)
             or self.holds(event.name)
         ):
             return
@@ -61,10 +64,14 @@ class Library:
         for name in names:
             while not self.holds(name) and asyncio.get_running_loop().time() < until:
                 event = self.registry.published(name)
-                if event is not None and event.location is None:
-                    break  # it lies in the store of another worker alone
+                if event is not None and self._never_comes(event):
+                    break
                 self.fetch_soon(event)
                 await asyncio.sleep(_POLL)
+
+    def _never_comes(self, event: AdapterEvent) -> bool:
+        """It lies in the store of another worker alone, or is of another base model."""
+        return event.location is None or event.base_fingerprint != self._store.base.fingerprint
 
     def holds(self, name: str) -> bool:
         """Whether an adapter lies in the worker's own store."""

@@ -21,11 +21,14 @@ class Registry:
     """Published adapters by name, and the genres that they bring.
 
     `apply` is the follower's callback. What belongs to a tenant is seen by that tenant alone; what
-    belongs to nobody by everybody. `shipped` are the genres that come with GENRE.
+    belongs to nobody by everybody. `shipped` are the genres that come with GENRE. Where `base` is
+    given, the fingerprint of a base model, a genre's adapters are those made for it; the genres of
+    others can be asked for all the same, and are written without.
     """
 
-    def __init__(self, shipped: Taxonomy | None = None) -> None:
+    def __init__(self, shipped: Taxonomy | None = None, *, base: str | None = None) -> None:
         self.shipped = shipped or Taxonomy.load()
+        self._base = base
         self._published: dict[str, AdapterEvent] = {}
         self._by_tenant: dict[str | None, dict[str, AdapterEvent]] = {}
         self._withdrawn: dict[str, AdapterEvent | None] = {}
@@ -77,8 +80,12 @@ class Registry:
         return [(name, parent) for name in sorted(parents, key=depth) if (parent := parents[name])]
 
     def of_genre(self, genre: str, tenant: str | None = None) -> tuple[str, ...]:
-        """Names of the genre's adapters, newest first."""
-        events = [event for event in self._seen_by(tenant) if event.genre == genre]
+        """Names of the genre's adapters that may be used, newest first."""
+        events = [
+            event
+            for event in self._seen_by(tenant)
+            if event.genre == genre and self._base in (None, event.base_fingerprint)
+        ]
         return tuple(event.name for event in sorted(events, key=_age, reverse=True))
 
     def events(self) -> tuple[AdapterEvent, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from agents.base_model import known_base
 from agents.genres.registry import Registry
 from agents.recommend.deadlines import Deadlines
 from agents.recommend.decision_row import is_open
@@ -28,7 +29,7 @@ from streams.worker.app import RoleApp
 
 def build(settings: Settings) -> RoleApp:
     """The app of the role: tables, agents, timers."""
-    app, registry = RoleApp(ROLES["recommend"], settings), Registry()
+    app, registry = RoleApp(ROLES["recommend"], settings), Registry(base=known_base(settings))
     users, decisions = app.keep("preferences"), app.keep("decisions", is_open)
     populations = Populations(
         users=users,

@@ -6,7 +6,6 @@ Neither weights nor anybody's code are loaded for it.
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from math import prod
@@ -104,26 +103,38 @@ def check_weights(files: list[Path]) -> int:
 
 
 def check_memory(needed: int, remedy: str, memory: int | None = None) -> None:
-    """Raises ModelError `base_too_large` where `needed` bytes are more than the machine's memory.
+    """Raises ModelError `base_too_large` where `needed` bytes are more than the memory left.
 
     `remedy` says what to do.
     """
-    memory = memory or machine_memory()
+    memory = free_memory() if memory is None else memory
     if needed > memory:
         raise ModelError(
             "base_too_large",
-            f"expected a base model that fits into {memory / 1e9:.1f} GB of memory, "
+            f"expected a base model that fits into {memory / 1e9:.1f} GB of free memory, "
             f"got one that needs {needed / 1e9:.1f} GB: {remedy}",
         )
 
 
-def machine_memory() -> int:
-    """Bytes of memory that this process may take: the machine's, or its container's."""
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+def free_memory(root: Path = Path("/")) -> int:
+    """Bytes that this process may still take, what the system would give back counted as free.
+
+    Of the machine, and of its container where that is less; `root` is that of /proc and /sys.
+    """
+    free = _numbers(root / "proc/meminfo")["MemAvailable:"] * 1024
+    group = root / "sys/fs/cgroup"
     try:
-        return min(memory, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):  # no such file, or `max`
-        return memory
+        most, used = (int((group / name).read_text()) for name in ("memory.max", "memory.current"))
+        given_back = _numbers(group / "memory.stat").get("inactive_file", 0)
+    except (OSError, ValueError):  # no such files, or `max`
+        return free
+    return min(free, max(0, most - used + given_back))
+
+
+def _numbers(file: Path) -> dict[str, int]:
+    """The number of each line's first word."""
+    lines = (line.split() for line in file.read_text().splitlines())
+    return {words[0]: int(words[1]) for words in lines}
 
 
 def _read(file: Path) -> dict[str, Any]:

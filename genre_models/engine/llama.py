@@ -24,6 +24,7 @@ from genre_models.engine.sampling import Reader, TorchReader
 from genre_models.engine.slots import Slots
 from genre_models.engine.tensors import Tensors
 
+CONTEXT = 1024  # most tokens of a row's prompt and text, where nobody says another number
 ARCHITECTURES = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
 # rows; torch's matmuls give a row the same bits beside 3, 7, 11 ... others,
 # but not beside 0, 1 or 2
@@ -75,11 +76,17 @@ class Layer:
     down: tuple[Linear, Site]
 
 
-def supports(config: Any) -> bool:
-    """Whether a model with this configuration is one that `Llama` computes."""
+def supports(config: Any, context: int = CONTEXT) -> bool:
+    """Whether a model with this configuration is one that `Llama` computes, on rows of `context`.
+
+    Within its window, sliding attention is plain attention.
+    """
     architecture = (config.architectures or [""])[0]
     rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
-    return architecture in ARCHITECTURES and rope in STATIC_ROPES and config.hidden_act == "silu"
+    context = min(context, config.max_position_embeddings)
+    plain = context <= (getattr(config, "sliding_window", None) or context)
+    known = architecture in ARCHITECTURES and rope in STATIC_ROPES
+    return known and config.hidden_act == "silu" and plain
 
 
 class Llama:
@@ -211,9 +218,9 @@ class Llama:
         return functional.rms_norm(x, weight.shape, weight, self._shape.eps)
 
     def _read_ends(self, tensors: Tensors, *, tied: bool) -> None:
-        self._embedding = tensors.stored(EMBEDDING)
+        self._embedding = tensors.stored(EMBEDDING).clone()
         head = self._embedding if tied else tensors.stored(HEAD)
-        self._head = self._linear(head, None, digits=2)
+        self._head = self._linear([head], None, digits=2)
 
     def _layer(self, tensors: Tensors, index: int) -> Layer:
         path = f"model.layers.{index}"
@@ -248,10 +255,13 @@ class Llama:
             parts=tuple((path, len(w)) for path, w in zip(paths, weights, strict=True)),
         )
         bias = torch.cat(given) if len(given) == len(paths) else None
-        return self._linear(torch.cat(weights), bias, digits), site
+        return self._linear(weights, bias, digits), site
 
-    def _linear(self, weight: torch.Tensor, bias: torch.Tensor | None, digits: int = 1) -> Linear:
-        wide = weight.float()
+    def _linear(
+        self, weights: Sequence[torch.Tensor], bias: torch.Tensor | None, digits: int = 1
+    ) -> Linear:
+        """One matrix of those whose outputs follow each other."""
+        wide = torch.cat(list(weights)).float()
         return Fast(wide, bias, digits=digits) if self._fast else Exact(wide, bias)
 
     def _turned(self, path: str, tensor: torch.Tensor) -> torch.Tensor:

@@ -20,7 +20,7 @@ from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine.adapter_cache import AdapterCache
 from genre_models.engine.batch import Batch
 from genre_models.engine.generation import Finished, Generation, Piece, failed
-from genre_models.engine.llama import MULTIPLE
+from genre_models.engine.llama import CONTEXT, MULTIPLE
 from genre_models.engine.mixture import MOST, Weights, check_width, ranks_of
 from genre_models.engine.model import Model, end_tokens, load_model
 from genre_models.engine.prompt import encode
@@ -68,7 +68,7 @@ class LocalEngine:
         fast: bool = False,
         threads: int = 2,
         rows: int = 16,
-        context: int = 1024,
+        context: int = CONTEXT,
         adapter_bytes: int = 256 << 20,
     ) -> LocalEngine:
         """Load the model from `base`, a prepared folder (genre_models.weights).

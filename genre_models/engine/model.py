@@ -70,8 +70,7 @@ def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Mod
     config = AutoConfig.from_pretrained(base, local_files_only=True)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     context = min(context, config.max_position_embeddings)
-    # Within its window, sliding attention is plain attention.
-    lean = supports(config) and context <= (getattr(config, "sliding_window", None) or context)
+    lean = supports(config, context)
     kernel = _kernel(config) if lean else None
     if kernel is not None:
         return NativeLlama(kernel, base, config, slots=slots, context=context, fast=fast), tokenizer
@@ -97,12 +96,11 @@ def arithmetic(base: Path) -> str | None:
 
 
 def _kernel(config: Any) -> Any:
-    """The kernel, for a model that it computes and where it could be compiled."""
-    from genre_models.engine.llama import supports
+    """The kernel, for one of the models built like Llama, and where it could be compiled."""
     from genre_models.engine.native import load_kernel
     from genre_models.engine.native_llama import fits
 
-    return load_kernel() if supports(config) and fits(config) else None
+    return load_kernel() if fits(config) else None
 
 
 def end_tokens(base: Path, tokenizer: Any) -> frozenset[int]:

@@ -142,13 +142,15 @@ class NativeLlama(Llama):
 
     def _read_ends(self, tensors: Tensors, *, tied: bool) -> None:
         def packed(name: str) -> Packed:
-            return Packed(self._kernel, tensors.stored(name), None, exact=not self._fast)
+            return Packed(self._kernel, [tensors.stored(name)], None, exact=not self._fast)
 
         self._rows = packed(EMBEDDING)
         self._head_matrix = self._rows if tied else packed(HEAD)
 
-    def _linear(self, weight: torch.Tensor, bias: torch.Tensor | None, digits: int = 1) -> Linear:
-        return Packed(self._kernel, weight, bias, exact=not self._fast)
+    def _linear(
+        self, weights: Sequence[torch.Tensor], bias: torch.Tensor | None, digits: int = 1
+    ) -> Linear:
+        return Packed(self._kernel, weights, bias, exact=not self._fast)
 
     def _struct(self, layer: Layer, both: torch.Tensor) -> structs.Layer:
         norms = (layer.attention_norm, layer.mlp_norm, layer.query_norm, layer.key_norm)

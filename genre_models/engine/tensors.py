@@ -14,7 +14,7 @@ from schemas.errors import ModelError
 class Tensors:
     """Name -> tensor, over all safetensors files of a folder; a context manager.
 
-    As items they are in fp32; `stored` gives them in their own type.
+    As items they are copies in fp32; `stored` maps them in their own type.
 
     A file is mapped for one tensor at a time, and what was used on the way is given back layer by
     layer: else a worker would hold the model several times.
@@ -29,6 +29,7 @@ class Tensors:
                 self._files.update(dict.fromkeys(opened.keys(), file))
 
     def __enter__(self) -> Tensors:
+        self.give_back()  # what reading the tokenizer took
         return self
 
     def __exit__(
@@ -47,14 +48,18 @@ class Tensors:
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """Raises ModelError `base_unavailable`."""
-        return self.stored(name).to(torch.float32)
+        return self.stored(name).to(torch.float32, copy=True)
 
     def get(self, name: str) -> torch.Tensor | None:
         """None where there is none."""
         return self[name] if name in self._files else None
 
     def stored(self, name: str) -> torch.Tensor:
-        """A matrix as it was saved, which may be half as large. Raises ModelError as an item."""
+        """A matrix as it was saved, which may be half as large; raises ModelError as an item.
+
+        What is read of it counts as memory of the process for as long as the tensor lives: pack or
+        copy it, and let it go.
+        """
         from safetensors import safe_open
 
         if name not in self._files:
@@ -63,6 +68,5 @@ class Tensors:
                 f"expected a tensor {name} in the base model, got {len(self._files)} others",
             )
         with safe_open(self._files[name], framework="pt") as opened:
-            # A copy: a tensor that still lies in the mapped file would keep it mapped.
-            stored: torch.Tensor = opened.get_tensor(name).clone()
-            return stored
+            mapped: torch.Tensor = opened.get_tensor(name)
+            return mapped

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agents.base_model import base_folder, own_store, served_name
+from agents.base_model import base_folder, known_base, own_store, served_name
 from agents.train.workshop import order_of
 from genre_models.training.texts.store import TextStore
 from genre_models.weights import prepare_base
@@ -41,6 +41,22 @@ def test_a_base_that_is_gone_is_named(tmp_path: Path) -> None:
 def test_a_base_that_is_not_prepared_says_what_prepares_it(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="run `genre prepare`"):
         own_store(Settings(models=tmp_path, base="acme/write@v1"))
+
+
+def test_a_role_without_the_model_knows_its_base_or_says_that_it_does_not(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = make_base(tmp_path / "base-mine")
+    prepared = Settings(models=tmp_path, base=str(tmp_path / "base-mine"))
+    assert known_base(prepared) == spec.fingerprint and not caplog.messages
+    for base, got in (
+        ("acme/write@v1", "run `genre prepare`"),
+        (str(tmp_path / "gone"), "GENRE_BASE"),
+    ):
+        caplog.clear()
+        assert known_base(Settings(models=tmp_path, base=base)) is None
+        (said,) = caplog.messages
+        assert said.startswith("adapters of every base model are planned") and got in said
 
 
 @pytest.mark.parametrize(

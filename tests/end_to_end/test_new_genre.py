@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
 from agents.train.workshop import ENDS
-from benchmarks.new_genre import NEW, until_answered
+from benchmarks.new_genre import announced, until_answered
 from schemas.progress import Progress
 from schemas.requests import GenerationRequest
 from schemas.training import TrainingEvent
@@ -26,13 +25,14 @@ async def test_a_published_genre_is_answered_and_a_withdrawn_one_is_not(pipeline
         user_id="fern", prompt="zibblewump about fog", genre="zibblewump", request_id="before"
     )
     assert (await pipeline.client.ask(asked)).code == "unknown_genre"
-    await pipeline.client.publish(replace(NEW, time=datetime.now(UTC)))
+    await pipeline.client.publish(announced(pipeline.settings))
     await asyncio.wait_for(until_answered(pipeline.client, None), 60)
     asks = [
         pipeline.client.ask(replace(asked, request_id=f"r{number}", candidates=1))
         for number in range(20)
     ]
-    withdrawing = pipeline.client.publish(replace(NEW, kind="withdrawn", time=datetime.now(UTC)))
+    withdrawn = replace(announced(pipeline.settings), kind="withdrawn")
+    withdrawing = pipeline.client.publish(withdrawn)
     answers, _ = await asyncio.gather(asyncio.gather(*asks), withdrawing)
     assert {answer.code for answer in answers} <= {None, "unknown_genre"}
     async with asyncio.timeout(60):

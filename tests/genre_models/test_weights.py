@@ -11,11 +11,13 @@ from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from gguf import GGUFWriter
+from gguf import GGMLQuantizationType, GGUFWriter, dequantize, quantize
 from safetensors.numpy import load_file
 from safetensors.torch import load_file as load_torch
+from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM
 
 from genre_models import weights
@@ -196,6 +198,84 @@ def test_a_gguf_file_of_an_unknown_architecture_is_refused(tmp_path: Path) -> No
     writer.close()
     (tmp_path / "cache").mkdir()
     assert refusal(tmp_path / "mine.gguf", tmp_path / "cache") == "base_unsupported"
+
+
+def write_gguf(file: Path, kind: GGMLQuantizationType) -> dict[str, np.ndarray[Any, Any]]:
+    """A Qwen2 of one layer, its matrices of one kind; returns these as the kind holds them."""
+    chance, size = np.random.default_rng(0), 64
+    tokens = ["<end>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "ab", "abc"]
+    shapes = {
+        "token_embd.weight": (len(tokens), size),
+        **{f"blk.0.attn_{name}.weight": (size, size) for name in ("q", "k", "v", "output")},
+        **{f"blk.0.ffn_{name}.weight": (size, size) for name in ("gate", "up", "down")},
+    }
+    writer = GGUFWriter(file, "qwen2")
+    writer.add_block_count(1)
+    writer.add_context_length(128)
+    writer.add_embedding_length(size)
+    writer.add_feed_forward_length(size)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_freq_base(10_000.0)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3] + [1] * (len(tokens) - 1))
+    writer.add_token_merges(["a b", "ab c"])
+    writer.add_eos_token_id(0)
+    held = {}
+    for name, shape in shapes.items():
+        packed = quantize(chance.normal(0, 0.1, shape).astype(np.float32), kind)
+        writer.add_tensor(name, packed, raw_dtype=kind)
+        held[name] = dequantize(packed, kind)
+    for name in ("blk.0.attn_norm", "blk.0.ffn_norm", "output_norm"):
+        writer.add_tensor(f"{name}.weight", np.ones(size, dtype=np.float32))
+    for name in "qkv":
+        writer.add_tensor(f"blk.0.attn_{name}.bias", np.zeros(size, dtype=np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return held
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype"),
+    [
+        ("F32", torch.float32),
+        ("F16", torch.float16),
+        ("BF16", torch.bfloat16),
+        ("Q8_0", torch.float16),
+        ("Q4_1", torch.float32),
+    ],
+)
+def test_a_gguf_file_is_unpacked_into_the_narrowest_type_that_holds_it(
+    kind: str, dtype: torch.dtype, tmp_path: Path
+) -> None:
+    held = write_gguf(tmp_path / "mine.gguf", GGMLQuantizationType[kind])
+    base = prepare_base(str(tmp_path / "mine.gguf"), tmp_path / "cache")
+    tensors = load_torch(base / "model.safetensors")
+    assert {tensor.dtype for tensor in tensors.values()} == {dtype}
+    for name, given in (
+        ("model.embed_tokens", "token_embd"),
+        ("model.layers.0.self_attn.q_proj", "blk.0.attn_q"),
+        ("model.layers.0.mlp.down_proj", "blk.0.ffn_down"),
+    ):
+        found = tensors[f"{name}.weight"].float().numpy()
+        assert np.allclose(found, held[f"{given}.weight"], rtol=2**-11, atol=1e-7)
+
+
+def test_a_gguf_file_with_a_type_that_nobody_knows_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "mine.gguf"
+    write_gguf(file, GGMLQuantizationType.F16)
+    content, name = bytearray(file.read_bytes()), b"blk.0.ffn_up.weight"
+    kind = content.index(name) + len(name) + 4 + 2 * 8  # behind the number of dimensions, and these
+    assert content[kind] == GGMLQuantizationType.F16
+    content[kind] = 99
+    file.write_bytes(content)
+    (tmp_path / "cache").mkdir()
+    assert refusal(file, tmp_path / "cache") == "base_unsupported"
 
 
 def test_a_folder_that_cannot_be_used_leaves_nothing_behind(tmp_path: Path) -> None:

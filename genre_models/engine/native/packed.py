@@ -8,6 +8,7 @@ bits is taken.
 from __future__ import annotations
 
 import ctypes
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -17,26 +18,34 @@ from genre_models.engine.native.kernel import MOST_ROWS, Kernel, pointer
 LANES, GROUP = 16, 32
 EXACT = 32  # "bits" of fp32
 LOSS = 1e-6  # of the greatest weight: rounding of fp32
-AT_ONCE = 4 << 20  # weights that are in fp32 at a time: 16 MB
+AT_ONCE = 1 << 20  # weights that are in fp32 at a time: 4 MB
 
 
 class Packed:
     """[outputs, inputs] of fp32, or integers; `struct` points into its tensors.
 
-    `weight` may be of any type of floating-point numbers: no fp32 copy of it is made as a whole.
+    `weights` are the matrices whose outputs follow each other, all but the last in whole blocks.
+    They may be of any type of floating-point numbers, or lie in a mapped file: no copy of one is
+    made as a whole.
     """
 
     def __init__(
-        self, kernel: Kernel, weight: torch.Tensor, bias: torch.Tensor | None, *, exact: bool
+        self,
+        kernel: Kernel,
+        weights: Sequence[torch.Tensor],
+        bias: torch.Tensor | None,
+        *,
+        exact: bool,
     ) -> None:
-        self._kernel, (self.outputs, inputs) = kernel, weight.shape
+        self._kernel = kernel
+        self.outputs, inputs = sum(map(len, weights)), weights[0].shape[1]
         self._bias = None if bias is None else _padded(bias)
         self._scales: torch.Tensor | None = None
         if exact:
             bits = EXACT
-            self._weights = _blocks(weight)
+            self._weights = _blocks(weights)
         else:
-            bits, self._weights, self._scales = _integers(kernel, weight)
+            bits, self._weights, self._scales = _integers(kernel, weights)
         self.struct = structs.Matrix(
             bits,
             inputs,
@@ -69,43 +78,58 @@ def _padded(tensor: torch.Tensor) -> torch.Tensor:
     return torch.cat((tensor, tensor.new_zeros(missing, *tensor.shape[1:]))) if missing else tensor
 
 
-def _blocks(weight: torch.Tensor) -> torch.Tensor:
+def _blocks(weights: Sequence[torch.Tensor]) -> torch.Tensor:
     """fp32 [blocks, inputs, 16]."""
-    outputs, inputs = weight.shape
-    blocks = torch.zeros(-(-outputs // LANES), inputs, LANES)
-    whole = outputs // LANES
-    blocks[:whole] = weight[: whole * LANES].view(-1, LANES, inputs).transpose(1, 2)
-    blocks[whole:, :, : outputs % LANES] = weight[whole * LANES :].T
+    inputs = weights[0].shape[1]
+    blocks = torch.zeros(_blocks_of(weights), inputs, LANES)
+    first = 0
+    for weight in weights:
+        whole, rest = divmod(len(weight), LANES)
+        end = first + whole
+        blocks[first:end] = weight[: whole * LANES].view(-1, LANES, inputs).transpose(1, 2)
+        blocks[end:, :, :rest] = weight[whole * LANES :].T
+        first = end
     return blocks
 
 
-def _integers(kernel: Kernel, weight: torch.Tensor) -> tuple[int, torch.Tensor, torch.Tensor]:
+def _blocks_of(weights: Sequence[torch.Tensor]) -> int:
+    return sum(-(-len(weight) // LANES) for weight in weights)
+
+
+def _integers(
+    kernel: Kernel, weights: Sequence[torch.Tensor]
+) -> tuple[int, torch.Tensor, torch.Tensor]:
     """(bits, weights [block, group, bytes], scales [block, group, 2, 16])."""
-    outputs, inputs = weight.shape
-    shape = -(-outputs // LANES), -(-inputs // GROUP)
+    shape = _blocks_of(weights), -(-weights[0].shape[1] // GROUP)
     scales = torch.empty(*shape, 2, LANES)
-    lossless = LOSS * max(abs(float(end)) for end in weight.aminmax())
+    lossless = LOSS * max(abs(float(end)) for weight in weights for end in weight.aminmax())
     for bits, tolerance in ((4, lossless), (8, float("inf"))):
         packed = torch.empty(*shape, LANES * GROUP * bits // 8, dtype=torch.uint8)
-        if _pack(kernel, weight, bits, tolerance, packed, scales):
+        if _pack(kernel, weights, bits, tolerance, packed, scales):
             break
     return bits, packed, scales
 
 
 def _pack(
     kernel: Kernel,
-    weight: torch.Tensor,
+    weights: Sequence[torch.Tensor],
     bits: int,
     tolerance: float,
     packed: torch.Tensor,
     scales: torch.Tensor,
 ) -> bool:
     """Fill `packed` and `scales`; False where an error exceeds `tolerance`."""
-    inputs = weight.shape[1]
-    blocks = max(1, AT_ONCE // (LANES * inputs))
-    for start in range(0, len(packed), blocks):
-        part = weight[start * LANES : (start + blocks) * LANES].float().contiguous()
-        numbers = len(part), inputs, bits, ctypes.c_float(tolerance), torch.get_num_threads()
-        if kernel.pack(_at(part), *numbers, _at(packed[start:]), _at(scales[start:])):
+    inputs, at = weights[0].shape[1], 0
+    for part in _parts(weights):
+        wide = part.float().contiguous()
+        numbers = len(wide), inputs, bits, ctypes.c_float(tolerance), torch.get_num_threads()
+        if kernel.pack(_at(wide), *numbers, _at(packed[at:]), _at(scales[at:])):
             return False
+        at += -(-len(wide) // LANES)
     return True
+
+
+def _parts(weights: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """Rows that are few enough to be widened at a time."""
+    for weight in weights:
+        yield from torch.split(weight, LANES * max(1, AT_ONCE // (LANES * weight.shape[1])))

@@ -54,6 +54,24 @@ async def test_present_gives_up_at_the_deadline(tmp_path: Path) -> None:
     await asyncio.wait_for(library.present(["haiku@000000000000"], datetime.now(UTC)), 2)
 
 
+async def test_an_adapter_of_another_base_is_neither_fetched_nor_waited_for(
+    event: AdapterEvent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = list[str]()
+    monkeypatch.setattr(libraries, "download", lambda *given: tried.append(given[2]))
+    registry = Registry()
+    library = Library(registry, AdapterStore(tmp_path / "store", BASE), (event.location or "",))
+    foreign = replace(event, base_fingerprint="b" * 64)
+    registry.apply(foreign.name, foreign)
+    library.fetch_soon(foreign)
+    await library.present([foreign.name], soon())
+    library._thread.submit(int).result()
+    assert tried == []
+    library.fetch_soon(event)
+    library._thread.submit(int).result()
+    assert tried == [event.name]
+
+
 async def test_a_fetch_that_fails_is_tried_again_later_each_time(
     event: AdapterEvent, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,3 +200,14 @@ def test_a_genre_is_as_long_as_its_event_says_or_as_usual() -> None:
     said = registry(replace(HAIKU, sampling=short)).taxonomy().genres["haiku"]
     assert said.sampling == short
     assert registry(HAIKU).taxonomy().genres["haiku"].sampling == USUAL
+
+
+def test_adapters_of_another_base_are_not_offered_and_their_genre_stays() -> None:
+    known = Registry(FIRST, base="b" * 64)
+    known.apply(HAIKU.name, HAIKU)
+    assert known.of_genre("haiku") == () and "haiku" in known.taxonomy()
+    ours = replace(HAIKU, name="haiku@bbbbbbbbbbbb", base_fingerprint="b" * 64)
+    known.apply(ours.name, ours)
+    assert known.of_genre("haiku") == (ours.name,)
+    assert set(registry(HAIKU, ours).of_genre("haiku")) == {HAIKU.name, ours.name}
+    assert known.knows(HAIKU.name)  # its texts are still learned from, and it can be withdrawn

@@ -15,7 +15,7 @@ from genre_models.bases.checks import (
     check_config,
     check_memory,
     check_weights,
-    machine_memory,
+    free_memory,
     weight_files,
 )
 from schemas.errors import ModelError
@@ -107,9 +107,30 @@ def test_packed_weights_are_refused(mine: Path) -> None:
 
 
 def test_more_than_the_memory_is_refused_with_what_to_do() -> None:
-    check_memory(machine_memory(), "less")
+    check_memory(1, "less")
     with pytest.raises(
-        ModelError, match=r"fits into 8\.0 GB .* needs 9\.0 GB: take less"
+        ModelError, match=r"fits into 8\.0 GB of free memory, .* needs 9\.0 GB: take less"
     ) as refused:
         check_memory(9 * 10**9, "take less", memory=8 * 10**9)
     assert refused.value.code == "base_too_large"
+
+
+@pytest.mark.parametrize(
+    ("group", "free"),
+    [
+        ({}, 4096),
+        ({"max": "max\n", "current": "100\n", "stat": "anon 1\n"}, 4096),
+        ({"max": "3000\n", "current": "2500\n", "stat": "anon 1900\ninactive_file 600\n"}, 1100),
+        ({"max": "9000\n", "current": "2500\n", "stat": "anon 1900\ninactive_file 600\n"}, 4096),
+        ({"max": "3000\n", "current": "3100\n", "stat": "anon 3000\n"}, 0),
+    ],
+)
+def test_free_is_what_machine_and_container_have_left(
+    group: dict[str, str], free: int, tmp_path: Path
+) -> None:
+    files = {f"sys/fs/cgroup/memory.{name}": text for name, text in group.items()}
+    files["proc/meminfo"] = "MemTotal: 8 kB\nMemFree: 1 kB\nMemAvailable: 4 kB\nHugePages_Free: 0\n"
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert free_memory(tmp_path) == free

@@ -36,7 +36,7 @@ def test_rows_are_as_long_as_wished_but_no_longer_than_the_model_knows(
 def test_a_base_larger_than_memory_is_refused_with_what_to_do(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genre_models.bases.checks.machine_memory", lambda: 1000)
+    monkeypatch.setattr("genre_models.bases.checks.free_memory", lambda: 1000)
     with pytest.raises(ModelError, match="GENRE_ENGINE=fast needs") as refused:
         load_model(base, slots=5, context=64, fast=False)
     assert refused.value.code == "base_too_large"

@@ -113,7 +113,7 @@ def test_a_base_that_adapters_cannot_be_trained_on_says_so_before_it_is_loaded(
     with pytest.raises(ModelError, match="GPTNeoXForCausalLM") as refused:
         told(wanted)
     assert refused.value.code == "base_untrainable"
-    monkeypatch.setattr("genre_models.bases.checks.machine_memory", lambda: 1000)
+    monkeypatch.setattr("genre_models.bases.checks.free_memory", lambda: 1000)
     make_base(tmp_path / "models/base")
     with pytest.raises(ModelError) as refused:
         told(order(tmp_path / "models", tmp_path, lines(160)))

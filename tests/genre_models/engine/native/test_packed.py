@@ -46,7 +46,7 @@ def test_products_are_close_and_a_row_has_the_same_bits_in_any_number_of_rows(
     matrix, bias = weights(bits), torch.randn(48)
     x = torch.randn(70, 80, generator=torch.Generator().manual_seed(1))
     packed, expected = (
-        Packed(any_kernel, matrix, bias, exact=bits == 32),
+        Packed(any_kernel, [matrix], bias, exact=bits == 32),
         torch.nn.functional.linear(x, matrix, bias),
     )
     y = packed(x)
@@ -67,7 +67,7 @@ def test_a_matrix_is_packed_in_parts_without_an_fp32_copy_of_the_whole(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     matrix, x = weights(bits)[:41].to(dtype), torch.randn(3, 80)
-    whole = Packed(kernel, matrix.float(), None, exact=exact)
+    whole = Packed(kernel, [matrix.float()], None, exact=exact)
     widened: list[int] = []
     widen = torch.Tensor.float
 
@@ -77,7 +77,7 @@ def test_a_matrix_is_packed_in_parts_without_an_fp32_copy_of_the_whole(
 
     monkeypatch.setattr("genre_models.engine.native.packed.AT_ONCE", 16 * 80)
     monkeypatch.setattr(torch.Tensor, "float", float_)
-    parts = Packed(kernel, matrix, None, exact=exact)
+    parts = Packed(kernel, [matrix[:16], matrix[16:]], None, exact=exact)
     assert max(widened, default=0) <= 16 * 80 and parts.struct.bits == whole.struct.bits
     assert torch.equal(parts(x), whole(x))
 
@@ -85,5 +85,5 @@ def test_a_matrix_is_packed_in_parts_without_an_fp32_copy_of_the_whole(
 def test_what_is_not_finite_reaches_its_own_row_only(kernel: Kernel) -> None:
     x = torch.ones(3, 80)
     x[1, 5] = torch.nan
-    y = Packed(kernel, weights(8), None, exact=False)(x)
+    y = Packed(kernel, [weights(8)], None, exact=False)(x)
     assert not y[1].isfinite().any() and y[0].isfinite().all() and torch.equal(y[0], y[2])
