@@ -285,4 +285,5 @@ def load_engine(settings: Settings, store: AdapterStore) -> Engine:
         threads=settings.model_threads,
         rows=settings.rows,
         adapter_bytes=settings.adapter_cache_mb << 20,
+        prefix_bytes=settings.prefix_cache_mb << 20,
     )

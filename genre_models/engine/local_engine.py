@@ -1,8 +1,8 @@
 """The local engine: rows with different adapters, blends and none, written together on the CPU.
 
 Rows join and leave between steps. Candidates of one request that share prompt and adapters share
-one prefill. Prompts are read one by one in chunks of their own, so that a row's bits never depend
-on what runs beside it.
+one prefill, and what prompts begin with is read once (see prefixes). Prompts are read one by one in
+chunks of their own, so that a row's bits never depend on what runs beside it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from genre_models.engine.generation import Finished, Generation, Piece, failed
 from genre_models.engine.llama import MULTIPLE
 from genre_models.engine.mixture import MOST, Weights, check_width, ranks_of
 from genre_models.engine.model import Model, end_tokens, load_model
+from genre_models.engine.prefixes import Prefixes
 from genre_models.engine.prompt import encode
 from genre_models.engine.row import Row
 from genre_models.engine.sampling import choose
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 LEAST_PROMPT = 64  # tokens that a prompt keeps at least, however many new tokens are asked for
 CHUNK = 64  # prompt tokens a step: the running rows wait for no more than about two steps' time
+GRAIN = 8  # prompt tokens of which keys and values are kept together
 
 
 @dataclass(slots=True)
@@ -41,14 +43,21 @@ class _Joining:
     """Rows whose common prompt is being read; `read` of its tokens have been."""
 
     rows: list[Row]
-    read: int = 0
+    read: int
 
 
 class LocalEngine:
     """An `Engine` over a `Model` with `rows` + 1 slots. All its methods belong to one thread."""
 
     def __init__(
-        self, model: Model, tokenizer: Any, adapters: AdapterCache, *, rows: int, context: int
+        self,
+        model: Model,
+        tokenizer: Any,
+        adapters: AdapterCache,
+        *,
+        rows: int,
+        context: int,
+        prefix_bytes: int,
     ) -> None:
         self._model, self._tokenizer, self._adapters = model, tokenizer, adapters
         self._most_rows, self._context = rows, context
@@ -56,6 +65,9 @@ class LocalEngine:
         """The tokens that end a text."""
         self._schedule = Schedule()
         self._batch = Batch(model.slots, model.multiple)
+        # Where a row's numbers depend on its chunk, prompts go on where chunks would begin anyway.
+        grain = GRAIN if model.multiple == 1 else CHUNK
+        self._prefixes = Prefixes(model.slots, grain=grain, budget=prefix_bytes)
         self._joining: _Joining | None = None
         self._news: list[Piece | Finished] = []
 
@@ -70,12 +82,13 @@ class LocalEngine:
         rows: int = 16,
         context: int = 1024,
         adapter_bytes: int = 256 << 20,
+        prefix_bytes: int = 256 << 20,
     ) -> LocalEngine:
         """Load the model from `base`, a prepared folder (genre_models.weights).
 
         `fast` is int8 for models built like Llama. `rows` run at once, `context` is the most tokens
         of a row's prompt and text (46 kB each), `adapter_bytes` are kept in memory beside those in
-        use (5 MB each at rank 8 on half of 30 layers).
+        use (5 MB each at rank 8 on half of 30 layers), `prefix_bytes` of beginnings of prompts.
         """
         torch.set_num_threads(threads)
         padded = -(-rows // MULTIPLE) * MULTIPLE
@@ -91,6 +104,7 @@ class LocalEngine:
             AdapterCache(read, adapter_bytes),
             rows=rows,
             context=min(context, model.context),
+            prefix_bytes=prefix_bytes,
         )
         engine.ends = end_tokens(base, tokenizer)
         return engine
@@ -164,7 +178,8 @@ class LocalEngine:
         if first is not None:
             alike = [row for row in self._schedule.waiting if row.usable and _alike(row, first)]
             self._schedule.remove(alike[:room])
-            self._joining = _Joining(alike[:room])
+            known = self._prefixes.load(first.prompt, first.blend, self._spare)
+            self._joining = _Joining(alike[:room], known)
 
     def _await_one(self) -> None:
         """With nothing else to do, wait until some row's adapters have been read."""
@@ -192,10 +207,11 @@ class LocalEngine:
         if self._joining is None:
             return
         rows, start = self._joining.rows, self._joining.read
-        prompt, slot = rows[0].prompt, self._model.slots.count - 1
+        prompt, slot, blend = rows[0].prompt, self._spare, rows[0].blend
         chunk = prompt[start : start + CHUNK]
-        logits = self._model.prefill(torch.tensor(chunk), slot, start, rows[0].blend)
+        logits = self._model.prefill(torch.tensor(chunk), slot, start, blend)
         self._joining.read += len(chunk)
+        self._prefixes.keep(prompt[: self._joining.read], blend, slot)
         if self._joining.read == len(prompt):
             self._joining = None
             live = [row for row in rows if not row.ended]
@@ -228,6 +244,11 @@ class LocalEngine:
             self._joining = None
         if self._batch.tidy():
             self._model.mix(self._batch.blends)
+
+    @property
+    def _spare(self) -> int:
+        """The slot in which prompts are read."""
+        return self._model.slots.count - 1
 
     def _running(self) -> list[Row]:
         return [*self._batch.rows, *(self._joining.rows if self._joining else [])]

@@ -171,6 +171,45 @@ def test_another_process_writes_the_same_text_beside_other_rows(
     assert here.tokens_out == 24 and json.loads(there) == [here.text, here.logprob]
 
 
+@pytest.mark.parametrize("native", [True, False])
+def test_what_prompts_begin_with_is_read_once_and_changes_no_text(
+    base: Path, store: AdapterStore, monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    if not native:
+        monkeypatch.setattr("genre_models.engine.model._kernel", lambda config: None)
+    instruction = "Write a text that is longer than what an engine reads in one step, and no more."
+    rows = [
+        Generation(
+            id=str(i),
+            prompt=chat_prompt(instruction=instruction, request=request),
+            adapter=adapter,
+            max_tokens=6,
+        )
+        for i, (request, adapter) in enumerate(
+            (request, adapter)
+            for request in ("About cats.", "About the sea.")
+            for adapter in (names(store)[0], names(store)[1], None)
+        )
+    ]
+    kept = LocalEngine.load(base, store, threads=1, context=512)
+    none = LocalEngine.load(base, store, threads=1, context=512, prefix_bytes=0)
+    read: list[int] = []
+
+    def prefill(tokens: torch.Tensor, *args: object, **options: object) -> torch.Tensor:
+        read.append(len(tokens))
+        return original(tokens, *args, **options)  # type: ignore[arg-type]
+
+    original = kept._model.prefill
+    monkeypatch.setattr(kept._model, "prefill", prefill)
+    first = finish(kept, rows[:3])
+    begun, read[:] = sum(read), []
+    assert first | finish(kept, rows[3:]) == finish(none, rows)
+    assert sum(read) < begun / 2
+    read.clear()
+    finish(kept, rows[3:])
+    assert sum(read) <= 3 * (8 if native else 64)
+
+
 def test_seeds_differ_and_temperature_zero_ignores_them(engine: LocalEngine) -> None:
     warm = [Generation(id=str(i), prompt=PROMPT, seed=i, temperature=1.0) for i in range(4)]
     cold = [replace(row, temperature=0.0) for row in warm]
