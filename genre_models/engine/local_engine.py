@@ -61,6 +61,7 @@ class LocalEngine:
     ) -> None:
         self._model, self._tokenizer, self._adapters = model, tokenizer, adapters
         self._most_rows, self._context = rows, context
+        self._threads = torch.get_num_threads()
         self.ends = frozenset(tokenizer.all_special_ids)
         """The tokens that end a text."""
         self._schedule = Schedule()
@@ -143,6 +144,9 @@ class LocalEngine:
     @torch.inference_mode()
     def step(self) -> list[Piece | Finished]:
         """See Engine. One chunk of one joining prompt is read too."""
+        # A thread begins with what another one has set last, be it the encoder's for a moment.
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
         self._tidy()
         self._news += self._begin()
         self._news += self._read()

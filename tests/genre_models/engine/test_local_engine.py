@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -208,6 +209,24 @@ def test_what_prompts_begin_with_is_read_once_and_changes_no_text(
     read.clear()
     finish(kept, rows[3:])
     assert sum(read) <= 3 * (8 if native else 64)
+
+
+def test_an_engine_keeps_its_threads_whoever_set_others_meanwhile(
+    base: Path, store: AdapterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LocalEngine.load(base, store, threads=2, context=512)
+    seen: set[int] = set()
+    decode = engine._model.decode
+
+    def counted(*inputs: torch.Tensor) -> torch.Tensor:
+        seen.add(torch.get_num_threads())
+        return decode(*inputs)
+
+    monkeypatch.setattr(engine._model, "decode", counted)
+    torch.set_num_threads(1)  # as an encoder does for a moment
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(finish, engine, [Generation(id="a", prompt=PROMPT, max_tokens=3)]).result()
+    assert seen == {2}
 
 
 def test_seeds_differ_and_temperature_zero_ignores_them(engine: LocalEngine) -> None:
