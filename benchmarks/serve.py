@@ -19,9 +19,11 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 from agents.base_model import base_folder
+from agents.classify.classify import LONGEST_DEADLINE
 from agents.generate.writer import PLAIN_INSTRUCTION, load_engine
 from agents.roles import share_cores
 from benchmarks.fixtures import apache_kafka
@@ -131,6 +133,7 @@ def requests(number: int) -> Iterator[GenerationRequest]:
             prompt=f"{wish.format(subject)} It is for number {count}.",
             max_tokens=NEW,
             stream=True,
+            deadline=datetime.now(UTC) + LONGEST_DEADLINE,
         )
 
 
@@ -174,7 +177,7 @@ async def through(
     seen = {"first_piece": screen.first_piece, "first_sentence": screen.first_sentence}
     return level, {
         f"{name}_p50_s_f{in_flight}": percentile(
-            [at - begun_at[request] for request, at in times.items()], 0.5
+            [at - begun_at[request] for request, at in times.items() if request in begun_at], 0.5
         )
         for name, times in seen.items()
     }

@@ -2,7 +2,7 @@
 
 Rows join and leave between steps. Candidates of one request that share prompt and adapters share
 one prefill, and what prompts begin with is read once (see prefixes). Prompts are read one by one in
-chunks of their own, so that a row's bits never depend on what runs beside it.
+chunks of their own, so that a row's bits never depend on what runs beside it, nor on what is known.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from genre_models.engine.llama import MULTIPLE
 from genre_models.engine.mixture import MOST, Weights, check_width, ranks_of
 from genre_models.engine.model import Model, end_tokens, load_model
 from genre_models.engine.prefixes import Prefixes
-from genre_models.engine.prompt import encode
+from genre_models.engine.prompt import encode_apart
 from genre_models.engine.row import Row
 from genre_models.engine.sampling import choose
 from genre_models.engine.schedule import READ, WRITTEN, Schedule
@@ -67,8 +67,8 @@ class LocalEngine:
         self._schedule = Schedule()
         self._batch = Batch(model.slots, model.multiple)
         # Where a row's numbers depend on its chunk, prompts go on where chunks would begin anyway.
-        grain = GRAIN if model.multiple == 1 else CHUNK
-        self._prefixes = Prefixes(model.slots, grain=grain, budget=prefix_bytes)
+        self._grain = GRAIN if model.multiple == 1 else CHUNK
+        self._prefixes = Prefixes(model.slots, grain=self._grain, budget=prefix_bytes)
         self._joining: _Joining | None = None
         self._news: list[Piece | Finished] = []
 
@@ -164,12 +164,14 @@ class LocalEngine:
                 f"got {generation.max_tokens}",
             )
         names = [str(AdapterName.parse(name)) for name, _ in generation.mixture]
-        prompt = encode(self._tokenizer, generation.prompt, room)
+        opening, rest = encode_apart(self._tokenizer, generation.prompt, room)
+        prompt = tuple(opening + rest)
         loading = tuple(
             (self._adapters.hold(name), weight)
             for name, (_, weight) in zip(names, generation.mixture, strict=True)
         )
-        return Row(generation, tuple(prompt), loading, Writing(self._tokenizer, generation.stop))
+        writing = Writing(self._tokenizer, generation.stop)
+        return Row(generation, prompt, loading, writing, min(len(opening), len(prompt) - 1))
 
     def _begin(self) -> Iterator[Finished]:
         """Choose the next prompt, read once for all waiting rows that share it and its adapters."""
@@ -182,8 +184,21 @@ class LocalEngine:
         if first is not None:
             alike = [row for row in self._schedule.waiting if row.usable and _alike(row, first)]
             self._schedule.remove(alike[:room])
-            known = self._prefixes.load(first.prompt, first.blend, self._spare)
-            self._joining = _Joining(alike[:room], known)
+            self._joining = _Joining(alike[:room], self._known(first))
+
+    def _known(self, row: Row) -> int:
+        """Fill the spare slot with what is known of a prompt's beginning; how many tokens that is.
+
+        All but the end lies in the slot of a running row that shares it. One token is left at
+        least: nothing else gives logits.
+        """
+        for slot, other in enumerate(self._batch.rows):
+            if _alike(other, row):
+                asked = len(row.prompt) - 1 - row.opening
+                known = row.opening + asked // self._grain * self._grain
+                self._model.slots.copy(slot, self._spare, known)
+                return known
+        return self._prefixes.load(row.prompt[: row.opening], row.blend, self._spare)
 
     def _await_one(self) -> None:
         """With nothing else to do, wait until some row's adapters have been read."""
@@ -210,20 +225,27 @@ class LocalEngine:
         """Read a chunk of the joining prompt; at its end its rows write a first token and join."""
         if self._joining is None:
             return
-        rows, start = self._joining.rows, self._joining.read
-        prompt, slot, blend = rows[0].prompt, self._spare, rows[0].blend
-        chunk = prompt[start : start + CHUNK]
-        logits = self._model.prefill(torch.tensor(chunk), slot, start, blend)
-        self._joining.read += len(chunk)
-        self._prefixes.keep(prompt[: self._joining.read], blend, slot)
+        rows, prompt = self._joining.rows, self._joining.rows[0].prompt
+        logits = self._read_chunk(self._joining)
+        if self._joining.read == rows[0].opening:
+            self._prefixes.keep(prompt[: rows[0].opening], rows[0].blend, self._spare)
+            logits = self._read_chunk(self._joining)
         if self._joining.read == len(prompt):
             self._joining = None
             live = [row for row in rows if not row.ended]
             for row in live:
                 self._schedule.charge(row, READ * len(prompt))
             yield from self._take(live, logits.repeat(len(live), 1))
-            self._batch.join([row for row in live if not row.ended], slot)
+            self._batch.join([row for row in live if not row.ended], self._spare)
             self._model.mix(self._batch.blends)
+
+    def _read_chunk(self, joining: _Joining) -> torch.Tensor:
+        """Logits after the next tokens; a chunk ends where an opening does, known or not."""
+        row, start = joining.rows[0], joining.read
+        end = row.opening if start < row.opening else len(row.prompt)
+        chunk = row.prompt[start : min(start + CHUNK, end)]
+        joining.read += len(chunk)
+        return self._model.prefill(torch.tensor(chunk), self._spare, start, row.blend)
 
     def _advance(self) -> Iterator[Piece | Finished]:
         """One token more for each running row."""

@@ -1,7 +1,8 @@
-"""Prompts begin alike: keys and values of what was read once are kept and read no second time.
+"""Prompts open alike, with a genre's instruction, style and card: what was read once is kept.
 
-Blocks of equally many tokens, each known by the adapters' digests and all tokens up to its end. The
-bytes of an adapter decide, never its name; the base is the one model of an engine.
+That is keys and values, in blocks of some tokens, each known by the adapters' digests and all
+tokens up to its end. The bytes of an adapter decide, never its name; the base is the one model of
+an engine. Nothing that a user wrote is kept.
 """
 
 from __future__ import annotations
@@ -29,13 +30,10 @@ class Prefixes:
         self.bytes = 0
         """Bytes of all that is kept."""
 
-    def load(self, prompt: Sequence[int], blend: Blend, slot: int) -> int:
-        """Fill a slot with what is known of a prompt's beginning; how many tokens that are.
-
-        One token at least is left to be read: nothing else gives logits.
-        """
+    def load(self, opening: Sequence[int], blend: Blend, slot: int) -> int:
+        """Fill a slot with what is known of a prompt's opening; how many tokens that is."""
         known: list[Key] = []
-        for key in self._keys(prompt[:-1], blend):
+        for key in self._keys(opening, blend):
             if key not in self._blocks:
                 break
             known.append(key)
@@ -44,20 +42,23 @@ class Prefixes:
         # A beginning outlives what continues it: without it, that is never found.
         for key in reversed(known):
             self._blocks.move_to_end(key)
-        return len(known) * self._grain
+        return len(known[-1][1]) if known else 0
 
-    def keep(self, prompt: Sequence[int], blend: Blend, slot: int) -> None:
-        """Keep the whole blocks of a prompt, or of its beginning, that lies in a slot."""
-        for key in reversed(list(self._keys(prompt, blend))):
+    def keep(self, opening: Sequence[int], blend: Blend, slot: int) -> None:
+        """Keep an opening that lies in a slot."""
+        start, missing = 0, list[tuple[Key, torch.Tensor]]()
+        for key in self._keys(opening, blend):
             if key not in self._blocks:
-                end = len(key[1])
-                self._blocks[key] = self._slots.taken(slot, end - self._grain, end)
-                self.bytes += self._blocks[key].nbytes
-            self._blocks.move_to_end(key)
+                missing.append((key, self._slots.taken(slot, start, len(key[1]))))
+            start = len(key[1])
+        for key, block in reversed(missing):
+            self._blocks[key] = block
+            self.bytes += block.nbytes
         while self.bytes > self._budget:
             self.bytes -= self._blocks.popitem(last=False)[1].nbytes
 
     def _keys(self, tokens: Sequence[int], blend: Blend) -> Iterator[Key]:
+        """Those of each whole block and of what is left behind the last."""
         adapters = tuple((weights.digest, share) for weights, share in blend)
-        for end in range(self._grain, len(tokens) + 1, self._grain):
+        for end in (*range(self._grain, len(tokens), self._grain), len(tokens)):
             yield adapters, tuple(tokens[:end])

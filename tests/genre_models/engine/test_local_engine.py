@@ -20,7 +20,7 @@ from transformers import LlamaForCausalLM
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine import Finished, Generation, Piece, chat_prompt
 from genre_models.engine.local_engine import LocalEngine
-from genre_models.engine.prompt import encode
+from genre_models.engine.prompt import encode, encode_apart
 from genre_models.engine.sampling import Sampling, TorchReader, choose
 from tests.genre_models.tiny import make_tokenizer
 
@@ -172,43 +172,67 @@ def test_another_process_writes_the_same_text_beside_other_rows(
     assert here.tokens_out == 24 and json.loads(there) == [here.text, here.logprob]
 
 
-@pytest.mark.parametrize("native", [True, False])
-def test_what_prompts_begin_with_is_read_once_and_changes_no_text(
-    base: Path, store: AdapterStore, monkeypatch: pytest.MonkeyPatch, native: bool
-) -> None:
-    if not native:
+@pytest.fixture(params=[True, False])
+def anywhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the kernel, and as where none could be compiled."""
+    if not request.param:
         monkeypatch.setattr("genre_models.engine.model._kernel", lambda config: None)
+
+
+def counted(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Gets the number of tokens of each prefill."""
+    read: list[int] = []
+    original = engine._model.prefill
+
+    def prefill(tokens: torch.Tensor, *args: object) -> torch.Tensor:
+        read.append(len(tokens))
+        return original(tokens, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine._model, "prefill", prefill)
+    return read
+
+
+@pytest.mark.usefixtures("anywhere")
+def test_what_prompts_open_with_is_read_once_and_changes_no_text(
+    base: Path, store: AdapterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
     instruction = "Write a text that is longer than what an engine reads in one step, and no more."
     rows = [
         Generation(
-            id=str(i),
+            id=f"{request} {adapter}",
             prompt=chat_prompt(instruction=instruction, request=request),
             adapter=adapter,
             max_tokens=6,
         )
-        for i, (request, adapter) in enumerate(
-            (request, adapter)
-            for request in ("About cats.", "About the sea.")
-            for adapter in (names(store)[0], names(store)[1], None)
-        )
+        for request in ("About cats.", "About the sea.")
+        for adapter in (names(store)[0], names(store)[1], None)
     ]
     kept = LocalEngine.load(base, store, threads=1, context=512)
     none = LocalEngine.load(base, store, threads=1, context=512, prefix_bytes=0)
-    read: list[int] = []
-
-    def prefill(tokens: torch.Tensor, *args: object, **options: object) -> torch.Tensor:
-        read.append(len(tokens))
-        return original(tokens, *args, **options)  # type: ignore[arg-type]
-
-    original = kept._model.prefill
-    monkeypatch.setattr(kept._model, "prefill", prefill)
+    read = counted(kept, monkeypatch)
     first = finish(kept, rows[:3])
     begun, read[:] = sum(read), []
     assert first | finish(kept, rows[3:]) == finish(none, rows)
     assert sum(read) < begun / 2
-    read.clear()
-    finish(kept, rows[3:])
-    assert sum(read) <= 3 * (8 if native else 64)
+    opening = encode_apart(make_tokenizer(), rows[0].prompt, 512)[0]
+    assert all(list(key[1]) == opening[: len(key[1])] for key in kept._prefixes._blocks)
+
+
+@pytest.mark.usefixtures("anywhere")
+def test_a_candidate_for_which_there_was_no_room_reads_no_prompt_again(
+    base: Path, store: AdapterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = LocalEngine.load(base, store, threads=1, rows=2, context=512, prefix_bytes=0)
+    many = LocalEngine.load(base, store, threads=1, rows=4, context=512, prefix_bytes=0)
+    prompt = chat_prompt(instruction="Write.", request="About cats, " * 20)
+    rows = [
+        Generation(id=str(i), prompt=prompt, adapter=names(store)[0], max_tokens=4 + 3 * i, seed=i)
+        for i in range(4)
+    ]
+    read = counted(few, monkeypatch)
+    ends = finish(few, rows)
+    assert ends == finish(many, rows)
+    assert sum(read) < ends["0"].tokens_in + 2 * 65
 
 
 def test_an_engine_keeps_its_threads_whoever_set_others_meanwhile(
