@@ -9,11 +9,13 @@ from collections.abc import Mapping, Sequence
 import orjson
 
 
-def arguments(description: str) -> argparse.Namespace:
-    """`--quick` and `--json`."""
+def arguments(description: str, **switches: str) -> argparse.Namespace:
+    """`--quick`, `--json` and more switches: name and help of each."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="fewer measurements, under 50 seconds")
+    parser.add_argument("--quick", action="store_true", help="fewer measurements, sooner done")
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    for name, meaning in switches.items():
+        parser.add_argument(f"--{name}", action="store_true", help=meaning)
     return parser.parse_args()
 
 

@@ -9,7 +9,8 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from genre_models.adapters import AdapterStore
@@ -75,22 +76,33 @@ class VllmServer:
             return False
 
 
+@contextmanager
+def vllm_engine(
+    base: Path, store: AdapterStore, rows: int, folder: Path
+) -> Iterator[RemoteEngine | None]:
+    """An engine on a vLLM of its own, in fp32; None where it is not installed."""
+    if PYTHON is None:
+        yield None
+        return
+    server = VllmServer(base, folder / "log")
+    try:
+        server.start()
+        replicas = servers([server.url], "vllm", str(base), READY)
+        yield RemoteEngine(replicas, store, rows=rows, blends=folder / "blends")
+    finally:
+        server.kill()
+
+
 def vllm_tok_s(base: Path, store: AdapterStore, wanted: Sequence[Generation]) -> float | None:
     """Tokens a second of vLLM in fp32 for rows with adapters, once they are loaded.
 
     None where it is not installed.
     """
-    if PYTHON is None:
-        return None
-    with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder:
-        server = VllmServer(base, Path(folder) / "log")
-        try:
-            server.start()
-            replicas = servers([server.url], "vllm", str(base), READY)
-            engine = RemoteEngine(replicas, store, rows=len(wanted), blends=Path(folder) / "blends")
-            return max(_tok_s(engine, wanted) for _ in range(2))
-        finally:
-            server.kill()
+    with (
+        tempfile.TemporaryDirectory(prefix="genre-benchmark-") as folder,
+        vllm_engine(base, store, len(wanted), Path(folder)) as engine,
+    ):
+        return max(_tok_s(engine, wanted) for _ in range(2)) if engine else None
 
 
 def _tok_s(engine: RemoteEngine, wanted: Sequence[Generation]) -> float:

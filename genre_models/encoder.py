@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
@@ -16,6 +18,9 @@ from schemas.errors import ModelError
 DIMENSION = 384
 _SCALE = 127  # largest int8; a component of a unit vector is at most 1
 _BATCH = 32
+# tokens that one thread of a batch has at least: on fewer, two took a third more processor time,
+# which is the engine's where it runs beside
+_SHARE = 512
 _LONGEST = 256  # tokens; the encoder was trained on no more
 _READ = 4096  # characters in which they are looked for: to cut a long text up takes its time
 
@@ -27,10 +32,19 @@ class Encoder(Protocol):
         """Embeddings of `texts`: unit rows.  # [n, dimension]"""
 
 
+@dataclass(slots=True, eq=False)
+class _Asked:
+    """What one thread wants encoded, and its rows once they are."""
+
+    texts: Sequence[str]
+    rows: NDArray[np.float32] | None = None
+
+
 class SentenceEncoder:
     """all-MiniLM-L6-v2 from a local folder: mean of the token states, normalised.
 
-    Reimers and Gurevych 2019.
+    Reimers and Gurevych 2019. Any thread may ask; what several ask for while it is busy is encoded
+    together.
     """
 
     def __init__(self, model: Any, tokenizer: Any, threads: int | None = None) -> None:
@@ -39,6 +53,7 @@ class SentenceEncoder:
         self._threads = threads
         # the tokenizer keeps its settings in itself and refuses a second thread
         self._lock = Lock()
+        self._asked: deque[_Asked] = deque()
 
     @classmethod
     def load(cls, folder: Path, *, threads: int | None = None) -> SentenceEncoder:
@@ -68,15 +83,38 @@ class SentenceEncoder:
 
         Batches hold texts of like length.
         """
+        asked = _Asked(texts)
+        self._asked.append(asked)
+        with self._lock:
+            if asked.rows is None:
+                self._encode_all(asked)
+        assert asked.rows is not None
+        return asked.rows
+
+    def _encode_all(self, asked: _Asked) -> None:
+        """Encode what everybody waits for; where that fails, each thread its own."""
+        together = [asked]
+        while self._asked:
+            each = self._asked.popleft()
+            together += [each] if each is not asked else []
+        try:
+            rows = self._encoded([text for each in together for text in each.texts])
+        except Exception:
+            if len(together) == 1:
+                raise
+            together, rows = [asked], self._encoded(asked.texts)
+        for each in together:
+            each.rows, rows = rows[: len(each.texts)], rows[len(each.texts) :]
+
+    def _encoded(self, texts: Sequence[str]) -> NDArray[np.float32]:
         rows = np.zeros((len(texts), DIMENSION), np.float32)
         order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        with self._lock, _threads(self._threads):
-            for start in range(0, len(order), _BATCH):
-                batch = order[start : start + _BATCH]
-                rows[batch] = self._encode([texts[index] for index in batch])
+        for start in range(0, len(order), _BATCH):
+            batch = order[start : start + _BATCH]
+            rows[batch] = self._batch([texts[index] for index in batch])
         return rows
 
-    def _encode(self, texts: list[str]) -> NDArray[np.float32]:
+    def _batch(self, texts: list[str]) -> NDArray[np.float32]:
         import torch
 
         tokens = self._tokenizer(
@@ -86,7 +124,8 @@ class SentenceEncoder:
             max_length=_LONGEST,
             return_tensors="pt",
         )
-        with torch.inference_mode():
+        most = tokens["input_ids"].numel() // _SHARE + 1
+        with torch.inference_mode(), _threads(min(most, self._threads or torch.get_num_threads())):
             states = self._model(**tokens).last_hidden_state  # [batch, tokens, 384]
             mask = tokens["attention_mask"].unsqueeze(-1)
             mean = (states * mask).sum(1) / mask.sum(1)
@@ -95,12 +134,15 @@ class SentenceEncoder:
 
 
 @contextmanager
-def _threads(count: int | None) -> Iterator[None]:
-    """Give torch `count` threads for a while, then what it had: the setting is process-wide."""
+def _threads(count: int) -> Iterator[None]:
+    """Give torch `count` threads for a while, then what it had.
+
+    The setting is a thread's own, but a thread that has none yet takes the last one set anywhere.
+    """
     import torch
 
     before = torch.get_num_threads()
-    if count is not None and count != before:
+    if count != before:
         torch.set_num_threads(count)
     try:
         yield

@@ -95,6 +95,8 @@ class Settings:
     """Seconds that one answer may take."""
     adapter_cache_mb: int = 256
     """Megabytes of adapters kept in memory beside those in use."""
+    prefix_cache_mb: int = 256
+    """Megabytes of what prompts begin with, read once and kept."""
 
     prompt_bytes: int = 256 * 1024
     """Bytes of prompts that a user may send in a minute: 8 of the longest, or many short ones."""
@@ -132,6 +134,7 @@ class Settings:
             "rows",
             "prompt_bytes",
             "adapter_cache_mb",
+            "prefix_cache_mb",
             "server_timeout",
             "training_hours",
             "session_timeout",

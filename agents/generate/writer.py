@@ -15,6 +15,7 @@ from agents.base_model import base_folder, served_name
 from agents.failures import expired, failure_of
 from agents.generate.engine_thread import EngineThread, Events
 from agents.generate.library import Library
+from agents.generate.pieces import Pieces
 from agents.generate.text_judge import TextJudge
 from agents.genres.classifiers import load_classifiers
 from agents.genres.registry import Registry
@@ -41,6 +42,7 @@ GENERATE_FAILED = Failure(code="generate_failed", message="The texts could not b
 PLAIN_INSTRUCTION = "Write what is asked for, and nothing else."
 WAITING = 4  # rows admitted for each that can run: whom to serve next is chosen among them
 _REMEMBERED_CANCELLATIONS = 10_000
+_JUDGES = 8  # requests whose texts are judged at the same time
 
 
 class EngineWriter:
@@ -60,7 +62,8 @@ class EngineWriter:
         self._base = base
         self._rows = 0
         self._freed = asyncio.Condition()
-        self._judging = ThreadPoolExecutor(1, thread_name_prefix="text-judge")
+        # They wait for one encoder, which encodes together what they ask for meanwhile.
+        self._judging = ThreadPoolExecutor(_JUDGES, thread_name_prefix="text-judge")
         self._cancelled: OrderedDict[str, None] = OrderedDict()
         self._writing: dict[int, tuple[str, tuple[str, ...]]] = {}
         self._tasks = itertools.count()
@@ -132,22 +135,26 @@ class EngineWriter:
     async def _events(
         self, task: GenerationTask, events: Events, ends: dict[int, Finished], rows: Sequence[str]
     ) -> AsyncIterator[Progress]:
-        sequences = [0] * len(task.arms)
+        pieces = Pieces(task)
         while len(ends) < len(task.arms):
             event = await self._next(task, events, rows)
             index = int(event.id.rpartition("/")[2])
             if isinstance(event, Finished):
                 ends[index] = event
             elif task.stream:
-                yield _piece(task, index, sequences[index], event)
-                sequences[index] += 1
+                pieces.add(index, event.text)
+            if events.empty():  # all that one step has written has been taken
+                for piece in pieces.due(last=len(ends) == len(task.arms)):
+                    yield piece
 
     async def _next(
         self, task: GenerationTask, events: Events, rows: Sequence[str]
     ) -> Piece | Finished:
         left = (task.deadline - datetime.now(UTC)).total_seconds()
         try:
-            return await asyncio.wait_for(events.get(), max(left, 0.0))
+            # Without a task for each event, as `wait_for` makes: pieces of a step go out together.
+            async with asyncio.timeout(max(left, 0.0)):
+                return await events.get()
         except TimeoutError:
             self._engine.cancel(rows)
             raise _overdue(task, "passed while the texts were written") from None
@@ -235,18 +242,6 @@ def adapters_of(task: GenerationTask) -> frozenset[str]:
     )
 
 
-def _piece(task: GenerationTask, index: int, sequence: int, piece: Piece) -> Progress:
-    return Progress(
-        kind="piece",
-        request_id=task.request_id,
-        user_id=task.user_id,
-        tenant=task.tenant,
-        index=index,
-        sequence=sequence,
-        text=piece.text,
-    )
-
-
 def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> EngineWriter:
     """The writer with the real models; takes about three seconds.
 
@@ -296,4 +291,5 @@ def load_engine(settings: Settings, store: AdapterStore) -> Engine:
         threads=settings.model_threads,
         rows=settings.rows,
         adapter_bytes=settings.adapter_cache_mb << 20,
+        prefix_bytes=settings.prefix_cache_mb << 20,
     )

@@ -1,8 +1,8 @@
 """The local engine: rows with different adapters, blends and none, written together on the CPU.
 
 Rows join and leave between steps. Candidates of one request that share prompt and adapters share
-one prefill. Prompts are read one by one in chunks of their own, so that a row's bits never depend
-on what runs beside it.
+one prefill, and what prompts begin with is read once (see prefixes). Prompts are read one by one in
+chunks of their own, so that a row's bits never depend on what runs beside it, nor on what is known.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from genre_models.engine.generation import Finished, Generation, Piece, failed
 from genre_models.engine.llama import CONTEXT, MULTIPLE
 from genre_models.engine.mixture import MOST, Weights, check_width, ranks_of
 from genre_models.engine.model import Model, end_tokens, load_model
-from genre_models.engine.prompt import encode
+from genre_models.engine.prefixes import Prefixes
+from genre_models.engine.prompt import encode_apart
 from genre_models.engine.row import Row
 from genre_models.engine.sampling import Sampling, choose
 from genre_models.engine.schedule import READ, WRITTEN, Schedule
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 
 LEAST_PROMPT = 64  # tokens that a prompt keeps at least, however many new tokens are asked for
 CHUNK = 64  # prompt tokens a step: the running rows wait for no more than about two steps' time
+GRAIN = 8  # prompt tokens of which keys and values are kept together
 
 
 @dataclass(slots=True)
@@ -41,21 +43,32 @@ class _Joining:
     """Rows whose common prompt is being read; `read` of its tokens have been."""
 
     rows: list[Row]
-    read: int = 0
+    read: int
 
 
 class LocalEngine:
     """An `Engine` over a `Model` with `rows` + 1 slots. All its methods belong to one thread."""
 
     def __init__(
-        self, model: Model, tokenizer: Any, adapters: AdapterCache, *, rows: int, context: int
+        self,
+        model: Model,
+        tokenizer: Any,
+        adapters: AdapterCache,
+        *,
+        rows: int,
+        context: int,
+        prefix_bytes: int,
     ) -> None:
         self._model, self._tokenizer, self._adapters = model, tokenizer, adapters
         self._most_rows, self._context = rows, context
+        self._threads = torch.get_num_threads()
         self.ends = frozenset(tokenizer.all_special_ids)
         """The tokens that end a text."""
         self._schedule = Schedule()
         self._batch = Batch(model.slots, model.multiple)
+        # Where a row's numbers depend on its chunk, prompts go on where chunks would begin anyway.
+        self._grain = GRAIN if model.multiple == 1 else CHUNK
+        self._prefixes = Prefixes(model.slots, grain=self._grain, budget=prefix_bytes)
         self._joining: _Joining | None = None
         self._news: list[Piece | Finished] = []
 
@@ -70,12 +83,13 @@ class LocalEngine:
         rows: int = 16,
         context: int = CONTEXT,
         adapter_bytes: int = 256 << 20,
+        prefix_bytes: int = 256 << 20,
     ) -> LocalEngine:
         """Load the model from `base`, a prepared folder (genre_models.weights).
 
         `fast` is int8 for models built like Llama. `rows` run at once, `context` is the most tokens
         of a row's prompt and text (46 kB each), `adapter_bytes` are kept in memory beside those in
-        use (5 MB each at rank 8 on half of 30 layers).
+        use (5 MB each at rank 8 on half of 30 layers), `prefix_bytes` of beginnings of prompts.
         """
         torch.set_num_threads(threads)
         padded = -(-rows // MULTIPLE) * MULTIPLE
@@ -91,6 +105,7 @@ class LocalEngine:
             AdapterCache(read, adapter_bytes),
             rows=rows,
             context=min(context, model.context),
+            prefix_bytes=prefix_bytes,
         )
         engine.ends = end_tokens(base, tokenizer)
         return engine
@@ -129,6 +144,9 @@ class LocalEngine:
     @torch.inference_mode()
     def step(self) -> list[Piece | Finished]:
         """See Engine. One chunk of one joining prompt is read too."""
+        # A thread begins with what another one has set last, be it the encoder's for a moment.
+        if torch.get_num_threads() != self._threads:
+            torch.set_num_threads(self._threads)
         self._tidy()
         self._news += self._begin()
         self._news += self._read()
@@ -146,12 +164,14 @@ class LocalEngine:
                 f"got {generation.max_tokens}",
             )
         names = [str(AdapterName.parse(name)) for name, _ in generation.mixture]
-        prompt = encode(self._tokenizer, generation.prompt, room)
+        opening, rest = encode_apart(self._tokenizer, generation.prompt, room)
+        prompt = tuple(opening + rest)
         loading = tuple(
             (self._adapters.hold(name), weight)
             for name, (_, weight) in zip(names, generation.mixture, strict=True)
         )
-        return Row(generation, tuple(prompt), loading, Writing(self._tokenizer, generation.stop))
+        writing = Writing(self._tokenizer, generation.stop)
+        return Row(generation, prompt, loading, writing, min(len(opening), len(prompt) - 1))
 
     def _begin(self) -> Iterator[Finished]:
         """Choose the next prompt, read once for all waiting rows that share it and its adapters."""
@@ -164,7 +184,21 @@ class LocalEngine:
         if first is not None:
             alike = [row for row in self._schedule.waiting if row.usable and _alike(row, first)]
             self._schedule.remove(alike[:room])
-            self._joining = _Joining(alike[:room])
+            self._joining = _Joining(alike[:room], self._known(first))
+
+    def _known(self, row: Row) -> int:
+        """Fill the spare slot with what is known of a prompt's beginning; how many tokens that is.
+
+        All but the end lies in the slot of a running row that shares it. One token is left at
+        least: nothing else gives logits.
+        """
+        for slot, other in enumerate(self._batch.rows):
+            if _alike(other, row):
+                asked = len(row.prompt) - 1 - row.opening
+                known = row.opening + asked // self._grain * self._grain
+                self._model.slots.copy(slot, self._spare, known)
+                return known
+        return self._prefixes.load(row.prompt[: row.opening], row.blend, self._spare)
 
     def _await_one(self) -> None:
         """With nothing else to do, wait until some row's adapters have been read."""
@@ -191,19 +225,27 @@ class LocalEngine:
         """Read a chunk of the joining prompt; at its end its rows write a first token and join."""
         if self._joining is None:
             return
-        rows, start = self._joining.rows, self._joining.read
-        prompt, slot = rows[0].prompt, self._model.slots.count - 1
-        chunk = prompt[start : start + CHUNK]
-        logits = self._model.prefill(torch.tensor(chunk), slot, start, rows[0].blend)
-        self._joining.read += len(chunk)
+        rows, prompt = self._joining.rows, self._joining.rows[0].prompt
+        logits = self._read_chunk(self._joining)
+        if self._joining.read == rows[0].opening:
+            self._prefixes.keep(prompt[: rows[0].opening], rows[0].blend, self._spare)
+            logits = self._read_chunk(self._joining)
         if self._joining.read == len(prompt):
             self._joining = None
             live = [row for row in rows if not row.ended]
             for row in live:
                 self._schedule.charge(row, READ * len(prompt))
             yield from self._take(live, logits.repeat(len(live), 1))
-            self._batch.join([row for row in live if not row.ended], slot)
+            self._batch.join([row for row in live if not row.ended], self._spare)
             self._model.mix(self._batch.blends)
+
+    def _read_chunk(self, joining: _Joining) -> torch.Tensor:
+        """Logits after the next tokens; a chunk ends where an opening does, known or not."""
+        row, start = joining.rows[0], joining.read
+        end = row.opening if start < row.opening else len(row.prompt)
+        chunk = row.prompt[start : min(start + CHUNK, end)]
+        joining.read += len(chunk)
+        return self._model.prefill(torch.tensor(chunk), self._spare, start, row.blend)
 
     def _advance(self) -> Iterator[Piece | Finished]:
         """One token more for each running row."""
@@ -231,6 +273,11 @@ class LocalEngine:
             self._joining = None
         if self._batch.tidy():
             self._model.mix(self._batch.blends)
+
+    @property
+    def _spare(self) -> int:
+        """The slot in which prompts are read."""
+        return self._model.slots.count - 1
 
     def _running(self) -> list[Row]:
         return [*self._batch.rows, *(self._joining.rows if self._joining else [])]

@@ -28,10 +28,14 @@ Pair = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Weights:
-    """One adapter in memory: module path -> (A [rank, inputs], scaled B [rank, outputs])."""
+    """One adapter in memory: module path -> (A [rank, inputs], scaled B [rank, outputs]).
+
+    `digest` is that of the adapter's files.
+    """
 
     rank: int
     sites: Mapping[str, Pair]
+    digest: str
 
     @classmethod
     def of(cls, adapter: Adapter) -> Weights:
@@ -46,7 +50,7 @@ class Weights:
             )
             for site, (a, b) in adapter.tensors.items()
         }
-        return cls(adapter.rank + more, pairs)
+        return cls(adapter.rank + more, pairs, adapter.digest)
 
     @property
     def bytes(self) -> int:

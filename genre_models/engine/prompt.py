@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 from jinja2.exceptions import TemplateError
@@ -46,15 +47,23 @@ def encode(tokenizer: Any, prompt: Prompt, limit: int) -> list[int]:
     A template without a system role gets both contents in the user's message; where there is no
     template, each is a paragraph.
     """
+    opening, rest = encode_apart(tokenizer, prompt, limit)
+    return opening + rest
+
+
+def encode_apart(tokenizer: Any, prompt: Prompt, limit: int) -> tuple[list[int], list[int]]:
+    """The ids of `encode` in two parts: before what the user wrote, and from there on."""
     contents = {SYSTEM: prompt.system, USER: prompt.user}
-    parts = [
-        (slot in contents, _ids(tokenizer, contents.get(slot, slot), slot in contents))
-        for slot in _split(_rendered(tokenizer))
-    ]
-    cut = max(0, sum(len(ids) for _, ids in parts) - limit)
-    longest = max((ids for is_content, ids in parts if is_content), key=len)
-    fitted = [_without_middle(ids, cut) if ids is longest else ids for _, ids in parts]
-    return [token for ids in fitted for token in ids]
+    slots = _split(_rendered(tokenizer))
+    parts = [_ids(tokenizer, contents.get(slot, slot), slot in contents) for slot in slots]
+    cut = max(0, sum(map(len, parts)) - limit)
+    longest = max(
+        (ids for slot, ids in zip(slots, parts, strict=True) if slot in contents), key=len
+    )
+    fitted = [_without_middle(ids, cut) if ids is longest else ids for ids in parts]
+    of_user = slots.index(USER)
+    opening, rest = (chain.from_iterable(some) for some in (fitted[:of_user], fitted[of_user:]))
+    return list(opening), list(rest)
 
 
 def _rendered(tokenizer: Any) -> str:

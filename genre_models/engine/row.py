@@ -18,14 +18,15 @@ NEAR = 0.8  # of its most tokens: from there a text ends with the next sentence,
 class Row:
     """What is known of a row beyond its keys and values.
 
-    That is its prompt, its text so far, whether its adapters were read and fit (`usable`), and
-    whether it has ended.
+    That is its prompt, of which what the user wrote begins behind `opening` tokens, its text so
+    far, whether its adapters were read and fit (`usable`), and whether it has ended.
     """
 
     generation: Generation
     prompt: tuple[int, ...]
     loading: tuple[tuple[Loading, float], ...]
     writing: Writing
+    opening: int = 0
     usable: bool = False
     last: int = 0
     written: int = 0

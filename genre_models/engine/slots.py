@@ -59,6 +59,17 @@ class Slots:
         for layer in self.layers:
             layer[:, there, :length] = layer[:, here, :length]
 
+    def taken(self, slot: int, start: int, end: int) -> torch.Tensor:
+        """A copy of a slot's positions: [layers, 2, heads, end - start, width]."""
+        rows = self._rows(slot)
+        return torch.stack([layer[:, rows, start:end] for layer in self.layers])
+
+    def put(self, slot: int, taken: torch.Tensor) -> None:
+        """Fill a slot's first positions with what was `taken`."""
+        rows = self._rows(slot)
+        for layer, part in zip(self.layers, taken, strict=True):
+            layer[:, rows, : part.shape[-2]] = part
+
     def _rows(self, slot: int) -> slice:
         return slice(slot * self.heads, (slot + 1) * self.heads)
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -82,6 +85,72 @@ def test_threads_are_given_back(encoder: SentenceEncoder) -> None:
     before = torch.get_num_threads()
     encoder.encode(["cats"])
     assert torch.get_num_threads() == before
+
+
+class Busy:
+    """Stands in for a batch: counts texts, waits at the first one, fails for `bad`."""
+
+    def __init__(self, encoder: SentenceEncoder) -> None:
+        self._encoder = encoder
+        self.batches: list[int] = []
+        self.begun, self.go = Event(), Event()
+
+    def __call__(self, texts: list[str]) -> NDArray[np.float32]:
+        self.batches.append(len(texts))
+        self.begun.set()
+        assert self.go.wait(10)
+        if "bad" in texts:
+            raise ValueError("bad")
+        return np.array([[float(text)] * DIMENSION for text in texts], np.float32)
+
+    def asked_meanwhile(self, *asked: list[str]) -> list[Future[NDArray[np.float32]]]:
+        """What others get who ask while it is busy with a first text."""
+        with ThreadPoolExecutor(1 + len(asked)) as threads:
+            threads.submit(self._encoder.encode, ["0"])
+            assert self.begun.wait(10)
+            given = [threads.submit(self._encoder.encode, texts) for texts in asked]
+            while len(self._encoder._asked) < len(asked):
+                time.sleep(0.001)
+            self.go.set()
+        return given
+
+
+@pytest.fixture(name="busy")
+def _busy() -> Busy:
+    encoder = SentenceEncoder(None, None)
+    busy = Busy(encoder)
+    encoder._batch = busy  # type: ignore[method-assign]
+    return busy
+
+
+def test_what_several_ask_for_while_it_is_busy_is_encoded_together(busy: Busy) -> None:
+    given = busy.asked_meanwhile(["1", "2"], [], ["3"])
+    assert busy.batches == [1, 3]
+    assert [rows.result()[:, 0].tolist() for rows in given] == [[1.0, 2.0], [], [3.0]]
+
+
+def test_a_text_that_cannot_be_encoded_costs_nobody_else_anything(busy: Busy) -> None:
+    good, bad = busy.asked_meanwhile(["1"], ["bad"])
+    assert good.result()[:, 0].tolist() == [1.0]
+    with pytest.raises(ValueError, match="bad"):
+        bad.result()
+
+
+@pytest.mark.parametrize(("texts", "threads"), [(1, 1), (4, 1), (32, 4)])
+def test_few_tokens_take_one_thread(
+    encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch, texts: int, threads: int
+) -> None:
+    seen: list[int] = []
+    model = encoder._model
+
+    def counted(**tokens: torch.Tensor) -> object:
+        seen.append(torch.get_num_threads())
+        return model(**tokens)
+
+    monkeypatch.setattr(encoder, "_model", counted)
+    monkeypatch.setattr(encoder, "_threads", 4)
+    encoder.encode(["A dentist walks into a bar and asks for a filling drink. " * 5] * texts)
+    assert seen == [threads]
 
 
 def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:

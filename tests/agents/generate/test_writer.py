@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,3 +194,24 @@ def test_auto_is_what_the_number_beside_the_model_says(
 def test_an_engine_that_is_named_is_taken(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fidelity, "choose", pytest.fail)
     assert engine_of(Settings(engine=engine)) == (engine, "GENRE_ENGINE says so")
+
+
+async def test_all_pieces_of_a_text_are_published_before_its_set_and_join_to_it(start) -> None:  # type: ignore[no-untyped-def]
+    class Wordy(InstantEngine):
+        """Writes each text word by word, all at once."""
+
+        def _written(self, row: Generation) -> Any:
+            piece, end = super()._written(row)
+            words = piece.text.split(" ")
+            texts = [words[0], *(f" {word}" for word in words[1:])]
+            return *(Piece(id=row.id, text=text) for text in texts), end
+
+    written = await events(generate(stream([task("r", streams=True)]), start(Wordy())))
+    *pieces, answer = written
+    assert isinstance(answer, CandidateSet)
+    texts = {each.index: "" for each in answer.candidates}
+    for piece in pieces:
+        assert isinstance(piece, Progress)
+        texts[piece.index or 0] += piece.text or ""
+    assert texts == {each.index: each.text for each in answer.candidates}
+    assert len(pieces) == len(texts)

@@ -17,7 +17,7 @@ ONE = 8 * 10 * 4 * 2  # bytes of one adapter below
 def weights(name: str) -> Weights:
     if name == "missing":
         raise ModelError("adapter_missing", "not there")
-    return Weights(8, {"site": (torch.zeros(8, 10), torch.zeros(8, 10))})
+    return Weights(8, {"site": (torch.zeros(8, 10), torch.zeros(8, 10))}, name)
 
 
 def read(cache: AdapterCache, *names: str) -> None:

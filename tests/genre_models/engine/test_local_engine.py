@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from transformers import LlamaForCausalLM
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.engine import Finished, Generation, Piece, chat_prompt
 from genre_models.engine.local_engine import LocalEngine
-from genre_models.engine.prompt import encode
+from genre_models.engine.prompt import encode, encode_apart
 from genre_models.engine.sampling import Sampling, TorchReader, choose
 from tests.genre_models.tiny import make_tokenizer
 
@@ -169,6 +170,87 @@ def test_another_process_writes_the_same_text_beside_other_rows(
     ]
     there = subprocess.run(command, capture_output=True, check=True, text=True).stdout
     assert here.tokens_out == 24 and json.loads(there) == [here.text, here.logprob]
+
+
+@pytest.fixture(params=[True, False])
+def anywhere(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the kernel, and as where none could be compiled."""
+    if not request.param:
+        monkeypatch.setattr("genre_models.engine.model._kernel", lambda config: None)
+
+
+def counted(engine: LocalEngine, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Gets the number of tokens of each prefill."""
+    read: list[int] = []
+    original = engine._model.prefill
+
+    def prefill(tokens: torch.Tensor, *args: object) -> torch.Tensor:
+        read.append(len(tokens))
+        return original(tokens, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(engine._model, "prefill", prefill)
+    return read
+
+
+@pytest.mark.usefixtures("anywhere")
+def test_what_prompts_open_with_is_read_once_and_changes_no_text(
+    base: Path, store: AdapterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instruction = "Write a text that is longer than what an engine reads in one step, and no more."
+    rows = [
+        Generation(
+            id=f"{request} {adapter}",
+            prompt=chat_prompt(instruction=instruction, request=request),
+            adapter=adapter,
+            max_tokens=6,
+        )
+        for request in ("About cats.", "About the sea.")
+        for adapter in (names(store)[0], names(store)[1], None)
+    ]
+    kept = LocalEngine.load(base, store, threads=1, context=512)
+    none = LocalEngine.load(base, store, threads=1, context=512, prefix_bytes=0)
+    read = counted(kept, monkeypatch)
+    first = finish(kept, rows[:3])
+    begun, read[:] = sum(read), []
+    assert first | finish(kept, rows[3:]) == finish(none, rows)
+    assert sum(read) < begun / 2
+    opening = encode_apart(make_tokenizer(), rows[0].prompt, 512)[0]
+    assert all(list(key[1]) == opening[: len(key[1])] for key in kept._prefixes._blocks)
+
+
+@pytest.mark.usefixtures("anywhere")
+def test_a_candidate_for_which_there_was_no_room_reads_no_prompt_again(
+    base: Path, store: AdapterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = LocalEngine.load(base, store, threads=1, rows=2, context=512, prefix_bytes=0)
+    many = LocalEngine.load(base, store, threads=1, rows=4, context=512, prefix_bytes=0)
+    prompt = chat_prompt(instruction="Write.", request="About cats, " * 20)
+    rows = [
+        Generation(id=str(i), prompt=prompt, adapter=names(store)[0], max_tokens=4 + 3 * i, seed=i)
+        for i in range(4)
+    ]
+    read = counted(few, monkeypatch)
+    ends = finish(few, rows)
+    assert ends == finish(many, rows)
+    assert sum(read) < ends["0"].tokens_in + 2 * 65
+
+
+def test_an_engine_keeps_its_threads_whoever_set_others_meanwhile(
+    base: Path, store: AdapterStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = LocalEngine.load(base, store, threads=2, context=512)
+    seen: set[int] = set()
+    decode = engine._model.decode
+
+    def counted(*inputs: torch.Tensor) -> torch.Tensor:
+        seen.add(torch.get_num_threads())
+        return decode(*inputs)
+
+    monkeypatch.setattr(engine._model, "decode", counted)
+    torch.set_num_threads(1)  # as an encoder does for a moment
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(finish, engine, [Generation(id="a", prompt=PROMPT, max_tokens=3)]).result()
+    assert seen == {2}
 
 
 def test_seeds_differ_and_temperature_zero_ignores_them(engine: LocalEngine) -> None:

@@ -33,6 +33,7 @@ def weights(seed: int, rank: int = 8, paths: str = "qko") -> Weights:
             )
             for path in paths
         },
+        str(seed),
     )
 
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genre_models.engine import chat_prompt
-from genre_models.engine.prompt import encode
+from genre_models.engine.prompt import encode, encode_apart
 from tests.genre_models.tiny import SPECIAL, make_tokenizer
 
 TOKENIZER = make_tokenizer()
@@ -30,6 +30,19 @@ def test_prompts_fit_their_limit(request: str, limit: int) -> None:
     ids = encode(TOKENIZER, chat_prompt(instruction="Write.", request=request), limit)
     whole = encode(TOKENIZER, chat_prompt(instruction="Write.", request=request), 4096)
     assert len(ids) == min(limit, len(whole))
+
+
+@given(HOSTILE, HOSTILE, st.integers(60, 200))
+def test_what_is_before_the_request_holds_nothing_of_it(
+    instruction: str, request: str, limit: int
+) -> None:
+    prompt = chat_prompt(instruction=instruction, request=request)
+    opening, rest = encode_apart(TOKENIZER, prompt, limit)
+    assert opening + rest == encode(TOKENIZER, prompt, limit)
+    whole = encode_apart(TOKENIZER, prompt, 4096)[0]
+    assert (
+        whole == encode_apart(TOKENIZER, chat_prompt(instruction=instruction, request=""), 4096)[0]
+    )
 
 
 def test_notes_are_lines_of_the_system_message() -> None:

@@ -40,3 +40,13 @@ def test_a_copy_is_of_the_first_positions_alone(slots: Slots) -> None:
 )
 def test_all_positions_below_the_end_are_seen(slots: Slots, end: int, visible: int) -> None:
     assert slots.visible(end) == visible
+
+
+def test_what_is_taken_can_be_put_elsewhere(slots: Slots) -> None:
+    for layer in slots.layers:
+        layer.copy_(torch.rand(layer.shape))
+    taken = slots.taken(0, 2, 7)
+    assert taken.shape == (2, 2, 2, 5, 4)
+    slots.put(2, taken)
+    for layer in slots.layers:
+        assert torch.equal(layer[:, 4:6, :5], layer[:, 0:2, 2:7])
