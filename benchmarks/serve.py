@@ -32,10 +32,12 @@ from benchmarks.latency import pipeline
 from benchmarks.report import arguments, percentile, show
 from benchmarks.vllm_server import vllm_engine
 from genre_models.adapters import AdapterStore, BaseSpec
+from genre_models.endings import ANY
 from genre_models.engine import Engine, Finished, Generation, chat_prompt
 from genre_models.preferences.styles import STYLES
 from genre_models.taxonomy import Taxonomy
 from schemas.generations import GenerationTask
+from schemas.parts import SamplingParameters
 from schemas.progress import Progress
 from schemas.requests import GenerationRequest
 from streams.clients.client import Client
@@ -196,11 +198,14 @@ def rows(task: GenerationTask) -> list[Generation]:
             ),
             adapter=arm.adapter,
             blend=tuple((part.adapter, part.weight) for part in arm.blend),
-            max_tokens=task.max_tokens,
-            temperature=task.temperature,
-            top_p=task.top_p,
+            ending=genres[arm.genre].ending if arm.genre else ANY,
             seed=arm.seed,
             user=task.user_id,
+        ).sampled(
+            arm.sampling
+            or SamplingParameters(
+                max_tokens=task.max_tokens, temperature=task.temperature, top_p=task.top_p
+            )
         )
         for arm in task.arms
     ]
