@@ -11,7 +11,7 @@ from genre_models.corpora import Text
 from genre_models.engine.prompt import chat_prompt, encode
 from genre_models.training.texts.requests import Request, write_requests
 
-MOST_TOKENS = 320  # prompt and text; longer texts are left out
+MOST_TOKENS = 512  # prompt and text, of a story, say; longer texts are left out
 WINDOW = 16  # batches
 
 
