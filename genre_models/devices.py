@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from functools import cache
 from pathlib import Path
 
 from schemas.errors import ModelError
 
-PATTERN = re.compile(r"auto|cpu|cuda(:[0-9]{1,2})?")
 _CPU = Path("/proc/cpuinfo")
 _BF16 = {"avx512_bf16", "amx_bf16", "bf16"}  # on x86, on x86 with tiles, on ARM
 

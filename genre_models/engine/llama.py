@@ -24,11 +24,9 @@ from genre_models.engine.sampling import Reader, TorchReader
 from genre_models.engine.slots import Slots
 from genre_models.engine.tensors import Tensors
 
-ARCHITECTURES = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
 # rows; torch's matmuls give a row the same bits beside 3, 7, 11 ... others,
 # but not beside 0, 1 or 2
 MULTIPLE = 4
-STATIC_ROPES = {"default", "linear", "llama3"}
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 TURNED = ("q_proj", "k_proj")  # what a rotary embedding turns
 
@@ -73,13 +71,6 @@ class Layer:
     out: tuple[Linear, Site]
     gate_up: tuple[Linear, Site]
     down: tuple[Linear, Site]
-
-
-def supports(config: Any) -> bool:
-    """Whether a model with this configuration is one that `Llama` computes."""
-    architecture = (config.architectures or [""])[0]
-    rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
-    return architecture in ARCHITECTURES and rope in STATIC_ROPES and config.hidden_act == "silu"
 
 
 class Llama:

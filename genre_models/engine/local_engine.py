@@ -67,20 +67,23 @@ class LocalEngine:
         *,
         fast: bool = False,
         threads: int = 2,
+        device: str = "cpu",
         rows: int = 16,
         context: int = 1024,
         adapter_bytes: int = 256 << 20,
     ) -> LocalEngine:
         """Load the model from `base`, a prepared folder (genre_models.weights).
 
-        `fast` is int8 for models built like Llama. `rows` run at once, `context` is the most tokens
-        of a row's prompt and text (46 kB each), `adapter_bytes` are kept in memory beside those in
-        use (5 MB each at rank 8 on half of 30 layers).
+        `fast` is int8 for models built like Llama, on the CPU. `rows` run at once, `context` is the
+        most tokens of a row's prompt and text (46 kB each), `adapter_bytes` are kept in memory
+        beside those in use (5 MB each at rank 8 on half of 30 layers).
         """
         torch.set_num_threads(threads)
         padded = -(-rows // MULTIPLE) * MULTIPLE
         with torch.inference_mode():
-            model, tokenizer = load_model(base, slots=padded + 1, context=context, fast=fast)
+            model, tokenizer = load_model(
+                base, slots=padded + 1, context=context, fast=fast, device=device
+            )
 
         def read(name: str) -> Weights:
             return model.prepare(store.verified(AdapterName.parse(name)))

@@ -102,7 +102,7 @@ class TopHalf:
     def weights(self) -> dict[str, torch.Tensor]:
         """A copy of the adapter by peft's names."""
         return {
-            name: weight.detach().clone()
+            name: weight.detach().cpu().clone()
             for name, weight in get_peft_model_state_dict(self.peft).items()
         }
 
@@ -113,8 +113,7 @@ class TopHalf:
     def losses(self, batch: Sequence[Lowered]) -> torch.Tensor:
         """Negative log-likelihood in nats of every target token of the batch, [tokens]."""
         targets = torch.cat([item.targets for item in batch])
-        with self._computing():
-            return functional.cross_entropy(self.scores(batch), targets, reduction="none")
+        return functional.cross_entropy(self.scores(batch), targets, reduction="none")
 
     @torch.no_grad()
     def loss(self, checked: Sequence[Lowered], batch: int) -> float:
@@ -128,6 +127,10 @@ class TopHalf:
 
     def scores(self, batch: Sequence[Lowered]) -> torch.Tensor:
         """Logits before every target token of the batch, [tokens, vocabulary]."""
+        with self._computing():
+            return self._scores(batch)
+
+    def _scores(self, batch: Sequence[Lowered]) -> torch.Tensor:
         shared = _shared([item.example for item in batch])
         own = pad_sequence([item.hidden[shared:] for item in batch], batch_first=True)
         _, own = self._run(batch[0].hidden[None, :shared], own, self.cut, None)

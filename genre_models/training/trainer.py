@@ -158,7 +158,9 @@ def _updates(
 def _rate(step: int, total: int, warm_up: float) -> float:
     """Linear up over the first `warm_up` of all steps, then a straight line to zero."""
     first = max(1, round(warm_up * total))
-    return (step + 1) / first if step < first else max(0.0, (total - step) / (total - first))
+    if step < first:
+        return (step + 1) / first
+    return max(0.0, (total - step) / max(1, total - first))
 
 
 def _shuffled(lowered: Sequence[Lowered], recipe: Recipe) -> Iterator[list[Lowered]]:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 class Pool:
     """The texts of one or more genres, cut to the number of texts that one recipe has."""
 
+    genre: str
     corpora: Sequence[Corpus]
     recipe: Recipe
 
@@ -35,22 +36,22 @@ class Pool:
         """
         if genre != POOLED:
             corpus = texts_of(genre, cache, pairs)
-            return cls([corpus.sample(recipe.texts, recipe.held_out)], recipe)
+            return cls(genre, [corpus.sample(recipe.texts, recipe.held_out)], recipe)
         corpora = [corpus for each in Taxonomy.load().genres if (corpus := _pairs(each, pairs))]
         if not corpora:
             raise ModelError("no_corpus", f"expected pairs in {pairs}, got none")
         share, checked = recipe.texts // len(corpora), recipe.held_out // len(corpora)
-        return cls([corpus.sample(share, checked) for corpus in corpora], recipe)
+        return cls(genre, [corpus.sample(share, checked) for corpus in corpora], recipe)
 
     @property
     def corpus(self) -> Corpus:
         """All of it as one, for an adapter's lineage."""
-        return self.corpora[0] if len(self.corpora) == 1 else joined(POOLED, self.corpora)
+        return joined(self.genre, self.corpora)
 
     @property
     def family(self) -> str:
         """The family of the genre; the pooled one has none but its own."""
-        return POOLED if len(self.corpora) > 1 else Taxonomy.load().family_of(self.corpora[0].genre)
+        return POOLED if self.genre == POOLED else Taxonomy.load().family_of(self.genre)
 
     def examples(self, tokenizer: Any) -> tuple[list[Example], list[Example]]:
         """(training, held out), each text in its own genre's prompt."""
@@ -80,7 +81,7 @@ def texts_of(genre: str, cache: Path, pairs: Path = FOLDER) -> Corpus:
             "no_corpus",
             f"expected a genre with pairs or a free corpus, got {genre!r}, which has neither",
         )
-    return found[0] if len(found) == 1 else joined(genre, found)
+    return joined(genre, found)
 
 
 def joined(genre: str, corpora: Sequence[Corpus]) -> Corpus:

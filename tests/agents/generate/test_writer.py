@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from agents.generate.generate import generate
-from agents.generate.writer import engine_of
+from agents.generate.writer import engine_of, load_engine
 from benchmarks.stand_ins import InstantEngine
+from genre_models.adapters import AdapterStore
 from genre_models.engine import Finished, Generation, Piece, fidelity
 from schemas.candidates import CandidateSet
+from schemas.errors import ModelError
 from schemas.generations import GenerationTask
 from schemas.progress import Progress
 from schemas.requests import Cancel
@@ -20,6 +22,7 @@ from streams.settings import Settings
 from streams.worker.delivery import Delivery
 from tests.agents.deliveries import events, stream
 from tests.agents.generate.conftest import task
+from tests.genre_models.adapters.conftest import BASE
 
 
 class StuckEngine(InstantEngine):
@@ -157,3 +160,19 @@ def test_auto_is_what_the_number_beside_the_model_says(
 def test_an_engine_that_is_named_is_taken(engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fidelity, "choose", pytest.fail)
     assert engine_of(Settings(engine=engine)) == (engine, "GENRE_ENGINE says so")
+
+
+def test_a_gpu_computes_exactly_and_refuses_integers_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    engine, why = engine_of(Settings(models=tmp_path, device="cuda"))
+    assert engine == "exact" and "processors" in why
+    store = AdapterStore(tmp_path, BASE)
+    with pytest.raises(ModelError, match="auto or exact on cuda:0, got fast") as caught:
+        load_engine(Settings(models=tmp_path, device="cuda", engine="fast"), store)
+    assert caught.value.code == "no_integers"
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(ModelError, match="got cuda of 0"):
+        engine_of(Settings(models=tmp_path, device="cuda"))

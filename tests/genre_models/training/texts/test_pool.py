@@ -25,7 +25,7 @@ def test_a_pool_takes_equal_shares_and_each_text_has_its_own_prompt() -> None:
         ).sample(6, 2)
         for genre, licence, seed in (("joke", "MIT", 1), ("sonnet", "CC0", 3))
     ]
-    pool = Pool(corpora, recipe)
+    pool = Pool("pooled", corpora, recipe)
     assert (pool.corpus.genre, pool.family, pool.corpus.licence) == ("pooled", "pooled", "CC0; MIT")
     tokenizer = make_tokenizer()
     training, held_out = pool.examples(tokenizer)
@@ -35,10 +35,8 @@ def test_a_pool_takes_equal_shares_and_each_text_has_its_own_prompt() -> None:
     assert "joke" in tokenizer.decode(training[0].ids) and "sonnet" in tokenizer.decode(
         training[-1].ids
     )
-    assert (
-        Pool(corpora[:1], recipe).corpus is corpora[0]
-        and Pool(corpora[:1], recipe).family == "humour"
-    )
+    assert Pool("joke", corpora[:1], recipe).corpus == corpora[0]
+    assert Pool("joke", corpora[:1], recipe).family == "humour"
 
 
 def corpus_of(genre: str, _cache: Path) -> Corpus:
