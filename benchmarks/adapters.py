@@ -32,13 +32,13 @@ from benchmarks.plain_peft import train_plainly
 from benchmarks.report import arguments
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.adapters.files import TENSORS
+from genre_models.adapters.name import POOLED
 from genre_models.corpora import EXTRACTORS, load_corpus
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
 from genre_models.engine.local_engine import LocalEngine
 from genre_models.packages import DEFAULT_CACHE
 from genre_models.taxonomy import Taxonomy
-from genre_models.training.gate.controls import POOLED
 from genre_models.training.gate.samples import Sample, copied, topic_hit
 from genre_models.training.recipe import Recipe
 from genre_models.training.texts.examples import Example, make_examples

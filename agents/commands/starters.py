@@ -75,8 +75,8 @@ def _export(store: AdapterStore, name: str, folder: Path) -> None:
 def _tell(name: str, seconds: float | None, metrics: dict[str, Any], json: bool) -> None:
     before, after = metrics.get("ppl_base"), metrics.get("ppl_adapter")
     if json:
-        took = None if seconds is None else round(seconds, 1)
-        print_json({"name": name, "ppl_base": before, "ppl_adapter": after, "seconds": took})
+        rounded = None if seconds is None else round(seconds, 1)
+        print_json({"name": name, "ppl_base": before, "ppl_adapter": after, "seconds": rounded})
         return
     took = "made before" if seconds is None else f"{seconds:.0f} s"
     typer.echo(f"{name}: held-out perplexity {before} to {after}, {took}")

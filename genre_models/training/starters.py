@@ -9,18 +9,20 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from genre_models.adapters import AdapterName, AdapterStore
+from genre_models.adapters.name import POOLED
 from genre_models.corpora.written import FOLDER
 from genre_models.devices import has_bf16
 from genre_models.taxonomy import Taxonomy
-from genre_models.training.gate.controls import POOLED, widened
+from genre_models.training.gate.controls import widened
 from genre_models.training.loading import load_half
 from genre_models.training.publishing import pack
 from genre_models.training.recipe import Recipe
 from genre_models.training.texts.pool import Pool
-from genre_models.training.trainer import fit
+from genre_models.training.trainer import Check, fit
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -79,24 +81,27 @@ def train_starters(
     """
     there = {genre: _made_before(store, pool) for genre, pool in wanted.items()}
     todo = [genre for genre, name in there.items() if name is None]
-    bench = _Bench(base, store, threads, device) if todo else None
     done, work = 0, sum(_work(wanted[genre]) for genre in todo)
+    bench: _Bench | None = None
     for genre, pool in wanted.items():
-        name = there[genre]
-        if name is not None or bench is None:
-            yield Starter(name=name, seconds=None)
+        known = there[genre]
+        if known is not None:
+            yield Starter(name=known, seconds=None)
             continue
         log.info("training %s, %d of %d", genre, todo.index(genre) + 1, len(todo))
-        begun, share = time.monotonic(), _work(pool)
+        begun = time.monotonic()
+        bench = bench or _Bench(base, store, threads, device)
         parent = None if genre == POOLED else there[POOLED]
-        there[genre] = name = bench.make(
-            pool,
-            parent,
-            lambda part, done=done, share=share: advance(done + round(part * share), work),
+        name = there[genre] = bench.make(
+            pool, parent, partial(_advance, advance, done, _work(pool), work)
         )
-        done += share
-        advance(done, work)
+        done += _work(pool)
         yield Starter(name=name, seconds=time.monotonic() - begun)
+
+
+def _advance(advance: Advance, before: int, share: int, total: int, check: Check) -> None:
+    """Tell how far all trainings are."""
+    advance(before + share * check.step // check.steps, total)
 
 
 class _Bench:
@@ -109,9 +114,9 @@ class _Bench:
         self._fresh = self._half.weights()
 
     def make(
-        self, pool: Pool, parent: AdapterName | None, told: Callable[[float], object]
+        self, pool: Pool, parent: AdapterName | None, told: Callable[[Check], None]
     ) -> AdapterName:
-        """Train, and put the adapter into the store; `told` hears which part is done, 0 to 1."""
+        """Train, and put the adapter into the store; `told` hears of every update."""
         start = widened(self._store.verified(parent), self._fresh) if parent else None
         half = self._half
         half.load(self._fresh)
@@ -122,7 +127,7 @@ class _Bench:
             held_out,
             pool.recipe,
             start=start,
-            told=lambda check: told(check.step / check.steps),
+            told=told,
         )
         files = pack(
             pool.corpus,

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import torch
 
 from genre_models.adapters import Adapter, AdapterStore
+from genre_models.adapters.name import POOLED
 from genre_models.adapters.tensors import key_of
 from genre_models.training.order import Order
 from genre_models.training.top_half import Lowered, TopHalf
 from schemas.errors import ModelError
 
-POOLED = "pooled"  # the genre of an adapter that was trained on equal shares of all genres
 # held-out texts by which the nearest of the other genres are found: each text and adapter
 # costs 0.2 s
 GLANCE = 16

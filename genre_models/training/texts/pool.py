@@ -9,10 +9,10 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from genre_models.adapters.name import POOLED
 from genre_models.corpora import EXTRACTORS, Corpus, Text, load_corpus
 from genre_models.corpora.written import FOLDER, written
 from genre_models.taxonomy.taxonomy import Taxonomy
-from genre_models.training.gate.controls import POOLED
 from genre_models.training.recipe import Recipe
 from genre_models.training.texts.examples import Example, make_examples
 from schemas.errors import ModelError
@@ -37,7 +37,7 @@ class Pool:
         if genre != POOLED:
             corpus = texts_of(genre, cache, pairs)
             return cls(genre, [corpus.sample(recipe.texts, recipe.held_out)], recipe)
-        corpora = [corpus for each in Taxonomy.load().genres if (corpus := _pairs(each, pairs))]
+        corpora = [found for each in Taxonomy.load().genres if (found := _pairs(each, pairs))]
         if not corpora:
             raise ModelError("no_corpus", f"expected pairs in {pairs}, got none")
         share, checked = recipe.texts // len(corpora), recipe.held_out // len(corpora)

@@ -191,3 +191,15 @@ def test_of_tenants_without_adapters_nothing_is_kept() -> None:
     assert known.of_genre("haiku", "acme") == ("haiku@ffffffffffff", HAIKU.name)
     known.apply("haiku@ffffffffffff", None)
     assert known.of_genre("haiku", "acme") == (HAIKU.name,) and known.home("acme") is None
+
+
+def test_the_pooled_adapter_writes_genres_without_one_and_is_no_genre_itself() -> None:
+    own = replace(HAIKU, name="joke@0123456789ab", genre="joke")
+    older = replace(HAIKU, name="pooled@0123456789ab", genre="pooled", description="")
+    newer = replace(older, name="pooled@ffffffffffff", time=NOW + timedelta(hours=1))
+    known = registry(older, newer)
+    assert known.writers("joke") == known.writers("joke", "acme") == (newer.name,)
+    assert set(known.taxonomy().genres) == {"joke"}
+    known.apply(own.name, own)
+    assert known.writers("joke") == (own.name,)
+    assert registry().writers("joke") == ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -30,9 +30,9 @@ def pairs(tmp_path: Path) -> Path:
 
 def make(
     base: Path, store: AdapterStore, pairs: Path, *genres: str, told: list[tuple[int, int]]
-) -> Iterator[Starter]:
+) -> Generator[Starter, None, None]:
     wanted = pools(genres, pairs, device="cpu", pairs=pairs)
-    return train_starters(
+    yield from train_starters(
         base,
         store,
         wanted,
@@ -45,12 +45,13 @@ def make(
 def test_a_run_that_is_cut_short_goes_on_and_what_is_made_stays(
     base: Path, pairs: Path, tmp_path: Path
 ) -> None:
-    store, told = AdapterStore(tmp_path / "store", BaseSpec.load(base)), []
-    first = make(base, store, pairs, *GENRES, told=told)
+    store = AdapterStore(tmp_path / "store", BaseSpec.load(base))
+    first = make(base, store, pairs, *GENRES, told=[])
     pooled = next(first)
     assert pooled.name.genre == "pooled" and store.names() == [pooled.name]
     first.close()  # cut short
-    again = list(make(base, store, pairs, *GENRES, told=(told := [])))
+    told: list[tuple[int, int]] = []
+    again = list(make(base, store, pairs, *GENRES, told=told))
     assert [each.name.genre for each in again] == ["pooled", *GENRES]
     assert [each.seconds is None for each in again] == [True, False, False]
     assert told == sorted(told) and told[-1][0] == told[-1][1]  # how far it is, to the end

@@ -85,6 +85,6 @@ def test_mixed_precision_gives_nearly_the_same_losses(base: Path) -> None:
     )
     lowered = mixed.lower(examples)
     assert mixed.loss(lowered, 4) == pytest.approx(exact.loss(exact.lower(examples), 4), rel=0.01)
-    mixed.losses(lowered).mean().backward()
+    mixed.losses(lowered).mean().backward()  # type: ignore[no-untyped-call]
     weights = [weight for weight in mixed.peft.parameters() if weight.requires_grad]
     assert all(weight.dtype == torch.float32 and weight.grad is not None for weight in weights)
