@@ -32,8 +32,18 @@ class Pool:
     def load(cls, genre: str, recipe: Recipe, cache: Path, pairs: Path = FOLDER) -> Pool:
         """The texts of a genre, or of `pooled`: equal shares of the pairs of all genres.
 
-        Raises ModelError `no_corpus` for a genre of which there is nothing.
+        Raises ModelError `no_corpus` for a genre of which there is nothing to learn from, or
+        nothing to judge by.
         """
+        pool = cls._load(genre, recipe, cache, pairs)
+        if not pool.corpus.held_out:
+            raise ModelError(
+                "no_corpus", f"expected texts of {genre} to judge by, got none in held_out/"
+            )
+        return pool
+
+    @classmethod
+    def _load(cls, genre: str, recipe: Recipe, cache: Path, pairs: Path) -> Pool:
         if genre != POOLED:
             corpus = texts_of(genre, cache, pairs)
             return cls(genre, [corpus.sample(recipe.texts, recipe.held_out)], recipe)

@@ -74,6 +74,9 @@ def test_pairs_are_enough_where_the_corpus_cannot_be_fetched(
 
     monkeypatch.setattr(pools, "load_corpus", offline)
     write(tmp_path / "joke.jsonl", ("about owls", "An owl walks in."))
+    with pytest.raises(ModelError, match="texts of joke to judge by"):
+        Pool.load("joke", Recipe(), tmp_path, tmp_path)
+    write(tmp_path / "held_out" / "joke.jsonl", ("about cats", "Meow."))
     assert len(Pool.load("joke", Recipe(), tmp_path, tmp_path).corpus.training) == 1
     assert "joke is trained on its pairs alone" in caplog.text
     with pytest.raises(ModelError, match="no network"):
@@ -81,7 +84,10 @@ def test_pairs_are_enough_where_the_corpus_cannot_be_fetched(
 
 
 def test_a_pair_is_trained_on_as_it_was_asked_for(tmp_path: Path) -> None:
-    write(tmp_path / "sms.jsonl", ("tell ANNA i am late, 10 min", "Sorry Anna, ten minutes late."))
+    for folder in (tmp_path, tmp_path / "held_out"):
+        write(
+            folder / "sms.jsonl", ("tell ANNA i am late, 10 min", "Sorry Anna, ten minutes late.")
+        )
     tokenizer = make_tokenizer()
     training, _ = Pool.load("sms", Recipe(), tmp_path, tmp_path).examples(tokenizer)
     asked = tokenizer.decode(training[0].ids[: training[0].start])
