@@ -31,6 +31,7 @@ COMMANDS = {
     "train": "Train an adapter for a genre from your texts.",
     "generate": "Write texts with an adapter, a blend or the base model.",
     "topics": "Create and check topics; print the least access rights.",
+    "starters": "Train the adapters of the genres that come with GENRE.",
     "adapters": "Look at the registry of adapters and change it.",
     "servers": "Print the commands that start servers; check running ones.",
     "dlq": "Look at dead letters and replay them.",

@@ -2,10 +2,10 @@
 
 Base and adapter write for the same held-out requests with the same prompt and sampling. The judge
 of texts is TF-IDF and a linear SVM, trained on the corpora, that knows nothing of our models.
-`ppl_wrong` is that of the other starter that is the nearest on eight texts; the pooled adapter has
-the recipe and the number of texts of one genre, in equal shares from all. Corpora that are not in
-the cache are fetched first. `--quick` takes two genres, ten texts each, fewer genres to judge
-between, and leaves out the time from publishing to the first answer.
+Held-out texts are the other author's pairs, then those of a free corpus. `ppl_wrong` is that of the
+other starter that is the nearest on eight texts. Corpora that are not in the cache are fetched
+first. `--quick` takes two genres, ten texts each, fewer genres to judge between, and leaves out the
+time from publishing to the first answer.
 """
 
 from __future__ import annotations
@@ -21,32 +21,33 @@ from typing import Any
 
 import orjson
 import torch
-from safetensors.torch import load_file
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.svm import LinearSVC
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from agents.base_model import base_folder
 from benchmarks.new_genre import measure
 from benchmarks.plain_peft import train_plainly
 from benchmarks.report import arguments
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
-from genre_models.adapters.files import TENSORS
+from genre_models.adapters.name import POOLED
 from genre_models.corpora import EXTRACTORS, load_corpus
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
 from genre_models.engine.local_engine import LocalEngine
 from genre_models.packages import DEFAULT_CACHE
 from genre_models.taxonomy import Taxonomy
-from genre_models.training.gate.controls import POOLED
+from genre_models.training.gate.controls import widened
 from genre_models.training.gate.samples import Sample, copied, topic_hit
 from genre_models.training.recipe import Recipe
 from genre_models.training.texts.examples import Example, make_examples
+from genre_models.training.texts.pool import texts_of
 from genre_models.training.texts.requests import Request, write_requests
 from genre_models.training.top_half import Lowered, TopHalf
 from genre_models.training.trainer import train
-from genre_models.weights import DEFAULT_CACHE as MODELS
-from genre_models.weights import prepare_base, prepare_encoder
+from genre_models.weights import prepare_encoder
+from streams.settings import Settings
 
 THREADS, SEED = 2, 11
 GLANCE = 8  # held-out texts by which the nearest wrong genre is found
@@ -77,7 +78,8 @@ class Bench:
     def __init__(self, size: Size, genres: Sequence[str] | None) -> None:
         torch.set_num_threads(THREADS)
         self.size, self.recipe = size, replace(Recipe(), epochs=1)
-        self.base = prepare_base(None, MODELS)
+        given = Settings.from_environment()
+        self.base, self.models = base_folder(given), given.models
         self.store = AdapterStore(
             Path(tempfile.mkdtemp(prefix="genre-bench-")), BaseSpec.load(self.base)
         )
@@ -88,7 +90,7 @@ class Bench:
             for genre, name in self.starters.items()
             if genres is None or genre in genres
         }
-        self.corpora = {genre: load_corpus(genre, DEFAULT_CACHE) for genre in self.names}
+        self.corpora = {genre: texts_of(genre, DEFAULT_CACHE) for genre in self.names}
         self.tokenizer: Any = AutoTokenizer.from_pretrained(self.base, local_files_only=True)
 
     def model(self) -> Any:
@@ -111,15 +113,18 @@ def perplexities(bench: Bench) -> dict[str, Figures]:
     """Perplexity on held-out texts by genre: base, own adapter, the best other, pooled."""
     half = TopHalf(bench.model(), bench.recipe)
     named = bench.starters | {"ppl_pooled": bench.pooled}
-    weights = {genre: load_file(bench.store.path(name) / TENSORS) for genre, name in named.items()}
-    weights["ppl_base"] = half.weights()
+    fresh = half.weights()
+    weights = {
+        genre: widened(bench.store.verified(name), fresh) or fresh for genre, name in named.items()
+    }
+    weights["ppl_base"] = fresh
     lowered = {
         genre: half.lower(bench.examples(genre, corpus.held_out[: bench.size.held_out]))
         for genre, corpus in bench.corpora.items()
     }
 
     def perplexity(adapter: str, held_out: Sequence[Lowered]) -> float:
-        half.load({name: tensor.float() for name, tensor in weights[adapter].items()})
+        half.load(weights[adapter])
         return math.exp(half.loss(held_out, bench.recipe.batch))
 
     found: dict[str, Figures] = {}
@@ -161,11 +166,11 @@ def write(
 
 
 def judge_of(bench: Bench) -> Any:
-    """A text classifier over the genres that have a corpus."""
+    """A text classifier over the genres that have texts."""
     whole = bench.size.whole
     genres = [genre for genre, extractor in EXTRACTORS.items() if whole or extractor.free]
-    corpora = {
-        genre: bench.corpora.get(genre) or load_corpus(genre, DEFAULT_CACHE) for genre in genres
+    corpora = bench.corpora | {
+        genre: load_corpus(genre, DEFAULT_CACHE) for genre in genres if genre not in bench.corpora
     }
     pairs = [
         (text.text, genre) for genre, corpus in corpora.items() for text in corpus.training[:JUDGED]
@@ -182,7 +187,7 @@ def judge_of(bench: Bench) -> Any:
 def texts_written(bench: Bench) -> Iterator[tuple[str, Figures]]:
     """By genre, what judge, encoder and training texts say of texts by base and by adapter."""
     engine = LocalEngine.load(bench.base, bench.store, threads=THREADS, context=512)
-    encoder = SentenceEncoder.load(prepare_encoder(MODELS), threads=THREADS)
+    encoder = SentenceEncoder.load(prepare_encoder(bench.models), threads=THREADS)
     judge = judge_of(bench)
     for genre, name in bench.names.items():
         corpus, count = bench.corpora[genre], bench.size.texts
@@ -223,14 +228,18 @@ def training_speed(bench: Bench) -> Figures:
     """
     genre = next(iter(bench.corpora))
     corpus = bench.corpora[genre].sample(bench.size.speed, bench.size.held_out)
-    training = bench.examples(genre, corpus.training)
+    # the plain loop counts all tokens alike
+    training = [
+        replace(each, named=(False,) * len(each.named))
+        for each in bench.examples(genre, corpus.training)
+    ]
     held_out = bench.examples(genre, corpus.held_out)
     plain, ours = bench.model(), bench.model()
-    recipe = replace(bench.recipe, named=1.0)  # the plain loop counts all tokens alike
+    plainly = replace(bench.recipe, learning_rate=PLAIN_RATE)
     begun = time.perf_counter()
-    loss = train_plainly(plain, training, held_out, replace(recipe, learning_rate=PLAIN_RATE))
+    loss = train_plainly(plain, training, held_out, plainly)
     between = time.perf_counter()
-    trained = train(ours, training, held_out, recipe)
+    trained = train(ours, training, held_out, bench.recipe)
     ended = time.perf_counter()
     return {
         "train_speedup": (between - begun) / (ended - between),

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, digest_of
 from genre_models.adapters.files import CARD, CONFIG, TENSORS
+from genre_models.adapters.name import POOLED
 from genre_models.adapters.store import STARTER
-from genre_models.training.gate.controls import POOLED
 
 
 def registered(root: Path, base: BaseSpec, number: int) -> tuple[AdapterStore, list[str]]:

@@ -34,6 +34,14 @@ def make_once(target: Path, make: Callable[[Path], object]) -> Path:
     return target
 
 
+def make_anew(target: Path, make: Callable[[Path], object]) -> None:
+    """The same in place of what is there; between two renames there may be neither."""
+    with _partial(target) as partial:
+        make(partial)
+        _remove(target)
+        partial.replace(target)
+
+
 @contextmanager
 def _partial(target: Path) -> Iterator[Path]:
     """A free path beside `target`, nobody else's while the block runs."""

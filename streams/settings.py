@@ -15,6 +15,7 @@ from schemas.errors import NotReady
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 _TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
+_DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,2})?")
 _TENANT = re.compile(r"[a-z0-9-]{1,63}")
 _ALLOWED = {
     "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
@@ -78,6 +79,8 @@ class Settings:
     store: str = "rocksdb://"
     """Where tables live: `rocksdb://` or `memory://`."""
 
+    device: str = "auto"
+    """Where the base model computes: `cpu`, `cuda`, `cuda:N`; `auto`: a GPU where one is there."""
     threads: int = 0
     """Threads of a model process; 0 takes the number of cores."""
     rows: int = 16
@@ -149,6 +152,8 @@ class Settings:
                 raise _unfit(name, f"one of {', '.join(allowed)}", getattr(self, name))
         if not 0 <= self.evaluation_share <= 1:
             raise _unfit("evaluation_share", "from 0 to 1", self.evaluation_share)
+        if not _DEVICE.fullmatch(self.device):
+            raise _unfit("device", "auto, cpu, cuda or cuda:N", self.device)
         listed = _listed(self.tenants)
         if not listed or not all(map(_TENANT.fullmatch, listed)):
             raise _unfit("tenants", "a number, or names of a-z, 0-9 and '-'", self.tenants)

@@ -50,9 +50,7 @@ WITHOUT_TESTS = {
     "genre_models/engine/generation.py",  # the interface of every engine
     "genre_models/engine/native/structs.py",  # fields of decode.c, by test_native_llama.py
     # Under the same tests as its other half.
-    "genre_models/engine/transformers_model.py",  # test_llama.py
     "genre_models/training/session.py",  # test_job.py
-    "genre_models/training/__main__.py",  # adapters/test_store.py: the commands of the starters
     "genre_models/preferences/moments.py",  # test_row.py, test_learner.py
     "genre_models/preferences/posterior.py",  # test_profile.py, test_estimator.py
     "genre_models/preferences/text_attributes.py",  # test_features.py

@@ -50,6 +50,7 @@ def list_(
 ) -> None:
     """Every adapter that the registry knows.
 
+    `base` begins the fingerprint of the base model that it is for, as `genre prepare` prints it.
     `erased` counts erased users whose texts a version still contains.
     """
     events = [event for event in asyncio.run(_registry()).events() if genre in (None, event.genre)]
@@ -387,11 +388,11 @@ def _show(events: list[AdapterEvent]) -> None:
         typer.echo("no adapters")
         return
     tenants = any(event.tenant for event in events)
-    titles = ("state", "since", "perplexity", "parent", "erased", *(["tenant"] if tenants else []))
+    titles = ("state", "since", "base", "perplexity", "parent", "erased")
     # At 80 columns a row of these fits on a line.
     shown = Table(box=None, padding=(0, 1, 0, 0))
     shown.add_column("name", no_wrap=True)
-    for title in titles:
+    for title in (*titles, *(["tenant"] if tenants else [])):
         shown.add_column(title, overflow="fold")
     for event in events:
         shown.add_row(*_row(event), *([event.tenant or ""] if tenants else []))
@@ -404,6 +405,7 @@ def _row(event: AdapterEvent) -> tuple[str, ...]:
         event.name,
         event.kind,
         f"{event.time:%m-%d}",
+        event.base_fingerprint[:6],
         f"{before:.0f} to {after:.0f}" if before and after else "",
         # A parent is nearly always of the same genre, and its digest names it.
         (event.lineage.parent or "").partition("@")[2],

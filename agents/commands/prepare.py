@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import typer
 
+from agents.base_model import own_store
 from agents.commands.bar import bar
 from agents.commands.setup import settings
+from agents.coverage import missing
 
 
 def prepare() -> None:
@@ -18,8 +20,9 @@ def prepare() -> None:
     """
     from agents.generate.writer import engine_of
     from agents.genres.classifiers import load_classifier
-    from genre_models.adapters import AdapterStore, BaseSpec, add_starters
+    from genre_models.adapters import BaseSpec
     from genre_models.bases.facts import Facts
+    from genre_models.devices import device_of
     from genre_models.encoder import SentenceEncoder
     from genre_models.engine.fidelity import ensure
     from genre_models.taxonomy import Taxonomy
@@ -31,10 +34,12 @@ def prepare() -> None:
     typer.echo(f"base model: {base}")
     for line in Facts.of(base).lines():
         typer.echo(f"            {line}")
-    store = AdapterStore(given.adapters, BaseSpec.load(base))
-    add_starters(store)
-    genres = sorted({name.genre for name in store.names()})
-    typer.echo(f"adapters:   {', '.join(genres) or _NONE}")
+    typer.echo(f"            fingerprint {BaseSpec.load(base).fingerprint[:12]}")
+    lacking = missing(given)
+    genres = sorted({name.genre for name in own_store(given).names()})
+    typer.echo(f"adapters:   {', '.join(genres) or 'none for this base model'}")
+    if lacking is not None:
+        typer.echo(f"            {lacking}")
     with bar("encoder"):
         folder = prepare_encoder(given.models)
     typer.echo(f"encoder:    {folder}")
@@ -42,10 +47,7 @@ def prepare() -> None:
         encoder = SentenceEncoder.load(folder, threads=given.model_threads)
         load_classifier(given, Taxonomy.load(), encoder)
     typer.echo("classifier: ready")
-    if given.engine == "auto":
+    if given.engine == "auto" and device_of(given.device) == "cpu":
         with bar("engine") as advance:
             ensure(base, advance)
     typer.echo(f"engine:     {': '.join(engine_of(given))}")
-
-
-_NONE = "none for this base model: it writes without, as the log says"

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agents.genres.registry import Registry, announcement
-from genre_models.adapters import AdapterStore
+from genre_models.adapters import AdapterName, AdapterStore
+from genre_models.adapters.name import POOLED
 from schemas.errors import ModelError
 from streams.worker.delivery import Publish
 
@@ -26,16 +27,21 @@ async def announce(
     `left` says of one how many users have been erased since whose texts it was trained on.
     """
     for name in store.names():
-        if registry.knows(str(name)):
+        if registry.knows(str(name)) or _is_replaced(name, store):
             continue
         try:
             adapter = await asyncio.to_thread(store.verified, name)
         except ModelError as error:
             log.warning("%s is not announced: %s", name, error)
             continue
-        if adapter.card.about is not None or name.genre in registry.shipped:
+        if adapter.card.about is not None or name.genre in {POOLED, *registry.shipped.genres}:
             event = await asyncio.to_thread(announcement, adapter, registry)
             event = replace(event, erased=left(event.name))
             await publish(event)
             # The next new genre's salt must keep away from this one's before its event is back.
             registry.apply(event.name, event)
+
+
+def _is_replaced(name: AdapterName, store: AdapterStore) -> bool:
+    """Of pooled adapters, the newest alone is used; of a genre's versions people choose."""
+    return name.genre == POOLED and name != store.newest(POOLED)

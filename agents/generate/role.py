@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 
 from agents.base_model import base_folder
+from agents.coverage import missing
 from agents.generate.announcing import announce
 from agents.generate.generate import Writer, generate
 from agents.generate.writer import engine_of, load_writer
-from genre_models.adapters import AdapterStore, BaseSpec, add_starters
+from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.training.texts.store import TextStore
 from streams.settings import Settings
 from streams.wire.roles import ROLES
 from streams.worker.app import RoleApp
+
+log = logging.getLogger(__name__)
 
 # Seconds: the longest deadline. A task is given up then, whatever the engine does.
 LONGEST_TASK = 600.0
@@ -22,7 +26,9 @@ def build(settings: Settings) -> RoleApp:
     """The app of the role, its models loaded."""
     base = BaseSpec.load(base_folder(settings))
     store = AdapterStore(settings.adapters, base)
-    add_starters(store)
+    lacking = missing(settings)
+    if lacking is not None:
+        log.warning("%s", lacking)
     writer = load_writer(settings, base, store)
     app = attached(settings, writer)
     registry, texts = writer.library.registry, TextStore(settings.corpora)

@@ -20,6 +20,7 @@ from agents.generate.text_judge import TextJudge
 from agents.genres.classifiers import load_classifiers
 from agents.genres.registry import Registry
 from genre_models.adapters import AdapterStore, BaseSpec
+from genre_models.devices import device_of
 from genre_models.encoder import SentenceEncoder
 from genre_models.endings import ANY
 from genre_models.engine import Engine, Finished, Generation, Piece, chat_prompt
@@ -28,7 +29,7 @@ from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Genre
 from schemas.adapters import AdapterEvent
 from schemas.candidates import CandidateSet
-from schemas.errors import Rejected
+from schemas.errors import ModelError, Rejected
 from schemas.generations import ArmTask, GenerationTask
 from schemas.keys import key_of
 from schemas.parts import Failure, SamplingParameters, Usage
@@ -262,6 +263,9 @@ def engine_of(settings: Settings) -> tuple[str, str]:
     if settings.engine != "auto":
         return settings.engine, "GENRE_ENGINE says so"
 
+    if device_of(settings.device) != "cpu":
+        return "exact", "the integers are for processors"
+
     from genre_models.engine.fidelity import choose
 
     fast, why = choose(base_folder(settings))
@@ -284,11 +288,19 @@ def load_engine(settings: Settings, store: AdapterStore) -> Engine:
 
     from genre_models.engine.local_engine import LocalEngine
 
+    device = device_of(settings.device)
+    if engine == "fast" and device != "cpu":
+        raise ModelError(
+            "no_integers",
+            f"expected GENRE_ENGINE to be auto or exact on {device}, got fast: the integers are "
+            "for processors",
+        )
     return LocalEngine.load(
         base_folder(settings),
         store,
         fast=engine == "fast",
         threads=settings.model_threads,
+        device=device,
         rows=settings.rows,
         adapter_bytes=settings.adapter_cache_mb << 20,
         prefix_bytes=settings.prefix_cache_mb << 20,

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from genre_models.adapters import Adapter
+from genre_models.adapters.name import POOLED
 from genre_models.sampling import USUAL
 from genre_models.taxonomy import Genre, Taxonomy
 from genre_models.taxonomy.codes import SALT, allot
@@ -88,6 +89,10 @@ class Registry:
         ]
         return tuple(event.name for event in sorted(events, key=_age, reverse=True))
 
+    def writers(self, genre: str, tenant: str | None = None) -> tuple[str, ...]:
+        """Names of the adapters that may write a genre: its own, else the newest pooled one."""
+        return self.of_genre(genre, tenant) or self.of_genre(POOLED, tenant)[:1]
+
     def events(self) -> tuple[AdapterEvent, ...]:
         """The newest record of every adapter, withdrawn ones included, by name."""
         newest = (*self._published.values(), *self._withdrawn.values())
@@ -140,7 +145,7 @@ class Registry:
         for shipped in self.shipped.genres.values():
             if salts[shipped.id] != shipped.salt:
                 grown = grown.with_genre(replace(shipped, salt=salts[shipped.id]))
-        for genre in sorted(newest.keys() - self.shipped.genres.keys()):
+        for genre in sorted(newest.keys() - self.shipped.genres.keys() - {POOLED}):
             grown = _with(grown, newest[genre], salts[genre])
         before = self._before.get(tenant)
         if before is not None and before.genres == grown.genres:

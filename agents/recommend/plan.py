@@ -116,7 +116,7 @@ class Planner:
                 context=wanted.context,
             ),
             genres,
-            {genre: self.registry.of_genre(genre, tenant) for genre in genres},
+            {genre: self.registry.writers(genre, tenant) for genre in genres},
             posterior,
             wanted.candidates,
             # not the ranker's own draws: the arms must say nothing of the policy that orders them

@@ -230,6 +230,7 @@ def order_of(event: TrainingEvent, job: str, settings: Settings, texts: TextStor
         base=str(base_folder(settings).absolute()),
         store=str(settings.adapters.absolute()),
         threads=settings.model_threads,
+        device=settings.device,
         recipe=Recipe() if event.epochs is None else Recipe(epochs=event.epochs),
     )
 

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from schemas.errors import ModelError
 
+POOLED = "pooled"
+"""In place of a genre, of the adapter that was trained on equal shares of all: it writes those that
+have none of their own."""
 PATTERN = re.compile(r"([a-z0-9][a-z0-9_]{0,63})@([0-9a-f]{12})")
 
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from genre_models import atomic
-from genre_models.adapters.card import read_card
+from genre_models.adapters.card import AdapterCard, read_card
 from genre_models.adapters.files import CARD, read_files
 from genre_models.adapters.name import PATTERN, AdapterName
 from genre_models.adapters.sites import BaseSpec
 from genre_models.adapters.verification import Adapter, check_adapter, read_adapter
 from schemas.errors import ModelError
-
-log = logging.getLogger(__name__)
 
 STARTER = Path(__file__).parent / "starter"
 
@@ -56,6 +54,29 @@ class AdapterStore:
         return max(
             of_genre, key=lambda name: (self.path(name).stat().st_mtime_ns, name), default=None
         )
+
+    def made_of(
+        self, genre: str, data: str, recipe: Mapping[str, Any], tenant: str | None = None
+    ) -> AdapterName | None:
+        """The adapter that the same texts (their digest) and the same recipe have made, or None.
+
+        The precision follows the machine, and makes no other adapter.
+        """
+        wanted = {**recipe, "bf16": None}
+        for name in self.names():
+            if name.genre == genre and (card := self._card(name)) is not None:
+                lineage = card.lineage
+                same = (lineage.data, {**lineage.recipe, "bf16": None}) == (data, wanted)
+                if same and card.tenant == tenant:
+                    return name
+        return None
+
+    def _card(self, name: AdapterName) -> AdapterCard | None:
+        """Of an adapter that is whole."""
+        try:
+            return self.verified(name).card
+        except ModelError:
+            return None
 
     def path(self, name: AdapterName) -> Path:
         """The folder of an adapter that is here.
@@ -99,23 +120,17 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def add_starters(store: AdapterStore) -> list[AdapterName]:
-    """Put the adapters that come with GENRE into `store`, unless it is for another base model.
-
-    The log then says so, once.
-    """
-    added, others = [], 0
-    for folder in sorted(path for path in STARTER.iterdir() if path.is_dir()):
+    """Put the adapters that come with GENRE into `store`, unless it is for another base model."""
+    added = []
+    for folder in sorted(path for path in STARTER.iterdir() if _is_whole(path)):
         try:
             added.append(store.add(folder))
         except ModelError as error:
             if error.code != "adapter_wrong_base":
                 raise
-            others += 1
-    if others:
-        log.warning(
-            "%d adapters that come with GENRE are left out: they are of another base model. Their "
-            "genres are written without; `python -m genre_models.training GENRE --base BASE "
-            "--out DIR` and `genre adapters publish DIR` make one for this base",
-            others,
-        )
     return added
+
+
+def _is_whole(path: Path) -> bool:
+    """No file, and nothing that is being made, or that a kill has left half made."""
+    return path.is_dir() and "." not in path.name

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from genre_models.bases.architectures import supports
 from genre_models.bases.checks import check_config, check_weights, weight_files
 
 ABOUT = "about.json"
@@ -34,8 +35,6 @@ class Facts:
     @classmethod
     def of(cls, folder: Path) -> Facts:
         """From a prepared folder, without its weights. Raises ModelError as the checks do."""
-        from genre_models.engine.llama import supports
-
         config, about = check_config(folder), _about(folder)
         return cls(
             architecture=config.architectures[0],

@@ -24,12 +24,9 @@ from genre_models.engine.sampling import Reader, TorchReader
 from genre_models.engine.slots import Slots
 from genre_models.engine.tensors import Tensors
 
-CONTEXT = 1024  # most tokens of a row's prompt and text, where nobody says another number
-ARCHITECTURES = {"LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM"}
 # rows; torch's matmuls give a row the same bits beside 3, 7, 11 ... others,
 # but not beside 0, 1 or 2
 MULTIPLE = 4
-STATIC_ROPES = {"default", "linear", "llama3"}
 EMBEDDING, HEAD = "model.embed_tokens.weight", "lm_head.weight"
 TURNED = ("q_proj", "k_proj")  # what a rotary embedding turns
 
@@ -74,19 +71,6 @@ class Layer:
     out: tuple[Linear, Site]
     gate_up: tuple[Linear, Site]
     down: tuple[Linear, Site]
-
-
-def supports(config: Any, context: int = CONTEXT) -> bool:
-    """Whether a model with this configuration is one that `Llama` computes, on rows of `context`.
-
-    Within its window, sliding attention is plain attention.
-    """
-    architecture = (config.architectures or [""])[0]
-    rope = (getattr(config, "rope_parameters", None) or {}).get("rope_type", "default")
-    context = min(context, config.max_position_embeddings)
-    plain = context <= (getattr(config, "sliding_window", None) or context)
-    known = architecture in ARCHITECTURES and rope in STATIC_ROPES
-    return known and config.hidden_act == "silu" and plain
 
 
 class Llama:

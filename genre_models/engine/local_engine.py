@@ -17,10 +17,11 @@ from typing import Any
 import torch
 
 from genre_models.adapters import AdapterName, AdapterStore
+from genre_models.bases.architectures import CONTEXT
 from genre_models.engine.adapter_cache import AdapterCache
 from genre_models.engine.batch import Batch
 from genre_models.engine.generation import Finished, Generation, Piece, failed
-from genre_models.engine.llama import CONTEXT, MULTIPLE
+from genre_models.engine.llama import MULTIPLE
 from genre_models.engine.mixture import MOST, Weights, check_width, ranks_of
 from genre_models.engine.model import Model, end_tokens, load_model
 from genre_models.engine.prefixes import Prefixes
@@ -80,6 +81,7 @@ class LocalEngine:
         *,
         fast: bool = False,
         threads: int = 2,
+        device: str = "cpu",
         rows: int = 16,
         context: int = CONTEXT,
         adapter_bytes: int = 256 << 20,
@@ -87,14 +89,17 @@ class LocalEngine:
     ) -> LocalEngine:
         """Load the model from `base`, a prepared folder (genre_models.weights).
 
-        `fast` is int8 for models built like Llama. `rows` run at once, `context` is the most tokens
-        of a row's prompt and text (46 kB each), `adapter_bytes` are kept in memory beside those in
-        use (5 MB each at rank 8 on half of 30 layers), `prefix_bytes` of beginnings of prompts.
+        `fast` is int8 for models built like Llama, on the CPU. `rows` run at once, `context` is the
+        most tokens of a row's prompt and text (46 kB each), `adapter_bytes` are kept in memory
+        beside those in use (5 MB each at rank 8 on half of 30 layers), `prefix_bytes` of beginnings
+        of prompts.
         """
         torch.set_num_threads(threads)
         padded = -(-rows // MULTIPLE) * MULTIPLE
         with torch.inference_mode():
-            model, tokenizer = load_model(base, slots=padded + 1, context=context, fast=fast)
+            model, tokenizer = load_model(
+                base, slots=padded + 1, context=context, fast=fast, device=device
+            )
 
         def read(name: str) -> Weights:
             return model.prepare(store.verified(AdapterName.parse(name)))

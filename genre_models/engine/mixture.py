@@ -52,6 +52,14 @@ class Weights:
         }
         return cls(adapter.rank + more, pairs, adapter.digest)
 
+    def to(self, device: str, dtype: torch.dtype) -> Weights:
+        """The same elsewhere, or in another precision."""
+        pairs = {
+            site: (low.to(device, dtype), high.to(device, dtype))
+            for site, (low, high) in self.sites.items()
+        }
+        return Weights(self.rank, pairs, self.digest)
+
     @property
     def bytes(self) -> int:
         """Bytes in memory."""
@@ -111,12 +119,14 @@ class _Heat:
 class Hot:
     """The running rows' adapters, side by side, each in one place for as long as it is used."""
 
-    def __init__(self, sites: Sequence[Site]) -> None:
-        self._sites = sites
+    def __init__(
+        self, sites: Sequence[Site], device: str = "cpu", dtype: torch.dtype = torch.float32
+    ) -> None:
+        self._sites, self._device, self._dtype = sites, device, dtype
         self._ranks = LEAST
         self._starts: dict[Weights, int] = {}
         self._heat: dict[int, _Heat] = {}
-        self._mask = torch.zeros(0, 1, LEAST)
+        self._mask = self._zeros(0, 1, LEAST)
 
     def mix(self, rows: Sequence[Blend]) -> None:
         """Row i of every following pass uses `rows[i]`."""
@@ -180,8 +190,8 @@ class Hot:
             heat.highs[index][1][ranks] = pair[1] if pair else 0.0
 
     def _cold(self, site: Site) -> _Heat:
-        highs = [torch.zeros(self._ranks, outputs) for _, outputs in site.parts]
-        low = torch.zeros(len(site.parts) * self._ranks, site.inputs)
+        highs = [self._zeros(self._ranks, outputs) for _, outputs in site.parts]
+        low = self._zeros(len(site.parts) * self._ranks, site.inputs)
         return _Heat(low, list(zip(site.spans(), highs, strict=True)))
 
     def _masked(self, rows: Sequence[Blend]) -> torch.Tensor:
@@ -190,7 +200,10 @@ class Hot:
             for weights, weight in blend:
                 start = self._starts[weights]
                 mask[row, 0, start : start + weights.rank] += weight
-        return mask
+        return mask.to(self._device, self._dtype)
+
+    def _zeros(self, *shape: int) -> torch.Tensor:
+        return torch.zeros(shape, device=self._device, dtype=self._dtype)
 
 
 def check_width(blend: Blend) -> None:

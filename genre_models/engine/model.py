@@ -14,6 +14,7 @@ from typing import Any, Protocol
 import torch
 
 from genre_models.adapters import Adapter
+from genre_models.bases.architectures import supports
 from genre_models.bases.checks import check_memory
 from genre_models.bases.facts import Facts
 from genre_models.engine.mixture import Blend, Weights
@@ -54,22 +55,28 @@ class Model(Protocol):
         """
 
 
-def load_model(base: Path, *, slots: int, context: int, fast: bool) -> tuple[Model, Any]:
+def load_model(
+    base: Path, *, slots: int, context: int, fast: bool, device: str = "cpu"
+) -> tuple[Model, Any]:
     """(model, tokenizer) of a prepared folder; `fast` is int8 if the model has it, else exact.
 
+    On another device than the CPU all models are exact, in bf16, by transformers.
     Raises ModelError `base_too_large`, or `base_unavailable` where tensors are missing.
     """
     from transformers import AutoConfig, AutoTokenizer
 
-    from genre_models.engine.llama import Llama, supports
+    from genre_models.engine.llama import Llama
     from genre_models.engine.native_llama import NativeLlama
     from genre_models.engine.transformers_model import TransformersModel
 
     facts = Facts.of(base)
-    check_memory(facts.memory(fast=fast), _remedy(facts, fast=fast))
+    if device == "cpu":
+        check_memory(facts.memory(fast=fast), _remedy(facts, fast=fast))
     config = AutoConfig.from_pretrained(base, local_files_only=True)
     tokenizer = AutoTokenizer.from_pretrained(base, local_files_only=True)
     context = min(context, config.max_position_embeddings)
+    if device != "cpu":
+        return TransformersModel(base, slots=slots, context=context, device=device), tokenizer
     lean = supports(config, context)
     kernel = _kernel(config) if lean else None
     if kernel is not None:
@@ -84,7 +91,6 @@ def arithmetic(base: Path) -> str | None:
     from transformers import AutoConfig
 
     from genre_models.engine import linear
-    from genre_models.engine.llama import supports
     from genre_models.engine.native.kernel import version
 
     config = AutoConfig.from_pretrained(base, local_files_only=True)
@@ -96,7 +102,7 @@ def arithmetic(base: Path) -> str | None:
 
 
 def _kernel(config: Any) -> Any:
-    """The kernel, for one of the models built like Llama, and where it could be compiled."""
+    """The kernel, for a model that it computes and where it could be compiled."""
     from genre_models.engine.native import load_kernel
     from genre_models.engine.native_llama import fits
 

@@ -18,14 +18,29 @@ ROUND = 64
 class Slots:
     """Keys (0) and values (1) of `slots` rows: [2, slots * key heads, capacity, width] a layer.
 
-    Memory is reserved, and taken by the operating system only as positions are written.
+    On a CPU memory is reserved, and taken by the operating system only as positions are written.
     """
 
-    def __init__(self, *, layers: int, slots: int, heads: int, width: int, capacity: int) -> None:
+    def __init__(
+        self,
+        *,
+        layers: int,
+        slots: int,
+        heads: int,
+        width: int,
+        capacity: int,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
         self.count, self.heads, self.width = slots, heads, width
         self.capacity = -(-capacity // ROUND) * ROUND
         shape = (2, slots * heads, self.capacity, width)
-        self.layers = [_reserved(shape) for _ in range(layers)]
+        self.layers = [
+            _reserved(shape)
+            if device == "cpu" and dtype == torch.float32
+            else torch.zeros(shape, device=device, dtype=dtype)
+            for _ in range(layers)
+        ]
 
     def visible(self, end: int) -> int:
         """Positions to read so that all below `end` are seen."""
@@ -37,7 +52,8 @@ class Slots:
         Each token's are in the order (2, heads). `slots` and `positions` are [n].
         """
         total = len(self.layers[0][0])
-        heads = torch.arange(self.heads) + torch.tensor([[0], [total]])  # [2, heads]
+        both = torch.tensor([[0], [total]], device=slots.device)
+        heads = torch.arange(self.heads, device=slots.device) + both  # [2, heads]
         rows = slots[:, None, None] * self.heads + heads  # [n, 2, heads]
         return (rows * self.capacity + positions[:, None, None]).flatten()
 

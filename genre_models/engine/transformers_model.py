@@ -1,7 +1,7 @@
-"""Any other architecture: transformers' forward pass, over the same slots and mixtures.
+"""Any other architecture, and any on a GPU: transformers' forward pass over slots and mixtures.
 
-Exact only. Attention is replaced by one that reads the slots without copying; linears of a layer
-add what the current mixture makes of their input.
+Exact only: fp32 on a CPU, bf16 elsewhere. Attention is replaced by one that reads the slots without
+copying; linears of a layer add what the current mixture makes of their input.
 """
 
 from __future__ import annotations
@@ -69,18 +69,19 @@ class TransformersModel:
     multiple = MULTIPLE
     reader: Reader = TorchReader()
 
-    def __init__(self, base: Path, *, slots: int, context: int) -> None:
+    def __init__(self, base: Path, *, slots: int, context: int, device: str = "cpu") -> None:
         from transformers.utils.logging import disable_progress_bar
 
         disable_progress_bar()
-        self.context = context
-        self._model: Any = AutoModelForCausalLM.from_pretrained(
-            base, dtype=torch.float32, local_files_only=True
-        ).eval()
+        self.context, self._device, self._dtype = context, device, precision(device)
+        model: Any = AutoModelForCausalLM.from_pretrained(
+            base, dtype=self._dtype, local_files_only=True
+        )
+        self._model = model.eval().to(device)
         AttentionInterface.register(NAME, _attention)
         self._model.set_attn_implementation(NAME)
         self._adapted = _adapt(self._model)
-        self._hot = Hot([each.site for each in self._adapted])
+        self._hot = Hot([each.site for each in self._adapted], device, self._dtype)
         config = self._model.config
         heads = config.num_attention_heads
         self.slots = Slots(
@@ -89,11 +90,13 @@ class TransformersModel:
             heads=getattr(config, "num_key_value_heads", None) or heads,
             width=getattr(config, "head_dim", None) or config.hidden_size // heads,
             capacity=context,
+            device=device,
+            dtype=self._dtype,
         )
 
     def prepare(self, adapter: Adapter) -> Weights:
         """See Model."""
-        return Weights.of(adapter)
+        return Weights.of(adapter).to(self._device, self._dtype)
 
     def mix(self, rows: Sequence[Blend]) -> None:
         """See Model."""
@@ -103,20 +106,21 @@ class TransformersModel:
         self, tokens: torch.Tensor, slot: int, start: int, blend: Blend, *, every: bool = False
     ) -> torch.Tensor:
         """See Model."""
-        positions = torch.arange(start, start + len(tokens))
+        positions = torch.arange(start, start + len(tokens), device=self._device)
         visible = start + len(tokens)
         places = self.slots.places(torch.full_like(positions, slot), positions)
         past = Past(self.slots, places, slice(slot, slot + 1), visible)
-        seen = (torch.arange(visible) <= positions[:, None])[None, None]
+        seen = (torch.arange(visible, device=self._device) <= positions[:, None])[None, None]
         logits = self._forward(tokens[None], positions[None], seen, past, Uniform(blend))[0]
         return logits if every else logits[-1:]
 
     def decode(self, tokens: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """See Model."""
         rows, visible = len(tokens), self.slots.visible(int(positions.max()) + 1)
-        places = self.slots.places(torch.arange(rows), positions)
+        positions = positions.to(self._device)
+        places = self.slots.places(torch.arange(rows, device=self._device), positions)
         past = Past(self.slots, places, slice(0, rows), visible)
-        seen = (torch.arange(visible) <= positions[:, None])[:, None, None]
+        seen = (torch.arange(visible, device=self._device) <= positions[:, None])[:, None, None]
         return self._forward(tokens[:, None], positions[:, None], seen, past, self._hot)[:, -1]
 
     def _forward(
@@ -127,13 +131,25 @@ class TransformersModel:
         past: Past,
         mixture: Mixture,
     ) -> torch.Tensor:
-        """Logits [rows, tokens, vocab] after `tokens` [rows, tokens]."""
+        """Logits [rows, tokens, vocab] after `tokens` [rows, tokens], where samples are drawn."""
         for linear in self._adapted:
             linear.mixture = mixture
         logits: torch.Tensor = self._model(
-            input_ids=tokens, position_ids=positions, attention_mask=seen, past_key_values=past
+            input_ids=tokens.to(self._device),
+            position_ids=positions,
+            attention_mask=seen,
+            past_key_values=past,
         ).logits
-        return logits
+        return _home(logits)
+
+
+def precision(device: str) -> torch.dtype:
+    """That of exact mode: a GPU computes bf16 many times faster than fp32."""
+    return torch.float32 if device == "cpu" else torch.bfloat16
+
+
+def _home(logits: torch.Tensor) -> torch.Tensor:
+    return logits.to("cpu", torch.float32)
 
 
 def _adapt(model: nn.Module) -> list[Adapted]:
@@ -185,4 +201,5 @@ def _within(seen: torch.Tensor, window: int) -> torch.Tensor:
     >>> _within(torch.ones(3, 3, dtype=torch.bool).tril(), 2).int().tolist()
     [[1, 0, 0], [1, 1, 0], [0, 1, 1]]
     """
-    return seen & (torch.arange(seen.shape[-1]) >= seen.sum(-1, keepdim=True) - window)
+    places = torch.arange(seen.shape[-1], device=seen.device)
+    return seen & (places >= seen.sum(-1, keepdim=True) - window)

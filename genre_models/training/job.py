@@ -17,15 +17,16 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from genre_models.adapters import AdapterName, AdapterStore, BaseSpec, add_starters
+from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.corpora import Corpus, Prepared
+from genre_models.devices import device_of, has_bf16
 from genre_models.training.order import Order, Told, failure_code
 from genre_models.training.texts.material import OF_USERS, about, gather
 from genre_models.training.texts.store import UNDER_WAY, TextStore
@@ -43,13 +44,14 @@ def run(order: Order, told: Told) -> None:
     Raises GenreError when the texts or the models do not allow it.
     """
     told(order.progress("preparing"))
+    order = _settled(order)
     sent, began = TextStore(Path(order.texts).parents[2]), time.time() - UNDER_WAY
     users = sent.users(order.genre, order.tenant)
     corpus, prepared = gather(order)
     found = _two_classes(order, corpus)
     store = AdapterStore(Path(order.store), BaseSpec.load(order.base_folder))
     add_starters(store)  # the gate's controls, where no role has put them there yet
-    known = trained_before(store, order, corpus)
+    known = store.made_of(order.genre, corpus.digest, asdict(order.recipe), order.tenant)
     if known is not None:
         message = "The same texts were trained before."
         return told(order.progress("published", adapter=str(known), message=message))
@@ -64,6 +66,15 @@ def run(order: Order, told: Told) -> None:
             told,
             lambda name, parent: sent.attribute(name, users, began, parent=parent),
         )
+
+
+def _settled(order: Order) -> Order:
+    """The order with its device, and the precision that is the faster one there.
+
+    Raises ModelError `no_device`.
+    """
+    device = device_of(order.device)
+    return replace(order, device=device, recipe=replace(order.recipe, bf16=has_bf16(device)))
 
 
 @contextmanager
@@ -98,23 +109,6 @@ def _two_classes(order: Order, corpus: Corpus) -> TwoClasses | None:
     )
     found.check()
     return found
-
-
-def trained_before(store: AdapterStore, order: Order, corpus: Corpus) -> AdapterName | None:
-    """The adapter that the same texts and recipe have made: the order was delivered again."""
-    for name in store.names():
-        if name.genre == order.genre and (card := _card(store, name)) is not None:
-            same = (card.lineage.data, card.lineage.recipe) == (corpus.digest, asdict(order.recipe))
-            if same and card.tenant == order.tenant:
-                return name
-    return None
-
-
-def _card(store: AdapterStore, name: AdapterName) -> Any:
-    try:
-        return store.verified(name).card
-    except GenreError:
-        return None
 
 
 def _train_and_judge(

@@ -19,7 +19,7 @@ class Order:
 
     What is empty is made from the name. `texts` is a file as TextStore keeps it, `models` holds
     the encoder, `base` is the prepared base model (empty: the packaged one in `models`), `store`
-    the adapters, and reports lie in `store/reports`.
+    the adapters, `device` where to train, as `device_of` takes it; reports lie in `store/reports`.
     """
 
     job: str
@@ -35,6 +35,7 @@ class Order:
     requests: tuple[str, ...] = ()
     licence: str = "not stated"
     threads: int = 2
+    device: str = "cpu"
     recipe: Recipe = field(default_factory=Recipe)
 
     @property

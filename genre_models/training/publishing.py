@@ -7,10 +7,11 @@ import math
 import shutil
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from genre_models.adapters import About, AdapterCard, AdapterName, BaseSpec, Lineage, read_adapter
 from genre_models.adapters.config import plain_config
@@ -27,24 +28,33 @@ def publish(
     trained: Trained,
     recipe: Recipe,
     base: BaseSpec,
-    *,
-    parent: str | None = None,
-    tenant: str | None = None,
-    about: About | None = None,
-    command: str | None = None,
+    **known: Any,
 ) -> AdapterName:
-    """Write the adapter to `folder`, in fp16, and verify it.
+    """Write the adapter to `folder` and verify it; `known` is what `pack` may be told.
 
     Raises ModelError when it would be refused.
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    save_file(
-        {name: weight.to(torch.float16).contiguous() for name, weight in trained.tensors.items()},
-        folder / TENSORS,
-    )
+    for name, content in pack(corpus, family, trained, recipe, base, **known).items():
+        (folder / name).write_bytes(content)
+    return read_adapter(folder, base).name
+
+
+def pack(
+    corpus: Corpus,
+    family: str,
+    trained: Trained,
+    recipe: Recipe,
+    base: BaseSpec,
+    *,
+    parent: str | None = None,
+    tenant: str | None = None,
+    about: About | None = None,
+    command: str | None = None,
+) -> dict[str, bytes]:
+    """The contents of the three files by name, weights in fp16."""
     plain = plain_config(_sites(trained), recipe.rank, recipe.alpha)
-    (folder / CONFIG).write_text(json.dumps(plain, indent=2) + "\n")
     sources = "; ".join(dict.fromkeys(text.source for text in corpus.training))
     card = AdapterCard(
         genre=corpus.genre,
@@ -57,8 +67,16 @@ def publish(
         about=about,
         command=command,
     )
-    (folder / CARD).write_bytes(msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n")
-    return read_adapter(folder, base).name
+    return {
+        TENSORS: save(
+            {
+                name: weight.to(torch.float16).contiguous()
+                for name, weight in trained.tensors.items()
+            }
+        ),
+        CONFIG: (json.dumps(plain, indent=2) + "\n").encode(),
+        CARD: msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n",
+    }
 
 
 def _sites(trained: Trained) -> set[str]:

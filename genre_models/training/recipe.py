@@ -10,12 +10,10 @@ class Recipe:
     """The numbers of a training.
 
     The rate suits one epoch of a few hundred texts; after it the held-out loss of jokes rises
-    again. `bf16` runs training, not the held-out checks, in mixed precision: three times the speed
-    where the CPU has bf16 instructions (avx512_bf16, amx), slower elsewhere. `top_layers` is the
-    share of layers that get weights; those below are frozen and run once for each text. `named` is
-    how often the loss counts a token of a word that the request names: few of a text's tokens are,
-    and at 1 an adapter learns its genre and forgets what it is asked for. `requests` are written
-    for each text: few texts teach more in one epoch of three requests each than in three epochs.
+    again. `bf16` computes in mixed precision: faster where `has_bf16` says so, slower elsewhere.
+    `top_layers` is the share of layers that get weights; those below are frozen and run once for
+    each text. `requests` are written for each text: few texts teach more in one epoch of three
+    requests each than in three epochs.
     """
 
     rank: int = 8
@@ -24,7 +22,6 @@ class Recipe:
     learning_rate: float = 4e-3
     warm_up: float = 0.1
     clip: float = 1.0
-    named: float = 3.0
     batch: int = 8
     epochs: int = 3
     texts: int = 600

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer
-from transformers.utils.logging import disable_progress_bar
 
 from genre_models.adapters import AdapterStore
-from genre_models.bases.checks import check_memory
-from genre_models.bases.facts import Facts
 from genre_models.corpora import Corpus
 from genre_models.encoder import SentenceEncoder
 from genre_models.training.gate.controls import Control, measure, start_of
 from genre_models.training.gate.gate import Measured
 from genre_models.training.gate.samples import SAMPLES, copied, topic_hit, write_samples
 from genre_models.training.gate.shift import shift
+from genre_models.training.loading import load_half
 from genre_models.training.order import Order
 from genre_models.training.texts.examples import make_examples
 from genre_models.training.texts.material import instruction
 from genre_models.training.texts.requests import write_requests
 from genre_models.training.top_half import TopHalf
 from genre_models.training.trainer import Check, Trained, fit
-from schemas.errors import ModelError
 
 
 class Session:
@@ -35,16 +28,12 @@ class Session:
     """
 
     def __init__(self, order: Order, corpus: Corpus, store: AdapterStore) -> None:
-        disable_progress_bar()
-        torch.set_num_threads(order.threads)
         self._order, self._corpus, self._store = order, corpus, store
         self._base = order.base_folder
-        _check_trainable(Facts.of(self._base))
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(self._base, local_files_only=True)
-        model = AutoModelForCausalLM.from_pretrained(
-            self._base, dtype=torch.float32, local_files_only=True
+        self._half: TopHalf | None
+        self._tokenizer, self._half = load_half(
+            self._base, order.recipe, threads=order.threads, device=order.device
         )
-        self._half: TopHalf | None = TopHalf(model, order.recipe)
         self._controls: list[Control] = []
         self.parent: str | None = None
         """The adapter whose weights the training went on from, if any."""
@@ -100,14 +89,3 @@ class Session:
     def _present(self) -> TopHalf:
         assert self._half is not None
         return self._half
-
-
-def _check_trainable(facts: Facts) -> None:
-    """Raises ModelError `base_untrainable` or `base_too_large`."""
-    if not facts.kernel:
-        raise ModelError(
-            "base_untrainable",
-            f"expected a base model built like Llama to train adapters on, got "
-            f"{facts.architecture}: set GENRE_BASE to another one",
-        )
-    check_memory(facts.memory(fast=False), "train where there is more, or on a smaller one")

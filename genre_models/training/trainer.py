@@ -61,10 +61,7 @@ def train(
     Same texts, recipe and machine: same weights.
     """
     half = TopHalf(model, recipe)
-    checked = half.lower(held_out)
-    with _precision(recipe):
-        lowered = half.lower(training)
-    return fit(half, lowered, checked, recipe)
+    return fit(half, half.lower(training), half.lower(held_out), recipe)
 
 
 def fit(
@@ -148,10 +145,8 @@ def _updates(
         optimiser, lambda step: _rate(step, total, recipe.warm_up)
     )
     for step, batch in enumerate(_shuffled(lowered, recipe), 1):
-        with _precision(recipe):
-            losses = half.losses(batch)
-            counted = torch.where(torch.cat([item.named for item in batch]), recipe.named, 1.0)
-            loss = (losses * counted).sum() / counted.sum()
+        losses, counts = half.losses(batch), torch.cat([item.counts for item in batch])
+        loss = (losses * counts).sum() / counts.sum()
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(weights, recipe.clip)
         optimiser.step()
@@ -160,14 +155,12 @@ def _updates(
         yield step, float(losses.detach().mean()), len(losses)
 
 
-def _precision(recipe: Recipe) -> torch.autocast:
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=recipe.bf16)
-
-
 def _rate(step: int, total: int, warm_up: float) -> float:
     """Linear up over the first `warm_up` of all steps, then a straight line to zero."""
     first = max(1, round(warm_up * total))
-    return (step + 1) / first if step < first else max(0.0, (total - step) / (total - first))
+    if step < first:
+        return (step + 1) / first
+    return max(0.0, (total - step) / max(1, total - first))
 
 
 def _shuffled(lowered: Sequence[Lowered], recipe: Recipe) -> Iterator[list[Lowered]]:

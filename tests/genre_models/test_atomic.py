@@ -87,3 +87,24 @@ def test_what_a_kill_left_is_thrown_away(tmp_path: Path) -> None:
     assert (tmp_path / "target.partial/half").exists()
     atomic.make_once(target, Path.mkdir)
     assert list(tmp_path.iterdir()) == [target] and not list(target.iterdir())
+
+
+def test_what_is_made_anew_takes_the_place_of_what_was_there(tmp_path: Path) -> None:
+    target = tmp_path / "sub" / "folder"
+    for letter in "ab":
+
+        def make(partial: Path, letter: str = letter) -> None:
+            partial.mkdir()
+            (partial / letter).write_text(letter)
+
+        atomic.make_anew(target, make)
+        assert [file.name for file in target.iterdir()] == [letter]
+
+    def fail(partial: Path) -> None:
+        partial.mkdir()
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        atomic.make_anew(target, fail)
+    assert [file.name for file in target.iterdir()] == ["b"]
+    assert [file.name for file in target.parent.iterdir()] == ["folder"]

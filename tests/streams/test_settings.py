@@ -70,6 +70,8 @@ def test_booleans_are_written_in_several_ways(value: str, meant: bool) -> None:
         ("REPLICATION", "0"),
         ("ROWS", "0"),
         ("PREFIX_CACHE_MB", "0"),
+        ("DEVICE", "gpu"),
+        ("DEVICE", "cuda:"),
         ("PROMPT_BYTES", "0"),
         ("SESSION_TIMEOUT", "0"),
         ("HEARTBEAT", "nan"),

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from genre_models.training.gate.controls import POOLED, Control
+from genre_models.adapters.name import POOLED
+from genre_models.training.gate.controls import Control
 from genre_models.training.gate.samples import Sample
 
 MOST_SHIFT = 1.0  # nats a token; the starter adapters lie between 0.18 and 0.69

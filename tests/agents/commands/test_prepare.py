@@ -45,3 +45,16 @@ def test_the_integers_are_measured_for_auto_only(
     environment = {"GENRE_ENGINE": engine, "GENRE_MODELS": str(base.parent)}
     done = CliRunner().invoke(cli, ["prepare"], env=environment, catch_exceptions=False)
     assert said in done.stdout and measured == [base] * times
+
+
+def test_prepare_says_which_base_it_is_and_how_its_adapters_are_made(
+    base: Path, measured: list[Path]
+) -> None:
+    environment = {
+        "GENRE_ENGINE": "exact",
+        "GENRE_MODELS": str(base.parent),
+        "GENRE_ADAPTERS": str(base.parent / "adapters"),
+    }
+    done = CliRunner().invoke(cli, ["prepare"], env=environment, catch_exceptions=False)
+    assert f"fingerprint {(base / 'fingerprint.txt').read_text()[:12]}" in done.stdout
+    assert "none for this base model" in done.stdout and "`genre starters train`" in done.stdout

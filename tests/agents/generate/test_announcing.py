@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -63,3 +64,19 @@ async def test_an_adapter_that_a_kill_kept_from_being_published_says_who_left_si
     texts.disown("ada")
     await announce(publish, store, Registry(), texts.left)
     assert [event.erased for event in said] == [1]
+
+
+async def test_the_newest_pooled_adapter_is_announced_though_it_is_of_no_genre(
+    tmp_path: Path,
+) -> None:
+    store, said = AdapterStore(tmp_path / "store", BASE), list[str]()
+    names = [store.add(make_adapter(tmp_path / str(seed), BASE, "pooled", seed)) for seed in (1, 2)]
+    for age, name in enumerate(names):
+        os.utime(store.path(name), ns=(2**60 + age, 2**60 + age))
+
+    async def publish(event: object) -> None:
+        assert isinstance(event, AdapterEvent)
+        said.append(event.name)
+
+    await announce(publish, store, Registry())
+    assert said == [str(names[1])]

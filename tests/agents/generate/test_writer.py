@@ -11,11 +11,13 @@ from typing import Any
 import pytest
 
 from agents.generate.generate import generate
-from agents.generate.writer import engine_of
+from agents.generate.writer import engine_of, load_engine
 from benchmarks.stand_ins import InstantEngine
+from genre_models.adapters import AdapterStore
 from genre_models.endings import ANY
 from genre_models.engine import Finished, Generation, Piece, fidelity
 from schemas.candidates import CandidateSet
+from schemas.errors import ModelError
 from schemas.generations import GenerationTask
 from schemas.parts import SamplingParameters
 from schemas.progress import Progress
@@ -24,6 +26,7 @@ from streams.settings import Settings
 from streams.worker.delivery import Delivery
 from tests.agents.deliveries import events, stream
 from tests.agents.generate.conftest import task
+from tests.genre_models.adapters.conftest import BASE
 
 
 class StuckEngine(InstantEngine):
@@ -215,3 +218,19 @@ async def test_all_pieces_of_a_text_are_published_before_its_set_and_join_to_it(
         texts[piece.index or 0] += piece.text or ""
     assert texts == {each.index: each.text for each in answer.candidates}
     assert len(pieces) == len(texts)
+
+
+def test_a_gpu_computes_exactly_and_refuses_integers_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
+    engine, why = engine_of(Settings(models=tmp_path, device="cuda"))
+    assert engine == "exact" and "processors" in why
+    store = AdapterStore(tmp_path, BASE)
+    with pytest.raises(ModelError, match="auto or exact on cuda:0, got fast") as caught:
+        load_engine(Settings(models=tmp_path, device="cuda", engine="fast"), store)
+    assert caught.value.code == "no_integers"
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
+    with pytest.raises(ModelError, match="got cuda of 0"):
+        engine_of(Settings(models=tmp_path, device="cuda"))

@@ -211,3 +211,15 @@ def test_adapters_of_another_base_are_not_offered_and_their_genre_stays() -> Non
     assert known.of_genre("haiku") == (ours.name,)
     assert set(registry(HAIKU, ours).of_genre("haiku")) == {HAIKU.name, ours.name}
     assert known.knows(HAIKU.name)  # its texts are still learned from, and it can be withdrawn
+
+
+def test_the_pooled_adapter_writes_genres_without_one_and_is_no_genre_itself() -> None:
+    own = replace(HAIKU, name="joke@0123456789ab", genre="joke")
+    older = replace(HAIKU, name="pooled@0123456789ab", genre="pooled", description="")
+    newer = replace(older, name="pooled@ffffffffffff", time=NOW + timedelta(hours=1))
+    known = registry(older, newer)
+    assert known.writers("joke") == known.writers("joke", "acme") == (newer.name,)
+    assert set(known.taxonomy().genres) == {"joke"}
+    known.apply(own.name, own)
+    assert known.writers("joke") == (own.name,)
+    assert registry().writers("joke") == ()

@@ -133,7 +133,7 @@ def test_a_model_that_has_no_integers_is_computed_exactly_and_never_measured(
     prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keep(prepared)
-    monkeypatch.setattr("genre_models.engine.llama.supports", lambda config: False)
+    monkeypatch.setattr("genre_models.engine.model.supports", lambda config: False)
     assert model.arithmetic(prepared) is None
     fast, why = choose(prepared)
     assert not fast and "built like Llama" in why

@@ -48,7 +48,9 @@ def test_the_loss_counts_the_text_and_its_end_only(base: Path) -> None:
     assert len(half.losses(half.lower([example]))) == len(example.ids) - example.start
 
 
-def test_the_loss_counts_words_that_the_request_names_more_often(base: Path) -> None:
+def test_the_loss_counts_words_that_the_request_names_more_often(
+    base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     tokenizer = make_tokenizer()
     request = Request("a joke about dog and the Road", "dog and the Road")
     example = make_example(tokenizer, "Write.", request, "The Dog saw a dogma, the road and...")
@@ -59,17 +61,30 @@ def test_the_loss_counts_words_that_the_request_names_more_often(base: Path) -> 
     pairs = [(Request("", text.text.split()[1]), text.text) for text in texts(48, 1)]
     examples = [make_example(tokenizer, "Write.", *pair) for pair in pairs]
     losses = {}
-    for times in (1.0, 8.0):
-        recipe = replace(RECIPE, named=times)
-        half = TopHalf(LlamaForCausalLM.from_pretrained(base), recipe)
+    for share in (0.01, 0.8):
+        monkeypatch.setattr("genre_models.training.texts.examples.NAMED", share)
+        half = TopHalf(LlamaForCausalLM.from_pretrained(base), RECIPE)
         lowered = half.lower(examples)
-        half.load(fit(half, lowered[:32], lowered[32:], recipe).tensors)
+        half.load(fit(half, lowered[:32], lowered[32:], RECIPE).tensors)
         with torch.no_grad():
-            losses[times] = half.losses(lowered[32:])
-    named_tokens = torch.cat([item.named for item in lowered[32:]])
+            losses[share] = half.losses(lowered[32:])
+    named_tokens = torch.tensor([named for item in lowered[32:] for named in item.example.named])
     means = {
-        times: (float(each[named_tokens].mean()), float(each.mean()))
-        for times, each in losses.items()
+        share: (float(each[named_tokens].mean()), float(each.mean()))
+        for share, each in losses.items()
     }
-    assert means[8.0][0] < means[1.0][0]  # the words that are named
-    assert means[8.0][1] > means[1.0][1]  # at the cost of all others
+    assert means[0.8][0] < means[0.01][0]  # the words that are named
+    assert means[0.8][1] > means[0.01][1]  # at the cost of all others
+
+
+def test_mixed_precision_gives_nearly_the_same_losses(base: Path) -> None:
+    examples = make_examples(make_tokenizer(), "Write.", texts(6, 3), 1)
+    exact, mixed = (
+        TopHalf(LlamaForCausalLM.from_pretrained(base), replace(RECIPE, bf16=bf16))
+        for bf16 in (False, True)
+    )
+    lowered = mixed.lower(examples)
+    assert mixed.loss(lowered, 4) == pytest.approx(exact.loss(exact.lower(examples), 4), rel=0.01)
+    mixed.losses(lowered).mean().backward()  # type: ignore[no-untyped-call]
+    weights = [weight for weight in mixed.peft.parameters() if weight.requires_grad]
+    assert all(weight.dtype == torch.float32 and weight.grad is not None for weight in weights)
