@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from genre_models.corpora.written.pairs import FOLDER, written
-from genre_models.corpora.written.report import report
+from genre_models.corpora.written.report import TOKENS, report
 from genre_models.taxonomy import Taxonomy
 
 
@@ -22,7 +22,12 @@ def main(arguments: list[str] | None = None) -> None:
     taxonomy = Taxonomy.load()
     for genre in options.genres or taxonomy.genres:
         corpus = written(genre, taxonomy.family_of(genre), options.folder)
-        lines = report(corpus).lines() if corpus else (f"{genre}: no pairs",)
+        most = taxonomy.genres[genre].sampling.max_tokens
+        lines = (
+            report(corpus, most and round(most / TOKENS)).lines()
+            if corpus
+            else (f"{genre}: no pairs",)
+        )
         sys.stdout.write("".join(f"{line}\n" for line in lines))
 
 

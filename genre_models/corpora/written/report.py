@@ -23,6 +23,7 @@ OPENING, FRAME, PHRASE = 2, 6, 4  # words
 # are longer than openings, and so rarer by chance.
 OFTEN, LEAST = 0.04, 3
 SHOWN = 6  # of each kind, the most frequent first
+TOKENS = 1.1  # of the packaged model, for each word or mark
 PLACEHOLDER = re.compile(r"\[[^\]\n]{2,30}\]|\{\w+\}|\b(?:lorem|TODO|X{3,})\b")
 
 
@@ -81,7 +82,7 @@ def report(corpus: Corpus, most: int | None = None) -> Report:
 
 
 def pieces(text: str) -> int:
-    """Words and marks; the packaged model has about 1.1 tokens for each."""
+    """Words and marks, each of them about `TOKENS` tokens."""
     return len(re.findall(r"\w+|[^\w\s]", text))
 
 
