@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
 import typer
+from rich.console import Console
 
-from agents.commands.answer import console, show
+from agents.commands.answer import show
+from agents.commands.growing import growing
 from agents.commands.setup import checked, print_json, settings
+from agents.commands.terminal import console
+from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from streams.clients.client import Client
@@ -55,6 +61,7 @@ def ask(
 ) -> None:
     """Ask for a text, and get the best of several first.
 
+    On a terminal, the first text grows while it is written, until all are ranked.
     Exit code 1 when the answer holds no text.
     """
     moment = None if deadline is None else datetime.now(UTC) + timedelta(seconds=deadline)
@@ -76,11 +83,12 @@ def ask(
     }
     request = checked(GenerationRequest, wish)
     # A worker that lives answers at the deadline at the latest, 60 seconds where none is given.
-    answer = asyncio.run(_ask(request, within=(deadline or 60.0) + 30.0))
+    within, out = (deadline or 60.0) + 30.0, console()
+    is_shown = out.is_terminal and not out.is_dumb_terminal and not json
+    answer = asyncio.run(_shown(request, within, out) if is_shown else _ask(request, within))
     if json:
         print_json(msgspec.to_builtins(answer))
     else:
-        out = console()
         show(out, answer, long=long)
         if answer.candidates:
             out.print(f"to react: {reacting(answer)}", style="dim", soft_wrap=True)
@@ -97,6 +105,14 @@ def reacting(answer: Recommendation) -> str:
     return shlex.join(words)
 
 
-async def _ask(request: GenerationRequest, within: float) -> Recommendation:
+async def _ask(
+    request: GenerationRequest, within: float, hear: Callable[[Progress], None] | None = None
+) -> Recommendation:
     async with Client(settings()) as client:
-        return await client.ask(request, within=within)
+        return await client.ask(request, within=within, hear=hear)
+
+
+async def _shown(request: GenerationRequest, within: float, out: Console) -> Recommendation:
+    """Ask, and show the first text while it is written."""
+    with growing(out) as text:
+        return await _ask(replace(request, stream=True), within, text.add)

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from agents.commands import demo as demonstration
-from agents.commands.answer import console
+from agents.commands.terminal import console
 from agents.supervisor import Supervisor
 from streams.clients.embedded_broker import embedded_broker
 from streams.clients.running import announced
