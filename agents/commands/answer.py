@@ -48,6 +48,8 @@ def show_candidate(
     """Print one text under its number, and a blank line after it."""
     kind = ", ".join(filter(None, (candidate.genre or "no genre", candidate.style)))
     out.print(Text(f"{number}  ", "bold").append(kind, "bold cyan"))
+    if candidate.prompt is not None:
+        show_text(out, f"asked: {candidate.prompt}", "dim")
     show_text(out, candidate.text)
     if long:
         _facts(out, _numbers(candidate), indent=_INDENT)

@@ -1,4 +1,4 @@
-"""`genre ask PROMPT`: publish a request and print its recommendation."""
+"""`genre ask PROMPT` or `genre ask --suggest`: publish a request and print its recommendation."""
 
 from __future__ import annotations
 
@@ -24,7 +24,13 @@ from streams.clients.client import Client
 
 
 def ask(
-    prompt: Annotated[str, typer.Argument(help="What to write.")],
+    prompt: Annotated[str | None, typer.Argument(help="What to write.")] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Without a prompt: what the user will want.")
+    ] = False,
+    about: Annotated[
+        str | None, typer.Option(help="With --suggest: topics, divided by commas.")
+    ] = None,
     user: Annotated[str, typer.Option(help="Who asks.")] = "me",
     tenant: Annotated[str | None, typer.Option(help="The user's tenant.")] = None,
     genre: Annotated[
@@ -68,6 +74,8 @@ def ask(
     wish = {
         "user_id": user,
         "prompt": prompt,
+        "suggest": suggest or None,
+        "context": None if about is None else {"topic": about},
         "tenant": tenant,
         "genre": genre,
         "candidates": candidates,
