@@ -37,7 +37,7 @@ class GrowingText:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
         if self._text:
             yield from lines_of(console, self._text)[-max(1, console.height - _ROOM) :]
-        yield Text("being written ..." if self._text else "asked ...", "dim")
+        yield Text("being written ..." if self._text else "waiting for the first words ...", "dim")
 
 
 @contextmanager

@@ -25,7 +25,7 @@ out = console()
 
 def up(
     demo: Annotated[
-        bool, typer.Option(help="Ask and rate as three users would, and show what changed.")
+        bool, typer.Option(help="Ask for five fields, react as a reader would, show what changed.")
     ] = False,
     partitions: Annotated[
         int, typer.Option(envvar="GENRE_PARTITIONS", help="Partitions of every topic.")

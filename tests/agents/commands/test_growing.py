@@ -27,7 +27,7 @@ def shown(text: GrowingText, out: Console) -> list[str]:
 
 def test_it_is_the_candidate_that_comes_first_and_repeats_change_nothing() -> None:
     text = GrowingText()
-    assert shown(text, terminal()) == ["asked ..."]
+    assert shown(text, terminal()) == ["waiting for the first words ..."]
     for each in (
         piece("One", 0, 2),
         piece("Other", 0, 1),
