@@ -27,7 +27,7 @@ $(READY): constraints.txt pyproject.toml
 .venv: $(READY)
 	@ln -sfn "$(ENVIRONMENT)" .venv
 
-run: .venv ## Start everything, ask and rate as three users would, and stay up until Ctrl-C
+run: .venv ## Start everything, ask for five fields, react, and stay up until Ctrl-C
 	@exec $(BIN)/genre up --demo
 
 up: .venv ## Start everything and stay up until Ctrl-C

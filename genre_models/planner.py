@@ -6,6 +6,7 @@ so the candidates differ as far as the taste is unknown. Everything follows from
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -39,7 +40,7 @@ class Wish:
 
     Either probable genres, most probable first, or the genre (or adapter name) and style it asks
     for. `fallback` is 'family' or 'base' when no genre is known with confidence, `family` the
-    most probable one.
+    most probable one. `suggests` when nothing is asked for: then every genre may be what is wanted.
     """
 
     classified: Classified
@@ -48,11 +49,16 @@ class Wish:
     genre: str | None = None
     style: str | None = None
     context: Mapping[str, str] | None = None
+    suggests: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedArm:
-    """One candidate to write; `propensity` in (0, 1] is how probably a draw chooses this arm."""
+    """One candidate to write.
+
+    `propensity` in (0, 1] is how probably a draw chooses this arm; of a suggestion, after the arms
+    before it.
+    """
 
     arm: Arm
     propensity: float
@@ -74,11 +80,17 @@ def plan_arms(
     `genres` are all that are known, by id, `adapters` the names of their adapters; without
     `explore` (kill switch, opt-out) it is the best arm always. Raises Rejected
     `unknown_genre`, `unknown_adapter`, `unknown_style`.
+
+    A suggestion takes each genre once, and one that the user clearly likes for up to half of its
+    arms: a stranger's is varied, and nobody's is all of one kind.
     """
     arms = possible_arms(wish, genres, adapters)
     phi = np.stack([arm_features(arm, wish.context) for arm in arms]).astype(np.float64)
     count, alpha = (DRAWS, ALPHA) if explore else (n, 0.0)
-    best = posterior.draws(phi, count, alpha, np.random.default_rng(seed)).argmax(axis=1)
+    draws = posterior.draws(phi, count, alpha, np.random.default_rng(seed))
+    if wish.suggests and wish.genre is None:
+        return _varied(draws, arms, posterior, n)
+    best = draws.argmax(axis=1)
     shares = np.bincount(best, minlength=len(arms)) / count
     reasons = {k: _reason(arms[k], posterior) for k in set(best[:n].tolist())}
     planned = tuple(
@@ -88,6 +100,28 @@ def plan_arms(
     if n >= 3 and wish.genre is None:
         return _with_blend(planned, arms, shares, posterior)
     return planned
+
+
+def _varied(
+    draws: Floats, arms: Sequence[Arm], posterior: Posterior, n: int
+) -> tuple[PlannedArm, ...]:
+    """The best arm under the j-th of `draws` [count, arms], of genres that are not used up."""
+    genres, taken = np.array([arm.genre for arm in arms]), Counter[str | None]()
+    left = np.ones(len(arms), bool)
+    planned: list[PlannedArm] = []
+    for j in range(n):
+        best = np.where(left, draws, -np.inf).argmax(axis=1)
+        arm, share = arms[best[j]], float(np.mean(best == best[j]))
+        clear = [taste for taste in arm_tastes(posterior, arm) if taste.is_clear]
+        reason = "; ".join([f"suggested: {(arm.genre or '').replace('_', ' ')}", *map(str, clear)])
+        planned.append(PlannedArm(arm=arm, propensity=max(FLOOR, share), reason=reason))
+        taken[arm.genre] += 1
+        is_liked = any(taste.kind == "genre" and taste.mean > 0 for taste in clear)
+        if taken[arm.genre] >= ((n + 1) // 2 if is_liked else 1):
+            left &= genres != arm.genre
+        if not left.any():  # fewer genres than candidates
+            left[:] = True
+    return tuple(planned)
 
 
 def possible_arms(
@@ -109,6 +143,10 @@ def _unstyled(
 ) -> Iterable[Arm]:
     if wish.genre is not None:
         yield from _requested(wish.genre, genres, adapters)
+        return
+    if wish.suggests:
+        for genre in sorted(genres):
+            yield from _of_genre(genres[genre], 1.0, adapters.get(genre, ()))
         return
     known = [
         (genre, probability) for genre, probability in plausible(wish.classified) if genre in genres

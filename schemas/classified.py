@@ -7,7 +7,17 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.fields import Embedding, Language, Moment, Probability, RequestId, Tenant, UserId, Word
+from schemas.fields import (
+    Embedding,
+    Language,
+    Moment,
+    Probability,
+    RequestId,
+    Short,
+    Tenant,
+    UserId,
+    Word,
+)
 from schemas.parts import (
     ALLOWED,
     Failure,
@@ -24,7 +34,8 @@ class ClassifiedRequest:
     """The request with genre probabilities, language and safety verdict, or what stopped it.
 
     `request.prompt` is neutralised: it holds no marker of a chat template. `request` says length
-    and sampling in numbers, also where the client left them to the genre.
+    and sampling in numbers, also where the client left them to the genre, and has a prompt, also
+    where the client asked for a suggestion: `topics` tells those.
     """
 
     request_id: RequestId
@@ -49,6 +60,10 @@ class ClassifiedRequest:
     asked: Annotated[
         SamplingParameters | None,
         Meta(description="What the client said of length and sampling; absent: all of `request`."),
+    ] = None
+    topics: Annotated[
+        tuple[Short, ...] | None,
+        Meta(description="Of a suggestion: what its context names; absent: its prompt was asked."),
     ] = None
     reply: ReplyTo | None = None
     failure: Failure | None = None

@@ -57,6 +57,9 @@ class ArmTask:
     sampling: Annotated[
         SamplingParameters | None, Meta(description="Of this arm; absent: the task's.")
     ] = None
+    prompt: Annotated[
+        Prompt | None, Meta(description="What is asked of this arm; absent: the task's.")
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

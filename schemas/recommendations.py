@@ -15,6 +15,7 @@ from schemas.fields import (
     Genre,
     Language,
     Line,
+    Prompt,
     RequestId,
     Style,
     Tenant,
@@ -35,6 +36,9 @@ class RankedCandidate:
     adapter: AdapterName | None = None
     blend: tuple[BlendPart, ...] = ()
     style: Style | None = None
+    prompt: Annotated[
+        Prompt | None, Meta(description="What was asked for it, where that was a suggestion.")
+    ] = None
     score: float
     propensity: Annotated[
         float, Meta(ge=0.0, le=1.0, description="Probability of this candidate on top.")

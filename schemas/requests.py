@@ -40,11 +40,16 @@ Context = Annotated[
 class GenerationRequest:
     """A wish for text. Only `user_id` and `prompt` are required; everything else has a default.
 
-    That of length and sampling is the genre's.
+    That of length and sampling is the genre's. In place of `prompt`, `suggest` asks for what the
+    user will probably want.
     """
 
     user_id: UserId
-    prompt: Prompt
+    prompt: Prompt | None = None
+    suggest: Annotated[
+        bool,
+        Meta(description="Without a `prompt`: genres and topics are chosen for the user."),
+    ] = False
     request_id: RequestId | None = None
     tenant: Tenant | None = None
     genre: GenreOrAdapter | None = None
@@ -69,7 +74,11 @@ class GenerationRequest:
     deadline: Moment | None = None
 
     def __post_init__(self) -> None:
-        size = len(self.prompt.encode())
+        if self.prompt is None and not self.suggest:
+            raise ValueError("Without `suggest`: object missing required field `prompt`")
+        if self.prompt is not None and self.suggest:
+            raise ValueError("Expected `prompt` or `suggest`, got both; leave one of them out")
+        size = len((self.prompt or "").encode())
         if size > MAX_PROMPT_BYTES:
             raise ValueError(
                 f"Expected `prompt` of at most {MAX_PROMPT_BYTES} bytes of UTF-8, got {size}"

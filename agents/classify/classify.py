@@ -12,6 +12,7 @@ from agents.classify.quota import Quota
 from agents.failures import OVER_QUOTA, expired
 from agents.genres.classifiers import Classifiers
 from genre_models.sampling import USUAL, asked_of, in_numbers, resolved
+from genre_models.suggestions import SUGGESTION, topics_of
 from schemas.classified import ClassifiedRequest
 from schemas.fields import RequestId
 from schemas.keys import key_of
@@ -60,31 +61,39 @@ async def classify(
 def _refusal(received: ClassifiedRequest, quota: Quota) -> Failure | None:
     if received.deadline <= datetime.now(UTC):
         return expired(received.deadline)
-    size = len(received.request.prompt.encode())
+    texts = (received.request.prompt or "", *(received.topics or ()))
+    size = sum(len(text.encode()) for text in texts)
     return None if quota.takes(key_of(received), size) else OVER_QUOTA
 
 
 def accepted(
     delivery: Delivery[GenerationRequest], reply_prefixes: tuple[str, ...]
 ) -> ClassifiedRequest:
-    """The request with id, deadline and reply address settled: a function of the record alone."""
+    """The request with id, deadline and reply address settled: a function of the record alone.
+
+    A suggestion gets a prompt that workers can write by which know of none.
+    """
     request = delivery.event
     headers = delivery.source.headers
     received = datetime.fromtimestamp(delivery.source.timestamp, UTC)
     # What has no deadline may say so with the beginning of the epoch, or of the calendar.
-    named = (request.deadline, expiry(headers))
-    wishes = [moment for moment in named if moment is not None and moment > _EPOCH]
+    wanted = (request.deadline, expiry(headers))
+    wishes = [moment for moment in wanted if moment is not None and moment > _EPOCH]
     latest = received + LONGEST_DEADLINE
     deadline = min([*wishes, latest]) if wishes else received + DEFAULT_DEADLINE
     request_id = request.request_id or delivery.given_id(RequestId)
     asked = asked_of(request)
+    named = replace(
+        request, request_id=request_id, prompt=request.prompt or SUGGESTION, suggest=False
+    )
     return ClassifiedRequest(
         request_id=request_id,
         user_id=request.user_id,
         tenant=request.tenant,
-        request=in_numbers(replace(request, request_id=request_id), resolved(asked, USUAL)),
+        request=in_numbers(named, resolved(asked, USUAL)),
         received=received,
         deadline=deadline,
         asked=asked,
+        topics=topics_of(request.context) if request.suggest else None,
         reply=reply_to(headers, reply_prefixes),
     )

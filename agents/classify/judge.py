@@ -66,16 +66,23 @@ class Judge:
         return replace(known, request=in_numbers(known.request, parameters))
 
     def _known(self, received: ClassifiedRequest) -> ClassifiedRequest:
-        prompt = neutralise(received.request.prompt)
-        known = replace(received, request=replace(received.request, prompt=prompt))
+        prompt = neutralise(received.request.prompt or "")
+        topics = None if received.topics is None else tuple(map(neutralise, received.topics))
+        request = replace(received.request, prompt=prompt)
+        known = replace(received, request=request, topics=topics)
         wish = received.request.genre
         taxonomy = self.classifiers.registry.taxonomy(received.tenant)
         if wish is not None and "@" not in wish and wish not in taxonomy:
             message = f"Expected a genre of the taxonomy, got '{wish}'; `genre genres` lists them."
             return replace(known, failure=Failure(code="unknown_genre", message=message))
-        known = replace(known, verdict=self.gate.check_request(prompt))
+        known = replace(
+            known, verdict=self.gate.check_request("\n".join((prompt, *(topics or ()))))
+        )
         if not known.verdict.allowed:
             return known
+        if topics is not None:
+            known = replace(known, language=request.language, fallback="base")
+            return known if wish is None else _wished(known, wish.partition("@")[0], taxonomy)
         embedding = self.encoder.encode([prompt])[0]
         language = self.languages.identify(prompt[:_TELLING])
         known = replace(

@@ -12,9 +12,11 @@ from typing import Annotated, TypeVar
 
 import msgspec
 import typer
+from rich.text import Text
 
 from agents.base_model import base_folder, own_store
 from agents.commands.setup import checked, print_json, settings
+from agents.commands.terminal import console, printable, say
 from agents.genres.registry import Registry, announcement
 from genre_models.adapters import About, AdapterName, AdapterStore
 from genre_models.adapters.contest import Record, losers
@@ -70,13 +72,12 @@ def show(name: Name, json: Json = False) -> None:
     if json:
         print_json(document)
         return
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table(show_header=False)
     for key, value in document.items():
-        shown.add_row(key, str(value)[:600])
-    Console(markup=False).print(shown)
+        shown.add_row(key, printable(str(value)[:600]))
+    console().print(shown)
 
 
 @cli.command()
@@ -377,11 +378,10 @@ def _report(event: AdapterEvent, json: bool) -> None:
     if json:
         print_json(msgspec.to_builtins(event))
     else:
-        typer.echo(f"{event.name} is {event.kind}{f': {event.reason}' if event.reason else ''}")
+        say(f"{event.name} is {event.kind}{f': {event.reason}' if event.reason else ''}")
 
 
 def _show(events: list[AdapterEvent]) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     if not events:
@@ -396,10 +396,12 @@ def _show(events: list[AdapterEvent]) -> None:
         shown.add_column(title, overflow="fold")
     for event in events:
         shown.add_row(*_row(event), *([event.tenant or ""] if tenants else []))
-    Console(highlight=False).print(shown)
+    console().print(shown)
 
 
-def _row(event: AdapterEvent) -> tuple[str, ...]:
+def _row(event: AdapterEvent) -> tuple[str | Text, ...]:
+    from rich.text import Text
+
     before, after = event.metrics.get("ppl_base"), event.metrics.get("ppl_adapter")
     return (
         event.name,
@@ -409,5 +411,5 @@ def _row(event: AdapterEvent) -> tuple[str, ...]:
         f"{before:.0f} to {after:.0f}" if before and after else "",
         # A parent is nearly always of the same genre, and its digest names it.
         (event.lineage.parent or "").partition("@")[2],
-        f"[red]{event.erased}[/red]" if event.erased else "0",
+        Text(str(event.erased), "red" if event.erased else ""),
     )

@@ -8,22 +8,16 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from agents.commands.terminal import printable
 from schemas.recommendations import RankedCandidate, Recommendation
 
 _INDENT = "   "
-# Generated text must not steer the terminal.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # What a short `why` leaves out: numbers, and the style, which stands beside the genre.
 _DETAILS = re.compile(
     r"^expected liking [^:]*: |; quality .*?(?= \(chosen|$)| \([+-][^()]*\)|; \w+ style(?=[;)])",
     re.DOTALL,
 )
 _SHARE = re.compile(r": (?=\d+% likely)")
-
-
-def console() -> Console:
-    """Prints words as they are: colours on a terminal only, and no markup."""
-    return Console(highlight=False, markup=False)
 
 
 def show(out: Console, answer: Recommendation, *, long: bool = False) -> None:
@@ -54,6 +48,8 @@ def show_candidate(
     """Print one text under its number, and a blank line after it."""
     kind = ", ".join(filter(None, (candidate.genre or "no genre", candidate.style)))
     out.print(Text(f"{number}  ", "bold").append(kind, "bold cyan"))
+    if candidate.prompt is not None:
+        show_text(out, f"asked: {candidate.prompt}", "dim")
     show_text(out, candidate.text)
     if long:
         _facts(out, _numbers(candidate), indent=_INDENT)
@@ -66,10 +62,16 @@ def show_candidate(
 
 def show_text(out: Console, text: str, style: str = "") -> None:
     """Print a text of any length at the terminal's width, its own lines kept."""
-    shown = Text(_CONTROL.sub("", text).strip(), style)
-    for line in shown.wrap(out, out.width - len(_INDENT), tab_size=4):
+    for line in lines_of(out, text, style):
+        out.print(line)
+
+
+def lines_of(out: Console, text: str, style: str = "") -> list[Text]:
+    """A text's lines at the terminal's width, indented; its own are kept."""
+    shown = Text(printable(text).strip(), style).wrap(out, out.width - len(_INDENT), tab_size=4)
+    for line in shown:
         line.rstrip()
-        out.print(Text(_INDENT if line else "").append_text(line))
+    return [Text(_INDENT if line else "").append_text(line) for line in shown]
 
 
 def refusal(answer: Recommendation) -> str:
@@ -80,7 +82,7 @@ def refusal(answer: Recommendation) -> str:
     'expired: The deadline has passed.'
     """
     code = f" ({answer.code})" if answer.code not in (None, answer.status) else ""
-    return f"{answer.status}{code}: {answer.message or 'no reason was given'}"
+    return printable(f"{answer.status}{code}: {answer.message or 'no reason was given'}")
 
 
 def reason(why: str) -> str:
@@ -93,7 +95,7 @@ def reason(why: str) -> str:
     """
     known, _, chosen = _DETAILS.sub("", why).partition(" (chosen because ")
     clauses = [*_SHARE.sub(" ", chosen.removesuffix(")")).split("; "), *known.split("; ")]
-    return "; ".join(dict.fromkeys(filter(None, clauses)))
+    return printable("; ".join(dict.fromkeys(filter(None, clauses))))
 
 
 def _numbers(candidate: RankedCandidate) -> dict[str, Any]:
@@ -112,4 +114,4 @@ def _facts(out: Console, facts: dict[str, Any], indent: str) -> None:
     """Named values, one a line; long ones stay on theirs, to be copied whole."""
     for name, value in facts.items():
         if value is not None:
-            out.print(f"{indent}{name:10} {value}", style="dim", soft_wrap=True)
+            out.print(printable(f"{indent}{name:10} {value}"), style="dim", soft_wrap=True)

@@ -1,24 +1,36 @@
-"""`genre ask PROMPT`: publish a request and print its recommendation."""
+"""`genre ask PROMPT` or `genre ask --suggest`: publish a request and print its recommendation."""
 
 from __future__ import annotations
 
 import asyncio
 import shlex
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 import msgspec
 import typer
+from rich.console import Console
 
-from agents.commands.answer import console, show
+from agents.commands.answer import show
+from agents.commands.growing import growing
 from agents.commands.setup import checked, print_json, settings
+from agents.commands.terminal import console
+from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from streams.clients.client import Client
 
 
 def ask(
-    prompt: Annotated[str, typer.Argument(help="What to write.")],
+    prompt: Annotated[str | None, typer.Argument(help="What to write.")] = None,
+    suggest: Annotated[
+        bool, typer.Option("--suggest", help="Without a prompt: what the user will want.")
+    ] = False,
+    about: Annotated[
+        str | None, typer.Option(help="With --suggest: topics, divided by commas.")
+    ] = None,
     user: Annotated[str, typer.Option(help="Who asks.")] = "me",
     tenant: Annotated[str | None, typer.Option(help="The user's tenant.")] = None,
     genre: Annotated[
@@ -55,12 +67,15 @@ def ask(
 ) -> None:
     """Ask for a text, and get the best of several first.
 
+    On a terminal, the first text grows while it is written, until all are ranked.
     Exit code 1 when the answer holds no text.
     """
     moment = None if deadline is None else datetime.now(UTC) + timedelta(seconds=deadline)
     wish = {
         "user_id": user,
         "prompt": prompt,
+        "suggest": suggest or None,
+        "context": None if about is None else {"topic": about},
         "tenant": tenant,
         "genre": genre,
         "candidates": candidates,
@@ -76,11 +91,12 @@ def ask(
     }
     request = checked(GenerationRequest, wish)
     # A worker that lives answers at the deadline at the latest, 60 seconds where none is given.
-    answer = asyncio.run(_ask(request, within=(deadline or 60.0) + 30.0))
+    within, out = (deadline or 60.0) + 30.0, console()
+    is_shown = out.is_terminal and not out.is_dumb_terminal and not json
+    answer = asyncio.run(_shown(request, within, out) if is_shown else _ask(request, within))
     if json:
         print_json(msgspec.to_builtins(answer))
     else:
-        out = console()
         show(out, answer, long=long)
         if answer.candidates:
             out.print(f"to react: {reacting(answer)}", style="dim", soft_wrap=True)
@@ -97,6 +113,14 @@ def reacting(answer: Recommendation) -> str:
     return shlex.join(words)
 
 
-async def _ask(request: GenerationRequest, within: float) -> Recommendation:
+async def _ask(
+    request: GenerationRequest, within: float, hear: Callable[[Progress], None] | None = None
+) -> Recommendation:
     async with Client(settings()) as client:
-        return await client.ask(request, within=within)
+        return await client.ask(request, within=within, hear=hear)
+
+
+async def _shown(request: GenerationRequest, within: float, out: Console) -> Recommendation:
+    """Ask, and show the first text while it is written."""
+    with growing(out) as text:
+        return await _ask(replace(request, stream=True), within, text.add)

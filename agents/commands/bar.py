@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.progress import TimeRemainingColumn as TimeLeftColumn
 
+from agents.commands import terminal
+
 _SOURCE = "genre_models"  # the loggers whose lines are shown
 _LINES = 4  # that tell how far counted work is, where there is no terminal
 
@@ -32,7 +34,7 @@ def bar(work: str, console: Console | None = None) -> Iterator[Advance]:
 
     `work` is its name until there is more to say. On a terminal nothing of it stays.
     """
-    console = console or Console(stderr=True)
+    console = console or terminal.console(stderr=True)
     logger = logging.getLogger(_SOURCE)
     level, propagate = logger.level, logger.propagate
     shown = _on_terminal(work, console) if console.is_terminal else _in_lines(console)

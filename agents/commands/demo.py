@@ -1,17 +1,17 @@
-"""The demonstration of `make run`: three users ask, react as their tastes are, and ask again."""
+"""What `make run` shows: five fields ask, one reader reacts, and the next answer knows of it."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from rich.console import Console
 from rich.text import Text
 
 from agents.commands.answer import refusal, show_candidate, show_text
+from agents.commands.terminal import printable
 from schemas.feedback import Feedback
 from schemas.preferences import PreferenceProfile
 from schemas.recommendations import RankedCandidate, Recommendation
@@ -20,103 +20,83 @@ from streams.clients.client import Client
 from streams.clients.newest import newest
 from streams.settings import Settings
 
-# One request that leaves the genre open between a joke and a poem, so that taste decides.
+FIELDS = {
+    "content": "A headline: the town library now lends garden tools.",
+    "education": "Glossary entry for pupils: photosynthesis.",
+    "service": "Customer: my parcel is three days late. Answer as support.",
+    "marketing": "A slogan for a bakery that opens at five in the morning.",
+    "games": "Lines for a castle guard who has just seen the hero sneak in.",
+}
+READER = "ada"
+LIKED = "verse"  # the family of which the reader likes every text, and no other
+# It leaves the genre open between a joke and a poem, so that taste decides.
 OPEN = "Cheer me up with a few lines about rainy Mondays."
-_SHORT = 22  # words
-
-Taste = Callable[[RankedCandidate], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """Somebody of simple taste, who asks for something particular and for something open."""
-
-    user: str
-    asks: str
-    taste: str
-    likes: Taste
-
-
-VISITORS = (
-    Visitor(
-        "ada",
-        "Define the word 'meeting' as a cynic would.",
-        "likes humour",
-        lambda it: it.family == "humour",
-    ),
-    Visitor(
-        "ben",
-        "Describe a light rain jacket for our web shop.",
-        "likes verse",
-        lambda it: it.family == "verse",
-    ),
-    Visitor(
-        "cleo",
-        "A few lines of a political speech about honest work.",
-        f"likes whatever has at most {_SHORT} words",
-        lambda it: len(it.text.split()) <= _SHORT,
-    ),
-)
 
 
 async def run(settings: Settings, out: Console) -> None:
-    """Ask six requests, react, ask the open one again, and show what changed and why."""
+    """Ask five requests of five fields; then react to a sixth, and show what it changed and why."""
     async with Client(settings) as client:
         out.print()
-        _title(out, "Six requests from three users (a small model on this processor: some seconds)")
-        asked = [(visitor, prompt) for visitor in VISITORS for prompt in (visitor.asks, OPEN)]
-        answers = await asyncio.gather(
-            *(_ask(client, visitor, prompt) for visitor, prompt in asked)
-        )
-        for (visitor, prompt), answer in zip(asked, answers, strict=True):
-            out.print(Text(f"{visitor.user} asks: {prompt}", "green"))
-            _show_best(out, answer)
-        before = [
-            answer for (_, prompt), answer in zip(asked, answers, strict=True) if prompt == OPEN
-        ]
-        known = [await _profile(settings, visitor) for visitor in VISITORS]
-        _title(out, "They react: " + "; ".join(f"{each.user} {each.taste}" for each in VISITORS))
-        for visitor, answer in zip(VISITORS, before, strict=True):
-            for candidate in answer.candidates:
-                await client.rate(_reaction(visitor, candidate))
-        await _learned(settings)
-        _title(out, f"The same request again: {OPEN}")
-        for visitor, old, profile in zip(VISITORS, before, known, strict=True):
-            answer = await _ask(client, visitor, OPEN)
-            out.print(Text(f"{visitor.user}, who {visitor.taste}", "green"))
-            _show_change(out, "genres", _genres(old), _genres(answer))
-            _show_change(out, "believed", profile, await _profile(settings, visitor))
-            _show_best(out, answer)
+        _title(out, "Five requests of five fields (a small model on this processor: some seconds)")
+        for field, answer in zip(FIELDS, await _each_field(client), strict=True):
+            out.print(Text(f"{field}: {FIELDS[field]}", "green"))
+            show_text(out, f"understood as: {_spoken(answer.genre)}", "dim")
+            _show(out, answer)
+        _title(out, f"{READER} asks: {OPEN}")
+        before, known = await _ask(client, prompt=OPEN), await _profile(settings)
+        _show(out, before)
+        await _react(client, settings, before)
+        _title(out, f"{READER} likes {LIKED} and nothing else, and asks the same again")
+        after = await _ask(client, prompt=OPEN)
+        _show_change(out, "genres", _genres(before), _genres(after))
+        _show_change(out, "believed", known, await _profile(settings))
+        out.print()
+        _show(out, after)
+        await _react(client, settings, after)
+        _title(out, f"{READER} reacts to these as well; what will {READER} want, without a prompt?")
+        _show(out, await _ask(client, suggest=True))
 
 
-async def _ask(client: Client, visitor: Visitor, prompt: str) -> Recommendation:
+async def _each_field(client: Client) -> list[Recommendation]:
+    asked = (_ask(client, field, prompt=prompt) for field, prompt in FIELDS.items())
+    return await asyncio.gather(*asked)
+
+
+async def _ask(
+    client: Client, user: str = READER, *, prompt: str | None = None, suggest: bool = False
+) -> Recommendation:
     deadline = datetime.now(UTC) + timedelta(minutes=5)
     return await client.ask(
-        GenerationRequest(user_id=visitor.user, prompt=prompt, max_tokens=48, deadline=deadline),
+        GenerationRequest(user_id=user, prompt=prompt, suggest=suggest, deadline=deadline),
         within=360,
     )
 
 
-def _reaction(visitor: Visitor, candidate: RankedCandidate) -> Feedback:
+def _reaction(candidate: RankedCandidate) -> Feedback:
     return Feedback(
-        user_id=visitor.user,
-        kind="like" if visitor.likes(candidate) else "dislike",
+        user_id=READER,
+        kind="like" if candidate.family == LIKED else "dislike",
         request_id=candidate.candidate_id.rpartition("/")[0],
         candidate_id=candidate.candidate_id,
     )
 
 
-async def _learned(settings: Settings) -> None:
-    """Wait until everyone's profile holds all reactions; profiles are published once a second."""
-    async with asyncio.timeout(30):
-        while not all([await newest(settings, PreferenceProfile, each.user) for each in VISITORS]):
-            await asyncio.sleep(0.5)
-    await asyncio.sleep(1.2)
+async def _react(client: Client, settings: Settings, answer: Recommendation) -> None:
+    """React to every text, and wait for a profile that holds it all: one is published a second."""
+    known = await newest(settings, PreferenceProfile, READER)
+    for candidate in answer.candidates:
+        await client.rate(_reaction(candidate))
+    due = len(answer.candidates) + (known.reactions if known else 0)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(30):
+            while (known.reactions if known else 0) < due:
+                await asyncio.sleep(0.3)
+                known = await newest(settings, PreferenceProfile, READER)
 
 
-async def _profile(settings: Settings, visitor: Visitor) -> str:
-    """What is believed about a visitor, in words."""
-    found = await newest(settings, PreferenceProfile, visitor.user)
+async def _profile(settings: Settings) -> str:
+    """What is believed about the reader, in words."""
+    found = await newest(settings, PreferenceProfile, READER)
     return "nothing known" if found is None else found.summary
 
 
@@ -126,19 +106,33 @@ def _genres(answer: Recommendation) -> str:
     >>> _genres(Recommendation(request_id="r", user_id="ada", status="expired"))
     'none: expired'
     """
-    counted = Counter(each.genre or "no genre" for each in answer.candidates).most_common()
+    counted = Counter(_spoken(each.genre) for each in answer.candidates).most_common()
     return ", ".join(f"{count} {genre}" for genre, count in counted) or f"none: {answer.status}"
+
+
+def _spoken(genre: str | None) -> str:
+    return (genre or "no genre").replace("_", " ")
 
 
 def _title(out: Console, words: str) -> None:
     out.print(Text(f"{words}\n", "bold"))
 
 
-def _show_best(out: Console, answer: Recommendation) -> None:
-    if answer.candidates:
-        show_candidate(out, 1, answer.candidates[0])
-    else:
+def _show(out: Console, answer: Recommendation) -> None:
+    """The best text whole, the others on a line each."""
+    if not answer.candidates:
         show_text(out, refusal(answer), "red")
+        return
+    best, *others = answer.candidates
+    show_candidate(out, 1, best)
+    for number, candidate in enumerate(others, 2):
+        words = " ".join(printable(candidate.text).split())
+        line = Text(f"{number}  ", "bold").append(f"{candidate.genre or 'no genre'}  ", "cyan")
+        line.append(words, "dim")
+        line.truncate(out.width, overflow="ellipsis")
+        out.print(line)
+    if others:
+        out.print()
 
 
 def _show_change(out: Console, what: str, before: str, now: str) -> None:

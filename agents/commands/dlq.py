@@ -13,6 +13,7 @@ import typer
 
 from agents.commands.setup import print_json, settings
 from agents.commands.tail import as_json
+from agents.commands.terminal import console, printable, say
 from schemas.errors import Rejected
 from streams.clients import letters as dead_letters
 from streams.clients.kafka import reach
@@ -47,13 +48,12 @@ def list_(json: Json = False) -> None:
         for (topic, code), (count, replayed) in counted.items():
             print_json({"topic": topic, "code": code, "letters": count, "replayed": replayed})
         return
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table("topic", "code", "letters", "replayed")
     for (topic, code), (count, replayed) in counted.items():
-        shown.add_row(topic, code, str(count), str(replayed))
-    Console().print(shown if counted else "no dead letters")
+        shown.add_row(topic, printable(code), str(count), str(replayed))
+    console().print(shown if counted else "no dead letters")
 
 
 @cli.command()
@@ -77,7 +77,7 @@ def show(
         else:
             where = f"{why.get('topic')}[{why.get('partition')}]@{why.get('offset')}"
             done = " (replayed)" if replayed else ""
-            typer.echo(f"{place(each)}{done} {where} {why.get('code')}: {why.get('message')}")
+            say(f"{place(each)}{done} {where} {why.get('code')}: {why.get('message')}")
 
 
 @cli.command()

@@ -14,6 +14,7 @@ import orjson
 import typer
 
 from agents.commands.setup import print_json, settings
+from agents.commands.terminal import console
 from genre_models.evaluation.decision_log import Judged, by_user, judged
 from genre_models.evaluation.off_policy import POLICIES, Estimate, Evaluation, compare
 from genre_models.evaluation.off_policy import evaluate as evaluated
@@ -86,7 +87,6 @@ def compared(log: Sequence[Judged], against: str) -> Estimate:
 
 def _show(policy: str, found: Evaluation) -> None:
     """Print the estimates with their 95 % intervals."""
-    from rich.console import Console
     from rich.table import Table
 
     title = (
@@ -96,7 +96,7 @@ def _show(policy: str, found: Evaluation) -> None:
     shown = Table("estimator", "mean reward", title=title, title_justify="left")
     for name in ("ips", "snips", "dr"):
         shown.add_row(name.upper(), _interval(getattr(found, name)))
-    Console().print(shown)
+    console().print(shown)
 
 
 def _interval(estimate: Estimate) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from agents.commands.setup import print_json, settings
+from agents.commands.terminal import say
 from schemas.errors import InvalidEvent
 from streams.wire.asyncapi import document, printed
 from streams.wire.asyncapi import schemas as documents
@@ -43,7 +44,7 @@ def validate(
         elif line["accepted"]:
             typer.echo("accepted")
         else:
-            typer.echo(f"refused ({line['code']}): {line['message']}")
+            say(f"refused ({line['code']}): {line['message']}")
     raise typer.Exit(0 if all(line["accepted"] for line in verdicts) else 1)
 
 

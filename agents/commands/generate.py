@@ -10,6 +10,7 @@ import typer
 
 from agents.base_model import own_store
 from agents.commands.setup import print_json
+from agents.commands.terminal import say
 from agents.generate.writer import PLAIN_INSTRUCTION, engine_of, load_engine
 from agents.roles import share_cores
 from genre_models.adapters import AdapterName, AdapterStore, add_starters
@@ -92,7 +93,7 @@ def generate(
                 }
             )
         else:
-            print(shown.text if end.code is None else f"{end.code}: {end.message}", end="\n\n")
+            say((shown.text if end.code is None else f"{end.code}: {end.message}") + "\n")
     engine, why = engine_of(settings)
     tokens = sum(end.tokens_out for end in ends)
     print(

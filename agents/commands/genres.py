@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from agents.commands.setup import print_json
+from agents.commands.terminal import console
 from genre_models.taxonomy import Taxonomy
 
 
@@ -17,7 +18,6 @@ def genres(
 
     Needs no Kafka.
     """
-    from rich.console import Console
     from rich.table import Table
 
     shown = Table("genre", "family", "description")
@@ -29,4 +29,4 @@ def genres(
         else:
             shown.add_row(genre.id, genre.family, genre.description)
     if not json:
-        Console().print(shown)
+        console().print(shown)

@@ -9,6 +9,7 @@ import msgspec
 import typer
 
 from agents.commands.setup import print_json, settings
+from agents.commands.terminal import console, printable
 from schemas.keys import user_key
 from schemas.preferences import PreferenceProfile
 from streams.clients.kafka import reach
@@ -36,18 +37,20 @@ def profile(
 
 def show(found: PreferenceProfile | None, user: str) -> None:
     """Print likes and dislikes for people, one a line."""
-    from rich.console import Console
     from rich.table import Table
 
     reactions = found.reactions if found else 0
     shown = Table(
-        "about", "effect on liking", title=f"{user}: {reactions} reactions", title_justify="left"
+        "about",
+        "effect on liking",
+        title=printable(f"{user}: {reactions} reactions"),
+        title_justify="left",
     )
     for leaning in (*found.likes, *found.dislikes) if found else ():
-        shown.add_row(leaning.about, f"{leaning.mean:+.2f} ± {leaning.deviation:.2f}")
+        shown.add_row(printable(leaning.about), f"{leaning.mean:+.2f} ± {leaning.deviation:.2f}")
     if not shown.rows:
         shown.add_row("nothing known yet", "")
-    Console(markup=False).print(shown)
+    console().print(shown)
 
 
 async def find(key: str) -> PreferenceProfile | None:

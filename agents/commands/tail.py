@@ -10,6 +10,7 @@ import orjson
 import typer
 
 from agents.commands.setup import print_json, settings
+from agents.commands.terminal import say
 from streams.clients.kafka import reach
 from streams.clients.reader import read
 from streams.wire.source import Source
@@ -43,7 +44,7 @@ async def _tail(topic: str, beginning: bool, follow: bool, json: bool) -> None:
                 print_json(as_json(record))
             else:
                 place = f"{record.partition}@{record.offset}"
-                typer.echo(f"{place} {_text(record.key)} {_text(record.value)}")
+                say(f"{place} {_text(record.key)} {_text(record.value)}")
 
 
 def as_json(record: Source) -> dict[str, object]:

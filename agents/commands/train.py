@@ -12,6 +12,7 @@ import msgspec
 import typer
 
 from agents.commands.setup import checked, print_json, settings
+from agents.commands.terminal import console, say
 from agents.train.workshop import ENDS, order_of, perform
 from genre_models.training.texts.sources import read_source
 from genre_models.training.texts.store import TextStore
@@ -138,7 +139,6 @@ async def _here(
 
 
 async def _shown(told: AsyncIterator[Progress], json: bool) -> Progress | None:
-    from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
     from rich.progress import Progress as Bar
 
@@ -149,7 +149,7 @@ async def _shown(told: AsyncIterator[Progress], json: bool) -> Progress | None:
         MofNCompleteColumn(),
         TextColumn("{task.fields[said]}"),
     )
-    with Bar(*columns, console=Console(stderr=True), disable=json) as bar:
+    with Bar(*columns, console=console(stderr=True), disable=json) as bar:
         task = bar.add_task("waiting", total=None, said="")
         async for last in told:
             if json:
@@ -159,7 +159,7 @@ async def _shown(told: AsyncIterator[Progress], json: bool) -> Progress | None:
                 task, description=last.state or "", said=_numbers(last), total=total, completed=done
             )
     if last is not None and not json:
-        typer.echo(_end(last))
+        say(_end(last))
     return last
 
 

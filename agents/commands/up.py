@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from agents.commands import demo as demonstration
-from agents.commands.answer import console
+from agents.commands.terminal import console
 from agents.coverage import missing
 from agents.supervisor import Supervisor
 from schemas.errors import ModelError
@@ -28,7 +28,7 @@ out = console()
 
 def up(
     demo: Annotated[
-        bool, typer.Option(help="Ask and rate as three users would, and show what changed.")
+        bool, typer.Option(help="Ask for five fields, react as a reader would, show what changed.")
     ] = False,
     partitions: Annotated[
         int, typer.Option(envvar="GENRE_PARTITIONS", help="Partitions of every topic.")

@@ -206,7 +206,7 @@ class EngineWriter:
             id=f"{prefix}/{arm.index}",
             prompt=chat_prompt(
                 instruction=genre.instruction if genre else PLAIN_INSTRUCTION,
-                request=task.prompt,
+                request=arm.prompt or task.prompt,
                 notes=[line for line in (style, *task.lines) if line],
             ),
             adapter=arm.adapter,

@@ -35,7 +35,8 @@ class DecisionRow:
     """One request of one user: open until `answer` is there.
 
     The answer is stored whole, so that a repeat publishes the same bytes. `seed` is that of chance,
-    from which arms and order were drawn; texts have seeds of their own in `arms`.
+    from which arms and order were drawn; texts have seeds of their own in `arms`. `prompt` is what
+    was asked, where it is short enough to be suggested from, and the user may be learned from.
     """
 
     request_id: str
@@ -54,6 +55,7 @@ class DecisionRow:
     answer: Recommendation | None = None
     decision: Decision | None = None
     lessons: tuple[Lesson, ...] = ()
+    prompt: str | None = None
 
     @property
     def correction(self) -> Lesson | None:

@@ -10,6 +10,7 @@ from agents.failures import OVER_QUOTA, TOO_MANY_OPEN, expired, failure_of
 from agents.genres.registry import Registry
 from agents.recommend.decision_row import DecisionRow
 from agents.recommend.ledger import ERASED, Case, Ledger
+from agents.recommend.liked import liked_requests
 from agents.recommend.profiles import Profiles
 from agents.tenants import Tenants
 from genre_models.planner import PlannedArm, Wish, plan_arms, prompt_card
@@ -17,6 +18,7 @@ from genre_models.preferences.posterior import Posterior
 from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import digest
 from genre_models.sampling import USUAL, asked_of, resolved
+from genre_models.suggestions import LONGEST, SUGGESTION, Liked, suggested
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
 from schemas.generations import ArmTask, GenerationTask
@@ -33,12 +35,16 @@ PLAN_FAILED = Failure(code="plan_failed", message="The request could not be plan
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planner:
-    """Opens requests in the ledger, chooses their arms; `exploration` False is the kill switch."""
+    """Opens requests in the ledger, chooses their arms; `exploration` False is the kill switch.
+
+    With `opt_in`, what a user asked for is remembered only after their consent.
+    """
 
     ledger: Ledger
     profiles: Profiles
     registry: Registry
     exploration: bool = True
+    opt_in: bool = False
     tenants: Tenants = field(default_factory=Tenants)
 
     def open(self, delivery: Delivery[ClassifiedRequest]) -> GenerationTask | CandidateSet | None:
@@ -52,7 +58,7 @@ class Planner:
                 return replace(_failed(request, refusal), reply=request.reply)
             if case.is_applied:
                 return None
-            decision, failure = self._opened(request, case.row, chance_of(delivery, self.ledger))
+            decision, failure = self._opened(request, case, chance_of(delivery, self.ledger))
             case.store(decision)
         else:
             failure = _refusal(request, case.row) if decision.is_open else REPEATED
@@ -85,8 +91,9 @@ class Planner:
             case.remember()
 
     def _opened(
-        self, request: ClassifiedRequest, row: UserRow, chance: int
+        self, request: ClassifiedRequest, case: Case, chance: int
     ) -> tuple[DecisionRow, Failure | None]:
+        row = case.row
         failure = _refusal(request, row)
         if failure is None:
             try:
@@ -94,7 +101,12 @@ class Planner:
                 posterior = self.profiles.posterior(row, request.tenant)
                 explore = self.exploration and not row.opted_out
                 arms = self._arms(request, posterior, chance, explore=explore)
-                return _row(request, chance, arms, _lines(request, posterior)), None
+                may_learn = case.may_learn(self.opt_in)
+                if request.topics is not None:
+                    liked = liked_requests(case) if may_learn else ()
+                    arms = self._suggested(request, arms, liked, chance, explore=explore)
+                opened = _row(request, chance, arms, _lines(request, posterior))
+                return replace(opened, prompt=_remembered(request) if may_learn else None), None
             except Exception as error:
                 failure = failure_of(error, PLAN_FAILED, request.request_id)
         refused = _row(request, chance, (), (), failure)
@@ -114,6 +126,7 @@ class Planner:
                 genre=wanted.genre,
                 style=wanted.style,
                 context=wanted.context,
+                suggests=request.topics is not None,
             ),
             genres,
             {genre: self.registry.writers(genre, tenant) for genre in genres},
@@ -124,6 +137,31 @@ class Planner:
             explore=explore,
         )
         return tuple(_arm(index, each, request) for index, each in enumerate(chosen))
+
+    def _suggested(
+        self,
+        request: ClassifiedRequest,
+        arms: tuple[ArmTask, ...],
+        liked: Sequence[Liked],
+        chance: int,
+        *,
+        explore: bool,
+    ) -> tuple[ArmTask, ...]:
+        """The arms, each with what is asked of it. Topics say nothing of arms, order or policy."""
+        genres = self.registry.taxonomy(request.tenant).genres
+        chosen = [genres[arm.genre] for arm in arms if arm.genre is not None]
+        asked = suggested(chosen, liked, request.topics or (), digest(f"{chance}/topics"), explore)
+        return tuple(
+            replace(arm, prompt=each.prompt, reason=f"{arm.reason}; {each.why}")
+            for arm, each in zip(arms, asked, strict=True)
+        )
+
+
+def _remembered(request: ClassifiedRequest) -> str | None:
+    """The request in its own words, where it can be suggested from."""
+    prompt = request.request.prompt
+    is_fit = request.topics is None and prompt is not None and len(prompt) <= LONGEST
+    return prompt if is_fit else None
 
 
 def _lines(request: ClassifiedRequest, posterior: Posterior) -> tuple[str, ...]:
@@ -222,7 +260,7 @@ def _task(
         request_id=request.request_id,
         user_id=request.user_id,
         tenant=request.tenant,
-        prompt=wanted.prompt,
+        prompt=wanted.prompt or SUGGESTION,
         lines=decision.lines,
         arms=tuple(
             replace(arm, sampling=its) for arm, its in zip(decision.arms, sampling, strict=True)

@@ -172,6 +172,7 @@ def _shown(
         adapter=arm.adapter,
         blend=arm.blend,
         style=arm.style,
+        prompt=arm.prompt,
         score=place.score,
         propensity=place.propensity,
         finish=candidate.finish,

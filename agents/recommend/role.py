@@ -59,6 +59,7 @@ def build(settings: Settings) -> RoleApp:
         profiles=profiles,
         registry=registry,
         exploration=settings.exploration,
+        opt_in=settings.learning_opt_in,
         tenants=tenants,
     )
     ranker = Ranker(

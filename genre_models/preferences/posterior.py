@@ -93,6 +93,10 @@ class Posterior:
 
         Deviations are scaled by `alpha` >= 0.
         """
+        if len(phi) > len(self.mean):  # a draw of the weights costs less then
+            weights = random.standard_normal((count, len(self.mean))) @ self.root
+            apart = 1e-9**0.5 * random.standard_normal((count, len(phi)))
+            return phi @ self.mean + alpha * (weights @ phi.T + apart)
         spread = phi @ self.root.T
         covariance = spread @ spread.T
         covariance.flat[:: len(phi) + 1] += 1e-9  # two equal candidates leave it singular

@@ -12,6 +12,8 @@ from schemas.errors import Rejected
 from schemas.parts import SamplingParameters
 
 _ID = re.compile(r"[a-z0-9][a-z0-9_]{0,63}")
+# where the id is not one already
+_NOUNS = {"poetry": "poem", "scripture": "Bible passage", "legal": "legal clause"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,15 @@ class Genre:
                 f"expected the salt of genre '{self.id}' to be a number from 0 on, "
                 f"got {self.salt!r}"
             )
+
+
+def noun_of(genre: str) -> str:
+    """What people call one text of a genre.
+
+    >>> noun_of("poetry"), noun_of("short_story")
+    ('poem', 'short story')
+    """
+    return _NOUNS.get(genre, genre.replace("_", " "))
 
 
 def invalid(message: str) -> Rejected:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from typing import Any, TypeVar
 from schemas.errors import InvalidEvent
 from schemas.feedback import Feedback
 from schemas.keys import user_key
+from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from schemas.users import UserCommand
@@ -40,7 +42,8 @@ class Client:
         self._open = AsyncExitStack()
         self._producer: Any = None
         self._answers: dict[tuple[str, str], asyncio.Future[Recommendation]] = {}
-        self._listening: asyncio.Task[None] | None = None
+        self._heard: dict[tuple[str, str], Callable[[Progress], None]] = {}
+        self._listening: dict[str, asyncio.Task[None]] = {}
         self._starting = asyncio.Lock()
 
     async def __aenter__(self) -> Client:
@@ -60,27 +63,39 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._listening is not None:
-            self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
+        for task in self._listening.values():
+            task.cancel()
+        await asyncio.gather(*self._listening.values(), return_exceptions=True)
         await self._open.aclose()
 
-    async def ask(self, request: GenerationRequest, *, within: float = 90.0) -> Recommendation:
+    async def ask(
+        self,
+        request: GenerationRequest,
+        *,
+        within: float = 90.0,
+        hear: Callable[[Progress], None] | None = None,
+    ) -> Recommendation:
         """Publish a request and wait for its recommendation.
 
+        `hear` gets the pieces of its texts as they come, where the request says `stream`.
         Raises TimeoutError after `within` seconds.
         """
         request = identified(request)
-        await self._listen()
+        await self._listen("recommendations", self._answered)
+        if hear is not None:
+            await self._listen("progress", self._progressed)
         waiting: asyncio.Future[Recommendation] = asyncio.get_running_loop().create_future()
         place = (user_key(request.user_id, request.tenant), request.request_id or "")
         self._answers[place] = waiting
+        if hear is not None:
+            self._heard[place] = hear
         try:
             await self.publish(request)
             async with asyncio.timeout(within):
                 return await waiting
         finally:
             self._answers.pop(place, None)
+            self._heard.pop(place, None)
 
     async def rate(self, feedback: Feedback) -> Feedback:
         """Publish a reaction; returns it with the feedback id that makes a repeat count once."""
@@ -102,26 +117,32 @@ class Client:
         )
         return event
 
-    async def _listen(self) -> None:
-        """Read recommendations from their present end, once, however many ask at the same time."""
+    async def _listen(self, name: str, take: Callable[[bytes | None], None]) -> None:
+        """Read a topic from its present end, once, however many ask at the same time."""
         async with self._starting:
-            if self._listening is None:
-                topic = self._settings.topic("recommendations")
+            if name not in self._listening:
+                topic = self._settings.topic(name)
                 reader = await self._open.enter_async_context(
                     Reader(self._settings, topic, beginning=False)
                 )
-                self._listening = asyncio.create_task(self._receive(reader))
+                self._listening[name] = asyncio.create_task(_each(reader, take))
 
-    async def _receive(self, reader: Reader) -> None:
-        while True:
-            for record in await reader.take():
-                answer = _answer(record.value)
-                if answer is None:
-                    continue
-                place = (user_key(answer.user_id, answer.tenant), answer.request_id)
-                waiting = self._answers.get(place)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(answer)
+    def _answered(self, value: bytes | None) -> None:
+        answer = _event(value, Recommendation)
+        if answer is None:
+            return
+        place = (user_key(answer.user_id, answer.tenant), answer.request_id)
+        waiting = self._answers.get(place)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer)
+
+    def _progressed(self, value: bytes | None) -> None:
+        piece = _event(value, Progress)
+        if piece is None or piece.user_id is None or piece.request_id is None:
+            return
+        hear = self._heard.get((user_key(piece.user_id, piece.tenant), piece.request_id))
+        if hear is not None:
+            hear(piece)
 
 
 def identified(event: E) -> E:
@@ -136,9 +157,15 @@ def identified(event: E) -> E:
     return event
 
 
-def _answer(value: bytes | None) -> Recommendation | None:
+async def _each(reader: Reader, take: Callable[[bytes | None], None]) -> None:
+    while True:
+        for record in await reader.take():
+            take(record.value)
+
+
+def _event(value: bytes | None, kind: type[E]) -> E | None:
     try:
-        return decode(value, Recommendation)
+        return decode(value, kind)
     except InvalidEvent as error:
-        log.warning("an unreadable recommendation was skipped: %s", error)
+        log.warning("a record that is no %s was skipped: %s", kind.__name__, error)
         return None

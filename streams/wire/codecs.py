@@ -39,6 +39,7 @@ _CODES = (
     ("of length <=", "too_long"),
     ("of length >=", "too_short"),
     ("at most", "too_long"),
+    ("got both", "contradiction"),
     (", got `", "wrong_type"),
 )
 
@@ -56,7 +57,8 @@ def decode(value: bytes | None, kind: type[E], *, names_once: bool = False) -> E
 
     Raises InvalidEvent with one of the codes corrupt_batch, empty, too_large, not_utf8, compressed,
     schema_frame, not_finite, too_deep, not_json, lone_surrogate, duplicate_name, missing_field,
-    wrong_type, unknown_value, bad_format, bad_time, too_long, too_short, out_of_range.
+    wrong_type, unknown_value, bad_format, bad_time, too_long, too_short, contradiction,
+    out_of_range.
     """
     document = parse(value, names_once=names_once)
     try:

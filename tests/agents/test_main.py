@@ -14,7 +14,7 @@ from agents.main import COMMANDS, cli, load, main
 
 FOLDER = Path(next(iter(commands.__path__)))
 # Modules that commands share.
-SHARED = {"bar", "__init__", "answer", "demo", "setup"}
+SHARED = {"bar", "__init__", "answer", "demo", "growing", "setup", "terminal"}
 
 HEAVY = {"faust", "mode", "numpy", "torch", "river", "sklearn", "rich.table", "rich.markdown"}
 
@@ -52,7 +52,9 @@ def test_asking_imports_what_it_needs() -> None:
         "agents.commands",
         "agents.commands.answer",
         "agents.commands.ask",
+        "agents.commands.growing",
         "agents.commands.setup",
+        "agents.commands.terminal",
         "agents.main",
     }
 

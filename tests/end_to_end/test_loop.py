@@ -14,6 +14,7 @@ from aiokafka.admin import NewTopic
 from schemas.decisions import Decision
 from schemas.feedback import Feedback
 from schemas.preferences import PreferenceProfile
+from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from streams.clients.kafka import admin, consumer, producer
@@ -115,3 +116,13 @@ async def test_reply_to_another_topic(pipeline: Pipeline) -> None:
         await reader.stop()
     assert decode(record.value, Recommendation).status == "ok"
     assert dict(record.headers)["correlation_id"] == b"\x00\xff-42"
+
+
+async def test_a_suggestion_is_answered(pipeline: Pipeline) -> None:
+    heard: list[Progress] = []
+    wish = GenerationRequest(user_id="dora", suggest=True, request_id="s1", stream=True)
+    answer = await pipeline.client.ask(wish, hear=heard.append)
+    assert answer.status == "ok"
+    assert all(each.genre and each.prompt and each.text for each in answer.candidates)
+    # how many of them are read before the answer is left to chance
+    assert {(each.user_id, each.request_id) for each in heard} <= {("dora", "s1")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -23,6 +24,7 @@ from genre_models.planner import (
 from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.posterior import Posterior, base_prior
 from genre_models.preferences.row import UserRow
+from genre_models.taxonomy import Taxonomy
 from schemas.errors import Rejected
 from tests.genre_models.preferences.reactions import GENRES, NOW, liking
 
@@ -210,3 +212,44 @@ def test_the_prompt_card_speaks_of_clear_likes_only() -> None:
     assert prompt_card(NOBODY) == ()
     for line in prompt_card(liking("poetry", 30, against="joke")):
         assert line.startswith("The reader likes ")
+
+
+SUGGEST = Wish(classified=(), suggests=True)
+
+
+def test_a_stranger_gets_suggestions_of_many_genres() -> None:
+    seen = set()
+    for seed in range(5):
+        answer = plan_arms(SUGGEST, Taxonomy.load().genres, ADAPTERS, NOBODY, 4, seed)
+        assert len(set(genres(answer))) == 4 and None not in genres(answer)
+        assert all(FLOOR <= one.propensity <= 1 and one.reason for one in answer)
+        seen |= set(genres(answer))
+    assert len(seen) > 8
+
+
+@pytest.mark.parametrize("explore", [True, False])
+def test_suggestions_follow_what_is_liked_and_are_never_all_of_one_kind(explore: bool) -> None:
+    for seed in range(5):
+        answer = Counter(genres(planned(SUGGEST, liking("joke", 5), seed=seed, explore=explore)))
+        assert answer["joke"] == 2 and len(answer) == 3
+
+
+def test_a_suggestion_may_name_its_genre_and_style_and_want_more_texts_than_genres() -> None:
+    answer = planned(replace(SUGGEST, classified=(("joke", 1.0),), genre="joke", style="brief"))
+    assert {(one.arm.genre, one.arm.style) for one in answer} == {("joke", "brief")}
+    two = {id: GENRES[id] for id in ("joke", "poetry")}
+    many = plan_arms(SUGGEST, two, {}, NOBODY, 5, 1)
+    assert sorted(Counter(genres(many)).values()) == [2, 3]
+
+
+def test_the_propensity_of_a_suggestion_is_its_chance_after_those_before_it() -> None:
+    three = {id: GENRES[id] for id in ("joke", "poetry", "sms")}
+    found: Counter[tuple[str | None, ...]] = Counter()
+    chances: dict[tuple[str | None, ...], float] = {}
+    for seed in range(600):
+        pair = plan_arms(replace(SUGGEST, style="plain"), three, {}, NOBODY, 2, seed)
+        found[tuple(genres(pair))] += 1
+        chances[tuple(genres(pair))] = pair[0].propensity * pair[1].propensity
+    assert len(found) == 6
+    for order, count in found.items():
+        assert chances[order] == pytest.approx(count / 600, abs=0.08)

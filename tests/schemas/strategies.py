@@ -12,6 +12,7 @@ from msgspec import inspect
 from schemas import fields
 from schemas.feedback import Feedback
 from schemas.progress import Progress
+from schemas.requests import GenerationRequest
 from schemas.training import TrainingEvent
 from schemas.users import UserCommand
 
@@ -110,10 +111,15 @@ def _strings(declared: inspect.StrType) -> st.SearchStrategy[str]:
 def _consistent(kind: type[Any]) -> Any:
     return {
         Feedback: _feedback,
+        GenerationRequest: _request,
         Progress: _progress,
         TrainingEvent: _training,
         UserCommand: _command,
     }.get(kind, dict)
+
+
+def _request(given: dict[str, Any]) -> dict[str, Any]:
+    return given | {"suggest": given["prompt"] is None}
 
 
 def _feedback(given: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,9 @@ from pathlib import Path
 from genre_models.adapters import About
 from genre_models.corpora import Corpus, Prepared, Rules, Text, preprocess
 from genre_models.corpora.cleaning import tidy, without_contacts
+from genre_models.taxonomy import noun_of
 from genre_models.training.order import Order
-from genre_models.training.texts.requests import OPEN, noun_of, write_requests
+from genre_models.training.texts.requests import OPEN, write_requests
 from genre_models.training.texts.store import SentText, read_texts, sha256_of
 from schemas.errors import Rejected
 

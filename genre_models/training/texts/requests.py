@@ -15,6 +15,7 @@ from typing import Any
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS, TfidfVectorizer
 
 from genre_models.corpora import Text
+from genre_models.taxonomy import noun_of
 
 WITHOUT_TOPIC = 0.1  # share of requests that leave the topic open
 # a word that stands in more of a genre's texts says nothing about one of them: "thou" in sonnets
@@ -31,8 +32,6 @@ TOPICAL = (
     "Something about {topic}, please.",
     "I'd like a {genre} with {topic} in it.",
 )
-# where the id is not one already
-NOUNS = {"poetry": "poem", "scripture": "Bible passage", "legal": "legal clause"}
 OPEN = (
     "Write a {genre}.",
     "Give me a {genre}, please.",
@@ -72,11 +71,6 @@ def _request(text: Text, topic: str, chance: random.Random) -> Request:
     asked = topic if chance.random() >= WITHOUT_TOPIC else ""
     template = chance.choice(TOPICAL if asked else OPEN)
     return Request(template.format(genre=noun_of(text.genre), topic=asked), asked)
-
-
-def noun_of(genre: str) -> str:
-    """What people call one text of a genre."""
-    return NOUNS.get(genre, genre.replace("_", " "))
 
 
 def _topics(texts: Sequence[Text], chance: random.Random) -> list[str]:

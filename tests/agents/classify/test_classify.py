@@ -9,6 +9,7 @@ from agents.classify.classify import DEFAULT_DEADLINE, LONGEST_DEADLINE, accepte
 from agents.classify.quota import Quota
 from agents.failures import OVER_QUOTA
 from genre_models.sampling import USUAL
+from genre_models.suggestions import SUGGESTION
 from schemas.classified import ClassifiedRequest
 from schemas.parts import GenreProbability, SamplingParameters
 from schemas.requests import GenerationRequest
@@ -141,3 +142,22 @@ def test_an_event_id_that_is_no_request_id_gives_way_to_the_coordinates(ce_id: s
 
 def test_an_event_id_serves_as_request_id() -> None:
     assert accepted(replace(delivered(REQUEST), id="order-17"), ()).request_id == "order-17"
+
+
+SUGGEST = GenerationRequest(user_id="ada", suggest=True, context={"topic": "tea", "locale": "en"})
+
+
+async def test_a_suggestion_goes_out_with_its_topics_and_a_prompt_for_older_workers() -> None:
+    (known,) = await events(classify(stream([fresh(SUGGEST)]), joke, (), QUOTA))
+    assert isinstance(known, ClassifiedRequest)
+    assert known.topics == ("tea",) and known.request.prompt == SUGGESTION
+    assert not known.request.suggest and known.request.context == SUGGEST.context
+    (asked,) = await events(classify(stream([fresh()]), joke, (), QUOTA))
+    assert isinstance(asked, ClassifiedRequest) and asked.topics is None
+
+
+async def test_suggestions_have_their_quota() -> None:
+    quota = Quota(2 * len(SUGGESTION.encode() + b"tea"))
+    found = await events(classify(stream([fresh(SUGGEST)] * 3), joke, (), quota))
+    codes = [each.failure and each.failure.code for each in found]  # type: ignore[attr-defined]
+    assert codes == [None, None, OVER_QUOTA.code]

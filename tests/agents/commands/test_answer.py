@@ -124,3 +124,8 @@ def test_an_unknown_reason_stays_as_it_is() -> None:
 )
 def test_it_is_said_how_to_react(given: Recommendation, command: str) -> None:
     assert reacting(given) == command
+
+
+def test_a_suggestion_says_what_was_asked() -> None:
+    printed = shown(answer(candidate("A text.", prompt=r"about \[/red] things")))
+    assert printed.splitlines()[:3] == ["1  joke", r"   asked: about \[/red] things", "   A text."]

@@ -1,4 +1,4 @@
-"""What `make run` shows: six requests, and what each user's reactions changed."""
+"""What `make run` shows: five fields, and what one reader's reactions changed."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from tests.agents.commands.test_answer import answer, candidate
 
 
 class Stage:
-    """A client whose users like nothing until they react."""
+    """A client whose reader gets jokes until they react."""
 
     reactions: list[Feedback]
+    requests: list[GenerationRequest]
 
     def __init__(self, _settings: Settings) -> None:
-        type(self).reactions = []
+        type(self).reactions, type(self).requests = [], []
 
     async def __aenter__(self) -> Stage:
         return self
@@ -33,9 +34,14 @@ class Stage:
 
     async def ask(self, request: GenerationRequest, *, within: float) -> Recommendation:
         assert within > 60
+        self.requests.append(request)
         genre = "poetry" if self.reactions else "joke"
-        texts = candidate("A text. " * 20, genre=genre), candidate("Another.", 1, genre=genre)
-        return replace(answer(*texts), user_id=request.user_id)
+        prompt = "a poem about tea" if request.suggest else None
+        texts = (
+            candidate(r"A \[/red] text. " * 20, genre=genre, family="verse", prompt=prompt),
+            candidate("Another\ntext. " * 20, 1, genre=genre, family="humour", prompt=prompt),
+        )
+        return replace(answer(*texts), user_id=request.user_id, genre="short_story")
 
     async def rate(self, feedback: Feedback) -> Feedback:
         self.reactions.append(feedback)
@@ -43,41 +49,38 @@ class Stage:
 
 
 async def profile(_settings: Settings, _kind: object, user: str) -> PreferenceProfile | None:
-    heard = [each for each in Stage.reactions if each.user_id == user]
-    summary = f"believed of {user}"
-    return (
-        PreferenceProfile(
-            user_id=user, reactions=len(heard), summary=summary, row=b"", time=datetime.now(UTC)
-        )
-        if heard
-        else None
+    known = PreferenceProfile(
+        user_id=user,
+        reactions=len(Stage.reactions),
+        summary="likes poetry",
+        row=b"",
+        time=datetime.now(UTC),
     )
+    return known if Stage.reactions else None
 
 
-async def test_it_shows_what_the_reactions_changed(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def learned(_settings: Settings) -> None: ...
-
+async def test_it_shows_five_fields_and_what_reactions_changed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(demo, "Client", Stage)
     monkeypatch.setattr(demo, "newest", profile)
-    monkeypatch.setattr(demo, "_learned", learned)
     out = Console(file=io.StringIO(), width=80, highlight=False, markup=False)
     await demo.run(Settings(), out)
     assert isinstance(out.file, io.StringIO)
     lines = out.file.getvalue().splitlines()
-    assert max(map(len, lines)) <= 80 and len(lines) < 100
-    assert [each.user_id for each in Stage.reactions] == [
-        "ada",
-        "ada",
-        "ben",
-        "ben",
-        "cleo",
-        "cleo",
-    ]
-    start = lines.index("ada, who likes humour")
-    assert lines[start + 1 : start + 6] == [
-        "   genres before: 2 joke",
+    assert max(map(len, lines)) <= 80 and len(lines) < 120
+    fields = ["content", "education", "service", "marketing", "games"]
+    assert [each.user_id for each in Stage.requests] == [*fields, "ada", "ada", "ada"]
+    assert Stage.requests[-1].suggest and lines.count("   asked: a poem about tea") == 1
+    assert [(each.user_id, each.kind) for each in Stage.reactions] == [
+        ("ada", "like"),
+        ("ada", "dislike"),
+    ] * 2
+    assert lines.count("   understood as: short story") == 5
+    start = lines.index("   genres before: 2 joke")
+    assert lines[start + 1 : start + 5] == [
         "   genres now: 2 poetry",
         "   believed before: nothing known",
-        "   believed now: believed of ada",
-        "1  poetry",
+        "   believed now: likes poetry",
+        "",
     ]

@@ -106,12 +106,13 @@ async def test_rows_are_written_as_their_arm_says_else_as_the_task(start) -> Non
                 usual_tokens=4, max_tokens=7, temperature=0.5, min_p=0.1, repetition_penalty=1.0
             ),
         ),
-        replace(both.event.arms[1], genre=None),
+        replace(both.event.arms[1], genre=None, prompt="a poem about tea"),
     )
     await events(
         generate(stream([replace(both, event=replace(both.event, arms=arms))]), start(Asked()))
     )
     own, tasks = asked
+    assert (own.prompt.user, tasks.prompt.user) == (both.event.prompt, "a poem about tea")
     assert (own.usual_tokens, own.max_tokens, own.temperature, own.min_p) == (4, 7, 0.5, 0.1)
     assert (own.repetition_penalty, own.ending.closing) == (1.0, "Answer:")
     assert (tasks.usual_tokens, tasks.max_tokens, tasks.temperature, tasks.top_p) == (

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from schemas.errors import NotReady
 from schemas.feedback import Feedback
+from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
 from schemas.users import UserCommand
@@ -68,3 +70,24 @@ async def test_no_broker_is_one_helpful_line() -> None:
         async with Client(settings):
             pass
     assert settings.brokers in caught.value.message and "\n" not in caught.value.message
+
+
+async def test_pieces_are_heard_before_the_answer(broker: EmbeddedBroker, client: Client) -> None:
+    heard: list[Progress] = []
+    request = GenerationRequest(user_id="ada", prompt="p", request_id="r", stream=True)
+    asking = asyncio.create_task(client.ask(request, within=20, hear=heard.append))
+    while not await records(broker.settings, "requests"):
+        await asyncio.sleep(0.02)
+    mine = Progress(kind="piece", request_id="r", user_id="ada", index=0, sequence=0, text="a")
+    others = [
+        replace(mine, user_id="ben"),
+        replace(mine, request_id="r-2"),
+        replace(mine, text="b"),
+    ]
+    await put(broker.settings, "genre.progress", b"garbage", *map(encode, [mine, *others]))
+    while len(heard) < 2:
+        await asyncio.sleep(0.02)
+    answer = Recommendation(request_id="r", user_id="ada", status="expired")
+    await put(broker.settings, "genre.recommendations", encode(answer))
+    assert await asking == answer
+    assert [piece.text for piece in heard] == ["a", "b"]

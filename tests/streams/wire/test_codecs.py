@@ -282,3 +282,21 @@ def test_text_of_any_kind_survives(value: str) -> None:
 
 def test_parse_reads_any_json() -> None:
     assert parse(b'{"a": [1, null]}') == {"a": [1, None]}
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [
+        (b'{"user_id": "ada"}', "missing_field"),
+        (b'{"user_id": "ada", "prompt": null, "suggest": false}', "missing_field"),
+        (b'{"user_id": "ada", "prompt": "p", "suggest": true}', "contradiction"),
+        (b'{"user_id": "ada", "prompt": "", "suggest": true}', "too_short"),
+        (b'{"user_id": "ada", "suggest": 1}', "wrong_type"),
+    ],
+)
+def test_a_request_has_a_prompt_or_asks_for_a_suggestion(value: bytes, code: str) -> None:
+    with pytest.raises(InvalidEvent) as refused:
+        decode(value, GenerationRequest)
+    assert refused.value.code == code
+    asked = decode(b'{"user_id": "ada", "suggest": true, "prompt": null}', GenerationRequest)
+    assert asked.suggest and asked.prompt is None
