@@ -193,7 +193,7 @@ def rows(task: GenerationTask) -> list[Generation]:
             id=f"{task.request_id}/{arm.index}",
             prompt=chat_prompt(
                 instruction=genres[arm.genre].instruction if arm.genre else PLAIN_INSTRUCTION,
-                request=task.prompt,
+                request=arm.prompt or task.prompt,
                 notes=[line for line in (STYLES[arm.style or "plain"].line, *task.lines) if line],
             ),
             adapter=arm.adapter,
