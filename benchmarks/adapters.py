@@ -112,7 +112,9 @@ def perplexities(bench: Bench) -> dict[str, Figures]:
     }
     half = TopHalf(bench.model(), bench.recipe)
     adapters = {**bench.starters, POOLED: bench.pooled}
-    return dict(perplexity.perplexities(half, bench.recipe, bench.store, adapters, held_out))
+    others = {genre: bench.starters.keys() - {genre} for genre in held_out}
+    found = perplexity.perplexities(half, bench.recipe, bench.store, adapters, held_out, others)
+    return dict(found)
 
 
 def write(

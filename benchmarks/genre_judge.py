@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -28,3 +28,13 @@ def of_genres(judge: Any, texts: Sequence[str], genres: Sequence[str]) -> list[b
     """Whether each text is told as its genre."""
     told = judge.predict(texts)
     return [str(each) == genre for each, genre in zip(told, genres, strict=True)]
+
+
+def lookalikes(judge: Any, texts: Sequence[str], genre: str, among: Collection[str]) -> list[str]:
+    """Those other genres of `among` that texts of a genre are taken for first, nearest first.
+
+    The judge knows three genres or more.
+    """
+    scores = judge.decision_function(texts).mean(0)
+    ordered = [str(judge.classes_[column]) for column in (-scores).argsort()]
+    return [each for each in ordered if each != genre and each in among]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.adapters.name import POOLED
@@ -23,8 +23,9 @@ def perplexities(
     store: AdapterStore,
     adapters: Mapping[str, AdapterName],
     held_out: Mapping[str, Sequence[Example]],
+    others: Mapping[str, Collection[str]],
 ) -> Iterator[tuple[str, Figures]]:
-    """By genre: base, own adapter, pooled, and the nearest of the others; None for what is not.
+    """By genre: base, own adapter, pooled, and the nearest of its `others`; None for what is not.
 
     `half` is of `recipe`, without an adapter, and so is it left.
     """
@@ -42,7 +43,7 @@ def perplexities(
         lowered = half.lower(examples)
         glanced = {
             other: found
-            for other in weights.keys() - {genre, POOLED}
+            for other in others[genre]
             if (found := perplexity(other, lowered[:GLANCE])) is not None
         }
         nearest = min(glanced, key=lambda other: (glanced[other], other), default="")

@@ -25,7 +25,7 @@ from agents.base_model import base_folder, own_store
 from agents.generate.announcing import announce
 from agents.generate.writer import load_engine, load_writer
 from agents.roles import share_cores
-from benchmarks.genre_judge import genre_judge
+from benchmarks.genre_judge import genre_judge, lookalikes
 from benchmarks.perplexity import perplexities
 from benchmarks.report import arguments, show, show_json
 from benchmarks.texts import blind
@@ -50,6 +50,7 @@ from schemas.errors import ModelError
 from streams.settings import Settings
 
 IN_FLIGHT = 4  # requests
+NEAR = 4  # wrong adapters that are tried on eight texts, the best of them on all
 WRITERS = ("base", "adapter", "product", "written")
 BY_GENRE = ("whole", "about", "of_genre", "empty")
 PERPLEXITIES = ("adapter", "wrong", "pooled", "base")
@@ -126,9 +127,12 @@ def measures_of(settings: Settings, pairs: Mapping[str, Sequence[Pair]], size: S
 
 
 def perplexity_by_genre(
-    settings: Settings, store: AdapterStore, genres: Sequence[str], size: Size
+    settings: Settings, store: AdapterStore, judge: Any, genres: Sequence[str], size: Size
 ) -> dict[str, Figures]:
-    """Of the written held-out texts; nothing where the base is one that cannot be trained."""
+    """Of the written held-out texts; nothing where the base is one that cannot be trained.
+
+    The wrong adapters that are tried are those of the genres that the judge takes the texts for.
+    """
     recipe = replace(Recipe(), bf16=has_bf16("cpu"))
     try:
         tokenizer, half = load_half(
@@ -138,19 +142,26 @@ def perplexity_by_genre(
         print(f"no perplexities: {error}", file=sys.stderr)
         return {}
     taxonomy = Taxonomy.load()
-    held_out = {
-        genre: make_examples(
-            tokenizer,
-            taxonomy.genres[genre].instruction,
-            corpus.held_out[: size.held_out],
-            recipe.seed,
-        )
+    corpora = {
+        genre: corpus.sample(0, size.held_out)
         for genre in genres
         if (corpus := written(genre, taxonomy.family_of(genre)))
     }
+    held_out = {
+        genre: make_examples(
+            tokenizer, taxonomy.genres[genre].instruction, corpus.held_out, recipe.seed
+        )
+        for genre, corpus in corpora.items()
+    }
     newest = {genre: store.newest(genre) for genre in (*taxonomy.genres, POOLED)}
     adapters = {genre: name for genre, name in newest.items() if name}
-    return dict(perplexities(half, recipe, store, adapters, held_out))
+    others = {
+        genre: lookalikes(
+            judge, [text.text for text in corpus.held_out], genre, adapters.keys() - {POOLED}
+        )[:NEAR]
+        for genre, corpus in corpora.items()
+    }
+    return dict(perplexities(half, recipe, store, adapters, held_out, others))
 
 
 def spread(genres: Sequence[str], number: int | None) -> list[str]:
@@ -214,7 +225,7 @@ def main() -> None:
     shown = [Shown(text=pair.text) for _, pair in of_people]
     by_writer["written"] = answered, measures.of(answered, shown)
     checked = spread([genre for genre in genres if genre in pairs], size.genres)
-    ppl = perplexity_by_genre(settings, store, checked, size)
+    ppl = perplexity_by_genre(settings, store, measures.judge, checked, size)
     rows = by_genre(by_writer, ppl)
     for row in rows:
         print(_line(row))

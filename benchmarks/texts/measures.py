@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from statistics import fmean
 from typing import Any
 
@@ -74,12 +75,12 @@ class Measures:
         return bool(shown.text) and is_ended and not shown.broken_off
 
     def _are_about(self, wanted: Sequence[Wanted], texts: Sequence[str]) -> list[bool]:
-        own = self.encoder.encode([each.request for each in wanted])
-        others = self.encoder.encode([other for each in wanted for other in each.others])
-        found = is_about(
-            self.encoder.encode(texts), own, others.reshape(len(own), -1, own.shape[1])
-        )
-        return [bool(each) for each in np.atleast_1d(found)]
+        requests = [(each.request, *each.others) for each in wanted]
+        known = {request: row for row, request in enumerate(dict.fromkeys(chain(*requests)))}
+        rows = np.array([[known[request] for request in each] for each in requests])
+        embedded = self.encoder.encode(list(known))[rows]  # [texts, own and others, width]
+        found = is_about(self.encoder.encode(texts), embedded[:, 0], embedded[:, 1:])
+        return [bool(each) for each in found]
 
 
 def marked(pairs: Mapping[str, Sequence[Pair]]) -> frozenset[str]:
