@@ -11,47 +11,42 @@ time from publishing to the first answer.
 from __future__ import annotations
 
 import asyncio
-import math
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-import orjson
 import torch
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import make_pipeline
-from sklearn.svm import LinearSVC
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.base_model import base_folder
+from benchmarks import perplexity, writing
+from benchmarks.genre_judge import genre_judge, of_genres
 from benchmarks.new_genre import measure
 from benchmarks.plain_peft import train_plainly
-from benchmarks.report import arguments
+from benchmarks.report import arguments, show_json
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.adapters.name import POOLED
 from genre_models.corpora import EXTRACTORS, load_corpus
 from genre_models.encoder import SentenceEncoder
-from genre_models.engine import Finished, Generation, chat_prompt
+from genre_models.engine import Generation, chat_prompt
 from genre_models.engine.local_engine import LocalEngine
 from genre_models.packages import DEFAULT_CACHE
 from genre_models.taxonomy import Taxonomy
-from genre_models.training.gate.controls import widened
 from genre_models.training.gate.samples import Sample, copied, topic_hit
 from genre_models.training.recipe import Recipe
 from genre_models.training.texts.examples import Example, make_examples
 from genre_models.training.texts.pool import texts_of
 from genre_models.training.texts.requests import Request, write_requests
-from genre_models.training.top_half import Lowered, TopHalf
+from genre_models.training.top_half import TopHalf
 from genre_models.training.trainer import train
 from genre_models.weights import prepare_encoder
 from streams.settings import Settings
 
 THREADS, SEED = 2, 11
-GLANCE = 8  # held-out texts by which the nearest wrong genre is found
-JUDGED = 1000  # texts a genre that the judge learns from
 PLAIN_RATE = 2e-3  # with all layers; at ours the plain loop's loss is higher
 QUICK = ("joke", "scripture")
 Figures = dict[str, Any]
@@ -111,58 +106,32 @@ def instruction(genre: str) -> str:
 
 def perplexities(bench: Bench) -> dict[str, Figures]:
     """Perplexity on held-out texts by genre: base, own adapter, the best other, pooled."""
-    half = TopHalf(bench.model(), bench.recipe)
-    named = bench.starters | {"ppl_pooled": bench.pooled}
-    fresh = half.weights()
-    weights = {
-        genre: widened(bench.store.verified(name), fresh) or fresh for genre, name in named.items()
-    }
-    weights["ppl_base"] = fresh
-    lowered = {
-        genre: half.lower(bench.examples(genre, corpus.held_out[: bench.size.held_out]))
+    held_out = {
+        genre: bench.examples(genre, corpus.held_out[: bench.size.held_out])
         for genre, corpus in bench.corpora.items()
     }
-
-    def perplexity(adapter: str, held_out: Sequence[Lowered]) -> float:
-        half.load(weights[adapter])
-        return math.exp(half.loss(held_out, bench.recipe.batch))
-
-    found: dict[str, Figures] = {}
-    for genre, held_out in lowered.items():
-        others = [other for other in bench.starters if other != genre]
-        nearest = min(others, key=lambda other: perplexity(other, held_out[:GLANCE]))
-        compared = {
-            "ppl_adapter": genre,
-            "ppl_wrong": nearest,
-            "ppl_base": "ppl_base",
-            "ppl_pooled": "ppl_pooled",
-        }
-        found[genre] = {key: perplexity(adapter, held_out) for key, adapter in compared.items()}
-    return found
+    half = TopHalf(bench.model(), bench.recipe)
+    adapters = {**bench.starters, POOLED: bench.pooled}
+    others = {genre: bench.starters.keys() - {genre} for genre in held_out}
+    found = perplexity.perplexities(half, bench.recipe, bench.store, adapters, held_out, others)
+    return dict(found)
 
 
 def write(
     bench: Bench, engine: LocalEngine, genre: str, requests: Sequence[Request], adapter: str | None
 ) -> list[str]:
     """One text a request, from the project's own batched engine."""
-    engine.submit(
-        [
-            Generation(
-                id=str(number),
-                prompt=chat_prompt(instruction=instruction(genre), request=request.text),
-                adapter=adapter,
-                max_tokens=bench.size.tokens,
-                seed=SEED + number,
-            )
-            for number, request in enumerate(requests)
-        ]
-    )
-    texts: dict[int, str] = {}
-    while not engine.idle:
-        texts |= {
-            int(event.id): event.text for event in engine.step() if isinstance(event, Finished)
-        }
-    return [texts[number].strip() for number in range(len(requests))]
+    rows = [
+        Generation(
+            id=str(number),
+            prompt=chat_prompt(instruction=instruction(genre), request=request.text),
+            adapter=adapter,
+            max_tokens=bench.size.tokens,
+            seed=SEED + number,
+        )
+        for number, request in enumerate(requests)
+    ]
+    return [end.text.strip() for end in writing.write(engine, rows)]
 
 
 def judge_of(bench: Bench) -> Any:
@@ -172,16 +141,9 @@ def judge_of(bench: Bench) -> Any:
     corpora = bench.corpora | {
         genre: load_corpus(genre, DEFAULT_CACHE) for genre in genres if genre not in bench.corpora
     }
-    pairs = [
-        (text.text, genre) for genre, corpus in corpora.items() for text in corpus.training[:JUDGED]
-    ]
-    judge = make_pipeline(
-        TfidfVectorizer(
-            sublinear_tf=True, ngram_range=(1, 2), min_df=2, token_pattern=r"\w+|[^\w\s]|\n"
-        ),
-        LinearSVC(class_weight="balanced"),
+    return genre_judge(
+        {genre: [text.text for text in corpus.training] for genre, corpus in corpora.items()}
     )
-    return judge.fit(*zip(*pairs, strict=True))
 
 
 def texts_written(bench: Bench) -> Iterator[tuple[str, Figures]]:
@@ -212,7 +174,7 @@ def texts_written(bench: Bench) -> Iterator[tuple[str, Figures]]:
 
 
 def _share(judge: Any, texts: Sequence[str], genre: str) -> float:
-    return sum(str(each) == genre for each in judge.predict(texts)) / len(texts)
+    return fmean(of_genres(judge, texts, [genre] * len(texts)))
 
 
 def _samples(requests: Sequence[Request], texts: Sequence[str]) -> list[Sample]:
@@ -274,19 +236,11 @@ def main() -> None:
     for key, value in list(figures.items())[1:]:
         print(f"{key:32} {_short(value)}")
     if given.json:
-        print(orjson.dumps(_rounded(figures)).decode())
+        show_json(figures)
 
 
 def _short(value: float | None) -> str:
     return "not measured" if value is None else f"{value:.3f}"
-
-
-def _rounded(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_rounded(each) for each in value]
-    return round(value, 4) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

@@ -5,15 +5,24 @@ from __future__ import annotations
 import argparse
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import orjson
 
+_NO_FILES: Mapping[str, str] = MappingProxyType({})
 
-def arguments(description: str, **switches: str) -> argparse.Namespace:
-    """`--quick`, `--json` and more switches: name and help of each."""
+
+def arguments(
+    description: str, files: Mapping[str, str] = _NO_FILES, **switches: str
+) -> argparse.Namespace:
+    """`--quick`, `--json` and more: name and help of each of the files and switches."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer measurements, sooner done")
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
+    for name, meaning in files.items():
+        parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=meaning)
     for name, meaning in switches.items():
         parser.add_argument(f"--{name}", action="store_true", help=meaning)
     return parser.parse_args()
@@ -27,10 +36,17 @@ def show(figures: Mapping[str, float | None], *, json: bool) -> None:
         show_json(figures)
 
 
-def show_json(figures: Mapping[str, float | None]) -> None:
+def show_json(figures: Mapping[str, Any]) -> None:
     """Print the figures as one JSON object: what a program reads from the last line."""
-    rounded = {name: value if value is None else round(value, 4) for name, value in figures.items()}
-    print(orjson.dumps(rounded).decode(), flush=True)
+    print(orjson.dumps(_rounded(figures)).decode(), flush=True)
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return round(value, 4) if isinstance(value, float) else value
 
 
 def percentile(values: Sequence[float], share: float) -> float:

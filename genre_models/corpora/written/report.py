@@ -16,6 +16,7 @@ from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 from genre_models.corpora.corpus import Corpus
 from genre_models.corpora.duplicates import dissimilar
 from genre_models.corpora.text import Text
+from genre_models.evasions import placeholder
 
 SIMILAR = 0.25  # Jaccard; of texts that people wrote about different things, none comes near
 OPENING, FRAME, PHRASE = 2, 6, 4  # words
@@ -24,7 +25,6 @@ OPENING, FRAME, PHRASE = 2, 6, 4  # words
 OFTEN, LEAST = 0.04, 3
 SHOWN = 6  # of each kind, the most frequent first
 TOKENS = 1.1  # of the packaged model, for each word or mark
-PLACEHOLDER = re.compile(r"\[[^\]\n]{2,30}\]|\{\w+\}|\b(?:lorem|TODO|X{3,})\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ def report(corpus: Corpus, most: int | None = None) -> Report:
             if most is not None and length > most
         ),
         near_duplicates=_begun(text for text in texts if id(text) not in kept),
-        placeholders=_begun(text for text in texts if PLACEHOLDER.search(text.text)),
+        placeholders=_begun(text for text in texts if placeholder(text.request, text.text)),
         repeated=_repeated([text.text for text in texts], "texts")
         | _repeated([text.request for text in texts], "requests"),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.encoder import Encoder
@@ -20,6 +21,8 @@ from genre_models.training.texts.requests import Request
 SAMPLES, TOKENS = 20, 64
 NEIGHBOURS = 9  # other requests that a text is compared with
 GRAM = 8  # words
+
+Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,15 +86,15 @@ def topic_hit(samples: Sequence[Sample], encoder: Encoder) -> float | None:
     if len(asked) <= NEIGHBOURS:
         return None
     topics = encoder.encode([sample.topic for sample in asked])
-    alike = encoder.encode([sample.text for sample in asked]) @ topics.T  # [texts, topics]
-    others = [
-        [(row + 1 + step) % len(asked) for step in range(NEIGHBOURS)] for row in range(len(asked))
-    ]
-    hits = [
-        alike[row, row] > max(alike[row, column] for column in columns)
-        for row, columns in enumerate(others)
-    ]
-    return float(np.mean(hits))
+    texts = encoder.encode([sample.text for sample in asked])
+    steps = np.arange(len(asked))[:, None] + 1 + np.arange(NEIGHBOURS)
+    return float(is_about(texts, topics, topics[steps % len(asked)]).mean())
+
+
+def is_about(texts: Floats, own: Floats, others: Floats) -> NDArray[np.bool_]:
+    """Whether texts [n, d] are nearer to their own topics [n, d] than to the others [n, k, d]."""
+    nearest = np.einsum("nd,nkd->nk", texts, others).max(1)
+    return np.asarray(np.einsum("nd,nd->n", texts, own) > nearest)
 
 
 def copied(texts: Sequence[str], training: Sequence[str]) -> float:
