@@ -13,6 +13,7 @@ from agents.generate.text_judge import TextJudge
 from benchmarks.stand_ins import InstantEncoder
 from genre_models.endings import Ending
 from genre_models.engine import Finished
+from genre_models.judging import Judge
 from genre_models.projection import project
 from genre_models.safety import SafetyGate
 from schemas.generations import GenerationTask
@@ -34,7 +35,9 @@ class OnlyJokes:
 @pytest.fixture(name="judge")
 def _judge() -> TextJudge:
     classifiers: Any = OnlyJokes()
-    return TextJudge(encoder=InstantEncoder(), classifiers=classifiers, gate=SafetyGate())
+    return TextJudge(
+        encoder=InstantEncoder(), classifiers=classifiers, gate=SafetyGate(), judge=Judge.load()
+    )
 
 
 def asked(*genres: str | None) -> GenerationTask:
@@ -51,7 +54,7 @@ def ended(text: str, **known: Any) -> Finished:
 
 
 def test_there_is_one_candidate_an_arm_in_the_arms_order(judge: TextJudge) -> None:
-    ends = {2: ended("Fog."), 1: ended(SONNET, reason="length"), 0: ended(JOKE)}
+    ends = {2: [ended("Fog.")], 1: [ended(SONNET, reason="length")], 0: [ended(JOKE)]}
     found = judge.candidates(asked("joke", "sonnet", None), ends)
     assert [(each.index, each.text, each.finish) for each in found] == [
         (0, JOKE, "stop"),
@@ -66,27 +69,28 @@ def test_there_is_one_candidate_an_arm_in_the_arms_order(judge: TextJudge) -> No
 
 
 def test_rounding_makes_no_text_surer_than_sure(judge: TextJudge) -> None:
-    (found,) = judge.candidates(asked("joke"), {0: ended(JOKE, logprob=1e-7)})
+    (found,) = judge.candidates(asked("joke"), {0: [ended(JOKE, logprob=1e-7)]})
     assert found.logprob == 0.0
 
 
 def test_what_may_not_be_shown_says_so(judge: TextJudge) -> None:
     unsafe = "Go and kill yourself, nobody would miss you."
-    shown, held_back = judge.candidates(asked("joke", "joke"), {0: ended(JOKE), 1: ended(unsafe)})
+    drafts = {0: [ended(JOKE)], 1: [ended(unsafe)]}
+    shown, held_back = judge.candidates(asked("joke", "joke"), drafts)
     assert shown.verdict.allowed and not held_back.verdict.allowed
 
 
 def test_a_row_that_failed_is_a_candidate_with_its_code(judge: TextJudge) -> None:
     end = ended("", reason="failed", code="not_finite", message="NaN")
-    (found,) = judge.candidates(asked("joke"), {0: end})
+    (found,) = judge.candidates(asked("joke"), {0: [end]})
     assert found.failure is not None
     assert (found.failure.code, found.failure.message) == ("not_finite", "NaN")
 
 
 def test_what_ran_out_of_tokens_is_cut_back_and_says_so(judge: TextJudge) -> None:
     texts = (f"{JOKE} He asks for", f"{JOKE}\nHe asks for", "A dentist walks", "What am I?", JOKE)
-    ends = {index: ended(text, reason="length") for index, text in enumerate(texts)}
-    ends[3] = ended(texts[3])
+    ends = {index: [ended(text, reason="length")] for index, text in enumerate(texts)}
+    ends[3] = [ended(texts[3])]
     endings = {1: Ending(unit="line"), 3: Ending(closing="Answer:")}
     found = judge.candidates(asked("joke", "poetry", "joke", "riddle", None), ends, endings)
     assert [(each.text, each.trimmed, each.broken_off) for each in found] == [
