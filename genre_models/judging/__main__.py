@@ -26,7 +26,7 @@ from genre_models.judging.fitting import GOOD, Cases, fitted, report
 from genre_models.judging.judge import FILE
 from genre_models.judging.outputs import outputs
 from genre_models.judging.signs import Answer
-from genre_models.judging.spoiled import spoiled
+from genre_models.judging.spoiled import OF_OTHER_MEANING, spoiled
 from genre_models.taxonomy import Genre, Taxonomy
 from schemas.cache import cache_folder
 
@@ -43,19 +43,18 @@ class _Case(NamedTuple):
 
 def main(
     pairs: Annotated[Path, typer.Option(help="Folder of GENRE.jsonl and held_out/.")] = WRITTEN,
-    models: Annotated[Path, typer.Option(help="Prepared models.")] = cache_folder("models"),
-    adapters: Annotated[Path, typer.Option(help="Store of adapters.")] = cache_folder("adapters"),
     to: Annotated[Path, typer.Option(help="File to write.")] = FILE,
 ) -> None:
     """Train, measure on the held-out pairs, and write the judge with its report."""
+    models = cache_folder("models")
     encoder = SentenceEncoder.load(models / "encoder")
-    store = AdapterStore(adapters, BaseSpec.load(models / "base"))
+    store = AdapterStore(cache_folder("adapters"), BaseSpec.load(models / "base"))
     engine = LocalEngine.load(models / "base", store, fast=True)
     learned = fitted(_cases(pairs, encoder, engine, store))
     measured = report(learned, _cases(pairs / "held_out", encoder, engine, store))
     weights = msgspec.structs.replace(learned.weights, report=measured)
     to.write_bytes(msgspec.json.format(msgspec.json.encode(weights), indent=1) + b"\n")
-    print(json.dumps(measured, indent=1))
+    typer.echo(json.dumps(measured, indent=1))
 
 
 def _cases(folder: Path, encoder: Encoder, engine: LocalEngine, store: AdapterStore) -> Cases:
@@ -87,11 +86,7 @@ def _of_genre(
     embeddings = encoder.encode([pair.request for pair in good])
     yield from (_Case(GOOD, pair, pair.text) for pair in good)
     for kind, number, answer in spoiled(good, embeddings, random.Random(genre.id)):
-        alike = (
-            answer.text
-            if kind in ("refusal", "echo") or "another" in kind or "similar" in kind
-            else good[number].text
-        )
+        alike = answer.text if kind in OF_OTHER_MEANING else good[number].text
         yield _Case(kind, answer, alike)
     yield from _written(genre, good[-WRITES:], engine, store)
 

@@ -17,7 +17,7 @@ from genre_models.text_quality import shingles, similarity, variety
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
-_MEASURED = re.compile(r"(\d+(?:[.,:]\d+)*)[\s-]?([^\W\d_]+|[%°€$£])")
+_MEASURED = re.compile(r"(?<!\d)(\d++(?:[.,:]\d++)*+)[\s-]?([^\W\d_]+|[%°€$£])")
 _NAME = re.compile(r"(?<=[\w,;’'] )[^\W\d_a-z][^\W\d_]+")
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"”’)]*\s+|\n+")
 _STOP = frozenset(
@@ -45,7 +45,7 @@ _PREAMBLE = re.compile(
 )
 _PLACEHOLDER = re.compile(
     r"\[[^\]\n]{2,40}\]|\{\{?[^}\n]{2,40}\}|<[a-z][^>\n]{2,40}>|\blorem ipsum\b|\bx{3,}\b|_{3,}|"
-    r"\binsert (?:name|date|number)\b|\(your (?:name|company)[^)]*\)",
+    r"\binsert (?:name|date|number)\b|\(your (?:name|company)[^)]{0,40}\)",
     re.IGNORECASE,
 )
 _ABOUT_TASK = re.compile(
@@ -59,7 +59,7 @@ _CONNECTS = re.compile(
     r"their|this|that|these|those)\b",
     re.IGNORECASE,
 )
-_MARKUP = re.compile(r"\*\*|^#+ |^\s*[-*] |`", re.MULTILINE)
+_MARKUP = re.compile(r"\*\*|^#+ |^[ \t]{0,8}[-*] |`", re.MULTILINE)
 _ENDS = re.compile(r"[.!?…。！？][\"”’)\]*_]*\s*\Z")
 
 

@@ -16,6 +16,9 @@ _NUMBER = re.compile(r"\d+")
 _NAME = re.compile(r"\b[A-Z][a-z]{2,}\b")
 _NEAREST = 5
 
+OF_OTHER_MEANING = frozenset({"of another request", "of a similar request", "echo", "refusal"})
+"""Kinds whose texts mean something else than the pair's: their embedding is not the pair's."""
+
 _OPENINGS = (
     "Sure! Here is what you asked for:\n\n",
     "Certainly. Here's a text for you:\n\n",

@@ -37,7 +37,7 @@ class EvenClassifiers:
 def start(tmp_path: Path):  # type: ignore[no-untyped-def]
     threads: list[EngineThread] = []
 
-    def writer(engine: Engine, limit: int = 8) -> EngineWriter:
+    def writer(engine: Engine, limit: int = 8, **drafts: int) -> EngineWriter:
         thread = EngineThread(engine)
         threads.append(thread)
         classifiers: Any = EvenClassifiers()
@@ -45,7 +45,7 @@ def start(tmp_path: Path):  # type: ignore[no-untyped-def]
             encoder=InstantEncoder(), classifiers=classifiers, gate=SafetyGate(), judge=Judge.load()
         )
         library = Library(Registry(), AdapterStore(tmp_path, BASE))
-        return EngineWriter(thread, judge, library, limit=limit, base="test")
+        return EngineWriter(thread, judge, library, limit=limit, base="test", **drafts)
 
     yield writer
     for thread in threads:

@@ -72,5 +72,5 @@ def test_the_report_on_another_authors_pairs_is_kept_with_it(judge: Judge) -> No
 @pytest.mark.parametrize("content", [b"", b"{}", b'{"signs": {}, "directions": []}'])
 def test_a_file_that_is_no_judge_is_refused_with_what_to_do(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "judge.json").write_bytes(content)
-    with pytest.raises(ModelError, match="python -m genre_models.judging"):
+    with pytest.raises(ModelError, match=r"python -m genre_models\.judging"):
         Judge.load(tmp_path / "judge.json")
