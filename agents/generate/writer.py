@@ -107,9 +107,11 @@ class EngineWriter:
             return drafts
 
     def _most_drafts(self, task: GenerationTask) -> int:
-        """A text that is read while it is written, and is the only one, is the only draft."""
+        """One of what is always the same text, or is the only one and read while it is written."""
         arms = len(task.arms)
-        return 1 if task.stream and arms == 1 else max(1, self._drafts // arms)
+        if (task.stream and arms == 1) or _is_greedy(task):
+            return 1
+        return max(1, self._drafts // arms)
 
     def cancel(self, _key: str, cancellation: Cancel | None) -> None:
         """Stop a request that is being written, or refuse it when it comes."""
@@ -276,6 +278,11 @@ def draft_seed(seed: int, draft: int) -> int:
 def _place(row: str) -> Draft:
     index, _, draft = row.rpartition("/")[2].partition(".")
     return int(index), int(draft)
+
+
+def _is_greedy(task: GenerationTask) -> bool:
+    own = [arm.sampling.temperature if arm.sampling else None for arm in task.arms]
+    return not any(task.temperature if each is None else each for each in own)
 
 
 def _left(task: GenerationTask) -> float:

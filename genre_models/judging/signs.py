@@ -111,34 +111,63 @@ def signs(
     answers: Iterable[Answer], requests: NDArray[np.float32], texts: NDArray[np.float32]
 ) -> NDArray[np.float64]:
     """[n, len(SIGNS)]; `requests` and `texts` are the embeddings of both: unit rows [n, 384]."""
-    return np.array(
-        [
-            _signs(answer, float(request @ text))
-            for answer, request, text in zip(answers, requests, texts, strict=True)
-        ]
-    ).reshape(-1, len(SIGNS))
+    read: dict[str, _Request] = {}  # the drafts of a request come together
+    rows = []
+    for answer, request, text in zip(answers, requests, texts, strict=True):
+        if answer.request not in read:
+            read[answer.request] = _Request.of(answer.request)
+        rows.append(_signs(answer, read[answer.request], float(request @ text)))
+    return np.array(rows).reshape(-1, len(SIGNS))
 
 
-def _signs(answer: Answer, alike: float) -> list[float]:
-    request, text = answer.request, answer.text
-    asked, words = _words(request), _words(text)
-    wanted, said = _content(asked), _content(words)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What texts are compared with."""
+
+    words: list[str]
+    content: set[str]
+    names: set[str]
+    spelled: set[str]
+    numbers: set[str]
+    measures: set[str]
+    grams: frozenset[str]
+    has_placeholder: bool
+
+    @classmethod
+    def of(cls, request: str) -> _Request:
+        words = _words(request)
+        return cls(
+            words=words,
+            content=_content(words),
+            names=_names(request),
+            spelled=set(_WORD.findall(request)),
+            numbers=set(_NUMBER.findall(request)),
+            measures=_measures(request),
+            grams=shingles(request),
+            has_placeholder=bool(_PLACEHOLDER.search(request)),
+        )
+
+
+def _signs(answer: Answer, asked: _Request, alike: float) -> list[float]:
+    text = answer.text
+    words = _words(text)
+    said = _content(words)
     sentences = [each for each in _SENTENCE.split(text) if each.strip()]
     bags = [_content(_words(each)) for each in sentences]
     count = max(1, len(words))
     return [
         alike,
-        _share(wanted, said),
-        _kept(_names(request), text),
-        _kept(set(_NUMBER.findall(request)), text),
-        _share(_measures(request), _measures(text)),
-        log1p(len(set(_NUMBER.findall(text)) - set(_NUMBER.findall(request)))),
-        log1p(len(_names(text) - set(_WORD.findall(request)))),
-        _overlap(words, asked, 4),
-        similarity(shingles(request), shingles(text)),
+        _share(asked.content, said),
+        _kept(asked.names, text),
+        _kept(asked.numbers, text),
+        _share(asked.measures, _measures(text)),
+        log1p(len(set(_NUMBER.findall(text)) - asked.numbers)),
+        log1p(len(_names(text) - asked.spelled)),
+        _overlap(words, asked.words, 4),
+        similarity(asked.grams, shingles(text)),
         float(bool(_REFUSES.search(text))),
         float(bool(_PREAMBLE.search(text))),
-        float(bool(_PLACEHOLDER.search(text)) and not _PLACEHOLDER.search(request)),
+        float(bool(_PLACEHOLDER.search(text)) and not asked.has_placeholder),
         float(bool(_ABOUT_TASK.search(text))),
         1.0 - variety(words),
         _most_alike(bags),
@@ -150,7 +179,7 @@ def _signs(answer: Answer, alike: float) -> list[float]:
         log1p(count),
         1.0 / count,
         log1p(count / max(1, len(sentences))),
-        len(said - wanted) / count,
+        len(said - asked.content) / count,
         len(set(words)) / count**0.8,
         log1p(len(_MARKUP.findall(text))),
         min(1.0, text.count("?") / max(1, len(sentences))),

@@ -244,6 +244,13 @@ async def test_pieces_are_of_the_first_drafts_and_a_lone_one_is_the_only_draft(s
     assert sum(row.stream for row in engine.asked) == 3
 
 
+async def test_drafts_that_would_all_be_the_same_are_one(start) -> None:  # type: ignore[no-untyped-def]
+    engine, greedy = Counted(), task("r")
+    greedy = replace(greedy, event=replace(greedy.event, temperature=0.0))
+    await events(generate(stream([greedy]), start(engine, rows=8, drafts=8)))
+    assert len(engine.asked) == 2
+
+
 async def test_cancelling_stops_all_drafts(start) -> None:  # type: ignore[no-untyped-def]
     class Stuck(StuckEngine):
         def cancel(self, row_id: str) -> None:
