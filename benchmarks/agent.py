@@ -27,6 +27,7 @@ from benchmarks.fixtures import supervised
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
+from genre_models.judging import Judge
 from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Taxonomy
 from schemas.candidates import CandidateSet
@@ -97,6 +98,7 @@ def loaded(settings: Settings, store: AdapterStore) -> tuple[LocalEngine, TextJu
         encoder=encoder,
         classifiers=load_classifiers(settings, encoder, Registry()),
         gate=SafetyGate(),
+        judge=Judge.load(),
     )
 
 
@@ -140,7 +142,7 @@ def _written(
         for end in ends:
             tokens += end.tokens_out
             if judge is not None:
-                verdicts.append(judging.submit(judge.candidates, by_id[end.id], {0: end}))
+                verdicts.append(judging.submit(judge.candidates, by_id[end.id], {0: [end]}))
         engine.submit(waiting[: len(ends)])
         del waiting[: len(ends)]
     for verdict in verdicts:

@@ -34,6 +34,7 @@ from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
 from genre_models.encoder import DIMENSION
 from genre_models.engine import Finished, Generation, Piece
+from genre_models.judging import Judge as AnswerJudge
 from genre_models.safety import SafetyGate
 from streams.settings import Settings
 from streams.wire.roles import ROLES
@@ -122,7 +123,7 @@ def instant(role: str, settings: Settings) -> RoleApp:
             encoder=encoder, classifiers=classifiers, languages=LanguageIdentifier(), gate=gate
         )
         return classify.attached(settings, judge)
-    texts = TextJudge(encoder=encoder, classifiers=classifiers, gate=gate)
+    texts = TextJudge(encoder=encoder, classifiers=classifiers, gate=gate, judge=AnswerJudge.load())
     library = Library(
         registry, AdapterStore(settings.adapters, BaseSpec.load(base_folder(settings)))
     )

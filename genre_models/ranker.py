@@ -18,7 +18,7 @@ from genre_models.preferences.features import Arm, Features, candidate_features
 from genre_models.preferences.moments import Floats
 from genre_models.preferences.posterior import Posterior
 from genre_models.preferences.profile import arm_tastes
-from genre_models.text_quality import quality, shingles, similarity
+from genre_models.text_quality import NEAR_DUPLICATE, quality, shingles, similarity
 
 # A quarter of the planner's: an arm comes again and repays what was risked on it; a text does not.
 ALPHA = 0.05
@@ -28,7 +28,6 @@ IGW_SHARE = 0.1
 IGW_GAMMA = 50.0
 SWAP_SHARE = 0.05
 QUALITY_WEIGHT = 0.3
-NEAR_DUPLICATE = 0.8
 
 Policy = Literal["thompson", "igw", "greedy"]
 
@@ -38,7 +37,8 @@ class Candidate:
     """One text to rank.
 
     `is_safe` is the gate's verdict; `model_score` the mean log-probability of its tokens (<= 0);
-    `text_probability` in [0, 1] how surely it reads as its genre; `is_cut` when it breaks off.
+    `text_probability` in [0, 1] how surely it reads as its genre; `judged` in [0, 1] how probably
+    it is a good answer to its request; `is_cut` when it breaks off.
     """
 
     index: int
@@ -47,6 +47,7 @@ class Candidate:
     projection: Sequence[float] | None = None
     text_probability: float | None = None
     model_score: float | None = None
+    judged: float | None = None
     is_cut: bool = False
     is_safe: bool = True
 
@@ -227,12 +228,17 @@ def _features(candidate: Candidate, context: Mapping[str, str] | None) -> Floats
         candidate.text_probability,
         candidate.model_score,
         context,
+        candidate.judged,
     ).astype(np.float64)
 
 
 def _quality(candidate: Candidate) -> float:
     return quality(
-        candidate.text, candidate.model_score, candidate.text_probability, candidate.is_cut
+        candidate.text,
+        candidate.model_score,
+        candidate.text_probability,
+        candidate.is_cut,
+        candidate.judged,
     )
 
 

@@ -1,11 +1,14 @@
-"""How good a text is for anybody: complete, not repetitive, fluent, and of its genre."""
+"""How good a text is for anybody: an answer, complete, not repetitive, fluent, of its genre."""
 
 from __future__ import annotations
 
 import re
 from math import exp
 
+NEAR_DUPLICATE = 0.8  # of `similarity`: the texts are one
+
 _WORD = re.compile(r"\w+")
+_JUDGED = 0.6  # of the quality, where the text was judged
 
 
 def quality(
@@ -13,8 +16,12 @@ def quality(
     model_score: float | None = None,
     text_probability: float | None = None,
     is_cut: bool = False,
+    judged: float | None = None,
 ) -> float:
     """In [0, 1]. What is unknown counts as middling; `is_cut` says that the text breaks off.
+
+    `judged` in [0, 1] is how probably it is a good answer to its request; without it, the text
+    alone is what counts.
 
     >>> round(quality("Why did the duck cross the pond? To get to the other tide."), 2)
     0.72
@@ -22,12 +29,13 @@ def quality(
     0.48
     """
     words = _WORD.findall(text.lower())
-    return (
+    alone = (
         0.35 * (0.5 if text_probability is None else text_probability)
         + 0.25 * variety(words)
         + 0.2 * min(1.0, len(words) / 8) * (0.6 if is_cut else 1.0)
         + 0.2 * (0.5 if model_score is None else 1 / (1 + exp(-1.5 * (model_score + 2.5))))
     )
+    return alone if judged is None else _JUDGED * judged + (1 - _JUDGED) * alone
 
 
 def variety(words: list[str]) -> float:

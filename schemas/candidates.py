@@ -11,6 +11,7 @@ from schemas.fields import (
     MAX_CANDIDATES,
     Count,
     Index,
+    Line,
     Probability,
     Projection,
     RequestId,
@@ -43,6 +44,14 @@ class Candidate:
     text_probability: Annotated[
         Probability, Meta(description="How much the text reads like its genre.")
     ] = 0.0
+    judged: Annotated[
+        Probability | None,
+        Meta(description="How probably it is a good answer to the request; absent: not judged."),
+    ] = None
+    remarks: Annotated[Line, Meta(description="What speaks against it, in words.")] = ""
+    draft: Annotated[
+        Count, Meta(description="Which of its arm's drafts it is; pieces are of draft 0.")
+    ] = 0
     verdict: Verdict = ALLOWED
     failure: Failure | None = None
 

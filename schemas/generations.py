@@ -10,6 +10,7 @@ from msgspec import Meta
 from schemas.fields import (
     MAX_CANDIDATES,
     AdapterName,
+    Embedding,
     Genre,
     Index,
     Line,
@@ -81,4 +82,13 @@ class GenerationTask:
     temperature: Temperature
     top_p: TopP
     stream: bool = False
+    repeatable: Annotated[
+        bool,
+        Meta(
+            description="The client chose the seed: as many drafts are written however busy it is."
+        ),
+    ] = False
+    embedding: Annotated[
+        Embedding | None, Meta(description="Of the prompt; absent: whoever needs it computes it.")
+    ] = None
     deadline: Moment

@@ -12,6 +12,7 @@ from schemas.fields import (
     AdapterName,
     CandidateId,
     Code,
+    Count,
     Genre,
     Language,
     Line,
@@ -47,6 +48,10 @@ class RankedCandidate:
     trimmed: Annotated[
         bool, Meta(description="Cut back to its last whole sentence, line or couplet.")
     ] = False
+    draft: Annotated[
+        Count,
+        Meta(description="Which draft it is: pieces were of draft 0, this text may be another."),
+    ] = 0
     why: Line = ""
 
 

@@ -85,6 +85,8 @@ class Settings:
     """Threads of a model process; 0 takes the number of cores."""
     rows: int = 16
     """Candidates that one generate worker writes at the same time."""
+    drafts: int = 16
+    """Texts written for a request, the best of them shown; fewer where others wait."""
 
     engine: str = "auto"
     """`auto`, `exact` (fp32), `fast` (integers, models built like Llama) or `openai` (servers)."""
@@ -135,6 +137,7 @@ class Settings:
             "partitions",
             "replication",
             "rows",
+            "drafts",
             "prompt_bytes",
             "adapter_cache_mb",
             "prefix_cache_mb",

@@ -23,8 +23,11 @@ class Writer(Protocol):
     def alive(self) -> int:
         """Grows as long as texts are written, also those of which nothing is published yet."""
 
-    async def room(self, task: GenerationTask) -> None:
-        """Return when the engine can take this task's rows: back pressure on the stream."""
+    async def room(self, task: GenerationTask) -> int:
+        """Return when the engine can take this task's rows: back pressure on the stream.
+
+        What is returned is how many drafts of each candidate there is room for.
+        """
 
     def cancel(self, key: str, cancellation: Cancel | None) -> None:
         """Stop a request that is being written, or refuse it when it comes."""
@@ -32,8 +35,13 @@ class Writer(Protocol):
     def follow(self, key: str, event: AdapterEvent | None) -> None:
         """Take a record of the registry: a genre to know, an adapter to fetch."""
 
-    def write(self, task: GenerationTask) -> AsyncIterator[Progress | CandidateSet]:
-        """Pieces (for tasks that stream), and at last exactly one CandidateSet; never raises."""
+    def write(
+        self, task: GenerationTask, drafts: int = 1
+    ) -> AsyncIterator[Progress | CandidateSet]:
+        """Pieces (for tasks that stream), and at last exactly one CandidateSet; never raises.
+
+        `drafts` is what `room` returned.
+        """
 
 
 Written = tuple[Delivery[GenerationTask], Progress | CandidateSet]
@@ -65,14 +73,17 @@ async def _feed(
     try:
         async with asyncio.TaskGroup() as writing:
             async for delivery in tasks:
-                await writer.room(delivery.event)
-                writing.create_task(_write(delivery, writer, written))
+                drafts = await writer.room(delivery.event)
+                writing.create_task(_write(delivery, drafts, writer, written))
     finally:
         await written.put(None)
 
 
 async def _write(
-    delivery: Delivery[GenerationTask], writer: Writer, written: asyncio.Queue[Written | None]
+    delivery: Delivery[GenerationTask],
+    drafts: int,
+    writer: Writer,
+    written: asyncio.Queue[Written | None],
 ) -> None:
-    async for event in writer.write(delivery.event):
+    async for event in writer.write(delivery.event, drafts):
         await written.put((delivery, event))

@@ -6,10 +6,11 @@ import asyncio
 import itertools
 import logging
 import time
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from operator import itemgetter
 
 from agents.base_model import base_folder, served_name
 from agents.failures import expired, failure_of
@@ -24,6 +25,8 @@ from genre_models.devices import device_of
 from genre_models.encoder import SentenceEncoder
 from genre_models.endings import ANY
 from genre_models.engine import Engine, Finished, Generation, Piece, chat_prompt
+from genre_models.judging import Judge
+from genre_models.preferences.signals import digest
 from genre_models.preferences.styles import STYLES
 from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Genre
@@ -44,17 +47,31 @@ PLAIN_INSTRUCTION = "Write what is asked for, and nothing else."
 WAITING = 4  # rows admitted for each that can run: whom to serve next is chosen among them
 _REMEMBERED_CANCELLATIONS = 10_000
 _JUDGES = 8  # requests whose texts are judged at the same time
+_HURRY = 10.0  # seconds: a task with less until its deadline gets one draft an arm
+_JUDGING = 2.0  # seconds before the deadline: drafts that are not finished then are given up
+
+Draft = tuple[int, int]
+"""The index of an arm, and which of its drafts."""
 
 
 class EngineWriter:
     """Writes the candidates of many requests at a time on one engine.
 
     `limit` is the number of rows that may be in the engine or wait for it; beyond it, tasks stay in
-    Kafka.
+    Kafka. `drafts` rows are written for a request that does not find the engine's `rows` taken: as
+    many drafts of each arm as that makes, the best of them its candidate.
     """
 
     def __init__(
-        self, engine: EngineThread, judge: TextJudge, library: Library, *, limit: int, base: str
+        self,
+        engine: EngineThread,
+        judge: TextJudge,
+        library: Library,
+        *,
+        limit: int,
+        base: str,
+        rows: int = 1,
+        drafts: int = 1,
     ) -> None:
         self._engine = engine
         self._judge = judge
@@ -62,6 +79,8 @@ class EngineWriter:
         self._limit = limit
         self._base = base
         self._rows = 0
+        self._drafts = drafts
+        self._unhurried = max(rows, drafts)
         self._freed = asyncio.Condition()
         # They wait for one encoder, which encodes together what they ask for meanwhile.
         self._judging = ThreadPoolExecutor(_JUDGES, thread_name_prefix="text-judge")
@@ -73,15 +92,30 @@ class EngineWriter:
         """Grows as long as texts are written."""
         return self._engine.steps
 
-    async def room(self, task: GenerationTask) -> None:
-        """Wait for room and reserve a task's rows; more than the limit need an empty engine."""
-        wanted = len(task.arms)
+    async def room(self, task: GenerationTask) -> int:
+        """Wait for room and reserve a task's rows; more than the limit need an empty engine.
+
+        What is returned is how many drafts of each arm they are. What a client can repeat never
+        depends on what else is written.
+        """
+        arms, most = len(task.arms), self._most_drafts(task)
+        wanted = arms * (most if task.repeatable else 1)
         self._engine.prefetch([name for name in adapters_of(task) if self.library.holds(name)])
         async with self._freed:
             await self._freed.wait_for(
                 lambda: self._rows == 0 or self._rows + wanted <= self._limit
             )
-            self._rows += wanted
+            free = 0 if _left(task) < _HURRY else self._unhurried - self._rows
+            drafts = most if task.repeatable else min(most, max(1, free // arms))
+            self._rows += arms * drafts
+            return drafts
+
+    def _most_drafts(self, task: GenerationTask) -> int:
+        """One of what is always the same text, or is the only one and read while it is written."""
+        arms = len(task.arms)
+        if (task.stream and arms == 1) or _is_greedy(task):
+            return 1
+        return max(1, self._drafts // arms)
 
     def cancel(self, _key: str, cancellation: Cancel | None) -> None:
         """Stop a request that is being written, or refuse it when it comes."""
@@ -100,17 +134,26 @@ class EngineWriter:
         self._judge.classifiers.apply(key, event)
         self.library.fetch_soon(event)
 
-    async def write(self, task: GenerationTask) -> AsyncIterator[Progress | CandidateSet]:
-        """Pieces for tasks that stream, then the one CandidateSet: texts, or why there are none."""
+    async def write(
+        self, task: GenerationTask, drafts: int = 1
+    ) -> AsyncIterator[Progress | CandidateSet]:
+        """Pieces for tasks that stream, then the one CandidateSet: texts, or why there are none.
+
+        Pieces are of the first draft of each arm.
+        """
         begun = time.monotonic()
         identity = f"{key_of(task)}/{task.request_id}"
         # A request may be written twice at the same time: asked again, or delivered again.
         number = next(self._tasks)
         rows: tuple[str, ...] = ()
-        ends: dict[int, Finished] = {}
+        ends: dict[Draft, Finished] = {}
         try:
             await self.library.present(adapters_of(task), task.deadline)
-            generations = [self._row(task, arm, f"{number}/{identity}") for arm in task.arms]
+            generations = [
+                self._row(task, arm, draft, f"{number}/{identity}")
+                for draft in range(drafts)
+                for arm in task.arms
+            ]
             rows = tuple(row.id for row in generations)
             self._writing[number] = (identity, rows)
             events = self._submit(task, generations, identity)
@@ -124,7 +167,7 @@ class EngineWriter:
             yield self._failed(task, failure_of(error, GENERATE_FAILED, task.request_id))
         finally:
             self._writing.pop(number, None)
-            await self._free(len(task.arms))
+            await self._free(len(task.arms) * drafts)
 
     def _submit(self, task: GenerationTask, rows: list[Generation], identity: str) -> Events:
         if identity in self._cancelled:
@@ -134,42 +177,49 @@ class EngineWriter:
         return self._engine.submit(rows)
 
     async def _events(
-        self, task: GenerationTask, events: Events, ends: dict[int, Finished], rows: Sequence[str]
+        self, task: GenerationTask, events: Events, ends: dict[Draft, Finished], rows: Sequence[str]
     ) -> AsyncIterator[Progress]:
         pieces = Pieces(task)
-        while len(ends) < len(task.arms):
-            event = await self._next(task, events, rows)
-            index = int(event.id.rpartition("/")[2])
+        while len(ends) < len(rows):
+            is_enough = len({index for index, _ in ends}) == len(task.arms)
+            event = await self._next(task, events, rows, is_enough=is_enough)
+            index, draft = _place(event.id)
             if isinstance(event, Finished):
-                ends[index] = event
-            elif task.stream:
+                ends[index, draft] = event
+            elif task.stream and draft == 0:
                 pieces.add(index, event.text)
             if events.empty():  # all that one step has written has been taken
-                for piece in pieces.due(last=len(ends) == len(task.arms)):
+                for piece in pieces.due(last=len(ends) == len(rows)):
                     yield piece
 
     async def _next(
-        self, task: GenerationTask, events: Events, rows: Sequence[str]
+        self, task: GenerationTask, events: Events, rows: Sequence[str], *, is_enough: bool
     ) -> Piece | Finished:
-        left = (task.deadline - datetime.now(UTC)).total_seconds()
+        """The next event; where each arm has a draft, others are given up short of the deadline."""
+        left = _left(task) - (_JUDGING if is_enough else 0.0)
         try:
             # Without a task for each event, as `wait_for` makes: pieces of a step go out together.
             async with asyncio.timeout(max(left, 0.0)):
                 return await events.get()
         except TimeoutError:
             self._engine.cancel(rows)
+            if is_enough and _left(task) > 0:
+                return await self._next(task, events, rows, is_enough=False)
             raise _overdue(task, "passed while the texts were written") from None
 
     async def _finished(
-        self, task: GenerationTask, ends: dict[int, Finished], seconds: float
+        self, task: GenerationTask, ends: dict[Draft, Finished], seconds: float
     ) -> CandidateSet:
         if f"{key_of(task)}/{task.request_id}" in self._cancelled:
             raise Rejected("cancelled", "The client cancelled the request.")
         loop = asyncio.get_running_loop()
         genres = {arm.index: self._genre(task, arm) for arm in task.arms}
         endings = {index: genre.ending for index, genre in genres.items() if genre}
+        drafts: defaultdict[int, list[Finished]] = defaultdict(list)
+        for (index, _), end in sorted(ends.items(), key=itemgetter(0)):
+            drafts[index].append(end)
         candidates = await loop.run_in_executor(
-            self._judging, self._judge.candidates, task, ends, endings
+            self._judging, self._judge.candidates, task, drafts, endings
         )
         failures = [candidate.failure for candidate in candidates if candidate.failure is not None]
         usage = Usage(
@@ -196,14 +246,14 @@ class EngineWriter:
             failure=failure,
         )
 
-    def _row(self, task: GenerationTask, arm: ArmTask, prefix: str) -> Generation:
+    def _row(self, task: GenerationTask, arm: ArmTask, draft: int, prefix: str) -> Generation:
         genre = self._genre(task, arm)
         style = STYLES[arm.style].line if arm.style and arm.style in STYLES else ""
         tasks = SamplingParameters(
             max_tokens=task.max_tokens, temperature=task.temperature, top_p=task.top_p
         )
         row = Generation(
-            id=f"{prefix}/{arm.index}",
+            id=f"{prefix}/{arm.index}.{draft}",
             prompt=chat_prompt(
                 instruction=genre.instruction if genre else PLAIN_INSTRUCTION,
                 request=arm.prompt or task.prompt,
@@ -212,9 +262,9 @@ class EngineWriter:
             adapter=arm.adapter,
             blend=tuple((part.adapter, part.weight) for part in arm.blend),
             ending=genre.ending if genre else ANY,
-            seed=arm.seed,
+            seed=draft_seed(arm.seed, draft),
             user=key_of(task),
-            stream=task.stream,
+            stream=task.stream and draft == 0,
         )
         return row.sampled(arm.sampling or tasks)
 
@@ -226,6 +276,26 @@ class EngineWriter:
         async with self._freed:
             self._rows -= rows
             self._freed.notify_all()
+
+
+def draft_seed(seed: int, draft: int) -> int:
+    """Of an arm's seed: the first draft's is the arm's own, so that it is the text of one draft."""
+    return digest(f"{seed}/{draft}") >> 1 if draft else seed
+
+
+def _place(row: str) -> Draft:
+    index, _, draft = row.rpartition("/")[2].partition(".")
+    return int(index), int(draft)
+
+
+def _is_greedy(task: GenerationTask) -> bool:
+    own = [arm.sampling.temperature if arm.sampling else None for arm in task.arms]
+    return not any(task.temperature if each is None else each for each in own)
+
+
+def _left(task: GenerationTask) -> float:
+    """Seconds until its deadline."""
+    return (task.deadline - datetime.now(UTC)).total_seconds()
 
 
 def _overdue(task: GenerationTask, passed: str) -> Rejected:
@@ -251,10 +321,18 @@ def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> Engi
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
     library = Library(Registry(), store, settings.library_list)
     classifiers = load_classifiers(settings, encoder, library.registry)
-    judge = TextJudge(encoder=encoder, classifiers=classifiers, gate=SafetyGate())
+    judge = TextJudge(
+        encoder=encoder, classifiers=classifiers, gate=SafetyGate(), judge=Judge.load()
+    )
     engine = EngineThread(load_engine(settings, store))
     return EngineWriter(
-        engine, judge, library, limit=settings.rows * WAITING, base=base.fingerprint[:12]
+        engine,
+        judge,
+        library,
+        limit=settings.rows * WAITING,
+        base=base.fingerprint[:12],
+        rows=settings.rows,
+        drafts=settings.drafts,
     )
 
 

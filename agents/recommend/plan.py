@@ -269,6 +269,8 @@ def _task(
         temperature=usual.temperature,
         top_p=usual.top_p,
         stream=wanted.stream,
+        repeatable=wanted.seed is not None,
+        embedding=request.embedding,
         deadline=request.deadline,
     )
 

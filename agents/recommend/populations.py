@@ -23,7 +23,7 @@ from genre_models.preferences.empirical_bayes import (
     prior_of,
     unpacked,
 )
-from genre_models.preferences.features import FEATURES_VERSION
+from genre_models.preferences.features import DIMENSIONS, FEATURES_VERSION
 from genre_models.preferences.population import Population
 from genre_models.preferences.posterior import Prior
 from genre_models.preferences.row import UserRow, readable
@@ -158,7 +158,7 @@ class Populations:
 
     def _take(self, place: Place, event: PopulationSums) -> None:
         try:
-            if event.features_version != FEATURES_VERSION or event.partition >= self.partitions:
+            if event.features_version not in DIMENSIONS or event.partition >= self.partitions:
                 raise ModelError(
                     "population_foreign", "its partition or its feature recipe does not exist here"
                 )

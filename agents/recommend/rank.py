@@ -130,6 +130,7 @@ def _rankable(candidate: Candidate, arm: ArmTask) -> Rankable:
         projection=candidate.projection,
         text_probability=candidate.text_probability if arm.genre else None,
         model_score=candidate.logprob,
+        judged=candidate.judged,
         is_cut=_breaks_off(candidate),
         is_safe=candidate.verdict.allowed,
     )
@@ -177,8 +178,13 @@ def _shown(
         propensity=place.propensity,
         finish=candidate.finish,
         trimmed=candidate.trimmed,
-        why=f"{place.why} (chosen because {arm.reason})"[:2000],
+        draft=candidate.draft,
+        why=f"{place.why}{_remarks(candidate)} (chosen because {arm.reason})"[:2000],
     )
+
+
+def _remarks(candidate: Candidate) -> str:
+    return f"; it {candidate.remarks}" if candidate.remarks else ""
 
 
 def _decision(

@@ -12,6 +12,7 @@ from genre_models.preferences.features import (
     arm_features,
     candidate_features,
     described_features,
+    unpacked,
 )
 from genre_models.preferences.learner import Shown
 from genre_models.preferences.signals import KINDS, Kind, Scene, Signal, digest, observe
@@ -106,7 +107,7 @@ def shown_of(row: DecisionRow) -> Shown:
     features = np.zeros((1 + max(each.index for each in decided.candidates), DIMENSION), np.float32)
     positions, predicted = [0] * len(features), [0.5] * len(features)
     for each in decided.candidates:
-        features[each.index] = np.frombuffer(each.features, "<f2")
+        features[each.index] = unpacked(each.features)
         positions[each.index], predicted[each.index] = each.position, each.score
     return Shown(
         decision=digest(row.request_id), features=features, positions=positions, predicted=predicted

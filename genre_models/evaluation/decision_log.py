@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from genre_models.evaluation.off_policy import Logged
-from genre_models.preferences.features import DIMENSION, FEATURES_VERSION
+from genre_models.preferences.features import DIMENSIONS, unpacked
 from genre_models.preferences.moments import Floats
 from genre_models.preferences.signals import KINDS, RULES, Scene, observe
 from schemas.decisions import DecidedCandidate, Decision
@@ -42,9 +42,9 @@ def judged(
     feedback: Iterable[Feedback],
     erased: Mapping[str, float] | None = None,
 ) -> list[Judged]:
-    """Every decision of this feature recipe that was reacted to.
+    """Every decision of a known feature recipe that was reacted to.
 
-    One whose features are no vectors of the recipe is of none. `erased` tells when, in seconds,
+    One whose features are no vectors of its recipe is of none. `erased` tells when, in seconds,
     users were.
     """
     said = _by_decision(feedback)
@@ -52,7 +52,7 @@ def judged(
     return [
         Judged(policy=decision.policy, logged=_logged(decision, place[0], vectors, reward))
         for place, decision in newest.items()
-        if decision.features_version == FEATURES_VERSION
+        if decision.features_version in DIMENSIONS
         and decision.time.timestamp() > (erased or {}).get(place[0], 0.0)
         and (reward := _reward(decision, said[place])) is not None
         and (vectors := _vectors(decision)) is not None
@@ -135,9 +135,9 @@ def _in_order(decision: Decision) -> list[DecidedCandidate]:
 def _vectors(decision: Decision) -> Floats | None:
     """[candidates, DIMENSION], finite, as they were shown; None where they are not so."""
     packed = [each.features for each in _in_order(decision)]
-    if any(len(each) != 2 * DIMENSION for each in packed):
+    if any(len(each) != 2 * DIMENSIONS[decision.features_version] for each in packed):
         return None
-    vectors = np.frombuffer(b"".join(packed), "<f2").reshape(-1, DIMENSION).astype(np.float64)
+    vectors = np.stack([unpacked(each) for each in packed]).astype(np.float64)
     return vectors if np.isfinite(vectors).all() else None
 
 

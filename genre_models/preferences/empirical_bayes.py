@@ -28,7 +28,7 @@ import numpy as np
 
 from genre_models.preferences.features import DIMENSION, FEATURES_VERSION
 from genre_models.preferences.moments import Floats, gram, moment
-from genre_models.preferences.population import Population
+from genre_models.preferences.population import Population, packed_dimension, packed_size
 from genre_models.preferences.posterior import Prior, base_prior
 from genre_models.preferences.row import UserRow
 from schemas.errors import ModelError
@@ -84,15 +84,18 @@ class Differences:
 
     @classmethod
     def unpack(cls, data: bytes) -> Differences:
-        """What `pack` wrote. Raises ModelError `population_corrupt`: leave that partition out."""
-        expected = _HEADER.pack(_VERSION, FEATURES_VERSION, DIMENSION, 0, 0, 0)[:5]
-        half = len(_UPPER[0])
-        if len(data) != _HEADER.size + 8 * (2 * half + DIMENSION) + 4 or data[:5] != expected:
+        """What `pack` wrote, of this feature recipe or an earlier one.
+
+        Raises ModelError `population_corrupt`: leave that partition out.
+        """
+        d = packed_dimension(data, _VERSION)
+        half = (d or 0) * ((d or 0) + 1) // 2
+        if d is None or len(data) != _HEADER.size + 8 * (2 * half + d) + 4:
             raise ModelError(
                 "population_corrupt",
                 f"expected sums of feature recipe {FEATURES_VERSION}, got {data[:5].hex()}",
             )
-        sums = np.frombuffer(data, "<f8", 2 * half + DIMENSION, _HEADER.size)
+        sums = np.frombuffer(data, "<f8", 2 * half + d, _HEADER.size)
         if (
             zlib.crc32(data[:-4]) != int.from_bytes(data[-4:], "little")
             or not np.isfinite(sums).all()
@@ -104,9 +107,9 @@ class Differences:
         users, residual, reactions = _HEADER.unpack_from(data)[3:]
         return cls(
             users,
-            _mirrored(sums[:half]),
-            sums[2 * half :],
-            _mirrored(sums[half : 2 * half]),
+            _mirrored(sums[:half], d),
+            np.pad(sums[2 * half :], (0, DIMENSION - d)),
+            _mirrored(sums[half : 2 * half], d),
             residual,
             reactions,
         )
@@ -168,9 +171,10 @@ def _solved(precision: Floats, scatter: Floats) -> Floats:
     return (solved + solved.T) / 2
 
 
-def _mirrored(upper: Floats) -> Floats:
+def _mirrored(upper: Floats, d: int) -> Floats:
+    """[DIMENSION, DIMENSION], symmetric, 0 beyond `d`."""
     full = _nothing()
-    full[_UPPER] = upper
+    full[np.triu_indices(d)] = upper
     return full + np.triu(full, 1).T
 
 
@@ -181,5 +185,5 @@ def packed(population: Population, differed: Differences) -> bytes:
 
 def unpacked(data: bytes) -> tuple[Population, Differences]:
     """What `packed` wrote. Raises ModelError `population_corrupt`: leave that partition out."""
-    size = len(Population().pack())
+    size = packed_size(data)
     return Population.unpack(data[:size]), Differences.unpack(data[size:])

@@ -15,6 +15,9 @@ attributes      8  half what the style intends, half what the text shows (`text_
 embedding       8  direction of the projected embedding of the text; 0 before there is one
 fit             3  log-odds of the genre for the request and of the text for its genre; model score
 context         3  unit codes of (tag, family) and (tag, style): a tag alone is equal for all
+judged          1  log-odds that the text is a good answer to its request; 0 where it was not judged
+
+Recipe 1 had no `judged`: what it wrote is read as if that had been 0.
 """
 
 from __future__ import annotations
@@ -33,7 +36,9 @@ from genre_models.preferences.text_attributes import ATTRIBUTES, text_attributes
 from genre_models.taxonomy import codes
 from schemas.errors import Rejected
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
+DIMENSIONS = {1: 48, 2: 49}
+"""How many numbers each recipe has; a later one goes on where an earlier one ends."""
 PROJECTION = 8
 
 _SIZES = {
@@ -46,6 +51,7 @@ _SIZES = {
     "embedding": PROJECTION,
     "fit": 3,
     "context": 3,
+    "judged": 1,
 }
 
 
@@ -60,6 +66,9 @@ def _blocks() -> dict[str, slice]:
 # Of 40,000 salts the one under which the families stay apart best (largest cosine 0.70, usual
 # 0.93); other names hash as well as any.
 _SALTS = {"family": 51868}
+_CODES = (
+    1  # their version: what is learned is about them, so it outlives a recipe that adds columns
+)
 
 BLOCKS: Mapping[str, slice] = MappingProxyType(_blocks())
 DIMENSION = sum(_SIZES.values())
@@ -116,11 +125,13 @@ def candidate_features(
     text_probability: float | None = None,
     model_score: float | None = None,
     context: Mapping[str, str] | None = None,
+    judged: float | None = None,
 ) -> Features:
     """float32 [DIMENSION], each in [-1, 1]: the arm with its text.
 
     `projection` holds `PROJECTION` floats (any scale), `text_probability` in [0, 1] says how surely
-    the text reads as its genre, `model_score` is the mean log-probability of its tokens (<= 0).
+    the text reads as its genre, `model_score` is the mean log-probability of its tokens (<= 0),
+    `judged` in [0, 1] says how probably the text is a good answer.
     What is unknown counts as ordinary.
     """
     phi = arm_features(arm, context)
@@ -132,7 +143,20 @@ def candidate_features(
     if model_score is not None:
         # -2.5: an ordinary text of a 135M model
         phi[BLOCKS["fit"]][2] = tanh((model_score + 2.5) / 1.5)
+    if judged is not None:
+        phi[BLOCKS["judged"]] = _log_odds(judged)
     return phi
+
+
+def unpacked(features: bytes) -> Features:
+    """float32 [DIMENSION] of little-endian float16, of this recipe or an earlier one.
+
+    Raises ValueError for other lengths.
+    """
+    known = np.frombuffer(features, "<f2")
+    if len(known) not in DIMENSIONS.values():
+        raise ValueError(f"expected {DIMENSION} features, got {len(known)}")
+    return np.pad(known.astype(np.float32), (0, DIMENSION - len(known)))
 
 
 def described_features(arm: Arm, attributes: Mapping[str, float]) -> Features:
@@ -184,7 +208,7 @@ def code(kind: str, name: str, size: int) -> Features:
 
     Codes of different names are nearly orthogonal.
     """
-    return _frozen(codes.hashed(f"{FEATURES_VERSION}/{_SALTS.get(kind, 0)}/{kind}/{name}", size))
+    return _frozen(codes.hashed(f"{_CODES}/{_SALTS.get(kind, 0)}/{kind}/{name}", size))
 
 
 @lru_cache(maxsize=8192)

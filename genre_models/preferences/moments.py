@@ -55,11 +55,11 @@ def moments(phi: Floats, targets: Floats, weights: Floats) -> Floats:
     return (seen.T * weights).dot(seen).take(_places(d))
 
 
-def widened(flat: Floats, d: int) -> Floats:
+def widened(flat: Floats | Integers, d: int) -> Floats:
     """The same moments with more features, `d` in all: those had all been 0."""
     known = dimension(len(flat))
     if d == known:
-        return flat
+        return flat.astype(np.float64, copy=False)
     block, square = np.zeros((known + 2, known + 2)), np.zeros((d + 2, d + 2))
     block.put(_places(known), flat)
     kept = [*range(known), d, d + 1]

@@ -17,8 +17,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from genre_models.preferences.features import DIMENSION, FEATURES_VERSION
-from genre_models.preferences.moments import SCALE, Floats, Integers, gram, moment, size
+from genre_models.preferences.features import DIMENSION, DIMENSIONS, FEATURES_VERSION
+from genre_models.preferences.moments import (
+    SCALE,
+    Floats,
+    Integers,
+    gram,
+    moment,
+    size,
+    widened,
+)
 from genre_models.preferences.posterior import Prior
 from genre_models.preferences.row import UserRow
 from schemas.errors import ModelError
@@ -68,9 +76,12 @@ class Population:
 
     @classmethod
     def unpack(cls, data: bytes) -> Population:
-        """What `pack` wrote. Raises ModelError `population_corrupt`: leave that partition out."""
-        expected = _HEADER.pack(_VERSION, FEATURES_VERSION, DIMENSION, 0)[:5]
-        if len(data) != _HEADER.size + 8 * size(DIMENSION) + 4 or data[:5] != expected:
+        """What `pack` wrote, of this feature recipe or an earlier one.
+
+        Raises ModelError `population_corrupt`: leave that partition out.
+        """
+        d = packed_dimension(data, _VERSION)
+        if d is None or len(data) != packed_size(data):
             raise ModelError(
                 "population_corrupt",
                 f"expected sums of feature recipe {FEATURES_VERSION}, got {data[:5].hex()}",
@@ -81,9 +92,20 @@ class Population:
                 "the checksum of a population record does not match; leave it out",
             )
         users = _HEADER.unpack_from(data)[3]
-        return cls(
-            users, np.frombuffer(data, "<i8", size(DIMENSION), _HEADER.size).astype(np.int64)
-        )
+        sums = np.frombuffer(data, "<i8", size(d), _HEADER.size).astype(np.int64)
+        # integers below 2^53: exact as floats
+        return cls(users, widened(sums, DIMENSION).astype(np.int64))
+
+
+def packed_size(data: bytes) -> int:
+    """How many bytes of a record that begins with a population are its."""
+    return _HEADER.size + 8 * size(packed_dimension(data, _VERSION) or DIMENSION) + 4
+
+
+def packed_dimension(data: bytes, version: int) -> int | None:
+    """The d of a packed record of this version; None where its feature recipe is not known."""
+    begins = {struct.pack("<BHH", version, recipe, d): d for recipe, d in DIMENSIONS.items()}
+    return begins.get(data[:5])
 
 
 def contribution(row: UserRow | None) -> Integers:

@@ -111,6 +111,7 @@ _MEAN: Mapping[str, tuple[float, ...]] = {
     "bias": (0.4,),
     "styled": (-0.04,),
     "fit": (0.3, 0.15, 0.05),
+    "judged": (0.1,),
 }
 _SPREAD = {
     "bias": 0.02,
@@ -122,6 +123,7 @@ _SPREAD = {
     "embedding": 0.015,
     "fit": 0.01,
     "context": 0.01,
+    "judged": 0.01,
 }
 _DOUBT = {"bias": 0.01, "family": 0.01, "genre": 0.02}
 NOISE = 0.15

@@ -17,8 +17,8 @@ from math import isfinite
 import numpy as np
 import numpy.typing as npt
 
-from genre_models.preferences.features import DIMENSION, FEATURES_VERSION
-from genre_models.preferences.moments import SCALE, Floats, size
+from genre_models.preferences.features import DIMENSION, DIMENSIONS, FEATURES_VERSION
+from genre_models.preferences.moments import SCALE, Floats, size, widened
 from genre_models.preferences.page_hinkley import FRESH, State
 from schemas.errors import ModelError
 
@@ -126,9 +126,9 @@ class UserRow:
     def unpack(cls, data: bytes) -> UserRow:
         """The row that `pack` wrote.
 
-        One of another feature recipe keeps all but what its features taught (`is_outdated`
-        tells beforehand). Raises ModelError `row_corrupt`: the caller sets the bytes aside and
-        starts from `UserRow()`.
+        One of an earlier feature recipe had what was added since at 0; one of an unknown recipe
+        keeps all but what its features taught (`is_outdated` tells beforehand). Raises
+        ModelError `row_corrupt`: the caller sets the bytes aside and starts from `UserRow()`.
         """
         if len(data) < _HEADER.size + _CRC.size or data[0] != ROW_VERSION:
             raise _corrupt(
@@ -205,9 +205,12 @@ def readable(data: bytes) -> UserRow | None:
 
 
 def is_outdated(data: bytes) -> bool:
-    """Whether the row is of another feature recipe, so that its sums say nothing to this one."""
-    known = FEATURES_VERSION, DIMENSION
-    return len(data) >= _HEADER.size and _HEADER.unpack_from(data)[2:4] != known
+    """Whether the row is of an unknown feature recipe, so that its sums say nothing to this one."""
+    return len(data) >= _HEADER.size and not _is_known(*_HEADER.unpack_from(data)[2:4])
+
+
+def _is_known(features: int, d: int) -> bool:
+    return DIMENSIONS.get(features) == d
 
 
 def _sections(data: bytes) -> UserRow:
@@ -234,7 +237,11 @@ def _sections(data: bytes) -> UserRow:
         opted_out=bool(flags & _OPTED_OUT),
         erased_at=erased_at,
     )
-    return _checked(row) if (features, d) == (FEATURES_VERSION, DIMENSION) else _without_sums(row)
+    if not _is_known(features, d):
+        return _without_sums(row)
+    if d != DIMENSION and flags & _HAS_SUMS:
+        row = replace(row, sums=widened(row.sums.astype(np.int64), DIMENSION).astype(_SUMS))
+    return _checked(row)
 
 
 def _checked(row: UserRow) -> UserRow:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genre_models.preferences.estimator import HierarchicalRegression
-from genre_models.preferences.features import Arm
+from genre_models.preferences.features import BLOCKS, Arm
 from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.row import UserRow
 from genre_models.ranker import (
@@ -187,3 +187,13 @@ def test_inverse_gap_weights_are_a_distribution_that_prefers_the_best(scores: li
     assert weights.argmax() == int(np.argmax(scores)) or weights.max() == pytest.approx(
         weights[int(np.argmax(scores))]
     )
+
+
+def test_a_judged_answer_is_above_another_until_reactions_outweigh_it() -> None:
+    """Of two texts by like arms, before and after its user has liked what the judge does not."""
+    good, bad = (replace(ALL[k], judged=judged) for k, judged in ((0, 0.9), (1, 0.05)))
+    assert order(rank_candidates([good, bad], NOBODY, 1, explore=False)) == [0, 1]
+    fond = liking(bad.arm.genre or "", 30)
+    assert order(rank_candidates([good, bad], fond, 1, explore=False)) == [1, 0]
+    (feature,) = rank_candidates([good], NOBODY, 1).ranked[0].features[BLOCKS["judged"]]
+    assert feature == pytest.approx(0.5, abs=0.01)

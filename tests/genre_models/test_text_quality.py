@@ -27,6 +27,7 @@ def test_quality_is_bounded(
         (quality(GOOD), quality("Yes.")),
         (quality(GOOD, model_score=-1.5), quality(GOOD, model_score=-4.0)),
         (quality(GOOD, text_probability=0.9), quality(GOOD, text_probability=0.2)),
+        (quality(GOOD, judged=0.9), quality(GOOD, judged=0.3)),
         (quality(GOOD[:-6], is_cut=False), quality(GOOD[:-6], is_cut=True)),
     ],
 )

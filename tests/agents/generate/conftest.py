@@ -16,6 +16,7 @@ from agents.genres.registry import Registry
 from benchmarks.stand_ins import InstantEncoder
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.engine import Engine
+from genre_models.judging import Judge
 from genre_models.safety import SafetyGate
 from schemas.generations import ArmTask, GenerationTask
 from streams.worker.delivery import Delivery
@@ -36,13 +37,15 @@ class EvenClassifiers:
 def start(tmp_path: Path):  # type: ignore[no-untyped-def]
     threads: list[EngineThread] = []
 
-    def writer(engine: Engine, limit: int = 8) -> EngineWriter:
+    def writer(engine: Engine, limit: int = 8, **drafts: int) -> EngineWriter:
         thread = EngineThread(engine)
         threads.append(thread)
         classifiers: Any = EvenClassifiers()
-        judge = TextJudge(encoder=InstantEncoder(), classifiers=classifiers, gate=SafetyGate())
+        judge = TextJudge(
+            encoder=InstantEncoder(), classifiers=classifiers, gate=SafetyGate(), judge=Judge.load()
+        )
         library = Library(Registry(), AdapterStore(tmp_path, BASE))
-        return EngineWriter(thread, judge, library, limit=limit, base="test")
+        return EngineWriter(thread, judge, library, limit=limit, base="test", **drafts)
 
     yield writer
     for thread in threads:

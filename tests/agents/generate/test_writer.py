@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -235,3 +236,92 @@ def test_a_gpu_computes_exactly_and_refuses_integers_in_one_line(
     monkeypatch.setattr("torch.cuda.device_count", lambda: 0)
     with pytest.raises(ModelError, match="got cuda of 0"):
         engine_of(Settings(models=tmp_path, device="cuda"))
+
+
+class Counted(InstantEngine):
+    """Remembers the rows that it was given."""
+
+    def __init__(self, pause: float = 0.0) -> None:
+        super().__init__(pause=pause)
+        self.asked: list[Generation] = []
+
+    def submit(self, rows: Sequence[Generation]) -> None:
+        self.asked.extend(rows)
+        super().submit(rows)
+
+
+def of_client(delivery: Delivery[GenerationTask]) -> Delivery[GenerationTask]:
+    """A task with a seed of the client's."""
+    return replace(delivery, event=replace(delivery.event, repeatable=True))
+
+
+async def test_drafts_of_each_arm_have_seeds_of_its_seed_and_all_tokens_count(start) -> None:  # type: ignore[no-untyped-def]
+    engine, one = Counted(), Counted()
+    (drafted,) = await events(generate(stream([task("r")]), start(engine, rows=8, drafts=8)))
+    (plain,) = await events(generate(stream([task("r")]), start(one)))
+    assert isinstance(drafted, CandidateSet) and isinstance(plain, CandidateSet)
+    assert len(engine.asked) == len({row.seed for row in engine.asked}) == 8
+    assert {row.seed for row in one.asked} < {row.seed for row in engine.asked}
+    assert [each.index for each in drafted.candidates] == [0, 1]
+    assert drafted.usage.tokens_out == 4 * plain.usage.tokens_out
+
+
+async def test_a_busy_engine_writes_one_draft_but_all_of_what_a_client_can_repeat(start) -> None:  # type: ignore[no-untyped-def]
+    engine = Counted(pause=0.3)
+    tasks = [task("first"), task("second"), of_client(task("third")), task("hurried", 5)]
+    await events(generate(stream(tasks), start(engine, limit=32, rows=8, drafts=8)))
+    rows = Counter(row.id.split("/")[-2] for row in engine.asked)
+    assert rows == {"first": 8, "second": 2, "third": 8, "hurried": 2}
+
+
+async def test_pieces_are_of_the_first_drafts_and_a_lone_one_is_the_only_draft(start) -> None:  # type: ignore[no-untyped-def]
+    engine = Counted()
+    tasks = [task("two", streams=True), task("one", arms=1, streams=True)]
+    written = await events(generate(stream(tasks), start(engine, limit=32, rows=16, drafts=8)))
+    pieces = Counter(
+        (each.request_id, each.index) for each in written if isinstance(each, Progress)
+    )
+    assert pieces == {("two", 0): 1, ("two", 1): 1, ("one", 0): 1}
+    assert Counter(row.id.split("/")[-2] for row in engine.asked) == {"two": 8, "one": 1}
+    assert sum(row.stream for row in engine.asked) == 3
+
+
+async def test_drafts_that_would_all_be_the_same_are_one(start) -> None:  # type: ignore[no-untyped-def]
+    engine, greedy = Counted(), task("r")
+    greedy = replace(greedy, event=replace(greedy.event, temperature=0.0))
+    await events(generate(stream([greedy]), start(engine, rows=8, drafts=8)))
+    assert len(engine.asked) == 2
+
+
+async def test_cancelling_stops_all_drafts(start) -> None:  # type: ignore[no-untyped-def]
+    class Stuck(StuckEngine):
+        def cancel(self, row_id: str) -> None:
+            cancelled.add(row_id)
+            super().cancel(row_id)
+
+    cancelled: set[str] = set()
+    writer = start(Stuck(), rows=8, drafts=8)
+    asyncio.get_running_loop().call_later(
+        0.1, writer.cancel, "", Cancel(request_id="r", user_id="ada")
+    )
+    (answer,) = await events(generate(stream([task("r")]), writer))
+    assert isinstance(answer, CandidateSet) and answer.failure is not None
+    assert answer.failure.code == "cancelled" and len(cancelled) == 8
+
+
+async def test_drafts_that_are_late_are_given_up_for_an_answer(start, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    class Slow(StuckEngine):
+        """Ends the first drafts only."""
+
+        def step(self) -> list[Piece | Finished]:
+            first = [row for row in self._rows if row.id.endswith(".0")]
+            self._rows = [row for row in self._rows if row not in first]
+            return [each for row in first for each in self._written(row)] + super().step()
+
+    monkeypatch.setattr("agents.generate.writer._HURRY", 0.0)
+    monkeypatch.setattr("agents.generate.writer._JUDGING", 20.0)
+    (answer,) = await asyncio.wait_for(
+        events(generate(stream([task("r", 20.2)]), start(Slow(), rows=8, drafts=8))), 10
+    )
+    assert isinstance(answer, CandidateSet) and answer.failure is None
+    assert [each.draft for each in answer.candidates] == [0, 0]

@@ -98,6 +98,16 @@ async def test_requested_options_reach_the_task(desk: Desk) -> None:
     assert any("'de'" in line for line in task.lines)
 
 
+@pytest.mark.parametrize("seed", [None, 0])
+async def test_a_task_is_repeatable_where_the_client_chose_its_seed(
+    desk: Desk, seed: int | None
+) -> None:
+    request = replace(classified(), embedding=bytes(384))
+    (task,) = await planned(desk, replace(request, request=replace(request.request, seed=seed)))
+    assert isinstance(task, GenerationTask)
+    assert (task.repeatable, task.embedding) == (seed is not None, bytes(384))
+
+
 async def test_each_arm_is_as_long_and_as_warm_as_its_genre(desk: Desk) -> None:
     request = classified(
         request=GenerationRequest(

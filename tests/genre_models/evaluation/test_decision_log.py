@@ -11,7 +11,7 @@ import pytest
 
 from genre_models.evaluation.decision_log import by_user, judged
 from genre_models.evaluation.off_policy import POLICIES, evaluate
-from genre_models.preferences.features import DIMENSION, FEATURES_VERSION
+from genre_models.preferences.features import DIMENSION, DIMENSIONS, FEATURES_VERSION
 from schemas.decisions import DecidedCandidate, Decision
 from schemas.feedback import Feedback
 
@@ -80,6 +80,16 @@ def test_what_are_no_features_of_the_recipe_is_left_out(features: bytes) -> None
     odd = replace(made, candidates=(replace(made.candidates[0], features=features),
                                     made.candidates[1]))  # fmt: skip
     assert judged([odd], [said("ada", "like")]) == []
+
+
+def test_decisions_of_the_first_recipe_are_read_as_not_judged() -> None:
+    new = decision("ada")
+    d = DIMENSIONS[1]
+    shorter = tuple(replace(each, features=each.features[: 2 * d]) for each in new.candidates)
+    old = replace(new, features_version=1, candidates=shorter)
+    (one,), (same,) = (judged([made], [said("ada", "like")]) for made in (old, new))
+    assert np.array_equal(one.logged.features, same.logged.features)
+    assert judged([replace(old, features_version=2)], [said("ada", "like")]) == []
 
 
 def test_a_policy_that_picks_what_is_liked_is_found_to_earn_more() -> None:

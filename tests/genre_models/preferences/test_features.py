@@ -12,12 +12,14 @@ from hypothesis import strategies as st
 from genre_models.preferences.features import (
     BLOCKS,
     DIMENSION,
+    DIMENSIONS,
     FEATURES_VERSION,
     Arm,
     arm_features,
     candidate_features,
     described_features,
     genre_code,
+    unpacked,
 )
 from genre_models.preferences.styles import STYLES
 from genre_models.preferences.text_attributes import ATTRIBUTES, text_attributes
@@ -68,12 +70,21 @@ def test_the_recipe_does_not_drift_under_its_version() -> None:
         0.9,
         -2.0,
         {"channel": "sms"},
+        0.9,
     )
     rounded = np.round(phi.astype(np.float64), 3) + 0.0  # no negative zeros
-    assert (FEATURES_VERSION, blake2b(rounded.tobytes(), digest_size=8).hexdigest()) == (
-        1,
-        "8c9b2ef47f5c47d2",
-    )
+    first, added = rounded[: DIMENSIONS[1]], rounded[DIMENSIONS[1] :]
+    assert blake2b(first.tobytes(), digest_size=8).hexdigest() == "8c9b2ef47f5c47d2"
+    assert (FEATURES_VERSION, added.tolist()) == (2, [0.5])
+
+
+def test_features_of_the_first_recipe_are_read_as_not_judged() -> None:
+    phi = candidate_features(JOKE, "Ha ha!", judged=0.8).astype("<f2")
+    assert np.array_equal(unpacked(phi.tobytes()), phi.astype(np.float32))
+    read = unpacked(phi[: DIMENSIONS[1]].tobytes())
+    assert np.array_equal(read[:-1], phi[:-1].astype(np.float32)) and read[-1] == 0.0
+    with pytest.raises(ValueError, match="expected 49 features, got 3"):
+        unpacked(bytes(6))
 
 
 def test_a_text_adds_to_its_arm_only_what_the_text_shows() -> None:

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genre_models.preferences.features import DIMENSION, DIMENSIONS
 from genre_models.preferences.moments import size
 from genre_models.preferences.rights import erased, with_consent, with_exploration
 from genre_models.preferences.row import DECISIONS, HALF_LIFE, UserRow, is_outdated
@@ -61,15 +62,14 @@ def test_garbage_is_refused(data: bytes) -> None:
         UserRow.unpack(data)
 
 
-@pytest.mark.parametrize("place", [0, 48, 95, -3])
+@pytest.mark.parametrize("place", [0, DIMENSION, 2 * DIMENSION - 1, -3])
 def test_a_well_sealed_row_with_impossible_sums_is_refused(place: int) -> None:
     row = learned([signal(1, Kind.LIKE, 1, 0)])
     sums = row.sums.copy()
-    diagonal = {0: 0, 48: 48, 95: 95}.get(place)
-    if diagonal is None:
+    if place < 0:
         row = replace(row, detector=(1.0, float("nan"), 0.0, 0.0))
     else:
-        sums[diagonal] = -5
+        sums[place] = -5
         row = replace(row, sums=sums)
     with pytest.raises(ModelError, match="non-negative diagonal"):
         UserRow.unpack(row.pack())
@@ -84,6 +84,39 @@ def test_another_recipe_keeps_all_but_what_its_features_taught() -> None:
     kept = UserRow.unpack(bytes(packed))
     assert not kept.sums.any() and kept.reactions == 0
     assert kept.is_applied(2, 17, 5) and kept.opted_out and kept.ring["id"].tolist() == [1]
+
+
+def test_a_row_of_the_first_recipe_keeps_what_it_learned() -> None:
+    """What was added since was 0 in all that it learned from."""
+    row = learned([signal(1, Kind.LIKE, 1, 0), signal(2, Kind.DISLIKE, 1, 1)])
+    assert row.sums.any()
+    packed = of_first_recipe(row)
+    assert len(packed) < len(row.pack()) and not is_outdated(packed)
+    again = UserRow.unpack(packed)
+    assert np.array_equal(again.sums, row.sums) and again.reactions == 2
+    assert UserRow.unpack(again.pack()).pack() == row.pack()
+    assert UserRow.unpack(of_first_recipe(UserRow())).pack() == UserRow().pack()
+
+
+def of_first_recipe(row: UserRow) -> bytes:
+    """As version 1 packed a row that was never judged."""
+    d, block = DIMENSIONS[1], np.zeros((DIMENSION + 2, DIMENSION + 2), np.int64)
+    rows, columns = np.triu_indices(DIMENSION)
+    ends = [*range(DIMENSION), DIMENSION, DIMENSION + 1]
+    block[
+        np.append(rows, ends), np.append(columns, [*[DIMENSION] * (DIMENSION + 1), DIMENSION + 1])
+    ] = row.sums
+    kept = [*range(d), DIMENSION, DIMENSION + 1]
+    assert row.sums.sum() == block[np.ix_(kept, kept)].sum(), "nothing of it is lost"
+    block = block[np.ix_(kept, kept)]
+    rows, columns = np.triu_indices(d)
+    flat = np.concatenate((block[rows, columns], block[:d, d], [block[d, d], block[d + 1, d + 1]]))
+    data, sums = row.pack(), row.sums.astype("<i4").tobytes() if row.sums.any() else b""
+    head = bytearray(data[: data.index(sums)] if sums else data[:-4])
+    head[2:4], head[4:6] = (1).to_bytes(2, "little"), d.to_bytes(2, "little")
+    rest = data[data.index(sums) + len(sums) : -4] if sums else b""
+    body = bytes(head) + (flat.astype("<i4").tobytes() if sums else b"") + rest
+    return body + zlib.crc32(body).to_bytes(4, "little")
 
 
 def test_statistics_fit_their_share_of_the_row() -> None:
