@@ -111,7 +111,6 @@ _MEAN: Mapping[str, tuple[float, ...]] = {
     "bias": (0.4,),
     "styled": (-0.04,),
     "fit": (0.3, 0.15, 0.05),
-    "judged": (0.1,),
 }
 _SPREAD = {
     "bias": 0.02,
@@ -123,7 +122,7 @@ _SPREAD = {
     "embedding": 0.015,
     "fit": 0.01,
     "context": 0.01,
-    "judged": 0.01,
+    "judged": 0.02,
 }
 _DOUBT = {"bias": 0.01, "family": 0.01, "genre": 0.02}
 NOISE = 0.15

@@ -191,9 +191,9 @@ def test_inverse_gap_weights_are_a_distribution_that_prefers_the_best(scores: li
 
 def test_a_judged_answer_is_above_another_until_reactions_outweigh_it() -> None:
     """Of two texts by like arms, before and after its user has liked what the judge does not."""
-    good, bad = (replace(ALL[k], judged=judged) for k, judged in ((0, 0.9), (1, 0.05)))
+    good, bad = (replace(ALL[k], judged=judged) for k, judged in ((0, 0.9), (1, 0.3)))
     assert order(rank_candidates([good, bad], NOBODY, 1, explore=False)) == [0, 1]
-    fond = liking(bad.arm.genre or "", 30)
+    fond = liking(bad.arm.genre or "", 40)
     assert order(rank_candidates([good, bad], fond, 1, explore=False)) == [1, 0]
     (feature,) = rank_candidates([good], NOBODY, 1).ranked[0].features[BLOCKS["judged"]]
     assert feature == pytest.approx(0.5, abs=0.01)

@@ -295,15 +295,17 @@ async def test_drafts_that_would_all_be_the_same_are_one(start) -> None:  # type
 
 async def test_cancelling_stops_all_drafts(start) -> None:  # type: ignore[no-untyped-def]
     class Stuck(StuckEngine):
+        def submit(self, rows: Sequence[Generation]) -> None:
+            super().submit(rows)
+            loop.call_soon_threadsafe(writer.cancel, "", Cancel(request_id="r", user_id="ada"))
+
         def cancel(self, row_id: str) -> None:
             cancelled.add(row_id)
             super().cancel(row_id)
 
     cancelled: set[str] = set()
+    loop = asyncio.get_running_loop()
     writer = start(Stuck(), rows=8, drafts=8)
-    asyncio.get_running_loop().call_later(
-        0.1, writer.cancel, "", Cancel(request_id="r", user_id="ada")
-    )
     (answer,) = await events(generate(stream([task("r")]), writer))
     assert isinstance(answer, CandidateSet) and answer.failure is not None
     assert answer.failure.code == "cancelled" and len(cancelled) == 8

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genre_models.preferences.features import DIMENSION, DIMENSIONS
-from genre_models.preferences.moments import size
+from genre_models.preferences.moments import gram, moment, size
 from genre_models.preferences.rights import erased, with_consent, with_exploration
 from genre_models.preferences.row import DECISIONS, HALF_LIFE, UserRow, is_outdated
 from genre_models.preferences.signals import Kind
@@ -88,35 +88,22 @@ def test_another_recipe_keeps_all_but_what_its_features_taught() -> None:
 
 def test_a_row_of_the_first_recipe_keeps_what_it_learned() -> None:
     """What was added since was 0 in all that it learned from."""
-    row = learned([signal(1, Kind.LIKE, 1, 0), signal(2, Kind.DISLIKE, 1, 1)])
-    assert row.sums.any()
-    packed = of_first_recipe(row)
-    assert len(packed) < len(row.pack()) and not is_outdated(packed)
+    d = DIMENSIONS[1]
+    old = np.arange(1, size(d) + 1, dtype="<i4")
+    row = replace(UserRow(), sums=np.ones(size(DIMENSION), np.int32), reactions=2, last=NOW)
+    new = row.pack()
+    at = len(UserRow().pack()) - 4  # the sums follow the header, and nothing else does here
+    body = bytearray(new[:at] + old.tobytes())
+    body[2:6] = (1).to_bytes(2, "little") + d.to_bytes(2, "little")
+    packed = bytes(body) + zlib.crc32(body).to_bytes(4, "little")
+    assert not is_outdated(packed)
     again = UserRow.unpack(packed)
-    assert np.array_equal(again.sums, row.sums) and again.reactions == 2
-    assert UserRow.unpack(again.pack()).pack() == row.pack()
-    assert UserRow.unpack(of_first_recipe(UserRow())).pack() == UserRow().pack()
-
-
-def of_first_recipe(row: UserRow) -> bytes:
-    """As version 1 packed a row that was never judged."""
-    d, block = DIMENSIONS[1], np.zeros((DIMENSION + 2, DIMENSION + 2), np.int64)
-    rows, columns = np.triu_indices(DIMENSION)
-    ends = [*range(DIMENSION), DIMENSION, DIMENSION + 1]
-    block[
-        np.append(rows, ends), np.append(columns, [*[DIMENSION] * (DIMENSION + 1), DIMENSION + 1])
-    ] = row.sums
-    kept = [*range(d), DIMENSION, DIMENSION + 1]
-    assert row.sums.sum() == block[np.ix_(kept, kept)].sum(), "nothing of it is lost"
-    block = block[np.ix_(kept, kept)]
-    rows, columns = np.triu_indices(d)
-    flat = np.concatenate((block[rows, columns], block[:d, d], [block[d, d], block[d + 1, d + 1]]))
-    data, sums = row.pack(), row.sums.astype("<i4").tobytes() if row.sums.any() else b""
-    head = bytearray(data[: data.index(sums)] if sums else data[:-4])
-    head[2:4], head[4:6] = (1).to_bytes(2, "little"), d.to_bytes(2, "little")
-    rest = data[data.index(sums) + len(sums) : -4] if sums else b""
-    body = bytes(head) + (flat.astype("<i4").tobytes() if sums else b"") + rest
-    return body + zlib.crc32(body).to_bytes(4, "little")
+    sums = again.sums.astype(np.float64)
+    assert np.array_equal(gram(sums)[:d, :d], gram(old.astype(np.float64)))
+    assert np.array_equal(moment(sums)[:d], moment(old.astype(np.float64)))
+    assert not gram(sums)[d:].any() and not moment(sums)[d:].any()
+    assert again.sums[-2:].tolist() == old[-2:].tolist() and again.reactions == 2
+    assert UserRow.unpack(again.pack()).pack() == again.pack()
 
 
 def test_statistics_fit_their_share_of_the_row() -> None:
