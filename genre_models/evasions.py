@@ -1,6 +1,6 @@
 """Texts that say nothing: the request once more, a refusal, a blank that somebody is to fill in.
 
-Of the 5,551 pairs that were written for this project, these find none.
+Of the pairs that were written for this project, these find one: a slogan that its request quotes.
 """
 
 # ruff: noqa: RUF001  apostrophes as people type them
@@ -10,8 +10,10 @@ import re
 
 from genre_models.text_quality import shingles, similarity
 
-_SAME = 0.7  # Jaccard of 5-grams; a headline that a professional made of a request comes to 0.64
-_WORDS = 4  # of a request: "half-life" is how its definition should begin
+# Of 5-grams. Headlines that a professional made of a request come to 0.64, and to 0.81.
+_SAME = 0.7  # Jaccard of the request, and the text or its beginning
+_KNOWN = 0.9  # share of the text's that the request has
+_WORDS = 3  # of a request: "half-life" is how its definition should begin
 _WORK = r"(?:help|assist|write|provide|create|fulfil|generate|comply)"
 _REFUSAL = re.compile(
     rf"\bas an ai\b|\b(?:ai|large|virtual) (?:language model|assistant)\b|\ba language model\b|"
@@ -19,6 +21,7 @@ _REFUSAL = re.compile(
     rf"\b(?:can(?:not|['’]t)|unable to|not able to) {_WORK}\b|"
     rf"\bi (?:can(?:not|['’]t)|won['’]t) {_WORK} (?:you|with|that|this|a|an|the|text)\b|"
     rf"\bi(?: am|['’]m) (?:unable|not able) to {_WORK}\b|"
+    rf"\bi (?:don['’]t|do not) have the (?:ability|capability) to {_WORK}\b|"
     r"\b(?:could|can|would) you (?:please )?(?:provide|give|share|clarify)\b[^.!?\n]{0,30}"
     r"\b(?:more (?:information|details|context)|the (?:text|request|prompt))\b|"
     r"\bplease (?:provide|share|specify)\b[^.!?\n]{0,20}"
@@ -34,15 +37,18 @@ _PLACEHOLDER = re.compile(
 
 
 def echoes(request: str, text: str) -> bool:
-    """Whether the text is the request, or begins with it; requests of a few words may be repeated.
+    """Whether a text is made of its request, or begins with it; one or two words may be repeated.
 
     >>> echoes("A toast for my sister Ida.", "a toast for my sister Ida! A toast for my sister Ida")
     True
     """
     if len(request.split()) < _WORDS:
         return False
-    asked, beginning = shingles(request), text.strip()[: len(request)]
-    return any(similarity(asked, shingles(said)) >= _SAME for said in (text, beginning))
+    asked, said = shingles(request), shingles(text)
+    beginning = shingles(text.strip()[: len(request)])
+    return max(similarity(asked, said), similarity(asked, beginning)) >= _SAME or len(
+        asked & said
+    ) >= _KNOWN * len(said)
 
 
 def refuses(text: str) -> bool:

@@ -12,6 +12,7 @@ from genre_models.evasions import echoes, placeholder, refuses
         "As an AI language model, I don't have personal opinions.",
         "I am unable to write this without knowing more.",
         "I cannot provide a text about this.",
+        "As a baker, I don't have the ability to provide recipes.",
         "Could you please provide more details about the parcel?",
         "Please share the text that you want me to rewrite.",
     ],
@@ -49,6 +50,8 @@ def test_a_text_that_begins_with_its_request_echoes_it() -> None:
     request = "Write a product description of a steel bottle of 750 ml."
     assert echoes(request, request)
     assert echoes(request, f"{request.lower()}\n\nThe bottle is a good bottle, and it is of steel.")
+    assert not echoes(request, "The steel bottle of 750 ml, which nothing has dented yet.")
+    assert echoes(request, "A product description of a steel bottle.")
     assert not echoes(request, "Keeps tea hot for a shift: 750 ml of brushed steel, one lid.")
 
 
