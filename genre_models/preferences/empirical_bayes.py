@@ -74,7 +74,7 @@ class Differences:
         )
 
     def pack(self) -> bytes:
-        """19 kB."""
+        """20 kB."""
         head = _HEADER.pack(
             _VERSION, FEATURES_VERSION, DIMENSION, self.users, self.residual, self.reactions
         )
@@ -179,7 +179,7 @@ def _mirrored(upper: Floats, d: int) -> Floats:
 
 
 def packed(population: Population, differed: Differences) -> bytes:
-    """One record of one partition: 29 kB."""
+    """One record of one partition: 30 kB."""
     return population.pack() + differed.pack()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
 from dataclasses import replace
 
 import numpy as np
@@ -17,8 +19,8 @@ from genre_models.preferences.empirical_bayes import (
     prior_of,
     unpacked,
 )
-from genre_models.preferences.features import BLOCKS, DIMENSION
-from genre_models.preferences.moments import moments, quantised, size
+from genre_models.preferences.features import BLOCKS, DIMENSION, DIMENSIONS
+from genre_models.preferences.moments import gram, moments, quantised, size
 from genre_models.preferences.population import Population
 from genre_models.preferences.posterior import Prior, base_prior
 from genre_models.preferences.row import HALF_LIFE, UserRow
@@ -103,3 +105,25 @@ def test_a_damaged_record_is_refused(place: int, change: int) -> None:
     with pytest.raises(ModelError) as refused:
         unpacked(bytes(data))
     assert refused.value.code == "population_corrupt"
+
+
+def test_sums_of_the_first_recipe_are_read_with_nothing_of_what_was_added() -> None:
+    d = DIMENSIONS[1]
+    half = d * (d + 1) // 2
+    sums = np.arange(size(d), dtype="<i8")
+    differed = np.arange(2 * half + d, dtype="<f8")
+    bodies = (
+        struct.pack("<BHHQ", 1, 1, d, 7) + sums.tobytes(),
+        struct.pack("<BHHQdd", 2, 1, d, 5, 0.5, 9.0) + differed.tobytes(),
+    )
+    data = b"".join(body + zlib.crc32(body).to_bytes(4, "little") for body in bodies)
+    population, read = unpacked(data)
+    read_gram = gram(population.sums.astype(np.float64))
+    assert np.array_equal(read_gram[:d, :d], gram(sums.astype(np.float64)))
+    assert not read_gram[d:].any() and population.users == 7
+    assert population.sums[-2:].tolist() == sums[-2:].tolist()
+    for square, first in ((read.precision, 0), (read.scatter, half)):
+        assert square[np.triu_indices(d)].tolist()[:3] == differed[first : first + 3].tolist()
+        assert np.array_equal(square, square.T) and not square[d:].any()
+    assert np.array_equal(read.pull, [*differed[2 * half :], 0.0])
+    assert (read.users, read.residual, read.reactions) == (5, 0.5, 9.0)
