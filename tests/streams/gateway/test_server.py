@@ -31,7 +31,6 @@ async def test_it_says_when_kafka_is_away_and_ends_with_open_streams(
     broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(server, "_QUESTION", 0.02)
-    monkeypatch.setattr(server, "_SILENCE", 0.2)
     gateway = Gateway(replace(broker.settings), Shelf(), lambda *_: None)
     stopped = asyncio.Event()
     running = asyncio.create_task(gateway.run(stopped))
@@ -47,6 +46,7 @@ async def test_it_says_when_kafka_is_away_and_ends_with_open_streams(
         wish = {"user_id": "ada", "prompt": "nobody will answer this"}
         asking = asyncio.create_task(http.post(f"{gateway.address}/v1/recommendations", json=wish))
         monkeypatch.setattr(server, "reach", silent)
+        monkeypatch.setattr(server, "_SILENCE", 0.1)
         while True:
             async with http.get(f"{gateway.address}/health") as response:
                 if response.status == 503:

@@ -187,19 +187,6 @@ async def test_a_forwarded_user_counts_for_nobody_else(door: Door) -> None:
     assert door.kafka.events[0].user_id == "guest"
 
 
-async def test_models_are_listed(door: Door) -> None:
-    async with door.http.get("/v1/models") as response:
-        document = await response.json()
-    assert document["object"] == "list"
-    names = ["genre", "genre:joke", "joke@0123456789ab"]
-    assert [each["id"] for each in document["data"]] == names
-    assert set(document["data"][0]) == {"id", "object", "created", "owned_by"}
-    async with door.http.get("/v1/models/genre:joke") as response:
-        assert (await response.json())["id"] == "genre:joke"
-    async with door.http.get("/v1/models/nothing") as response:
-        assert response.status == 404 and "error" in await response.json()
-
-
 async def test_the_package_of_openai_reads_it_unchanged(door: Door) -> None:
     openai = pytest.importorskip("openai", reason="needs the extra `openai`")
     base = str(door.http.make_url("/v1"))
