@@ -30,6 +30,7 @@ COMMANDS = {
     "data": "Fetch and list texts by genre, to train adapters on.",
     "train": "Train an adapter for a genre from your texts.",
     "generate": "Write texts with an adapter, a blend or the base model.",
+    "keys": "Make keys of the gateway.",
     "topics": "Create and check topics; print the least access rights.",
     "starters": "Train the adapters of the genres that come with GENRE.",
     "adapters": "Look at the registry of adapters and change it.",

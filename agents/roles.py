@@ -10,6 +10,7 @@ from importlib import import_module
 
 from threadpoolctl import threadpool_limits
 
+from streams.gateway.server import Gateway
 from streams.settings import Settings, wait_passively
 from streams.worker.app import RoleApp
 
@@ -19,13 +20,13 @@ from streams.worker.app import RoleApp
 _TURN = 0.0005
 
 
-def build(role: str, settings: Settings) -> RoleApp:
-    """The app of a role with its models loaded.
+def build(role: str, settings: Settings) -> RoleApp | Gateway:
+    """The app of a role with its models loaded, or the gateway.
 
     `role` is one of `streams.wire.roles`, never a user's word.
     """
     share_cores()
-    app: RoleApp = import_module(f"agents.{role}.role").build(settings)
+    app: RoleApp | Gateway = import_module(f"agents.{role}.role").build(settings)
     return app
 
 

@@ -1,7 +1,7 @@
 """Instant stand-ins for encoder and engine, to measure and to torture what surrounds the models.
 
-`python -m benchmarks.stand_ins worker ROLE` runs a role with them; recommend and train have no
-model to stand in for. With `GENRE_STAND_IN_ENCODER=real` the encoder is the real one;
+`python -m benchmarks.stand_ins worker ROLE` runs a role with them; recommend, train and gateway
+have no model to stand in for. With `GENRE_STAND_IN_ENCODER=real` the encoder is the real one;
 `GENRE_STAND_IN_PAUSE` makes each engine step that slow. Everything else - taxonomy, classifier
 head, safety gate, planner, ranker, learner, codecs - is the real thing.
 """
@@ -36,6 +36,7 @@ from genre_models.encoder import DIMENSION
 from genre_models.engine import Finished, Generation, Piece
 from genre_models.judging import Judge as AnswerJudge
 from genre_models.safety import SafetyGate
+from streams.gateway.server import Gateway
 from streams.settings import Settings
 from streams.wire.roles import ROLES
 from streams.worker.app import RoleApp
@@ -105,10 +106,10 @@ class InstantEngine:
         return Piece(id=row.id, text=text), end
 
 
-def instant(role: str, settings: Settings) -> RoleApp:
+def instant(role: str, settings: Settings) -> RoleApp | Gateway:
     """The app of a role with stand-ins for its models."""
     share_cores()
-    if role in ("recommend", "train"):
+    if role in ("recommend", "train", "gateway"):
         return build(role, settings)
     if os.environ.get("GENRE_STAND_IN_ENCODER") == "real" and role == "classify":
         return build(role, settings)

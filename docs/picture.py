@@ -128,6 +128,9 @@ def _actors(roles: Sequence[Role], topics: Sequence[Topic]) -> Iterator[Actor]:
         for agent in role.agents:
             reads, writes = frozenset({agent.reads}), frozenset(agent.writes)
             yield Actor(name=agent.name, role=number, reads=reads, writes=writes)
+        if role.relays:
+            reads, writes = frozenset(role.shows), frozenset(role.relays)
+            yield Actor(name="door", role=number, reads=reads, writes=writes)
         for timer in role.timers:
             writes = frozenset(timer.writes)
             yield Actor(name=timer.name, role=number, writes=writes, is_timer=True)

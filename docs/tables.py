@@ -67,11 +67,14 @@ def _writers(topic: Topic) -> Iterator[str]:
     for role in ROLES.values():
         yield from (agent.name for agent in role.agents if topic.name in agent.writes)
         yield from (timer.name for timer in role.timers if topic.name in timer.writes)
+        if topic.name in role.relays:
+            yield role.name
 
 
 def _readers(topic: Topic) -> Iterator[str]:
     for role in ROLES.values():
         yield from (agent.name for agent in role.agents if topic.name == agent.reads)
+    yield from (role.name for role in ROLES.values() if topic.name in role.shows)
     following = [role.name for role in ROLES.values() if topic.name in role.follows]
     if following:
         yield f"every worker of {', '.join(following)}"

@@ -110,6 +110,14 @@ class Settings:
     health_port: int = 0
     """Port of `/health` on `health_bind`; 0 takes a free one."""
     health_bind: str = "127.0.0.1"
+    gateway_host: str = "127.0.0.1"
+    """Where the gateway listens; beyond loopback it needs keys."""
+    gateway_port: int = 0
+    """Its port; 0 takes a free one."""
+    gateway_keys: str = ""
+    """Its file of keys, which `genre keys create` prints; none are needed on loopback."""
+    gateway_streams: int = 1000
+    """Requests that may wait or stream there at the same time."""
     tenants: str = "1000"
     """How many tenants may teach, or a comma-separated list of those that are served."""
     exploration: bool = True
@@ -147,6 +155,7 @@ class Settings:
             "heartbeat",
             "standstill",
             "stop_limit",
+            "gateway_streams",
         ):
             if not getattr(self, name) > 0:
                 raise _unfit(name, "greater than 0", getattr(self, name))

@@ -17,7 +17,7 @@ from agents.commands.terminal import console
 from agents.coverage import missing
 from agents.supervisor import Supervisor
 from schemas.errors import ModelError
-from streams.clients.embedded_broker import embedded_broker
+from streams.clients.embedded_broker import embedded_broker, free_port
 from streams.clients.running import announced
 from streams.clients.topic_admin import create
 from streams.settings import Settings
@@ -49,10 +49,11 @@ async def _up(given: Settings, demo: bool) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     async with embedded_broker(given) as broker:
-        await create(broker.settings)
-        async with Supervisor(broker.settings, logs=given.state / "logs") as supervisor:
-            with announced(replace(broker.settings, state=given.state)):
-                work = asyncio.create_task(_work(supervisor, broker.settings, demo, begun, stopped))
+        settings = replace(broker.settings, gateway_port=given.gateway_port or free_port())
+        await create(settings)
+        async with Supervisor(settings, logs=given.state / "logs") as supervisor:
+            with announced(replace(settings, state=given.state)):
+                work = asyncio.create_task(_work(supervisor, settings, demo, begun, stopped))
                 ending = asyncio.create_task(stopped.wait())
                 failing = asyncio.create_task(supervisor.until_given_up())
                 await asyncio.wait({work, ending, failing}, return_when=asyncio.FIRST_COMPLETED)
@@ -78,6 +79,7 @@ async def _work(
     await supervisor.ready()
     supervisor.watch()
     out.print(f"every role is ready after {time.monotonic() - begun:.1f} s: {', '.join(ROLES)}")
+    out.print(f"HTTP at http://{settings.gateway_host}:{settings.gateway_port}, see /openapi.json")
     if demo:
         await demonstration.run(settings, out)
     out.print(

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Annotated
 
-import msgspec
 import typer
 
 from agents.commands.profile import find
 from agents.commands.setup import print_json, settings
+from agents.exported import exported
 from schemas.keys import user_key
-from schemas.preferences import PreferenceProfile
 from schemas.users import UserCommand
 from streams.clients.client import Client
 
@@ -71,32 +69,6 @@ def opt_out(
     """
     command = UserCommand(user_id=user, tenant=tenant, kind="explore", allowed=undo)
     _send(command, "may be explored for again" if undo else "is not explored for any more")
-
-
-def exported(found: PreferenceProfile) -> dict[str, object]:
-    """The profile in words and numbers, the row's settings, and every remembered reaction."""
-    from genre_models.preferences.row import UserRow
-    from genre_models.preferences.signals import Kind
-
-    row = UserRow.unpack(found.row)
-    profile = msgspec.to_builtins(replace(found, row=b""))
-    profile.pop("row")
-    return profile | {
-        "consent": row.consent,
-        "explored_for": not row.opted_out,
-        "taste_changed_at": list(row.alarms),
-        "weight_of_reactions": round(float(row.moments(row.last)[-1]), 3),
-        "signals": [
-            {
-                "kind": Kind(int(entry["kind"])).name.lower(),
-                "time": int(entry["time"]),
-                "candidate": int(entry["candidate"]),
-                "weight": round(float(entry["weight"]), 4),
-                "target": round(float(entry["target"]), 4),
-            }
-            for entry in row.ring
-        ],
-    }
 
 
 def _send(command: UserCommand, words: str) -> None:

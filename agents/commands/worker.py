@@ -14,6 +14,7 @@ from agents.roles import build
 from streams.clients.kafka import reach
 from streams.clients.topic_admin import require
 from streams.ending import Limit, Pause
+from streams.gateway.server import Gateway
 from streams.logs import keep_texts_out
 from streams.wire.roles import ROLES
 from streams.worker.app import RoleApp
@@ -66,12 +67,15 @@ class Process(faust.Worker):
         await super().stop()
 
 
-def run(app: RoleApp, log_level: str) -> None:
-    """Run a Faust app in this process; returns by exiting."""
+def run(app: RoleApp | Gateway, log_level: str) -> None:
+    """Run a Faust app in this process, which returns by exiting, or the gateway."""
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     if log_level != "DEBUG":
         keep_texts_out()
     logging.getLogger("aiokafka").setLevel(max(logging.ERROR, logging.getLevelName(log_level)))
-    Process(
-        app, loglevel=log_level, quiet=True, redirect_stdouts=False, override_logging=False
-    ).execute_from_commandline()
+    if isinstance(app, Gateway):
+        asyncio.run(app.run())
+    else:
+        Process(
+            app, loglevel=log_level, quiet=True, redirect_stdouts=False, override_logging=False
+        ).execute_from_commandline()

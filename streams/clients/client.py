@@ -103,6 +103,10 @@ class Client:
 
     async def publish(self, event: E) -> E:
         """Publish an event under its topic's key; return it with its id when the broker has it."""
+        return (await self.put(event))[0]
+
+    async def put(self, event: E) -> tuple[E, tuple[int, int]]:
+        """As `publish`; returns the partition and the offset of the record, too."""
         event, topic = identified(event), BY_EVENT[type(event)]
         headers = cloud_event(
             topic,
@@ -112,10 +116,10 @@ class Client:
             correlation_id=getattr(event, "request_id", None),
         )
         name = self._settings.topic(topic.name)
-        await self._producer.send_and_wait(
+        placed = await self._producer.send_and_wait(
             name, encode(event), key=topic.key(event).encode(), headers=list(headers)
         )
-        return event
+        return event, (placed.partition, placed.offset)
 
     async def _listen(self, name: str, take: Callable[[bytes | None], None]) -> None:
         """Read a topic from its present end, once, however many ask at the same time."""

@@ -1,13 +1,14 @@
-"""The newest event of one key, looked for from the end of the key's partition backwards."""
+"""The newest record of one key, looked for from the end of the key's partition backwards."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from streams.clients.reader import Reader
 from streams.settings import Settings
 from streams.wire.codecs import decode
+from streams.wire.source import Source
 from streams.wire.topics import BY_EVENT
 
 E = TypeVar("E")
@@ -20,13 +21,32 @@ async def newest(settings: Settings, kind: type[E], key: str) -> E | None:
 
     Raises InvalidEvent when that record cannot be read, NotReady (no_topic) without the topic.
     """
-    async with Reader(settings, settings.topic(BY_EVENT[kind].name), key=key) as reader:
-        for start, stop in _steps(*await reader.extent()):
+    found = await last(settings, BY_EVENT[kind].name, key)
+    return decode(found.value, kind) if found is not None and found.value else None
+
+
+async def last(
+    settings: Settings,
+    topic: str,
+    key: str,
+    meant: Callable[[Source], bool] = lambda _: True,
+    *,
+    most: int | None = None,
+) -> Source | None:
+    """The last record of a key on `topic` that is `meant`, among the `most` last of its partition.
+
+    `topic` is a name without the prefix. Raises NotReady (no_topic) without it.
+    """
+    async with Reader(settings, settings.topic(topic), key=key) as reader:
+        begin, end = await reader.extent()
+        if most is not None:
+            begin = max(begin, end - most)
+        for start, stop in _steps(begin, end):
             found = None
             async for record in reader.between(start, stop):
-                found = record if record.key == key.encode() else found
+                found = record if record.key == key.encode() and meant(record) else found
             if found is not None:
-                return decode(found.value, kind) if found.value else None
+                return found
     return None
 
 

@@ -74,6 +74,11 @@ class Reader:
         """aiokafka's consumer."""
         return self._consumer
 
+    @property
+    def ends(self) -> dict[int, int]:
+        """The ends that the partitions had when it was opened, by their numbers."""
+        return {each.partition: end for each, end in self._ends.items()}
+
     async def is_read(self) -> bool:
         """Whether all was taken that stood in the topic when it was opened."""
         return all([await self._consumer.position(each) >= end for each, end in self._ends.items()])

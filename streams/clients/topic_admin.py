@@ -149,20 +149,35 @@ def access_rules(settings: Settings) -> list[AccessRule]:
         written = (*dict.fromkeys((*role.writes, *again)), *(f"{name}.dlq" for name in read))
         grants = [("Topic", settings.topic(name), "Literal", "Read") for name in read]
         grants += [("Topic", settings.topic(name), "Literal", "Write") for name in written]
-        grants += [
-            ("Topic", f"{application}-", "Prefixed", operation)
-            for operation in ("Read", "Write", "Describe")
-        ]
+        if role.agents:
+            grants += [
+                ("Topic", f"{application}-", "Prefixed", operation)
+                for operation in ("Read", "Write", "Describe")
+            ]
+            grants += [("Group", application, "Literal", "Read")]
         grants += [("Topic", prefix, "Prefixed", "Write") for prefix in _replies(role, settings)]
-        grants += [
-            ("Topic", settings.prefix, "Prefixed", "Describe"),
-            ("Group", application, "Literal", "Read"),
-        ]
+        grants += _of_a_door(role, settings)
+        grants += [("Topic", settings.prefix, "Prefixed", "Describe")]
         rules += [
             AccessRule(principal=principal, resource=r, name=n, pattern=p, operation=o)
             for r, n, p, o in grants
         ]
     return rules
+
+
+def _of_a_door(role: Role, settings: Settings) -> list[tuple[str, str, str, str]]:
+    """What a role without agents shows and relays; how far `feedback` is learned it asks Kafka."""
+    if not role.relays:
+        return []
+    shown = [("Topic", settings.topic(name), "Literal", "Read") for name in role.shows]
+    relayed = [("Topic", settings.topic(name), "Literal", "Write") for name in role.relays]
+    letters = settings.topic(BY_NAME["feedback"].dead_letters)
+    learners = [
+        ("Group", settings.topic(each.name), "Literal", "Describe")
+        for each in ROLES.values()
+        if "feedback" in each.reads
+    ]
+    return [*shown, *relayed, ("Topic", letters, "Literal", "Read"), *learners]
 
 
 def _replies(role: Role, settings: Settings) -> tuple[str, ...]:

@@ -35,9 +35,11 @@ class Timer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Role:
-    """One kind of worker: a Faust app with a consumer group of its own.
+    """One kind of worker; one with agents is a Faust app with a consumer group of its own.
 
-    `follows` names the topics that every worker of the role reads as a whole, without a group.
+    `follows` names the topics that every worker of the role reads as a whole, without a group. A
+    role without agents is a door for people: it `relays` what they send, and `shows` from the
+    topics' present ends what becomes of it.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Role:
     timers: tuple[Timer, ...] = ()
     follows: tuple[str, ...] = ()
     tables: tuple[str, ...] = ()
+    relays: tuple[str, ...] = ()
+    shows: tuple[str, ...] = ()
 
     @property
     def reads(self) -> tuple[str, ...]:
@@ -117,6 +121,20 @@ _ROLES: tuple[Role, ...] = (
         ),
         timers=(Timer(name="workshop", writes=("progress", "adapters")),),
         follows=("adapters",),
+    ),
+    Role(
+        name="gateway",
+        agents=(),
+        follows=("adapters",),
+        relays=("requests", "cancellations", "feedback", "users", "training"),
+        shows=(
+            "classified",
+            "generations",
+            "progress",
+            "candidates",
+            "recommendations",
+            "preferences",
+        ),
     ),
 )
 

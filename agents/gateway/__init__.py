@@ -1,0 +1,1 @@
+"""The gateway role: what HTTP needs to know of genres and of people's files."""

@@ -1,0 +1,144 @@
+"""Every path of the gateway in one table: what it does, who may, what goes in and comes out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from schemas.feedback import Feedback
+from schemas.preferences import PreferenceProfile
+from schemas.progress import Progress
+from schemas.recommendations import Recommendation
+from schemas.requests import GenerationRequest
+from streams.gateway import feedback, recommendations, shelves, training, users
+from streams.gateway.keys import Scope
+from streams.gateway.openai import chat, models
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One method of one path; its summary is the handler's docstring."""
+
+    method: str
+    path: str
+    handler: Handler
+    scope: Scope
+    body: Any = None
+    """The schema of its JSON body."""
+    answer: Any = None
+    """The schema of what it answers; absent: an object that its summary describes."""
+    status: int = 200
+    streams: bool = False
+    """Whether it can answer with `text/event-stream`."""
+    is_openai: bool = False
+    """Whether errors are told as OpenAI's clients read them."""
+    query: tuple[str, ...] = ()
+    """Names of parameters; those with `!` are required."""
+
+
+_USER = "/v1/users/{user_id}"
+
+ROUTES: tuple[Route, ...] = (
+    Route(
+        method="POST",
+        path="/v1/recommendations",
+        handler=recommendations.ask,
+        scope="ask",
+        body=GenerationRequest,
+        answer=Recommendation,
+        streams=True,
+    ),
+    Route(
+        method="GET",
+        path="/v1/recommendations/{request_id}",
+        handler=recommendations.again,
+        scope="ask",
+        answer=Recommendation,
+        streams=True,
+        query=("user_id!", "tenant"),
+    ),
+    Route(
+        method="POST",
+        path="/v1/feedback",
+        handler=feedback.react,
+        scope="react",
+        body=Feedback | list[Feedback],
+        query=("wait",),
+    ),
+    Route(
+        method="GET",
+        path=_USER,
+        handler=users.profile,
+        scope="read",
+        answer=PreferenceProfile,
+        query=("tenant",),
+    ),
+    Route(
+        method="DELETE",
+        path=_USER,
+        handler=users.erase,
+        scope="react",
+        status=202,
+        query=("tenant",),
+    ),
+    Route(
+        method="GET", path=f"{_USER}/export", handler=users.export, scope="read", query=("tenant",)
+    ),
+    Route(
+        method="PUT",
+        path=f"{_USER}/consent",
+        handler=users.consent,
+        scope="react",
+        body=users.Permission,
+        status=202,
+        query=("tenant",),
+    ),
+    Route(
+        method="PUT",
+        path=f"{_USER}/exploration",
+        handler=users.exploration,
+        scope="react",
+        body=users.Permission,
+        status=202,
+        query=("tenant",),
+    ),
+    Route(method="GET", path="/v1/genres", handler=shelves.genres, scope="read", query=("tenant",)),
+    Route(
+        method="GET", path="/v1/adapters", handler=shelves.adapters, scope="read", query=("tenant",)
+    ),
+    Route(
+        method="POST",
+        path="/v1/training",
+        handler=training.train,
+        scope="train",
+        body=training.Training,
+        status=202,
+    ),
+    Route(
+        method="GET",
+        path="/v1/training/{genre}/{job}",
+        handler=training.progress,
+        scope="read",
+        answer=Progress,
+        streams=True,
+        query=("tenant",),
+    ),
+    Route(
+        method="POST",
+        path="/v1/chat/completions",
+        handler=chat.complete,
+        scope="ask",
+        body=chat.Completion,
+        streams=True,
+        is_openai=True,
+    ),
+    Route(method="GET", path="/v1/models", handler=models.models, scope="ask", is_openai=True),
+    Route(
+        method="GET", path="/v1/models/{model}", handler=models.model, scope="ask", is_openai=True
+    ),
+)
