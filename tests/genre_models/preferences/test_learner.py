@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genre_models.preferences.features import DIMENSION
 from genre_models.preferences.learner import damped, decision_of, learn_one, retract_one
-from genre_models.preferences.moments import SCALE
+from genre_models.preferences.moments import SCALE, size
 from genre_models.preferences.row import HALF_LIFE, RING, UserRow
 from genre_models.preferences.signals import (
     RULES,
@@ -249,7 +250,7 @@ def test_candidates_that_were_dropped_are_no_part_of_a_decision() -> None:
         learn_one(UserRow(), signal(1, Kind.LIKE, 1, 1), gap, NOW)
     chosen = learn_one(UserRow(), signal(1, Kind.CHOOSE, 1, 0), gap, NOW).row
     difference = features[0].astype(np.float64) - features[2]
-    assert np.allclose(chosen.moments(NOW)[-50:-2], 0.25 * difference, atol=1e-3)
+    assert np.allclose(chosen.moments(NOW)[-DIMENSION - 2 : -2], 0.25 * difference, atol=1e-3)
 
 
 def test_only_one_candidate_is_the_chosen_one() -> None:
@@ -261,7 +262,7 @@ def test_a_choice_says_how_the_chosen_differs_from_the_others() -> None:
     row = learned([signal(1, Kind.CHOOSE, 1, 0)])
     phi = random_shown(1).features.astype(np.float64)
     direction = phi[0] - phi[1:].mean(axis=0)
-    ratio = row.moments(NOW)[-50:-2] / direction
+    ratio = row.moments(NOW)[-DIMENSION - 2 : -2] / direction
     assert np.allclose(ratio, ratio[0], rtol=1e-2)
 
 
@@ -310,7 +311,9 @@ def test_a_flood_stays_within_the_row() -> None:
 
 
 def test_a_saturated_row_refuses_instead_of_overflowing() -> None:
-    row = replace(learned([signal(1, Kind.LIKE, 1, 0)]), sums=np.full(1226, 1.94e9, np.int32))
+    row = replace(
+        learned([signal(1, Kind.LIKE, 1, 0)]), sums=np.full(size(DIMENSION), 1.94e9, np.int32)
+    )
     with pytest.raises(Rejected, match="wait for the past") as refused:
         applied(row, signal(2, Kind.LIKE, 2, 0))
     assert refused.value.code == "preference_saturated"
@@ -342,7 +345,7 @@ def test_learning_leaves_its_inputs_alone() -> None:
 def test_one_like_is_one_reaction_of_its_text() -> None:
     row = learned([signal(1, Kind.LIKE, 1, 0, time=NOW)])
     phi = random_shown(1).features[0].astype(np.float64)
-    assert np.allclose(row.moments(NOW)[-50:-2], phi, atol=2 / SCALE)
+    assert np.allclose(row.moments(NOW)[-DIMENSION - 2 : -2], phi, atol=2 / SCALE)
 
 
 def test_rows_are_the_bytes_that_they_always_were() -> None:
@@ -372,5 +375,5 @@ def test_rows_are_the_bytes_that_they_always_were() -> None:
         row, alarms = learned_now.row, alarms + (learned_now.alarm is not None)
     assert (alarms, row.reactions, row.epoch - _START // HALF_LIFE) == (2, 166, 3)
     assert hashlib.sha256(row.pack()).hexdigest() == (
-        "44865ad46de03cddbe8f52e72f404a11dcdc7b1c4c36bdf0b4b6e297d911a589"
+        "bcf61ba64d46e1e83dc0323a3aa4e40220b8e2616acd5b7a036f28ca46059549"
     )
