@@ -14,7 +14,7 @@ from genre_models.taxonomy import Taxonomy
 from streams.settings import Settings
 
 # Of a genre's training, on one core with bf16, for each million parameters in the linears of all
-# layers: the packaged model has 106 of them, and all its starters take about 55 minutes on two cores.
+# layers: the packaged model has 106 of them, and all its starters take 55 minutes on two cores.
 CORE_SECONDS = 1.3
 WITHOUT_BF16 = 2.0  # times as long
 POOLED = 10  # times the texts of a genre
