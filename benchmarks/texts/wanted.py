@@ -52,7 +52,7 @@ def some(pairs: Mapping[str, Sequence[Pair]], number: int) -> list[Asked]:
     chance = random.Random(SEED)
     drawn = [
         [(genre, pair.request) for pair in chance.sample(known, len(known))]
-        for genre, known in pairs.items()
+        for genre, known in chance.sample(list(pairs.items()), len(pairs))
     ]
     turns = chain.from_iterable(zip_longest(*drawn))
     return sorted(islice((each for each in turns if each is not None), number))

@@ -117,6 +117,8 @@ class Product:
                 request_id=str(number),
                 prompt=wanted.request,
                 genre=wanted.genre,
+                # A request that names one gets all its drafts whatever else is written.
+                seed=SEED + number,
                 deadline=datetime.now(UTC) + LONGEST_DEADLINE,
             )
         )

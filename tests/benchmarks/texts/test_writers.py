@@ -48,6 +48,10 @@ async def test_a_stranger_gets_the_text_on_top_of_several(start) -> None:  # typ
     assert shown[0].text.startswith("a joke about fog")
     assert shown[1].text.startswith("seals on the ferry")
     assert len(engine.rows) >= 8
+    again = Noting()
+    writer = start(again)
+    await Product(Settings(), writer, writer.library.registry).write(WANTED, 2)
+    assert {row.seed for row in again.rows} == {row.seed for row in engine.rows}
 
 
 async def test_a_request_that_is_refused_gives_no_text(start) -> None:  # type: ignore[no-untyped-def]
