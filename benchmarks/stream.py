@@ -38,11 +38,11 @@ from schemas.recommendations import RankedCandidate, Recommendation
 from streams.clients.kafka import admin
 from streams.clients.reader import Reader
 from streams.clients.topic_admin import create
+from streams.memory import resident_megabytes
 from streams.settings import Settings
 from streams.wire.codecs import encode
 from streams.wire.partitions import home_of
 from streams.wire.topics import changelog
-from streams.worker.health import resident_megabytes
 
 PARTITIONS = 4
 # Users and reactions.

@@ -30,8 +30,8 @@ from benchmarks.generate_memory import peak_megabytes
 from benchmarks.report import arguments, show
 from genre_models.preferences.row import UserRow, readable
 from schemas.recommendations import RankedCandidate, Recommendation
+from streams.memory import resident_megabytes
 from streams.wire.partitions import home_of
-from streams.worker.health import resident_megabytes
 from streams.worker.tables import LoggedTable, table
 
 PARTITIONS = 4

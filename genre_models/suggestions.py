@@ -27,7 +27,8 @@ _ABOUT = re.compile(
     r"\s+(?P<topic>[^.!?\n]{2,80})(?!\w)",
     re.IGNORECASE,
 )
-_POLITE = re.compile(r"[\s,;:]*(?:\bplease\b)?[\s,;:]*$", re.IGNORECASE)
+_LOOSE = " \t\r\n,;:"
+_PLEASE = "please"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,14 @@ def topic_of(prompt: str) -> str | None:
     True
     """
     found = _ABOUT.search(prompt)
-    return (_POLITE.sub("", found["topic"]) or None) if found else None
+    return (_bare(found["topic"]) or None) if found else None
+
+
+def _bare(topic: str) -> str:
+    topic = topic.rstrip(_LOOSE)
+    before = topic[: -len(_PLEASE)]
+    is_polite = topic.lower().endswith(_PLEASE) and (not before or before[-1] in _LOOSE)
+    return before.rstrip(_LOOSE) if is_polite else topic
 
 
 def suggested(

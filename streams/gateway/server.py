@@ -29,6 +29,7 @@ from streams.gateway.learned import Learned
 from streams.gateway.openapi import printed
 from streams.gateway.page_files import PageFiles
 from streams.gateway.routes import ROUTES, Route
+from streams.memory import resident_megabytes
 from streams.settings import Settings
 from streams.wire.limits import MAX_MESSAGE_BYTES
 from streams.wire.topics import BY_NAME
@@ -159,6 +160,7 @@ class Gateway:
             "ready": ready,
             "reason": "" if ready else f"Kafka has not answered for {silent:.0f} s",
             "address": self.address,
+            "rss_mb": resident_megabytes(),
         }
         return web.json_response(body=orjson.dumps(state), status=200 if ready else 503)
 

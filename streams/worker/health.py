@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import orjson
 from aiohttp import web
 from mode import Service
+
+from streams.memory import resident_megabytes
 
 log = logging.getLogger(__name__)
 
@@ -49,9 +49,3 @@ class HealthPage(Service):
             content_type="application/json",
             status=200 if state["ready"] else 503,
         )
-
-
-def resident_megabytes(pid: int | None = None) -> float:
-    """Resident memory of a process (this one by default), in MB."""
-    pages = int(Path(f"/proc/{pid or os.getpid()}/statm").read_text().split()[1])
-    return round(pages * os.sysconf("SC_PAGE_SIZE") / 1e6, 1)
