@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
-from agents.base_model import base_folder
-from genre_models.adapters import AdapterStore, BaseSpec, add_starters
+from agents.base_model import base_folder, own_store
+from genre_models.adapters import BaseSpec, add_starters
 from genre_models.adapters.sites import LINEARS
 from genre_models.bases.architectures import supports
 from genre_models.devices import has_bf16
@@ -25,17 +25,17 @@ def missing(settings: Settings) -> str | None:
 
     Raises ModelError where the base model is not prepared.
     """
-    base = base_folder(settings)
-    spec = BaseSpec.load(base)
-    store = AdapterStore(settings.adapters, spec)
+    store = own_store(settings)
     add_starters(store)
     without = Taxonomy.load().genres.keys() - {name.genre for name in store.names()}
     if not without:
         return None
     told = f"{len(without)} genres have no adapter for this base model"
-    if not supports(SimpleNamespace(**json.loads((base / "config.json").read_bytes()))):
+    if not supports(
+        SimpleNamespace(**json.loads((base_folder(settings) / "config.json").read_bytes()))
+    ):
         return f"{told}, and none can be trained for it"
-    minutes = seconds(spec, len(without), settings.model_threads) / 60
+    minutes = seconds(store.base, len(without), settings.model_threads) / 60
     return f"{told}: `genre starters train` makes them, in about {_said(minutes)} on this processor"
 
 

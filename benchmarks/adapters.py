@@ -23,7 +23,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from agents.base_model import base_folder
-from benchmarks import perplexity, writing
+from benchmarks import perplexity
 from benchmarks.genre_judge import genre_judge, of_genres
 from benchmarks.new_genre import measure
 from benchmarks.plain_peft import train_plainly
@@ -32,7 +32,7 @@ from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.adapters.name import POOLED
 from genre_models.corpora import EXTRACTORS, load_corpus
 from genre_models.encoder import SentenceEncoder
-from genre_models.engine import Generation, chat_prompt
+from genre_models.engine import Generation, chat_prompt, written
 from genre_models.engine.local_engine import LocalEngine
 from genre_models.packages import DEFAULT_CACHE
 from genre_models.taxonomy import Taxonomy
@@ -131,7 +131,7 @@ def write(
         )
         for number, request in enumerate(requests)
     ]
-    return [end.text.strip() for end in writing.write(engine, rows)]
+    return [end.text.strip() for end in written(engine, rows)]
 
 
 def judge_of(bench: Bench) -> Any:
@@ -215,9 +215,9 @@ def main() -> None:
     bench = Bench(FAST if given.quick else FULL, QUICK if given.quick else None)
     ppl = perplexities(bench)
     genres: list[Figures] = []
-    for genre, written in texts_written(bench):
-        texts = written.pop("texts")
-        genres.append({"genre": genre} | ppl[genre] | written)
+    for genre, measured in texts_written(bench):
+        texts = measured.pop("texts")
+        genres.append({"genre": genre} | ppl[genre] | measured)
         print(
             f"{genre:22}"
             + "  ".join(f"{key} {_short(value)}" for key, value in list(genres[-1].items())[1:])

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from agents.base_model import base_folder
 from agents.classify.classify import LONGEST_DEADLINE
-from agents.generate.writer import PLAIN_INSTRUCTION, load_engine
+from agents.generate.writer import load_engine, row_of
 from agents.roles import share_cores
 from benchmarks.fixtures import apache_kafka
 from benchmarks.idle import family_seconds
@@ -32,12 +32,9 @@ from benchmarks.latency import pipeline
 from benchmarks.report import arguments, percentile, show
 from benchmarks.vllm_server import vllm_engine
 from genre_models.adapters import AdapterStore, BaseSpec
-from genre_models.endings import ANY
-from genre_models.engine import Engine, Finished, Generation, chat_prompt
-from genre_models.preferences.styles import STYLES
+from genre_models.engine import Engine, Finished, Generation
 from genre_models.taxonomy import Taxonomy
 from schemas.generations import GenerationTask
-from schemas.parts import SamplingParameters
 from schemas.progress import Progress
 from schemas.requests import GenerationRequest
 from streams.clients.client import Client
@@ -186,29 +183,9 @@ async def through(
 
 
 def rows(task: GenerationTask) -> list[Generation]:
-    """What `generate` makes of a task."""
+    """What `generate` makes of a task, one draft an arm."""
     genres = Taxonomy.load().genres
-    return [
-        Generation(
-            id=f"{task.request_id}/{arm.index}",
-            prompt=chat_prompt(
-                instruction=genres[arm.genre].instruction if arm.genre else PLAIN_INSTRUCTION,
-                request=arm.prompt or task.prompt,
-                notes=[line for line in (STYLES[arm.style or "plain"].line, *task.lines) if line],
-            ),
-            adapter=arm.adapter,
-            blend=tuple((part.adapter, part.weight) for part in arm.blend),
-            ending=genres[arm.genre].ending if arm.genre else ANY,
-            seed=arm.seed,
-            user=task.user_id,
-        ).sampled(
-            arm.sampling
-            or SamplingParameters(
-                max_tokens=task.max_tokens, temperature=task.temperature, top_p=task.top_p
-            )
-        )
-        for arm in task.arms
-    ]
+    return [row_of(task, arm, genres.get(arm.genre or ""), task.request_id) for arm in task.arms]
 
 
 def alone(engine: Engine, in_flight: int, tasks: Sequence[GenerationTask]) -> Level:

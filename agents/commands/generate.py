@@ -15,7 +15,7 @@ from agents.generate.writer import PLAIN_INSTRUCTION, engine_of, load_engine
 from agents.roles import share_cores
 from genre_models.adapters import AdapterName, AdapterStore, add_starters
 from genre_models.endings import ANY, ended
-from genre_models.engine import Engine, Finished, Generation, chat_prompt
+from genre_models.engine import Generation, chat_prompt, written
 from genre_models.sampling import USUAL, resolved
 from genre_models.taxonomy import Genre, Taxonomy
 from schemas.errors import ModelError
@@ -78,7 +78,7 @@ def generate(
         for index in range(number)
     ]
     begun = time.perf_counter()
-    ends = _written(load_engine(settings, store), rows)
+    ends = written(load_engine(settings, store), rows)
     for end in ends:
         shown = ended(end.text, ending, is_cut=end.reason == "length")
         if json:
@@ -121,11 +121,3 @@ def _genre(blend: tuple[tuple[str, float], ...]) -> Genre | None:
     """The genre with the largest weight: adapters were trained with their genre's instruction."""
     heaviest = max(blend, key=lambda part: part[1], default=("", 0.0))[0]
     return Taxonomy.load().genres.get(heaviest.partition("@")[0])
-
-
-def _written(engine: Engine, rows: list[Generation]) -> list[Finished]:
-    ends: dict[str, Finished] = {}
-    engine.submit(rows)
-    while not engine.idle:
-        ends.update({event.id: event for event in engine.step() if isinstance(event, Finished)})
-    return [ends[row.id] for row in rows]

@@ -150,7 +150,7 @@ class EngineWriter:
         try:
             await self.library.present(adapters_of(task), task.deadline)
             generations = [
-                self._row(task, arm, draft, f"{number}/{identity}")
+                row_of(task, arm, self._genre(task, arm), f"{number}/{identity}", draft)
                 for draft in range(drafts)
                 for arm in task.arms
             ]
@@ -246,28 +246,6 @@ class EngineWriter:
             failure=failure,
         )
 
-    def _row(self, task: GenerationTask, arm: ArmTask, draft: int, prefix: str) -> Generation:
-        genre = self._genre(task, arm)
-        style = STYLES[arm.style].line if arm.style and arm.style in STYLES else ""
-        tasks = SamplingParameters(
-            max_tokens=task.max_tokens, temperature=task.temperature, top_p=task.top_p
-        )
-        row = Generation(
-            id=f"{prefix}/{arm.index}.{draft}",
-            prompt=chat_prompt(
-                instruction=genre.instruction if genre else PLAIN_INSTRUCTION,
-                request=arm.prompt or task.prompt,
-                notes=[line for line in (style, *task.lines) if line],
-            ),
-            adapter=arm.adapter,
-            blend=tuple((part.adapter, part.weight) for part in arm.blend),
-            ending=genre.ending if genre else ANY,
-            seed=draft_seed(arm.seed, draft),
-            user=key_of(task),
-            stream=task.stream and draft == 0,
-        )
-        return row.sampled(arm.sampling or tasks)
-
     def _genre(self, task: GenerationTask, arm: ArmTask) -> Genre | None:
         genres = self.library.registry.taxonomy(task.tenant).genres
         return genres.get(arm.genre) if arm.genre else None
@@ -276,6 +254,31 @@ class EngineWriter:
         async with self._freed:
             self._rows -= rows
             self._freed.notify_all()
+
+
+def row_of(
+    task: GenerationTask, arm: ArmTask, genre: Genre | None, prefix: str, draft: int = 0
+) -> Generation:
+    """The engine's row of one draft of an arm of that genre; its id begins with `prefix`."""
+    style = STYLES[arm.style].line if arm.style and arm.style in STYLES else ""
+    tasks = SamplingParameters(
+        max_tokens=task.max_tokens, temperature=task.temperature, top_p=task.top_p
+    )
+    row = Generation(
+        id=f"{prefix}/{arm.index}.{draft}",
+        prompt=chat_prompt(
+            instruction=genre.instruction if genre else PLAIN_INSTRUCTION,
+            request=arm.prompt or task.prompt,
+            notes=[line for line in (style, *task.lines) if line],
+        ),
+        adapter=arm.adapter,
+        blend=tuple((part.adapter, part.weight) for part in arm.blend),
+        ending=genre.ending if genre else ANY,
+        seed=draft_seed(arm.seed, draft),
+        user=key_of(task),
+        stream=task.stream and draft == 0,
+    )
+    return row.sampled(arm.sampling or tasks)
 
 
 def draft_seed(seed: int, draft: int) -> int:

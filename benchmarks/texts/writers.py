@@ -18,9 +18,8 @@ from agents.recommend.plan import Planner
 from agents.recommend.profiles import Profiles
 from agents.recommend.rank import Ranker
 from benchmarks.texts.wanted import SEED, Wanted
-from benchmarks.writing import write
 from genre_models.endings import ended
-from genre_models.engine import Engine, Generation, chat_prompt
+from genre_models.engine import Engine, Generation, chat_prompt, written
 from genre_models.preferences.posterior import base_prior
 from genre_models.sampling import resolved
 from genre_models.taxonomy import Taxonomy
@@ -64,7 +63,7 @@ def plainly(
         for number, (genre, each) in enumerate(zip(genres, wanted, strict=True))
     ]
     shown = []
-    for end, genre in zip(write(engine, rows), genres, strict=True):
+    for end, genre in zip(written(engine, rows), genres, strict=True):
         text = ended(end.text, genre.ending, is_cut=end.reason == "length")
         shown.append(Shown(text=text.text.strip(), broken_off=text.broken_off, failure=end.code))
     return shown

@@ -108,3 +108,12 @@ class Engine(Protocol):
     @property
     def idle(self) -> bool:
         """True when no row waits or runs."""
+
+
+def written(engine: Engine, rows: Sequence[Generation]) -> list[Finished]:
+    """The ends of all rows, in their order, from an engine that does nothing else."""
+    engine.submit(rows)
+    ends: dict[str, Finished] = {}
+    while not engine.idle:
+        ends |= {end.id: end for end in engine.step() if isinstance(end, Finished)}
+    return [ends[row.id] for row in rows]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from genre_models.engine.generation import Finished, Generation
+from genre_models.engine.generation import Finished, Generation, written
 from genre_models.engine.local_engine import LocalEngine
 from genre_models.engine.prompt import chat_prompt
 from genre_models.sampling import resolved
@@ -34,8 +34,4 @@ def outputs(
             zip(asked, adapters, seeds, strict=False)
         )
     ]
-    engine.submit(rows)
-    ends: dict[int, Finished] = {}
-    while not engine.idle:
-        ends |= {int(end.id): end for end in engine.step() if isinstance(end, Finished)}
-    return [ends[number] for number in range(len(rows))]
+    return written(engine, rows)

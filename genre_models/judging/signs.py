@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_models.endings import ANY
+from genre_models.evasions import placeholder, refuses
 from genre_models.text_quality import shingles, similarity, variety
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
@@ -30,22 +31,10 @@ _STOP = frozenset(
     "give tell something one two text short".split()
 )
 _NOT = frozenset("no not never none nobody nothing without cannot".split())
-_REFUSES = re.compile(
-    r"\b(?:as an ai|language model|"
-    r"i(?:['’]m| am) (?:sorry|afraid),? (?:but|that)? ?i (?:can|am|do)|"
-    r"i (?:can(?:not|['’]t)|am unable to|won['’]t) (?:help|assist|write|provide|create|fulfil)|"
-    r"i don['’]t have (?:access|the ability|personal))",
-    re.IGNORECASE,
-)
 _PREAMBLE = re.compile(
     r"\A\W*(?:sure|certainly|of course|absolutely|okay|great|here(?:['’]s| is| are)\b.{0,80}:\s|"
     r"(?:below|this|the following) is (?:a|an|the)\b.{0,80}:\s|title:|text:|answer:|response:|"
     r"output:|as requested|i(?:['’]d| would) be happy|i(?:['’]ve| have) written|let['’]s )",
-    re.IGNORECASE,
-)
-_PLACEHOLDER = re.compile(
-    r"\[[^\]\n]{2,40}\]|\{\{?[^}\n]{2,40}\}|<[a-z][^>\n]{2,40}>|\blorem ipsum\b|\bx{3,}\b|_{3,}|"
-    r"\binsert (?:name|date|number)\b|\(your (?:name|company)[^)]{0,40}\)",
     re.IGNORECASE,
 )
 _ABOUT_TASK = re.compile(
@@ -131,7 +120,6 @@ class _Request:
     numbers: set[str]
     measures: set[str]
     grams: frozenset[str]
-    has_placeholder: bool
 
     @classmethod
     def of(cls, request: str) -> _Request:
@@ -144,7 +132,6 @@ class _Request:
             numbers=set(_NUMBER.findall(request)),
             measures=_measures(request),
             grams=shingles(request),
-            has_placeholder=bool(_PLACEHOLDER.search(request)),
         )
 
 
@@ -165,9 +152,9 @@ def _signs(answer: Answer, asked: _Request, alike: float) -> list[float]:
         log1p(len(_names(text) - asked.spelled)),
         _overlap(words, asked.words, 4),
         similarity(asked.grams, shingles(text)),
-        float(bool(_REFUSES.search(text))),
+        float(refuses(text)),
         float(bool(_PREAMBLE.search(text))),
-        float(bool(_PLACEHOLDER.search(text)) and not asked.has_placeholder),
+        float(placeholder(answer.request, text) is not None),
         float(bool(_ABOUT_TASK.search(text))),
         1.0 - variety(words),
         _most_alike(bags),

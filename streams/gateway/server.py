@@ -40,7 +40,6 @@ log = logging.getLogger(__name__)
 _IDLE = 30.0
 _HEADER = 8190
 _QUESTION, _SILENCE = 2.0, 10.0  # seconds between two questions to Kafka, and without an answer
-_METRICS = Route(method="GET", path="/metrics", handler=lambda _: None, scope="operate")  # type: ignore[arg-type, return-value]
 
 
 class Gateway:
@@ -108,7 +107,7 @@ class Gateway:
     def _application(self, backend: Backend, registry: CollectorRegistry) -> web.Application:
         guarded: dict[object, Route] = {route.handler: route for route in ROUTES}
         metrics = make_aiohttp_handler(registry)
-        guarded[metrics] = _METRICS
+        guarded[metrics] = Route(method="GET", path="/metrics", handler=metrics, scope="operate")
         gate: Any = Gate(guarded, registry).middleware()
         application = web.Application(middlewares=[gate], client_max_size=MAX_MESSAGE_BYTES)
         application[BACKEND] = backend

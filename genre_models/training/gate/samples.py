@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.encoder import Encoder
-from genre_models.engine.generation import Finished, Generation
+from genre_models.engine.generation import Generation, written
 from genre_models.engine.local_engine import LocalEngine
 from genre_models.engine.prompt import chat_prompt
 from genre_models.safety import SafetyGate
@@ -49,31 +49,25 @@ def write_samples(
 ) -> list[Sample]:
     """One text for each of the first twenty requests."""
     engine, gate = LocalEngine.load(base, store, threads=threads, context=512), SafetyGate()
-    engine.submit(
-        [
-            Generation(
-                id=str(number),
-                prompt=chat_prompt(instruction=instruction, request=request.text),
-                adapter=str(name),
-                max_tokens=TOKENS,
-                seed=number,
-            )
-            for number, request in enumerate(requests[:SAMPLES])
-        ]
-    )
-    texts: dict[int, str] = {}
-    while not engine.idle:
-        texts |= {
-            int(event.id): event.text for event in engine.step() if isinstance(event, Finished)
-        }
+    asked = requests[:SAMPLES]
+    rows = [
+        Generation(
+            id=str(number),
+            prompt=chat_prompt(instruction=instruction, request=request.text),
+            adapter=str(name),
+            max_tokens=TOKENS,
+            seed=number,
+        )
+        for number, request in enumerate(asked)
+    ]
     return [
         Sample(
-            request=requests[number].text,
-            topic=requests[number].topic,
-            text=text,
-            held_back=gate.check_text(text, name.genre).code,
+            request=request.text,
+            topic=request.topic,
+            text=end.text,
+            held_back=gate.check_text(end.text, name.genre).code,
         )
-        for number, text in sorted(texts.items())
+        for request, end in zip(asked, written(engine, rows), strict=True)
     ]
 
 
