@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from genre_models.adapters import AdapterStore, BaseSpec
+from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.bases import Source
 from schemas.errors import ModelError
 from streams.settings import Settings
@@ -24,6 +24,13 @@ def base_folder(settings: Settings) -> Path:
 def own_store(settings: Settings) -> AdapterStore:
     """The adapters on this machine. Raises as `base_folder`, and where it is not prepared."""
     return AdapterStore(settings.adapters, BaseSpec.load(base_folder(settings)))
+
+
+def stocked_store(settings: Settings) -> AdapterStore:
+    """The same, and the adapters that come with GENRE are in it. Raises as `own_store`."""
+    store = own_store(settings)
+    add_starters(store)
+    return store
 
 
 def known_base(settings: Settings) -> str | None:

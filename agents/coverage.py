@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from types import SimpleNamespace
 
-from agents.base_model import base_folder, own_store
-from genre_models.adapters import BaseSpec, add_starters
+from agents.base_model import base_folder
+from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.adapters.sites import LINEARS
 from genre_models.bases.architectures import supports
 from genre_models.devices import has_bf16
@@ -20,20 +20,14 @@ WITHOUT_BF16 = 2.0  # times as long
 POOLED = 10  # times the texts of a genre
 
 
-def missing(settings: Settings) -> str | None:
-    """One line, where genres have no adapter for the base model; None where all have.
-
-    Raises ModelError where the base model is not prepared.
-    """
-    store = own_store(settings)
-    add_starters(store)
+def missing(store: AdapterStore, settings: Settings) -> str | None:
+    """One line, where genres have no adapter in this machine's store; None where all have."""
     without = Taxonomy.load().genres.keys() - {name.genre for name in store.names()}
     if not without:
         return None
     told = f"{len(without)} genres have no adapter for this base model"
-    if not supports(
-        SimpleNamespace(**json.loads((base_folder(settings) / "config.json").read_bytes()))
-    ):
+    config = json.loads((base_folder(settings) / "config.json").read_bytes())
+    if not supports(SimpleNamespace(**config)):
         return f"{told}, and none can be trained for it"
     minutes = seconds(store.base, len(without), settings.model_threads) / 60
     return f"{told}: `genre starters train` makes them, in about {_said(minutes)} on this processor"

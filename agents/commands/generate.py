@@ -8,12 +8,12 @@ from typing import Annotated
 
 import typer
 
-from agents.base_model import own_store
+from agents.base_model import stocked_store
 from agents.commands.setup import print_json
 from agents.commands.terminal import say
 from agents.generate.writer import PLAIN_INSTRUCTION, engine_of, load_engine
 from agents.roles import share_cores
-from genre_models.adapters import AdapterName, AdapterStore, add_starters
+from genre_models.adapters import AdapterName, AdapterStore
 from genre_models.endings import ANY, ended
 from genre_models.engine import Generation, chat_prompt, written
 from genre_models.sampling import USUAL, resolved
@@ -53,8 +53,7 @@ def generate(
     """
     share_cores()
     settings = Settings.from_environment()
-    store = own_store(settings)
-    add_starters(store)
+    store = stocked_store(settings)
     blend = tuple(_weighted(store, each) for each in adapter or [])
     genre = _genre(blend)
     ending = genre.ending if genre else ANY

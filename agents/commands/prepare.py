@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from agents.base_model import own_store
+from agents.base_model import stocked_store
 from agents.commands.bar import bar
 from agents.commands.setup import settings
 from agents.coverage import missing
@@ -35,8 +35,8 @@ def prepare() -> None:
     for line in Facts.of(base).lines():
         typer.echo(f"            {line}")
     typer.echo(f"            fingerprint {BaseSpec.load(base).fingerprint[:12]}")
-    lacking = missing(given)
-    genres = sorted({name.genre for name in own_store(given).names()})
+    store = stocked_store(given)
+    lacking, genres = missing(store, given), sorted({name.genre for name in store.names()})
     typer.echo(f"adapters:   {', '.join(genres) or 'none for this base model'}")
     if lacking is not None:
         typer.echo(f"            {lacking}")

@@ -8,12 +8,12 @@ from typing import Annotated, Any
 
 import typer
 
-from agents.base_model import base_folder, own_store
+from agents.base_model import base_folder, stocked_store
 from agents.commands.bar import bar
 from agents.commands.setup import print_json, settings
 from agents.roles import share_cores
 from genre_models import atomic
-from genre_models.adapters import AdapterStore, add_starters
+from genre_models.adapters import AdapterStore
 from genre_models.packages import DEFAULT_CACHE
 
 cli = typer.Typer(
@@ -47,8 +47,7 @@ def train(
     from genre_models.training.starters import pools, train_starters
 
     given = settings()
-    device, store = device_of(given.device), own_store(given)
-    add_starters(store)
+    device, store = device_of(given.device), stocked_store(given)
     made = []
     with bar("starters") as advance:
         wanted = pools(genres or (), DEFAULT_CACHE, device=device)

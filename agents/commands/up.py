@@ -6,17 +6,16 @@ import asyncio
 import logging
 import signal
 import time
-from contextlib import suppress
 from dataclasses import replace
 from typing import Annotated
 
 import typer
 
+from agents.base_model import own_store
 from agents.commands import demo as demonstration
 from agents.commands.terminal import console
 from agents.coverage import missing
 from agents.supervisor import Supervisor
-from schemas.errors import ModelError
 from streams.clients.embedded_broker import embedded_broker, free_port
 from streams.clients.running import announced
 from streams.clients.topic_admin import create
@@ -72,13 +71,12 @@ async def _work(
     out.print(f"Kafka (embedded, in memory) at {settings.brokers}")
     for role in ROLES:
         supervisor.start(role)
-    with suppress(ModelError):  # a base that is not prepared: `generate` says so
-        lacking = await asyncio.to_thread(missing, settings)
-        if lacking is not None:
-            out.print(lacking, highlight=False)
     await supervisor.ready()
     supervisor.watch()
     out.print(f"every role is ready after {time.monotonic() - begun:.1f} s: {', '.join(ROLES)}")
+    lacking = await asyncio.to_thread(lambda: missing(own_store(settings), settings))
+    if lacking is not None:
+        out.print(lacking)
     out.print(f"HTTP at http://{settings.gateway_host}:{settings.gateway_port}, see /openapi.json")
     if demo:
         await demonstration.run(settings, out)

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from functools import partial
 
-from agents.base_model import base_folder
+from agents.base_model import stocked_store
 from agents.coverage import missing
 from agents.generate.announcing import announce
 from agents.generate.generate import Writer, generate
 from agents.generate.writer import engine_of, load_writer
-from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.training.texts.store import TextStore
 from streams.settings import Settings
 from streams.wire.roles import ROLES
@@ -24,12 +23,11 @@ LONGEST_TASK = 600.0
 
 def build(settings: Settings) -> RoleApp:
     """The app of the role, its models loaded."""
-    base = BaseSpec.load(base_folder(settings))
-    store = AdapterStore(settings.adapters, base)
-    lacking = missing(settings)
+    store = stocked_store(settings)
+    lacking = missing(store, settings)
     if lacking is not None:
         log.warning("%s", lacking)
-    writer = load_writer(settings, base, store)
+    writer = load_writer(settings, store.base, store)
     app = attached(settings, writer)
     registry, texts = writer.library.registry, TextStore(settings.corpora)
     app.facts["engine"] = ": ".join(engine_of(settings))

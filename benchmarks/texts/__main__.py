@@ -21,7 +21,7 @@ from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
-from agents.base_model import base_folder, own_store
+from agents.base_model import base_folder, stocked_store
 from agents.generate.announcing import announce
 from agents.generate.writer import load_engine, load_writer
 from agents.roles import share_cores
@@ -32,7 +32,7 @@ from benchmarks.texts import blind
 from benchmarks.texts.measures import Measures, Said, marked, shares
 from benchmarks.texts.wanted import Wanted, held_out_pairs, read, some, with_others
 from benchmarks.texts.writers import Product, Shown, plainly
-from genre_models.adapters import AdapterStore, add_starters
+from genre_models.adapters import AdapterStore
 from genre_models.adapters.name import POOLED
 from genre_models.corpora.written import written
 from genre_models.corpora.written.pairs import Pair
@@ -211,8 +211,7 @@ def main() -> None:
     asked = read(given.requests) if given.requests else some(pairs, size.requests)
     share_cores()
     settings = Settings.from_environment()
-    store = own_store(settings)
-    add_starters(store)
+    store = stocked_store(settings)
     wanted = with_others(asked, pairs)
     texts, seconds = texts_written(settings, store, wanted)
     if given.blind:

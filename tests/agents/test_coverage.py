@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from agents import coverage
+from agents.base_model import stocked_store
 from agents.coverage import missing, seconds
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.taxonomy import Taxonomy
@@ -26,20 +27,20 @@ def test_genres_without_an_adapter_are_told_with_what_makes_them(
     given: Settings, tmp_path: Path
 ) -> None:
     genres = sorted(Taxonomy.load().genres)
-    told = missing(given) or ""
+    told = missing(stocked_store(given), given) or ""
     assert told.startswith(f"{len(genres)} genres have no adapter for this base model")
     assert "`genre starters train` makes them, in about 1 minutes" in told and "\n" not in told
     store = AdapterStore(given.adapters, BaseSpec.load(given.models / "base"))
     for seed, genre in enumerate(genres):
         store.add(make_adapter(tmp_path / "made" / genre, store.base, genre, seed))
-    assert missing(given) is None
+    assert missing(stocked_store(given), given) is None
 
 
 def test_nobody_is_told_to_train_what_cannot_be_trained(given: Settings) -> None:
     file = given.models / "base" / "config.json"
     config = json.loads(file.read_bytes())
     file.write_text(json.dumps(config | {"architectures": ["GPTNeoXForCausalLM"]}))
-    assert "none can be trained for it" in (missing(given) or "")
+    assert "none can be trained for it" in (missing(stocked_store(given), given) or "")
 
 
 def test_larger_models_and_older_processors_take_longer(monkeypatch: pytest.MonkeyPatch) -> None:
