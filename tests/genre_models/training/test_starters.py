@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from genre_models.adapters import AdapterStore, BaseSpec
+from genre_models.training import starters
 from genre_models.training.recipe import Recipe
-from genre_models.training.starters import POOL, STARTER, Starter, pools, train_starters
+from genre_models.training.starters import POOL, SLOWER, STARTER, Starter, pools, train_starters
+from genre_models.training.trainer import Trained, fit
 from schemas.errors import GenreError, ModelError
 from tests.genre_models.corpora.written.test_pairs import write
 from tests.genre_models.training.conftest import lines
@@ -92,3 +96,18 @@ def test_one_shape_serves_all_so_that_genres_go_on_from_the_pool() -> None:
         assert getattr(POOL, number) == getattr(STARTER, number)
     # `genre train` may go on from them
     assert STARTER.alpha / STARTER.rank == Recipe().alpha / Recipe().rank
+
+
+def test_what_an_epoch_makes_worse_goes_on_slower(
+    base: Path, pairs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+
+    def in_vain(*given: Any, **options: Any) -> Trained:
+        rates.append(given[3].learning_rate)
+        return replace(fit(*given, **options), epochs=0.0 if len(rates) == 2 else 1.0)
+
+    monkeypatch.setattr(starters, "fit", in_vain)
+    store = AdapterStore(tmp_path / "store", BaseSpec.load(base))
+    list(make(base, store, pairs, "sms", told=[]))
+    assert rates == [POOL.learning_rate, STARTER.learning_rate, STARTER.learning_rate / SLOWER]
