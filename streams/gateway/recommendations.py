@@ -180,11 +180,12 @@ async def _streamed(
         elif ends is None:
             known = await answer_in_log(backend, asked)
         async with event_stream(request) as stream:
-            await stream.send(
-                orjson.dumps({"request_id": asked.request_id}).decode(),
-                event="request",
-                retry=_RETRY,
-            )
+            if ends is None:  # a reader that comes back knows what it asked
+                await stream.send(
+                    orjson.dumps({"request_id": asked.request_id}).decode(),
+                    event="request",
+                    retry=_RETRY,
+                )
             if known is not None:
                 await stream.send(orjson.dumps(plain(known)).decode(), event="recommendation")
                 return stream
