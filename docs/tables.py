@@ -1,4 +1,4 @@
-"""The tables of ARCHITECTURE.md that follow from the roles and the topics.
+"""The tables of ARCHITECTURE.md that follow from the roles and the topics, and that of commands.
 
 What the code does not know, the key of a topic that is not its user's and the models of a role, is
 kept as it stands in the page; a new row has `?` there.
@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from agents.main import COMMANDS
 from streams.wire.roles import ROLES, Role
 from streams.wire.topics import TOPICS, Topic
 
 PAGE = Path(__file__).parents[1] / "ARCHITECTURE.md"
+COMMANDS_PAGE = Path(__file__).parent / "commands.md"
 
 Row = list[str]
 Known = Mapping[str, Row]
@@ -24,6 +26,12 @@ def renewed(page: str) -> str:
     topics, roles = TOPICS, ROLES.values()
     page = _replaced(page, "Topics", lambda known: [_of_topic(each, known) for each in topics])
     return _replaced(page, "Roles", lambda known: [_of_role(each, known) for each in roles])
+
+
+def with_commands(page: str) -> str:
+    """The page with a row for every command of `genre`."""
+    rows = [[f"`genre {name}`", told] for name, told in COMMANDS.items()]
+    return _replaced(page, "All commands", lambda _: rows)
 
 
 def _replaced(page: str, heading: str, made: Callable[[Known], list[Row]]) -> str:

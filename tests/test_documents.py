@@ -1,4 +1,4 @@
-"""What README.md, ARCHITECTURE.md and CONTRIBUTING.md name is there."""
+"""What README.md, ARCHITECTURE.md, CONTRIBUTING.md and the pages of docs name is there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ import pytest
 from tests.recipes import created
 
 ROOT = Path(__file__).parents[1]
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md")
+DOCUMENTS = (
+    *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md"),
+    *sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md")),
+)
 FILES = {path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*.*")}
 MODULE = re.compile(r"(?:schemas|genre_models|streams|agents|benchmarks|tests)(?:\.\w+)+")
 NEW = created((ROOT / "CONTRIBUTING.md").read_text("utf-8"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from docs.tables import renewed
+from docs.tables import COMMANDS_PAGE, renewed, with_commands
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -32,6 +32,11 @@ def test_rows_come_and_go_with_what_they_are_about() -> None:
     rows = [line for line in ARCHITECTURE.splitlines() if line.startswith(("| rank", "| feedback"))]
     gone = ARCHITECTURE.replace("| feedback | user |", "| answers | nobody |")
     assert rows and renewed(gone) == ARCHITECTURE
+
+
+def test_the_table_of_commands_is_fresh() -> None:
+    page = COMMANDS_PAGE.read_text("utf-8")
+    assert with_commands(page) == page, "docs/commands.md is stale; run `python -m docs`"
 
 
 def test_names_stand_in_the_files_that_the_architecture_says() -> None:
@@ -61,7 +66,34 @@ def prose(page: Path) -> Iterator[tuple[int, str]]:
             yield number, re.sub(r"\]\([^)]*\)", "]", line)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as addresses name them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
+
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+
+
+@every_page
+def test_links_lead_somewhere(page: Path) -> None:
+    lost = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        path, _, anchor = target.partition("#")
+        found = page.parent / path if path else page
+        if "://" not in target and not (
+            found.exists() and (not anchor or anchor in anchors(found))
+        ):
+            lost.append(target)
+    assert lost == []
+
+
+def test_the_first_page_fits_a_screen_and_its_lines_a_terminal() -> None:
+    lines = (ROOT / "README.md").read_text("utf-8").splitlines()
+    assert len(lines) <= 60 and max(map(len, lines)) <= WIDTH
+
+
+@every_page
 def test_prose_wraps(page: Path) -> None:
     long = [f"{page.name}:{number}" for number, line in prose(page) if len(line) > WIDTH]
     assert long == [], f"longer than {WIDTH} columns"

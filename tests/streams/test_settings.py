@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.errors import NotReady
 from streams.settings import Settings
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
 
 _TEXT = st.text(
     st.characters(codec="ascii", exclude_characters="\x7f", min_codepoint=32), max_size=20
@@ -46,8 +46,8 @@ def test_every_field_has_its_variable_and_nothing_else_is_read() -> None:
     assert Settings.from_environment({"GENRE_UNKNOWN": "x", "BROKERS": "y"}) == Settings()
 
 
-def test_the_readme_explains_every_variable() -> None:
-    rows = re.findall(r"^\| (`GENRE_.*?) \|", README.read_text("utf-8"), re.MULTILINE)
+def test_the_page_of_settings_explains_every_variable() -> None:
+    rows = re.findall(r"^\| (`GENRE_.*?) \|", PAGE.read_text("utf-8"), re.MULTILINE)
     named = re.findall(r"`(\w+)`", " ".join(rows))
     assert sorted(named) == sorted(Settings().environment())
 
