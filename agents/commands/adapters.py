@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from dataclasses import replace
-from datetime import UTC, datetime
 from itertools import cycle
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import msgspec
 import typer
@@ -17,7 +14,9 @@ from rich.text import Text
 from agents.base_model import base_folder, own_store
 from agents.commands.setup import checked, print_json, settings
 from agents.commands.terminal import console, printable, say
+from agents.genres import verdicts
 from agents.genres.registry import Registry, announcement
+from agents.genres.versions import published, rolled_back, two, withdrawn
 from genre_models.adapters import About, AdapterName, AdapterStore
 from genre_models.adapters.contest import Record, losers
 from genre_models.adapters.depot import upload
@@ -25,19 +24,12 @@ from genre_models.adapters.intake import Wanted, take
 from genre_models.adapters.name import PATTERN
 from genre_models.taxonomy import Taxonomy
 from schemas.adapters import AdapterEvent
-from schemas.errors import InvalidEvent, ModelError, Rejected
-from schemas.feedback import Feedback
-from schemas.keys import user_key
-from schemas.recommendations import Recommendation
+from schemas.errors import ModelError, Rejected
 from schemas.training import TrainingEvent
 from streams.clients.client import Client
 from streams.clients.follower import take_all
-from streams.clients.reader import read
 from streams.settings import Settings
-from streams.wire.codecs import decode
 from streams.wire.topics import BY_EVENT
-
-E = TypeVar("E")
 
 cli = typer.Typer(help="Look at the registry of adapters and change it.", no_args_is_help=True)
 
@@ -210,7 +202,7 @@ def withdraw(name: Name, reason: Reason = "withdrawn by hand", json: Json = Fals
 
     async def do() -> AdapterEvent:
         event = _known(await _registry(), name)
-        return await _send(_withdrawn(event, reason))
+        return await _send(withdrawn(event, reason))
 
     _report(asyncio.run(do()), json)
 
@@ -227,9 +219,11 @@ def rollback(
     """
 
     async def do() -> list[AdapterEvent]:
-        newest, before = _two(await _registry(), genre)
-        again = [before] if before.kind == "published" else [await _send(_published(before))]
-        return [await _send(_withdrawn(newest, reason)), *again]
+        registry = await _registry()
+        events = [event for event in registry.events() if event.genre == genre]
+        _, before = two(events, genre)
+        sent = [await _send(event) for event in rolled_back(events, genre, reason)]
+        return sent if before.kind == "withdrawn" else [*sent, before]
 
     for event in asyncio.run(do()):
         _report(event, json)
@@ -252,7 +246,7 @@ def compare(
 
 
 async def _compare(genre: str, withdrawing: bool, json: bool) -> None:
-    registry, records = await _registry(), await _records()
+    registry, records = await _registry(), await verdicts.records(settings())
     names = registry.of_genre(genre)
     known = {name: records.get(name, Record()) for name in names}
     lost = losers(known)
@@ -269,43 +263,7 @@ async def _compare(genre: str, withdrawing: bool, json: bool) -> None:
             typer.echo(f"{name}: liked {record.liked}, disliked {record.disliked}: {end}")
     for name in lost if withdrawing else ():
         reason = f"worse than its rivals with {lost[name]:.1%}"
-        _report(await _send(_withdrawn(_known(registry, name), reason)), json)
-
-
-async def _records() -> dict[str, Record]:
-    """Likes and dislikes of each adapter."""
-    given = settings()
-    written = {
-        (user_key(answer.user_id, answer.tenant), each.candidate_id): each.adapter
-        async for answer in _events(given, Recommendation)
-        for each in answer.candidates
-        if each.adapter is not None
-    }
-    verdicts = {}
-    async for reaction in _events(given, Feedback):
-        place = (user_key(reaction.user_id, reaction.tenant), reaction.candidate_id or "")
-        if place in written and (liked := _verdict(reaction)) is not None:
-            verdicts[place] = liked
-    records: dict[str, Record] = {}
-    for place, liked in verdicts.items():
-        records[written[place]] = records.get(written[place], Record()).counting(liked)
-    return records
-
-
-async def _events(given: Settings, kind: type[E]) -> AsyncIterator[E]:
-    async for record in read(given, given.topic(BY_EVENT[kind].name)):
-        try:
-            yield decode(record.value, kind)
-        except InvalidEvent:
-            continue
-
-
-def _verdict(reaction: Feedback) -> bool | None:
-    """Whether a reaction speaks for or against a text, if it does either."""
-    if reaction.kind == "rating" and reaction.value is not None:
-        return None if reaction.value == 3 else reaction.value > 3
-    speaks = {"like": True, "accept": True, "copy": True, "choose": True, "dislike": False}
-    return speaks.get(reaction.kind)
+        _report(await _send(withdrawn(_known(registry, name), reason)), json)
 
 
 async def _registry() -> Registry:
@@ -323,7 +281,7 @@ async def _publish(adapter: str) -> AdapterEvent:
     stored = given.adapters.expanduser() / adapter
     if registry.newest(adapter) is None and stored.is_dir():
         return await _send(await asyncio.to_thread(_added, given, registry, stored))
-    return await _send(_published(_known(registry, adapter)))
+    return await _send(published(_known(registry, adapter)))
 
 
 def _added(given: Settings, registry: Registry, folder: Path) -> AdapterEvent:
@@ -347,31 +305,6 @@ def _known(registry: Registry, name: str) -> AdapterEvent:
             f"Expected an adapter of the registry, got {name}; see `genre adapters list`.",
         )
     return event
-
-
-def _two(registry: Registry, genre: str) -> tuple[AdapterEvent, AdapterEvent]:
-    """The newest published version of a genre, and its parent or else the one made before it."""
-    events = [event for event in registry.events() if event.genre == genre]
-    published = sorted(
-        (event for event in events if event.kind == "published"), key=lambda event: event.time
-    )
-    if not published or len(events) < 2:
-        raise Rejected(
-            "no_version_before",
-            f"Expected two versions of {genre}, got {len(events)}; nothing was changed.",
-        )
-    newest = published[-1]
-    others = [event for event in events if event is not newest]
-    parents = [event for event in others if event.name == newest.lineage.parent]
-    return newest, (parents or published[:-1] or sorted(others, key=lambda event: event.time))[-1]
-
-
-def _withdrawn(event: AdapterEvent, reason: str) -> AdapterEvent:
-    return replace(event, kind="withdrawn", reason=reason[:2000], time=datetime.now(UTC))
-
-
-def _published(event: AdapterEvent) -> AdapterEvent:
-    return replace(event, kind="published", reason=None, time=datetime.now(UTC))
 
 
 def _report(event: AdapterEvent, json: bool) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -17,9 +16,9 @@ from agents.commands.terminal import console, printable, say
 from schemas.errors import Rejected
 from streams.clients import letters as dead_letters
 from streams.clients.kafka import reach
-from streams.clients.letters import Letters
+from streams.clients.letters import Choice, Letters
 from streams.settings import Settings
-from streams.wire.dead_letters import given_id, is_cut, place, reasons
+from streams.wire.dead_letters import is_cut, place, reasons
 from streams.wire.source import Source
 from streams.wire.topics import TOPICS, Topic, named
 
@@ -96,7 +95,8 @@ def replay(
     Each has its own key, value and headers, and the id that it had. What was replayed before is
     left out, also when several do this at the same time, or one was killed.
     """
-    if not (code or since or until or letter or ids or everything):
+    chosen = choice(code, since, until, letter, ids)
+    if not (chosen or everything):
         raise Rejected(
             "nothing_chosen",
             "Expected --code, --since, --until, --letter, --id or --all to say which letters to "
@@ -104,7 +104,7 @@ def replay(
         )
     # A replay that was taken over leaves futures behind, of which asyncio would tell.
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    replayed = asyncio.run(_replay(topic, choice(code, since, until, letter, ids)))
+    replayed = asyncio.run(_replay(topic, chosen))
     if json:
         print_json({"replayed": replayed})
     else:
@@ -117,20 +117,15 @@ def choice(
     until: str | None,
     places: list[str] | None,
     ids: list[str] | None,
-) -> Callable[[Source], bool]:
-    """Whether a letter is meant by all of these options. Raises Rejected (bad_time)."""
-    first, end = _moment("--since", since), _moment("--until", until)
-
-    def is_meant(letter: Source) -> bool:
-        return (
-            code in (None, reasons(letter.headers).get("code"))
-            and (first is None or letter.timestamp >= first)
-            and (end is None or letter.timestamp < end)
-            and (not places or place(letter) in places)
-            and (not ids or given_id(letter.headers) in ids)
-        )
-
-    return is_meant
+) -> Choice:
+    """The letters that are meant by all of these options. Raises Rejected (bad_time)."""
+    return Choice(
+        code=code,
+        since=_moment("--since", since),
+        until=_moment("--until", until),
+        places=frozenset(places or ()),
+        ids=frozenset(ids or ()),
+    )
 
 
 def _moment(option: str, given: str | None) -> float | None:
@@ -168,7 +163,7 @@ async def _letters(name: str) -> Letters:
     return await dead_letters.letters(given, topic)
 
 
-async def _replay(name: str, is_meant: Callable[[Source], bool]) -> int:
+async def _replay(name: str, is_meant: Choice) -> int:
     given, topic = _named(name)
     await reach(given)
 

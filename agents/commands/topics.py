@@ -16,6 +16,7 @@ cli = typer.Typer(
     help="Create and check topics; print the least access rights.", no_args_is_help=True
 )
 
+_OPTIONS = {"Topic": "--topic", "Group": "--group", "TransactionalId": "--transactional-id"}
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -62,7 +63,7 @@ def acls(json: Json = False) -> None:
         if json:
             print_json(asdict(rule))
         else:
-            option = "--topic" if rule.resource == "Topic" else "--group"
+            option = _OPTIONS[rule.resource]
             kind = "" if rule.pattern == "Literal" else rule.pattern.lower()
             pattern = f" --resource-pattern-type {kind}" if kind else ""
             typer.echo(

@@ -11,4 +11,4 @@ from streams.settings import Settings
 def build(settings: Settings) -> Gateway:
     """The gateway of one replica. Raises as `Gateway`."""
     registry = Registry()
-    return Gateway(settings, RegistryCatalogue(registry), registry.apply)
+    return Gateway(settings, RegistryCatalogue(registry, settings), registry.apply)

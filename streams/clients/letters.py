@@ -16,7 +16,15 @@ from schemas.errors import NotReady
 from streams.clients.kafka import producer
 from streams.clients.reader import Reader
 from streams.settings import Settings
-from streams.wire.dead_letters import marked, marker, place, replayed_headers, sendable
+from streams.wire.dead_letters import (
+    given_id,
+    marked,
+    marker,
+    place,
+    reasons,
+    replayed_headers,
+    sendable,
+)
 from streams.wire.source import Source
 from streams.wire.topics import Topic
 
@@ -24,6 +32,43 @@ from streams.wire.topics import Topic
 _BATCH = 100
 # An open transaction of a command that was killed holds back its topic for so long.
 _TRANSACTION_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which letters are meant: by all of these together; what is empty leaves none out."""
+
+    code: str | None = None
+    since: float | None = None
+    """Seconds since the epoch: letters written then or later."""
+    until: float | None = None
+    """Letters written before then."""
+    places: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        """Whether it leaves any letter out."""
+        times = (self.since, self.until)
+        return bool(self.code or self.places or self.ids) or times != (None, None)
+
+    def means(self, *, code: str | None, time: float, place: str, id: str) -> bool:
+        """Whether it means the letter of which this is known."""
+        return (
+            self.code in (None, code)
+            and (self.since is None or time >= self.since)
+            and (self.until is None or time < self.until)
+            and (not self.places or place in self.places)
+            and (not self.ids or id in self.ids)
+        )
+
+    def __call__(self, letter: Source) -> bool:
+        """Whether it means a letter."""
+        return self.means(
+            code=reasons(letter.headers).get("code"),
+            time=letter.timestamp,
+            place=place(letter),
+            id=given_id(letter.headers),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

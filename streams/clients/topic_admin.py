@@ -166,18 +166,30 @@ def access_rules(settings: Settings) -> list[AccessRule]:
 
 
 def _of_a_door(role: Role, settings: Settings) -> list[tuple[str, str, str, str]]:
-    """What a role without agents shows and relays; how far `feedback` is learned it asks Kafka."""
+    """What a role without agents shows and relays, and what it is operated with.
+
+    It asks how far every group is and since when something waits, and replays dead letters: onto
+    any topic, with a mark behind each letter, in a transaction.
+    """
     if not role.relays:
         return []
     shown = [("Topic", settings.topic(name), "Literal", "Read") for name in role.shows]
-    relayed = [("Topic", settings.topic(name), "Literal", "Write") for name in role.relays]
-    letters = settings.topic(BY_NAME["feedback"].dead_letters)
-    learners = [
+    names = [name for each in BY_NAME.values() for name in (each.name, each.dead_letters)]
+    operated = [
+        ("Topic", settings.topic(name), "Literal", operation)
+        for name in names
+        for operation in ("Read", "Write")
+    ]
+    groups = [
         ("Group", settings.topic(each.name), "Literal", "Describe")
         for each in ROLES.values()
-        if "feedback" in each.reads
+        if each.agents
     ]
-    return [*shown, *relayed, ("Topic", letters, "Literal", "Read"), *learners]
+    replays = [
+        ("TransactionalId", settings.topic(""), "Prefixed", operation)
+        for operation in ("Write", "Describe")
+    ]
+    return [*shown, *operated, *groups, *replays]
 
 
 def _replies(role: Role, settings: Settings) -> tuple[str, ...]:

@@ -17,10 +17,13 @@ from schemas.preferences import PreferenceProfile
 from schemas.requests import Cancel
 from streams.clients.client import Client
 from streams.clients.kafka import FAILURES
+from streams.clients.letterbox import Letterbox
 from streams.gateway.journal import Asked, Journal
 from streams.gateway.keys import Caller, Keys
 from streams.gateway.learned import Learned
+from streams.gateway.meter import Meter
 from streams.gateway.problems import Refusal, away
+from streams.gateway.traffic import Traffic
 from streams.settings import Settings
 
 E = TypeVar("E")
@@ -37,8 +40,26 @@ class Catalogue(Protocol):
     def genres(self, tenant: str | None) -> Sequence[Mapping[str, Any]]:
         """The genres that a tenant can ask for, with their families and descriptions."""
 
+    def genre(self, genre: str, tenant: str | None) -> Mapping[str, Any] | None:
+        """All that is known of a genre; None where a tenant cannot ask for it."""
+
     def adapters(self, tenant: str | None) -> Sequence[AdapterEvent]:
         """The newest record of each adapter that a tenant sees."""
+
+    def report(self, adapter: AdapterEvent) -> Mapping[str, Any] | None:
+        """The gate's report on an adapter, where it lies on this machine. Reads a file."""
+
+    def withdrawn(self, adapter: AdapterEvent, reason: str) -> AdapterEvent:
+        """The event after which no new request uses an adapter."""
+
+    def published(self, adapter: AdapterEvent) -> AdapterEvent:
+        """The event after which an adapter is used again."""
+
+    def rolled_back(self, genre: str, tenant: str | None, reason: str) -> Sequence[AdapterEvent]:
+        """The events that take a genre's newest version of a tenant away. Raises Rejected."""
+
+    async def compared(self, adapters: Sequence[str]) -> Sequence[Mapping[str, Any]]:
+        """What people said of the texts of each adapter, and which lose. Reads two topics."""
 
     def texts(self, file: Path) -> Iterable[tuple[str, str | None, str | None]]:
         """The texts of a file, each with what it answers and its document. Raises Rejected."""
@@ -61,7 +82,14 @@ class Backend:
     open: int = 0
     """Requests that wait or stream now."""
     stopping: bool = False
+    letterbox: Letterbox = field(init=False)
+    traffic: Traffic = field(init=False)
     _leaving: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        meter = Meter()
+        self.journal.observers.append(meter.notice)
+        self.letterbox, self.traffic = Letterbox(self.settings), Traffic(self.settings, meter)
 
     async def publish(self, event: E) -> tuple[E, tuple[int, int]]:
         """Publish an event; returns it with its id, and partition and offset.

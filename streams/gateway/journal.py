@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,6 +103,8 @@ class Journal:
         self._watches: dict[bytes, list[Watch]] = {}
         self._ends: dict[str, dict[int, int]] = {topic: {} for topic in SHOWN}
         self._tasks: list[asyncio.Task[None]] = []
+        self.observers: list[Callable[[str, Source], None]] = []
+        """Are called with every record and its topic; they must not fail."""
 
     async def start(self) -> None:
         """Follow from now on. Raises what the broker raises."""
@@ -145,6 +147,8 @@ class Journal:
     def notice(self, topic: str, record: Source) -> None:
         """Hand a record to whoever waits for its request."""
         self._ends[topic][record.partition] = record.offset + 1
+        for observe in self.observers:
+            observe(topic, record)
         for watch in self._watches.get(_correlation(record), ()):
             watch.records.put_nowait((topic, record))
 

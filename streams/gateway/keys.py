@@ -83,6 +83,16 @@ class Caller:
                 403, "out_of_scope", f"Expected a key with the scope '{scope}'; add it to the key."
             )
 
+    def sees_everything(self) -> None:
+        """Raises Refusal 403 for a key of one tenant or of some users."""
+        if self.key is not None and (self.key.tenant is not None or self.key.users):
+            raise Refusal(
+                403,
+                "not_of_one_tenant",
+                "Expected a key without `tenant` and `users`, as this shows what all of them "
+                "sent, got one with them.",
+            )
+
     def tenant(self, named: str | None) -> str | None:
         """The tenant of a request that names one or none. Raises Refusal 403 for another's."""
         if self.key is None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
 from aiohttp import web
 
-from schemas.errors import GenreError, InvalidEvent, Rejected
+from schemas.errors import GenreError, InvalidEvent, NotReady, Rejected
 from schemas.recommendations import Recommendation
 from streams.clients.kafka import FAILURES
 from streams.wire.topics import NOT_THE_LAST
@@ -30,6 +31,8 @@ _STATUS: Mapping[str, int] = {
     "cancelled": 409,
     "declined": 422,
     "expired": 504,
+    "no_version_before": 409,
+    "replay_taken_over": 409,
     "too_large": 413,
     "too_many_tenants": 403,
     "unknown_tenant": 403,
@@ -62,6 +65,20 @@ def away() -> Refusal:
     )
 
 
+@contextmanager
+def asking() -> Iterator[None]:
+    """A block that asks Kafka. Raises Refusal 503 when it does not answer."""
+    try:
+        yield
+    except (*FAILURES, TimeoutError) as error:
+        raise Refusal(
+            503,
+            "no_broker",
+            "Expected Kafka to answer, got nothing; ask again in some seconds.",
+            {"Retry-After": "5"},
+        ) from error
+
+
 def refusal_of(error: Exception) -> Refusal | None:
     """An error as a refusal; None for a defect of ours."""
     match error:
@@ -71,6 +88,8 @@ def refusal_of(error: Exception) -> Refusal | None:
             return Refusal(_STATUS.get(error.code, 422), error.code, error.message)
         case Rejected():
             return Refusal(_STATUS.get(error.code, 422), error.code, error.message)
+        case NotReady():
+            return Refusal(_STATUS.get(error.code, 503), error.code, error.message)
         case web.HTTPRequestEntityTooLarge():
             return Refusal(
                 413, "too_large", "Expected a smaller body, got one beyond the limit; send less."

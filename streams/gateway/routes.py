@@ -13,7 +13,7 @@ from schemas.preferences import PreferenceProfile
 from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
-from streams.gateway import feedback, recommendations, shelves, training, users
+from streams.gateway import feedback, flow, letters, recommendations, shelves, training, users
 from streams.gateway.keys import Scope
 from streams.gateway.openai import chat, models
 
@@ -42,6 +42,9 @@ class Route:
 
 
 _USER = "/v1/users/{user_id}"
+_GENRE = "/v1/genres/{genre}"
+_ADAPTER = "/v1/adapters/{adapter}"
+_LETTERS = "/v1/dead-letters"
 
 ROUTES: tuple[Route, ...] = (
     Route(
@@ -112,6 +115,51 @@ ROUTES: tuple[Route, ...] = (
         method="GET", path="/v1/adapters", handler=shelves.adapters, scope="read", query=("tenant",)
     ),
     Route(
+        method="GET",
+        path=_GENRE,
+        handler=shelves.genre,
+        scope="read",
+        query=("tenant",),
+    ),
+    Route(
+        method="GET",
+        path=f"{_GENRE}/comparison",
+        handler=shelves.compare,
+        scope="operate",
+        query=("tenant",),
+    ),
+    Route(
+        method="POST",
+        path=f"{_GENRE}/rollback",
+        handler=shelves.roll_back,
+        scope="operate",
+        body=shelves.Change,
+        status=202,
+    ),
+    Route(
+        method="GET",
+        path=_ADAPTER,
+        handler=shelves.adapter,
+        scope="read",
+        query=("tenant",),
+    ),
+    Route(
+        method="POST",
+        path=f"{_ADAPTER}/withdraw",
+        handler=shelves.withdraw,
+        scope="operate",
+        body=shelves.Change,
+        status=202,
+    ),
+    Route(
+        method="POST",
+        path=f"{_ADAPTER}/publish",
+        handler=shelves.publish,
+        scope="operate",
+        body=shelves.Change,
+        status=202,
+    ),
+    Route(
         method="POST",
         path="/v1/training",
         handler=training.train,
@@ -127,6 +175,28 @@ ROUTES: tuple[Route, ...] = (
         answer=Progress,
         streams=True,
         query=("tenant",),
+    ),
+    Route(method="GET", path="/v1/flow", handler=flow.flow, scope="operate", streams=True),
+    Route(method="GET", path=_LETTERS, handler=letters.counts, scope="operate"),
+    Route(
+        method="GET",
+        path=f"{_LETTERS}/{{topic}}",
+        handler=letters.page,
+        scope="operate",
+        query=("code", "since", "until", "before", "limit"),
+    ),
+    Route(
+        method="GET",
+        path=f"{_LETTERS}/{{topic}}/{{letter}}",
+        handler=letters.letter,
+        scope="operate",
+    ),
+    Route(
+        method="POST",
+        path=f"{_LETTERS}/{{topic}}/replay",
+        handler=letters.replay,
+        scope="operate",
+        body=letters.Replay,
     ),
     Route(
         method="POST",

@@ -126,7 +126,7 @@ _ROLES: tuple[Role, ...] = (
         name="gateway",
         agents=(),
         follows=("adapters",),
-        relays=("requests", "cancellations", "feedback", "users", "training"),
+        relays=("requests", "cancellations", "feedback", "users", "training", "adapters"),
         shows=(
             "classified",
             "generations",

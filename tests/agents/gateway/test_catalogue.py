@@ -9,6 +9,7 @@ from pathlib import Path
 from agents.gateway.catalogue import RegistryCatalogue
 from agents.genres.registry import Registry
 from schemas.adapters import AdapterEvent
+from streams.settings import Settings
 
 EVENT = AdapterEvent(
     kind="published",
@@ -24,7 +25,7 @@ EVENT = AdapterEvent(
 
 def test_a_tenant_sees_its_own_genres_and_everybodys() -> None:
     registry = Registry()
-    catalogue = RegistryCatalogue(registry)
+    catalogue = RegistryCatalogue(registry, Settings())
     registry.apply(EVENT.name, EVENT)
     registry.apply("x", replace(EVENT, name="joke@0123456789ab", genre="joke", tenant=None))
     names = {each["genre"]: each["adapters"] for each in catalogue.genres("acme")}
@@ -36,4 +37,4 @@ def test_a_tenant_sees_its_own_genres_and_everybodys() -> None:
 def test_a_file_is_read_as_train_reads_it(tmp_path: Path) -> None:
     file = tmp_path / "upload.csv"
     file.write_text("text,request\nOne.,a\n")
-    assert list(RegistryCatalogue(Registry()).texts(file)) == [("One.", "a", None)]
+    assert list(RegistryCatalogue(Registry(), Settings()).texts(file)) == [("One.", "a", None)]

@@ -144,15 +144,14 @@ def test_a_role_joins_its_own_group_only() -> None:
         assert groups == {f"genre.{role}"}
 
 
-def test_the_gateway_relays_what_clients_write_and_joins_no_group() -> None:
-    assert granted("gateway", "Write") == {
-        "genre.adapters.dlq",
-        *(f"genre.{topic.name}" for topic in TOPICS if topic.written_by_clients),
-    }
-    assert "genre.recommendations" in granted("gateway", "Read")
+def test_the_gateway_operates_every_topic_and_joins_no_group() -> None:
+    names = {f"genre.{name}" for each in TOPICS for name in (each.name, each.dead_letters)}
+    assert granted("gateway", "Write") == granted("gateway", "Read") == names
     rules = [r for r in access_rules(Settings()) if r.principal == "User:genre-gateway"]
     groups = {(r.name, r.operation) for r in rules if r.resource == "Group"}
-    assert groups == {("genre.recommend", "Describe")}
+    assert groups == {(f"genre.{role.name}", "Describe") for role in ROLES.values() if role.agents}
+    replays = {(r.name, r.pattern) for r in rules if r.resource == "TransactionalId"}
+    assert replays == {("genre.", "Prefixed")}
 
 
 def test_rules_follow_the_prefix_and_the_reply_prefixes() -> None:

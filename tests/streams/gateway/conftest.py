@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -17,6 +17,7 @@ from prometheus_client import CollectorRegistry
 from schemas.adapters import AdapterEvent
 from schemas.candidates import Candidate, CandidateSet
 from schemas.classified import ClassifiedRequest
+from schemas.errors import Rejected
 from schemas.generations import ArmTask, GenerationTask
 from schemas.preferences import PreferenceProfile
 from schemas.progress import Progress
@@ -37,25 +38,53 @@ Script = Callable[[Any], Iterable[Any]]
 
 
 class Shelf:
-    """A catalogue of one genre and one adapter."""
+    """A catalogue of one genre with two versions of its adapter, the older one withdrawn."""
 
     def genres(self, tenant: str | None) -> Sequence[dict[str, Any]]:
         """Jokes."""
         return [{"genre": "joke", "family": "humour", "description": "A joke."}]
 
+    def genre(self, genre: str, tenant: str | None) -> dict[str, Any] | None:
+        """Jokes alone."""
+        return self.genres(tenant)[0] if genre == "joke" else None
+
     def adapters(self, tenant: str | None) -> Sequence[AdapterEvent]:
-        """One of jokes."""
-        return [
-            AdapterEvent(
-                kind="published",
-                name="joke@0123456789ab",
-                genre="joke",
-                family="humour",
-                digest="0" * 64,
-                base_fingerprint="1" * 64,
-                time=datetime(2026, 1, 1, tzinfo=UTC),
-            )
+        """Two of jokes."""
+        newest = AdapterEvent(
+            kind="published",
+            name="joke@0123456789ab",
+            genre="joke",
+            family="humour",
+            digest="0" * 64,
+            base_fingerprint="1" * 64,
+            time=datetime(2026, 1, 1, tzinfo=UTC),
+        )
+        return [newest, replace(newest, name="joke@0000000000aa", kind="withdrawn")]
+
+    def report(self, adapter: AdapterEvent) -> dict[str, Any] | None:
+        """Of the newer one."""
+        return {"passed": True} if adapter.kind == "published" else None
+
+    def withdrawn(self, adapter: AdapterEvent, reason: str) -> AdapterEvent:
+        """As the registry does."""
+        return replace(adapter, kind="withdrawn", reason=reason)
+
+    def published(self, adapter: AdapterEvent) -> AdapterEvent:
+        """As the registry does."""
+        return replace(adapter, kind="published", reason=None)
+
+    def rolled_back(self, genre: str, tenant: str | None, reason: str) -> list[AdapterEvent]:
+        """The older one comes back."""
+        own = [
+            each for each in self.adapters(tenant) if (each.genre, each.tenant) == (genre, tenant)
         ]
+        if len(own) < 2:
+            raise Rejected("no_version_before", "Expected two versions, got fewer.")
+        return [self.published(own[1]), self.withdrawn(own[0], reason)]
+
+    async def compared(self, adapters: Sequence[str]) -> list[dict[str, Any]]:
+        """Nobody has said anything."""
+        return [{"name": name, "liked": 0, "disliked": 0} for name in adapters]
 
     def texts(self, file: Path) -> list[tuple[str, str | None, str | None]]:
         """The lines of a file."""

@@ -1,0 +1,9 @@
+/** The view ask. */
+
+export const view = {
+  words: { en: { title: "" }, zh: { title: "" } },
+  mount(root, page) {
+    page.render(page.html`<h1>${page.say("ask")}</h1>`, root);
+    return () => {};
+  },
+};

@@ -1,0 +1,9 @@
+/** The view flow. */
+
+export const view = {
+  words: { en: { title: "" }, zh: { title: "" } },
+  mount(root, page) {
+    page.render(page.html`<h1>${page.say("flow")}</h1>`, root);
+    return () => {};
+  },
+};
