@@ -8,6 +8,7 @@ KEY := $(shell (echo "$(CURDIR)"; cat constraints.txt pyproject.toml) | sha256su
 ENVIRONMENT := $(CACHE)/environments/$(KEY)
 BIN := $(ENVIRONMENT)/bin
 READY := $(ENVIRONMENT)/.ready
+CLIENTS := $(ENVIRONMENT)/examples
 PYTHON := $(shell command -v python3.11 || command -v python3)
 
 help: ## Say what can be made
@@ -33,6 +34,15 @@ run: .venv ## Start everything, ask for five fields, react, and stay up until Ct
 up: .venv ## Start everything and stay up until Ctrl-C
 	@exec $(BIN)/genre up
 
+clients: $(CLIENTS)/.ready ## Install what tests drive from outside: the clients of others, a fuzzer
+
+$(CLIENTS)/.ready: examples/package-lock.json | .venv
+	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[gateway]'
+	@mkdir -p "$(CLIENTS)" && cp examples/package.json examples/package-lock.json examples/.npmrc "$(CLIENTS)"
+	@if command -v npm > /dev/null; then npm ci --silent --prefix "$(CLIENTS)"; \
+	else echo "no npm: the clients in JavaScript are not tested"; fi
+	@touch "$@"
+
 test: .venv ## Run the whole suite; needs no running service
 	@$(BIN)/python -m pytest
 
@@ -55,4 +65,4 @@ starters: .venv ## Train the starter adapters again (an hour on two cores); what
 bench: .venv ## Run the benchmarks of this version
 	@for name in latency startup stream; do $(BIN)/python -m benchmarks.$$name --json || exit 1; done
 
-.PHONY: help install run up test check format data starters bench
+.PHONY: help install run up clients test check format data starters bench

@@ -11,7 +11,7 @@ import pytest
 from docs.tables import COMMANDS_PAGE, renewed, with_commands
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*.md")])
 ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text("utf-8")
 WIDTH = 100
 
@@ -72,7 +72,9 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings}
 
 
-every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+every_page = pytest.mark.parametrize(
+    "page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix()
+)
 
 
 @every_page

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
+from agents.supervisor import until_ready
 from streams.clients.embedded_broker import embedded_broker
 from streams.settings import Settings
 from tests.end_to_end.conftest import Pipeline, running
@@ -21,3 +22,9 @@ async def pipeline(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pi
         running(broker.settings, tmp_path_factory.mktemp("logs")) as started,
     ):
         yield started
+
+
+@pytest_asyncio.fixture(scope="package", loop_scope="package")
+async def address(pipeline: Pipeline) -> str:
+    """The address of a gateway before the pipeline."""
+    return str((await until_ready(pipeline.supervisor.start("gateway"), 60))["address"])

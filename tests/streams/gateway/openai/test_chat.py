@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 
 from schemas.progress import Progress
+from tests.javascript import NODE, node_modules
 from tests.streams.gateway.conftest import Door, answer, key, whole
 
 PATH = "/v1/chat/completions"
@@ -188,7 +191,7 @@ async def test_a_forwarded_user_counts_for_nobody_else(door: Door) -> None:
 
 
 async def test_the_package_of_openai_reads_it_unchanged(door: Door) -> None:
-    openai = pytest.importorskip("openai", reason="needs the extra `openai`")
+    openai = pytest.importorskip("openai", reason="needs the extra `gateway`")
     base = str(door.http.make_url("/v1"))
     async with openai.AsyncOpenAI(base_url=base, api_key="none", max_retries=0) as client:
         whole_ = await client.chat.completions.create(**ASK, n=2)
@@ -207,3 +210,44 @@ async def test_the_package_of_openai_reads_it_unchanged(door: Door) -> None:
             async for _ in await client.chat.completions.create(**ASK, stream=True):
                 pass
         assert caught.value.code == "generate_failed"
+
+
+async def in_javascript(door: Door, folder: Path, *what: str) -> Any:
+    """What `unchanged.mjs` tells, run beside the packages of the examples."""
+    packages = node_modules()
+    if packages is None:
+        pytest.skip("needs Node.js, and `npm ci` in examples")
+    if not (folder / "node_modules").exists():
+        (folder / "node_modules").symlink_to(packages)
+    program = shutil.copy(Path(__file__).with_name("unchanged.mjs"), folder)
+    process = await asyncio.create_subprocess_exec(
+        *(NODE, program, str(door.http.make_url("/v1")), *what), stdout=asyncio.subprocess.PIPE
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 0
+    return json.loads(output)
+
+
+async def test_the_package_for_javascript_reads_it_unchanged(door: Door, tmp_path: Path) -> None:
+    told = await in_javascript(door, tmp_path)
+    assert told["whole"] == ["Two.", "One."] and told["streamed"] == ["Piece 0.", "Piece 1."]
+    assert told["request"] and len(told["usage"]) == 1
+    assert {"genre", "genre:joke"} <= set(told["models"])
+    assert told["unknown"] == ["NotFoundError", "model_not_found"]
+    assert told["refused"] == ["BadRequestError", "unsupported_parameter"]
+    assert told["feedback"]["state"] == "stored"
+    asked, streamed, liked = door.kafka.events
+    assert (asked.user_id, asked.genre, streamed.user_id) == ("ada", "joke", "guest")
+    assert (liked.request_id, liked.candidate_id) == (told["id"], f"{told['id']}/1")
+
+
+async def test_the_package_for_javascript_raises_what_goes_wrong(
+    door: Door, tmp_path: Path
+) -> None:
+    door.kafka.script = lambda asked: [
+        answer(asked, (), status="error", code="generate_failed", message="No.")
+    ]
+    assert await in_javascript(door, tmp_path, "errors") == {
+        "whole": ["InternalServerError", "generate_failed"],
+        "streamed": ["APIError", "generate_failed"],
+    }
