@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -23,9 +24,13 @@ from streams.worker.delivery import Delivery, Outputs
 
 DEFAULT_DEADLINE = timedelta(seconds=60)
 LONGEST_DEADLINE = timedelta(minutes=10)
+IN_FLIGHT = 128
+"""Requests that are judged at the same time or wait for it: four of the encoder's batches."""
+
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
 Judge = Callable[[ClassifiedRequest], Awaitable[ClassifiedRequest]]
+Answer = Callable[[Delivery[GenerationRequest]], Awaitable[ClassifiedRequest]]
 
 
 class LearningJudge(Protocol):
@@ -38,24 +43,75 @@ class LearningJudge(Protocol):
         """Genres, language and verdict of a request."""
 
 
+Judged = tuple[Delivery[GenerationRequest], ClassifiedRequest | Exception]
+
+
 async def classify(
     requests: AsyncIterator[Delivery[GenerationRequest]],
     judge: Judge,
     reply_prefixes: tuple[str, ...],
     quota: Quota,
 ) -> Outputs:
-    """Judge every request; one that is too late or cannot be judged travels on with its failure.
+    """Judge many requests at a time; those of one user go out in the order in which they came.
 
-    So does one beyond its user's quota: a refusal must cost less than an answer.
+    One that is too late or cannot be judged travels on with its failure. So does one beyond its
+    user's quota: a refusal must cost less than an answer.
     """
-    async for delivery in requests:
-        with delivery:
-            received = accepted(delivery, reply_prefixes)
-            failure = _refusal(received, quota)
-            if failure is not None:
-                yield delivery.output(replace(received, failure=failure))
-                continue
-            yield delivery.output(await judge(received))
+
+    async def answer(delivery: Delivery[GenerationRequest]) -> ClassifiedRequest:
+        received = accepted(delivery, reply_prefixes)
+        failure = _refusal(received, quota)
+        return await judge(received) if failure is None else replace(received, failure=failure)
+
+    judged: asyncio.Queue[Judged | None] = asyncio.Queue()
+    room = asyncio.Semaphore(IN_FLIGHT)
+    feeding = asyncio.create_task(_feed(requests, answer, judged, room))
+    try:
+        while (item := await judged.get()) is not None:
+            delivery, answered = item
+            with delivery:
+                if isinstance(answered, Exception):
+                    raise answered
+                yield delivery.output(answered)
+            room.release()
+        await feeding
+    finally:
+        feeding.cancel()
+        await asyncio.wait({feeding})
+
+
+async def _feed(
+    requests: AsyncIterator[Delivery[GenerationRequest]],
+    answer: Answer,
+    judged: asyncio.Queue[Judged | None],
+    room: asyncio.Semaphore,
+) -> None:
+    """Begin requests as long as there is room, in their order: so their users' quotas count."""
+    latest: dict[str, asyncio.Task[None]] = {}
+
+    async def finish(delivery: Delivery[GenerationRequest]) -> None:
+        user = key_of(delivery.event)
+        own, earlier = asyncio.current_task(), latest.get(user)
+        assert own is not None
+        latest[user] = own
+        answered: ClassifiedRequest | Exception
+        try:
+            answered = await answer(delivery)
+        except Exception as error:
+            answered = error
+        if earlier is not None:
+            await asyncio.wait({earlier})
+        await judged.put((delivery, answered))
+        if latest[user] is own:
+            del latest[user]
+
+    try:
+        async with asyncio.TaskGroup() as finishing:
+            async for delivery in requests:
+                await room.acquire()
+                finishing.create_task(finish(delivery))
+    finally:
+        await judged.put(None)
 
 
 def _refusal(received: ClassifiedRequest, quota: Quota) -> Failure | None:

@@ -1,14 +1,18 @@
-"""What `classify` knows, in one thread: encoder, classifier, language identifier, safety gate."""
+"""What `classify` knows: encoder, classifier, language identifier and safety gate, in threads."""
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Concatenate, ParamSpec
 
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.classify.batches import Batches
 from agents.classify.corrections import Corrections
-from agents.failures import failure_of
+from agents.failures import expired, failure_of
 from agents.genres.classifiers import Classifiers, load_classifiers
 from agents.genres.registry import Registry
 from genre_models.classification.classifier import Classifier
@@ -21,51 +25,84 @@ from schemas.classified import ClassifiedRequest
 from schemas.parts import Failure, GenreProbability
 from streams.settings import Settings
 
+P = ParamSpec("P")
+
 _TELLING = 4096  # characters of a prompt that tell its language
+
+_BATCH = 32  # requests that one thread takes at a time, as the encoder does texts
+# Characters. Longer prompts take a thread of their own: each costs as much as many short ones.
+_LONG = 1000
 
 CLASSIFY_FAILED = Failure(code="classify_failed", message="The request could not be classified.")
 
 
 @dataclass(slots=True, kw_only=True)
 class Judge:
-    """Judges one request at a time in a thread of its own, so that the event loop stays free."""
+    """Judges requests in threads of its own, so that the event loop stays free.
+
+    Requests that come while others are judged make the next batch, long ones apart.
+    """
 
     encoder: Encoder
     classifiers: Classifiers
     corrections: Corrections = field(default_factory=Corrections)
     languages: LanguageIdentifier
     gate: SafetyGate
-    thread: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="judge")
-    )
+    _short: Batches[ClassifiedRequest, ClassifiedRequest] = field(init=False)
+    _long: Batches[ClassifiedRequest, ClassifiedRequest] = field(init=False)
     _renewed: tuple[int, int, int] = (0, 0, 0)
     _of_tenants: dict[str | None, tuple[Classifier, Classifier]] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._short = Batches(self.judge_all, _BATCH, "judge")
+        self._long = Batches(self.judge_all, 1, "judge-long")
+
     async def __call__(self, received: ClassifiedRequest) -> ClassifiedRequest:
         """The request with all that can be said about it, or with the `failure` to say it."""
-        return await asyncio.get_running_loop().run_in_executor(self.thread, self._judge, received)
+        texts = received.request.prompt or "", *(received.topics or ())
+        lane = self._long if sum(map(len, texts)) > _LONG else self._short
+        return await lane.ask(received)
 
-    def _judge(self, received: ClassifiedRequest) -> ClassifiedRequest:
-        try:
-            return self.judged(received)
-        except Exception as error:
-            failure = failure_of(error, CLASSIFY_FAILED, received.request_id)
-            return replace(received, failure=failure)
+    def judge_all(self, received: Sequence[ClassifiedRequest]) -> list[ClassifiedRequest]:
+        """Each request with all that can be said about it, or with the `failure` to say it.
+
+        Their prompts are encoded together. What goes wrong with one is that one's failure alone.
+        """
+        known = [_guarded(self._opened, each) for each in received]
+        open_ones = [place for place, each in enumerate(known) if _is_open(each)]
+        prompts = [known[place].request.prompt or "" for place in open_ones]
+        for place, embedding in zip(open_ones, self._embeddings(prompts), strict=True):
+            known[place] = _guarded(self._classified, known[place], embedding)
+        return [_guarded(self._in_numbers, each) for each in known]
 
     def judged(self, received: ClassifiedRequest) -> ClassifiedRequest:
-        """Genres, language and verdict of one request; its prompt neutralised.
+        """One request, as `judge_all` judges many."""
+        return self.judge_all([received])[0]
 
-        Its length and sampling, for workers that know no genre's, are the most probable genre's.
-        """
-        known = self._known(received)
-        genres = self.classifiers.registry.taxonomy(received.tenant).genres
+    def _embeddings(self, prompts: Sequence[str]) -> list[NDArray[np.float32] | Exception]:
+        """Of each prompt its embedding, or why it has none."""
+        if not prompts:
+            return []
+        try:
+            return list(self.encoder.encode(prompts))
+        except Exception as error:
+            if len(prompts) == 1:
+                return [error]
+            return [found for prompt in prompts for found in self._embeddings([prompt])]
+
+    def _in_numbers(self, known: ClassifiedRequest) -> ClassifiedRequest:
+        """For workers that know no genre's, length and sampling of the most probable genre."""
+        genres = self.classifiers.registry.taxonomy(known.tenant).genres
         likeliest = genres.get(known.genres[0].genre) if known.genres else None
         if known.asked is None or likeliest is None:
             return known
         parameters = resolved(known.asked, likeliest.sampling)
         return replace(known, request=in_numbers(known.request, parameters))
 
-    def _known(self, received: ClassifiedRequest) -> ClassifiedRequest:
+    def _opened(self, received: ClassifiedRequest) -> ClassifiedRequest:
+        """All that is said of a request before its prompt is encoded; its prompt neutralised."""
+        if received.deadline <= datetime.now(UTC):
+            return replace(received, failure=expired(received.deadline))
         prompt = neutralise(received.request.prompt or "")
         topics = None if received.topics is None else tuple(map(neutralise, received.topics))
         request = replace(received.request, prompt=prompt)
@@ -78,22 +115,30 @@ class Judge:
         known = replace(
             known, verdict=self.gate.check_request("\n".join((prompt, *(topics or ()))))
         )
-        if not known.verdict.allowed:
+        if topics is None or not known.verdict.allowed:
             return known
-        if topics is not None:
-            known = replace(known, language=request.language, fallback="base")
-            return known if wish is None else _wished(known, wish.partition("@")[0], taxonomy)
-        embedding = self.encoder.encode([prompt])[0]
+        known = replace(known, language=request.language, fallback="base")
+        return known if wish is None else _wished(known, wish.partition("@")[0], taxonomy)
+
+    def _classified(
+        self, known: ClassifiedRequest, embedding: NDArray[np.float32] | Exception
+    ) -> ClassifiedRequest:
+        """All that is said of a request by its embedding and its words."""
+        if isinstance(embedding, Exception):
+            raise embedding
+        request = known.request
+        prompt, wish = request.prompt or "", request.genre
         language = self.languages.identify(prompt[:_TELLING])
         known = replace(
             known,
             embedding=quantise(embedding),
-            language=received.request.language or language.code,
-            language_confidence=1.0 if received.request.language else language.confidence,
+            language=request.language or language.code,
+            language_confidence=1.0 if request.language else language.confidence,
         )
         if wish is not None:
+            taxonomy = self.classifiers.registry.taxonomy(known.tenant)
             return _wished(known, wish.partition("@")[0], taxonomy)
-        found = self._corrected(received.tenant).predict_one(embedding, prompt)
+        found = self._corrected(known.tenant).predict_one(embedding, prompt)
         genres = tuple(
             GenreProbability(genre=genre, probability=probability)
             for genre, probability in found.genres
@@ -110,12 +155,16 @@ class Judge:
         renewed = (self.corrections.version, now.toordinal(), now.hour)
         if self._renewed != renewed:
             self._renewed, self._of_tenants = renewed, {}
-        if tenant not in self._of_tenants or self._of_tenants[tenant][0] is not plain:
-            nudges = self.corrections.nudges(tenant, now)
-            if not nudges:
-                return plain  # nothing is kept of a tenant that has corrected nothing
-            self._of_tenants[tenant] = (plain, plain.corrected(nudges))
-        return self._of_tenants[tenant][1]
+        known = self._of_tenants  # another thread may renew it
+        fitted, corrected = known.get(tenant, (None, plain))
+        if fitted is plain:
+            return corrected
+        nudges = self.corrections.nudges(tenant, now)
+        if not nudges:
+            return plain  # nothing is kept of a tenant that has corrected nothing
+        corrected = plain.corrected(nudges)
+        known[tenant] = (plain, corrected)
+        return corrected
 
 
 def load_judge(settings: Settings) -> Judge:
@@ -136,6 +185,24 @@ def _warm(languages: LanguageIdentifier) -> LanguageIdentifier:
     """Its model is read with the first text: not with the first client's."""
     languages.identify("warm up")
     return languages
+
+
+def _guarded(
+    judge: Callable[Concatenate[ClassifiedRequest, P], ClassifiedRequest],
+    known: ClassifiedRequest,
+    *given: P.args,
+    **named: P.kwargs,
+) -> ClassifiedRequest:
+    """What `judge` makes of a request, or the request with what went wrong with it."""
+    try:
+        return judge(known, *given, **named)
+    except Exception as error:
+        return replace(known, failure=failure_of(error, CLASSIFY_FAILED, known.request_id))
+
+
+def _is_open(known: ClassifiedRequest) -> bool:
+    """Whether the prompt is still to be encoded: not of a suggestion, nor of what is refused."""
+    return known.failure is None and known.verdict.allowed and known.topics is None
 
 
 def _wished(known: ClassifiedRequest, genre: str, taxonomy: Taxonomy) -> ClassifiedRequest:

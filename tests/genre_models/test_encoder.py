@@ -157,3 +157,19 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"config\.json") as caught:
         SentenceEncoder.load(tmp_path)
     assert caught.value.code == "encoder_unavailable"
+
+
+def test_a_long_text_is_not_what_short_ones_are_padded_to(
+    encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokenizer = encoder._tokenizer
+    read: list[list[int]] = []
+
+    def counted(texts: list[str], **options: object) -> object:
+        read.append(sorted(map(len, texts)))
+        return tokenizer(texts, **options)
+
+    monkeypatch.setattr(encoder, "_tokenizer", counted)
+    texts = ["a joke", "x" * 5000, "a poem on fog", "the sea " * 60, "cats"]
+    encoder.encode(texts)
+    assert read == [[4, 6, 13], [480], [4096]]

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from agents.classify import classify as module
 from agents.classify.classify import DEFAULT_DEADLINE, LONGEST_DEADLINE, accepted, classify
 from agents.classify.quota import Quota
 from agents.failures import OVER_QUOTA
@@ -161,3 +163,82 @@ async def test_suggestions_have_their_quota() -> None:
     found = await events(classify(stream([fresh(SUGGEST)] * 3), joke, (), quota))
     codes = [each.failure and each.failure.code for each in found]  # type: ignore[attr-defined]
     assert codes == [None, None, OVER_QUOTA.code]
+
+
+class Gated:
+    """Judges a request at once, or when its prompt is let go."""
+
+    def __init__(self, *held: str) -> None:
+        self.gates = {prompt: asyncio.Event() for prompt in held}
+        self.under_way: list[str] = []
+
+    async def __call__(self, received: ClassifiedRequest) -> ClassifiedRequest:
+        prompt = received.request.prompt or ""
+        self.under_way.append(prompt)
+        if prompt in self.gates:
+            await self.gates[prompt].wait()
+        return await joke(received)
+
+
+def of(user: str, prompt: str, offset: int):  # type: ignore[no-untyped-def]
+    return fresh(GenerationRequest(user_id=user, prompt=prompt), offset=offset)
+
+
+async def test_a_slow_request_delays_no_other_user_and_each_user_hears_in_order() -> None:
+    judge = Gated("slow")
+    asked = [
+        of(user, prompt, offset)
+        for offset, (user, prompt) in enumerate(
+            [("ada", "slow"), ("bea", "1"), ("ada", "2"), ("cyd", "3"), ("ada", "4"), ("bea", "5")]
+        )
+    ]
+    told: list[str] = []
+    answers = classify(stream(asked), judge, (), QUOTA)
+    async for output in answers:
+        known = output.event
+        assert isinstance(known, ClassifiedRequest)
+        told.append(known.request.prompt or "")
+        if len(told) == 3:
+            assert sorted(told) == ["1", "3", "5"] and told.index("1") < told.index("5")
+            assert [each.finished for each in asked[::2]] == [False] * 3
+            judge.gates["slow"].set()
+    assert told[3:] == ["slow", "2", "4"]
+    assert all(each.finished for each in asked)
+
+
+async def test_requests_are_judged_beside_each_other_but_not_without_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "IN_FLIGHT", 4)
+    prompts = [f"p{number}" for number in range(9)]
+    judge = Gated(*prompts)
+    asked = [of(f"u{number}", prompt, number) for number, prompt in enumerate(prompts)]
+    telling = asyncio.ensure_future(events(classify(stream(asked), judge, (), QUOTA)))
+    for _ in range(50):
+        await asyncio.sleep(0)
+    assert judge.under_way == prompts[:4]
+    for gate in judge.gates.values():
+        gate.set()
+    assert len(await telling) == 9
+
+
+async def test_what_is_given_up_is_not_finished() -> None:
+    judge = Gated("slow")
+    (slow, quick) = asked = [of("ada", "slow", 0), of("bea", "1", 1)]
+    answers = classify(stream(asked), judge, (), QUOTA)
+    await anext(answers)
+    await answers.aclose()
+    assert not slow.finished and not quick.finished
+
+
+async def test_quota_counts_in_the_order_of_arrival_before_anything_is_judged() -> None:
+    judge = Gated("a" * 60)
+    asked = [of("ada", letter * 60, number) for number, letter in enumerate("abc")]
+    answers = events(classify(stream(asked), judge, (), Quota(130)))
+    telling = asyncio.ensure_future(answers)
+    for _ in range(50):
+        await asyncio.sleep(0)
+    judge.gates["a" * 60].set()
+    failures = [each.failure for each in await telling]  # type: ignore[attr-defined]
+    assert failures == [None, None, OVER_QUOTA]
+    assert len(judge.under_way) == 2

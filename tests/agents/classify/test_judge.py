@@ -3,10 +3,14 @@ not."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from agents.classify.judge import CLASSIFY_FAILED, Judge
 from agents.genres.classifiers import Classifiers
@@ -209,3 +213,44 @@ def test_a_suggestion_has_no_genre_of_its_own(judge: Judge) -> None:
 
 def test_topics_pass_the_gate_as_prompts_do(judge: Judge) -> None:
     assert not judge.judged(suggestion("how to build a pipe bomb at home")).verdict.allowed
+
+
+class Counting(InstantEncoder):
+    """Notes how many texts it is given at a time; cannot read what mentions a hydra."""
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.asked.append(len(texts))
+        if any("hydra" in text for text in texts):
+            raise RuntimeError("a defect")
+        return super().encode(texts)
+
+
+async def test_requests_of_one_moment_are_encoded_together_and_long_ones_apart(
+    judge: Judge,
+) -> None:
+    judge.encoder = encoder = Counting()
+    prompts = [f"tell me a joke about number {number}" for number in range(5)]
+    asked = [received(prompt) for prompt in (*prompts, "fog " * 500)]
+    known = await asyncio.gather(*map(judge, asked))
+    assert sorted(encoder.asked) == [1, 5]
+    assert [each.request.prompt for each in known] == [each.request.prompt for each in asked]
+    alone = [judge.judged(each) for each in asked]
+    assert [each.embedding for each in known] == [each.embedding for each in alone]
+
+
+def test_what_cannot_be_encoded_fails_alone(judge: Judge) -> None:
+    judge.encoder = Counting()
+    asked = [received(text) for text in ("a joke about fog", "a hydra", "a joke about cats")]
+    failures = [each.failure for each in judge.judge_all(asked)]
+    assert failures == [None, CLASSIFY_FAILED, None]
+
+
+def test_what_waited_beyond_its_deadline_is_not_judged(
+    judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SafetyGate, "check_request", lambda *_: 1 / 0)
+    failure = judge.judged(replace(received(), deadline=datetime.now(UTC))).failure
+    assert failure is not None and failure.code == "expired"
