@@ -265,7 +265,9 @@ def test_what_an_agent_yields_is_encoded_before_a_test_sees_it() -> None:
         tree = tree_of(path)
         imported = {node.name for node in ast.walk(tree) if isinstance(node, ast.alias)}
         encoded = {
-            id(given) for call in calls_of(tree, {"events", "outputs"}) for given in call.args
+            id(given)
+            for call in calls_of(tree, {"events", "outputs", "published"})
+            for given in call.args
         }
         around = [
             call.lineno

@@ -4,6 +4,7 @@ would."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
+from contextlib import aclosing
 from dataclasses import replace
 from typing import TypeVar
 
@@ -44,12 +45,20 @@ async def stream(deliveries: Iterable[Delivery[E]]) -> AsyncIterator[Delivery[E]
 
 
 async def outputs(agent: Outputs) -> list[Output]:
-    """Everything that an agent yields as its readers get it: encoded, decoded, on declared topics.
+    """Everything that an agent yields, as `published`."""
+    return [output async for output in published(agent)]
+
+
+async def published(agent: Outputs) -> Outputs:
+    """What an agent yields as its readers get it: encoded, decoded, on declared topics.
 
     The generator has the name of its function, and that is the agent's in `streams/wire/roles.py`.
+    Closing it closes the agent.
     """
     name: str = agent.__name__  # type: ignore[attr-defined]
-    return [_published(output, AGENTS[name]) async for output in agent]
+    async with aclosing(agent):
+        async for output in agent:
+            yield _as_read(output, AGENTS[name])
 
 
 async def events(agent: Outputs) -> list[object]:
@@ -57,7 +66,7 @@ async def events(agent: Outputs) -> list[object]:
     return [output.event for output in await outputs(agent)]
 
 
-def _published(output: Output, agent: Agent) -> Output:
+def _as_read(output: Output, agent: Agent) -> Output:
     event = output.event
     if isinstance(event, Tombstone):
         assert event.topic in agent.writes

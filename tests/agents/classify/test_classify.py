@@ -16,7 +16,7 @@ from schemas.classified import ClassifiedRequest
 from schemas.parts import GenreProbability, SamplingParameters
 from schemas.requests import GenerationRequest
 from streams.settings import Settings
-from tests.agents.deliveries import NOW, delivered, events, stream
+from tests.agents.deliveries import NOW, delivered, events, published, stream
 
 REQUEST = GenerationRequest(user_id="ada", prompt="a joke about dentists")
 QUOTA = Quota(1000)
@@ -193,7 +193,7 @@ async def test_a_slow_request_delays_no_other_user_and_each_user_hears_in_order(
         )
     ]
     told: list[str] = []
-    answers = classify(stream(asked), judge, (), QUOTA)
+    answers = published(classify(stream(asked), judge, (), QUOTA))
     async for output in answers:
         known = output.event
         assert isinstance(known, ClassifiedRequest)
@@ -225,7 +225,7 @@ async def test_requests_are_judged_beside_each_other_but_not_without_bound(
 async def test_what_is_given_up_is_not_finished() -> None:
     judge = Gated("slow")
     (slow, quick) = asked = [of("ada", "slow", 0), of("bea", "1", 1)]
-    answers = classify(stream(asked), judge, (), QUOTA)
+    answers = published(classify(stream(asked), judge, (), QUOTA))
     await anext(answers)
     await answers.aclose()
     assert not slow.finished and not quick.finished
