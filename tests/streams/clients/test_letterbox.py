@@ -1,4 +1,4 @@
-"""The index of dead letters: read once, gone on with, forgotten with retention."""
+"""The index of dead letters: read once and gone on with; pages from memory."""
 
 from __future__ import annotations
 
