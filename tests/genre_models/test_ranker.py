@@ -12,17 +12,20 @@ from hypothesis import strategies as st
 
 from genre_models.preferences.estimator import HierarchicalRegression
 from genre_models.preferences.features import BLOCKS, Arm
+from genre_models.preferences.learner import Shown, learn_one
 from genre_models.preferences.posterior import base_prior
 from genre_models.preferences.row import UserRow
+from genre_models.preferences.signals import Kind
 from genre_models.ranker import (
     IGW_SHARE,
     SWAP_SHARE,
     Candidate,
+    Ranked,
     Ranking,
     inverse_gap_weights,
     rank_candidates,
 )
-from tests.genre_models.preferences.reactions import FAMILIES, NOW, liking
+from tests.genre_models.preferences.reactions import FAMILIES, NOW, liking, signal
 
 NOBODY = HierarchicalRegression.of(base_prior(), UserRow().moments(NOW)).posterior
 TEXTS = {
@@ -113,6 +116,52 @@ def test_propensities_are_how_often_a_candidate_is_on_top_whoever_decided() -> N
             assert tops[index] / len(rankings) == pytest.approx(said, abs=0.02, rel=0.3)
 
 
+def rated(*judged: float) -> list[Candidate]:
+    """Texts of one arm; the better one is judged, the less it reads as its genre."""
+    return [
+        Candidate(
+            index=index,
+            arm=Arm(genre="joke", family=FAMILIES["joke"]),
+            text=text,
+            text_probability=0.98 - 0.7 * judgement,
+            model_score=-1.5 - judgement,
+            judged=judgement,
+        )
+        for index, (judgement, text) in enumerate(zip(judged, TEXTS.values(), strict=False))
+    ]
+
+
+def test_for_a_stranger_the_judge_orders_and_a_fitting_text_wins_a_tie() -> None:
+    ranking = rank_candidates(rated(0.5, 0.7, 0.1, 0.3), NOBODY, 7, explore=False)
+    assert order(ranking) == [1, 0, 3, 2]
+    tops = Counter(order(rank_candidates(rated(0.4, 0.8), NOBODY, seed))[0] for seed in range(200))
+    assert tops[1] > 150
+    one, other = rated(0.6, 0.6)
+    fitting = rank_candidates(
+        [one, replace(other, text_probability=0.95)], NOBODY, 7, explore=False
+    )
+    assert order(fitting) == [1, 0]
+
+
+def test_reactions_outweigh_the_judge() -> None:
+    both = rated(0.8, 0.3)
+    features = np.stack([each.features for each in by_index(rank_candidates(both, NOBODY, 7))])
+    row = UserRow()
+    for k in range(6):
+        decided = Shown(decision=k, features=features, positions=(0, 1), predicted=(0.6, 0.5))
+        for candidate, kind in enumerate((Kind.DISLIKE, Kind.LIKE)):
+            row = learn_one(
+                row, signal(2 * k + candidate + 1, kind, k, candidate), decided, NOW
+            ).row
+    taste = HierarchicalRegression.of(base_prior(), row.moments(NOW)).posterior
+    assert order(rank_candidates(both, NOBODY, 7, explore=False)) == [0, 1]
+    assert order(rank_candidates(both, taste, 7, explore=False)) == [1, 0]
+
+
+def by_index(ranking: Ranking) -> list[Ranked]:
+    return sorted(ranking.ranked, key=lambda each: each.index)
+
+
 def test_what_is_hardly_ever_shown_has_at_least_the_share_that_its_gap_gives_it() -> None:
     """Weights by a floor made the estimate of another policy half of what it is."""
     ranking = rank_candidates(ALL, liking("joke", 40), 2)
@@ -191,9 +240,9 @@ def test_inverse_gap_weights_are_a_distribution_that_prefers_the_best(scores: li
 
 def test_a_judged_answer_is_above_another_until_reactions_outweigh_it() -> None:
     """Of two texts by like arms, before and after its user has liked what the judge does not."""
-    good, bad = (replace(ALL[k], judged=judged) for k, judged in ((0, 0.9), (1, 0.3)))
+    good, bad = (replace(ALL[k], judged=judged) for k, judged in ((0, 0.8), (1, 0.4)))
     assert order(rank_candidates([good, bad], NOBODY, 1, explore=False)) == [0, 1]
     fond = liking(bad.arm.genre or "", 40)
     assert order(rank_candidates([good, bad], fond, 1, explore=False)) == [1, 0]
     (feature,) = rank_candidates([good], NOBODY, 1).ranked[0].features[BLOCKS["judged"]]
-    assert feature == pytest.approx(0.5, abs=0.01)
+    assert feature == pytest.approx(1 / 3, abs=0.01)  # of 0.8
