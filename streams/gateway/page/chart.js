@@ -1,22 +1,8 @@
 /** Tastes as a chart: one line each, its mean and one deviation to both sides. */
 
-const SCRIPT = new URL("vendor/uplot@1.6.32/dist/uPlot.iife.min.js", import.meta.url);
-const SHEET = new URL("vendor/uplot@1.6.32/dist/uPlot.min.css", import.meta.url);
+import { uPlot } from "./uplot.js";
+
 const LINE = 34, ROOM = 56; // pixels of a taste, and of the axis below
-
-let loading = null;
-
-/** uPlot, loaded once it is needed: half of what the page weighs. */
-function uPlot() {
-  loading ??= new Promise((done, fail) => {
-    const sheet = Object.assign(document.createElement("link"), { rel: "stylesheet", href: SHEET });
-    const script = Object.assign(document.createElement("script"), { src: SCRIPT });
-    script.onload = () => done(window.uPlot);
-    script.onerror = () => ((loading = null), fail(new Error("no chart")));
-    document.head.append(sheet, script);
-  });
-  return loading;
-}
 
 /**
  * Draw `tastes` (`{label, mean, deviation}`, the strongest first) into `place`, anew at each width;
