@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing
+from math import inf
 from typing import TypeVar
 
 from streams.clients.reader import Reader
@@ -37,17 +39,29 @@ async def last(
 
     `topic` is a name without the prefix. Raises NotReady (no_topic) without it.
     """
+    async with aclosing(backwards(settings, topic, key, most=most)) as records:
+        async for record in records:
+            if meant(record):
+                return record
+    return None
+
+
+async def backwards(
+    settings: Settings, topic: str, key: str, *, most: int | None = None
+) -> AsyncGenerator[Source, None]:
+    """The records of a key on `topic`, the last first, as `last` looks for one."""
     async with Reader(settings, settings.topic(topic), key=key) as reader:
         begin, end = await reader.extent()
         if most is not None:
             begin = max(begin, end - most)
+        given = inf  # the offset from which on all were given: a batch is not cut at `stop`
         for start, stop in _steps(begin, end):
-            found = None
-            async for record in reader.between(start, stop):
-                found = record if record.key == key.encode() and meant(record) else found
-            if found is not None:
-                return found
-    return None
+            read = reader.between(start, stop)
+            found = [record async for record in read if record.key == key.encode()]
+            for record in reversed(found):
+                if record.offset < given:
+                    yield record
+            given = start
 
 
 def _steps(begin: int, end: int) -> Iterator[tuple[int, int]]:

@@ -76,7 +76,7 @@ def in_query(request: web.Request, name: str, kind: Any) -> Any:
 def valid(value: str, kind: Any, name: str) -> Any:
     """A value of a path or a query as a field of the schemas. Raises InvalidEvent."""
     try:
-        return msgspec.convert(value, kind, strict=False)
+        return msgspec.convert(value, kind, strict=False)  # numbers come as text
     except msgspec.ValidationError as error:
         raise InvalidEvent("bad_parameter", f"{error} - at `{name}`") from error
 

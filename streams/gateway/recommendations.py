@@ -16,7 +16,7 @@ from schemas.errors import GenreError
 from schemas.fields import RequestId, Tenant, UserId
 from schemas.keys import user_key
 from schemas.recommendations import Recommendation
-from schemas.requests import GenerationRequest
+from schemas.requests import Cancel, GenerationRequest
 from streams.clients.client import identified
 from streams.clients.newest import last
 from streams.gateway.backend import Backend, backend_of, caller_of
@@ -74,6 +74,15 @@ async def again(request: web.Request) -> web.StreamResponse:
             "Expected the id of a request of this user that is answered and still in the log.",
         )
     return answered(answer)
+
+
+async def cancel(request: web.Request) -> web.Response:
+    """Write no more of it; a request that was answered stays answered."""
+    asked = _asked_again(request, caller_of(request))
+    await backend_of(request).publish(
+        Cancel(request_id=asked.request_id, user_id=asked.user_id, tenant=asked.tenant)
+    )
+    return web.json_response({"request_id": asked.request_id}, status=202)
 
 
 async def answer_to(backend: Backend, wish: GenerationRequest) -> Recommendation:

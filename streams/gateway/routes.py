@@ -13,7 +13,16 @@ from schemas.preferences import PreferenceProfile
 from schemas.progress import Progress
 from schemas.recommendations import Recommendation
 from schemas.requests import GenerationRequest
-from streams.gateway import feedback, flow, letters, recommendations, shelves, training, users
+from streams.gateway import (
+    feedback,
+    flow,
+    history,
+    letters,
+    recommendations,
+    shelves,
+    training,
+    users,
+)
 from streams.gateway.keys import Scope
 from streams.gateway.openai import chat, models
 
@@ -66,6 +75,14 @@ ROUTES: tuple[Route, ...] = (
         query=("user_id!", "tenant"),
     ),
     Route(
+        method="DELETE",
+        path="/v1/recommendations/{request_id}",
+        handler=recommendations.cancel,
+        scope="ask",
+        status=202,
+        query=("user_id!", "tenant"),
+    ),
+    Route(
         method="POST",
         path="/v1/feedback",
         handler=feedback.react,
@@ -91,6 +108,13 @@ ROUTES: tuple[Route, ...] = (
     ),
     Route(
         method="GET", path=f"{_USER}/export", handler=users.export, scope="read", query=("tenant",)
+    ),
+    Route(
+        method="GET",
+        path=f"{_USER}/history",
+        handler=history.history,
+        scope="read",
+        query=("tenant", "answers"),
     ),
     Route(
         method="PUT",

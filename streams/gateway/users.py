@@ -56,7 +56,7 @@ async def exploration(request: web.Request) -> web.Response:
 
 async def _found(request: web.Request) -> PreferenceProfile:
     backend = backend_of(request)
-    user, tenant = _who(request)
+    user, tenant = who(request)
     async with backend.lookups:
         found = await newest(backend.settings, PreferenceProfile, user_key(user, tenant))
     if found is None:
@@ -67,14 +67,15 @@ async def _found(request: web.Request) -> PreferenceProfile:
 async def _told(
     request: web.Request, kind: Literal["erase", "consent", "explore"], allowed: bool | None
 ) -> web.Response:
-    user, tenant = _who(request)
+    user, tenant = who(request)
     await backend_of(request).publish(
         UserCommand(user_id=user, tenant=tenant, kind=kind, allowed=allowed)
     )
     return web.json_response({"user_id": user, "kind": kind, "allowed": allowed}, status=202)
 
 
-def _who(request: web.Request) -> tuple[str, str | None]:
+def who(request: web.Request) -> tuple[str, str | None]:
+    """The user of the path, and their tenant. Raises Refusal 403, and InvalidEvent for no id."""
     caller = caller_of(request)
     named = in_query(request, "tenant", Tenant)
     return caller.user(user_in_path(request)), caller.tenant(named)

@@ -134,6 +134,8 @@ _ROLES: tuple[Role, ...] = (
             "candidates",
             "recommendations",
             "preferences",
+            "feedback",
+            "users",
         ),
     ),
 )

@@ -3,7 +3,7 @@
  *
  * A view is a module `NAME.js` with `export const view = {words: {en, zh}, mount(root, page)}`;
  * `mount` draws into `root` and returns a function that unmounts. It is mounted anew when the hash,
- * the user, the language or the theme changes, so what must last lies outside of `mount` or is kept.
+ * the language or the theme changes, so what must last lies outside of `mount` or is kept.
  */
 
 import { html, nothing, render } from "./vendor/lit-html@3.3.3/lit-html.js";
@@ -13,6 +13,7 @@ import { LANGUAGES, language, speaker, words } from "./words.js";
 
 const VIEWS = ["ask", "user", "genres", "flow"];
 const HEALTH = 2000; // milliseconds between two questions to a gateway that is away
+const ME = "me"; // who asks where nobody is named, as on the command line
 const RECENT = 12; // users that are offered again
 
 const say = speaker(words);
@@ -42,9 +43,9 @@ const page = {
   keep,
   kept,
   say,
-  /** The chosen user's id, "" where none is chosen. */
+  /** The chosen user's id. */
   get user() {
-    return kept("user", recent()[0] ?? "");
+    return kept("user", recent()[0] ?? ME);
   },
   set user(user) {
     keep("user", user);
@@ -52,7 +53,6 @@ const page = {
       const users = [user, ...recent().filter((each) => each !== user)].slice(0, RECENT);
       localStorage.setItem("users", JSON.stringify(users));
     }
-    mount();
   },
   /** Users that were chosen in this browser, the latest first. */
   get recent() {
@@ -61,7 +61,7 @@ const page = {
   /** Forget that a user was chosen here. */
   forget(user) {
     localStorage.setItem("users", JSON.stringify(recent().filter((each) => each !== user)));
-    if (page.user === user) page.user = "";
+    if (page.user === user) sessionStorage.removeItem("user");
   },
   /** The parts of the hash behind the view's name: `#ask/a/b` gives `["a", "b"]`. */
   get route() {

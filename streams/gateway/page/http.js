@@ -74,12 +74,12 @@ export function gateway({ askForKey, trouble }) {
   /**
    * Server-sent events: `onEvent({event, data, id})` with `data` from JSON returns true for the
    * last one. Resolves then, or once `signal` is aborted. A stream that breaks before is read on
-   * behind its last id, for ever; `onState("broken" | "open")` says so. Throws the Problem of a
-   * stream that never began, or that is refused.
+   * behind its last id (at first `last`), for ever; `onState("broken" | "open")` says so. Throws
+   * the Problem of a stream that never began, or that is refused.
    */
   async function stream(path, options, onEvent) {
     const { method = "GET", body, signal, onState = () => {} } = options;
-    let last = null, begun = false, pause = PAUSE;
+    let { last = null } = options, begun = last !== null, pause = PAUSE;
     while (!signal?.aborted) {
       try {
         const headers = { Accept: "text/event-stream" };

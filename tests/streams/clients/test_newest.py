@@ -16,7 +16,7 @@ from streams.clients.kafka import producer
 from streams.clients.newest import newest
 from streams.clients.reader import Reader
 from streams.settings import Settings
-from streams.wire.codecs import encode
+from streams.wire.codecs import decode, encode
 from streams.wire.partitions import home_of
 from tests.streams.clients.traffic import transact
 
@@ -103,3 +103,11 @@ async def test_behind_the_newest_may_be_the_end_of_a_transaction(on_kafka: Setti
     await transact(on_kafka, topic, encode(answer("ada", "no")), key=b"ada", commit=False)
     async with asyncio.timeout(10):
         assert await found(on_kafka, "ada") == "kept"
+
+
+async def test_backwards_each_is_given_once(broker: EmbeddedBroker) -> None:
+    names = [f"a{number}" for number in range(3 * module._STEP)]
+    await put(broker.settings, *(("ada", encode(answer("ada", name))) for name in names))
+    read = module.backwards(broker.settings, "recommendations", "ada")
+    given = [decode(record.value, Recommendation).request_id async for record in read]
+    assert given == names[::-1]

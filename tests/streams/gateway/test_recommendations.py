@@ -119,6 +119,14 @@ async def test_a_client_that_leaves_cancels(door: Door, monkeypatch: pytest.Monk
         assert door.backend.open == 0
 
 
+async def test_a_request_is_cancelled_by_its_id(door: Door) -> None:
+    async with door.http.delete(f"{PATH}/r1?user_id=ada&tenant=acme") as response:
+        assert response.status == 202
+    assert door.kafka.events == [Cancel(request_id="r1", user_id="ada", tenant="acme")]
+    async with door.http.delete(f"{PATH}/r1") as response:
+        assert (response.status, (await response.json())["code"]) == (422, "missing_field")
+
+
 async def test_a_client_that_is_back_in_time_cancels_nothing(door: Door) -> None:
     asked = Asked("r1", "ada", None)
     with pytest.raises(ConnectionResetError), door.backend.wanted(asked, 0.02):
