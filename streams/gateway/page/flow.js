@@ -40,7 +40,8 @@ function mountFlow(root, page) {
   const draw = () => {
     if (leaving.signal.aborted) return;
     page.render(desk(page, { told, problem, letters, lettersProblem, chart, draw }), root);
-    if (told !== null && chart === null) drawChart();
+    // Of one point, uPlot makes a day.
+    if (rates.length > 1 && told !== null && chart === null) drawChart();
     if (chart) chart.update([rates.map((each) => each.at), rates.map((each) => each.rate)]);
   };
 
@@ -147,11 +148,10 @@ function figures(page, { tokens_per_second: tokens, latency, open }) {
         <strong>${value}</strong> <small>${more}</small>
       </dd>
     </div>`;
+  const slow = latency && `${say("slow")}: ${seconds(page, latency.slow)}`;
   return html`<dl class="figures">
-    ${figure(say("tokens"), tokens === null ? "–" : page.number(tokens, { maximumFractionDigits: 1 }),
-      say(tokens === null ? "tokens_none" : "tokens_now"))}
-    ${figure(say("latency"), latency === null ? "–" : seconds(page, latency.median),
-      latency === null ? say("nobody_asked") : `${say("slow")}: ${seconds(page, latency.slow)}`)}
+    ${figure(say("tokens"), tenths(page, tokens), tokens === null ? say("tokens_none") : "")}
+    ${figure(say("latency"), seconds(page, latency?.median ?? null), slow ?? say("nobody_asked"))}
     ${figure(say("open"), page.number(open), "")}
   </dl>`;
 }
@@ -174,7 +174,7 @@ function rateTable(page) {
   const line = ({ at, rate }) =>
     html`<tr>
       <td>${page.date(new Date(1000 * at), { timeStyle: "medium" })}</td>
-      <td class="number">${rate === null ? "–" : page.number(rate, { maximumFractionDigits: 1 })}</td>
+      <td class="number">${tenths(page, rate)}</td>
     </tr>`;
   return html`<table class="rates">
     <caption class="unseen">
@@ -194,25 +194,28 @@ function rateTable(page) {
 
 function roles(page, told, redraw) {
   const { say } = page;
-  const number = (key, label) => ({ key, label, of: (row) => row[key], show: (row) => shown(page, row[key]) });
+  const own = (key) => (row) => row[key];
+  const text = (key, label) => ({ key, label, isText: true, of: own(key), show: own(key) });
+  const count = (key) => (row) => shown(page, row[key]);
+  const number = (key, label) => ({ key, label, of: own(key), show: count(key) });
   const time = (key, label, of) => ({ key, label, of, show: (row) => seconds(page, of(row)) });
-  const text = (key, label) => ({ key, label, isText: true, of: (row) => row[key], show: (row) => row[key] });
   return sortedTable(page, {
     caption: say("roles"),
     rows: told.roles,
     sorting: sorting.roles,
     redraw,
     columns: [
+      // The first ones are seen on a phone without scrolling.
       text("agent", say("agent")),
-      text("role", say("role")),
-      text("reads", say("reads")),
-      number("workers", say("workers")),
-      number("joined", say("joined")),
-      number("rate", say("rate")),
       number("lag", say("lag")),
+      time("age", say("age"), (row) => row.age),
+      number("rate", say("rate")),
       time("latency", say("latency_short"), (row) => row.latency?.median ?? null),
       time("slow", say("slow_short"), (row) => row.latency?.slow ?? null),
-      time("age", say("age"), (row) => row.age),
+      number("workers", say("workers")),
+      number("joined", say("joined")),
+      text("role", say("role")),
+      text("reads", say("reads")),
     ],
   });
 }
@@ -225,7 +228,8 @@ function topics(page, told, redraw) {
     of: (row) => row[key],
     show: (row) => shown(page, row[key]),
   });
-  const name = { key: "topic", label: say("topic"), isText: true, of: (row) => row.topic, show: (row) => row.topic };
+  const topic = (row) => row.topic;
+  const name = { key: "topic", label: say("topic"), isText: true, of: topic, show: topic };
   return sortedTable(page, {
     caption: say("topics"),
     rows: told.topics,
@@ -249,6 +253,7 @@ function counts(page, found, problem, redraw) {
     html`<a href=${`#flow/letters/${encodeURIComponent(topic)}/${encodeURIComponent(code)}`}
       >${code}</a
     >`;
+  const topic = (row) => row.topic;
   const number = (key, label, of) => ({ key, label, of, show: (row) => page.number(of(row)) });
   return html`<p>${say("letters_about")}</p>
     ${unread}
@@ -259,7 +264,7 @@ function counts(page, found, problem, redraw) {
       redraw,
       columns: [
         { key: "code", label: say("code"), isText: true, of: (row) => row.code, show: link },
-        { key: "topic", label: say("topic"), isText: true, of: (row) => row.topic, show: (row) => row.topic },
+        { key: "topic", label: say("topic"), isText: true, of: topic, show: topic },
         number("open", say("not_replayed"), (row) => row.letters - row.replayed),
         number("letters", say("count"), (row) => row.letters),
         number("replayed", say("replayed_count"), (row) => row.replayed),
@@ -269,6 +274,9 @@ function counts(page, found, problem, redraw) {
 
 const shown = (page, value) =>
   value === null ? "–" : page.number(value, { maximumFractionDigits: value < 10 ? 1 : 0 });
+
+const tenths = (page, value) =>
+  value === null ? "–" : page.number(value, { maximumFractionDigits: 1 });
 
 /** Seconds as people say them. */
 function seconds(page, value) {

@@ -5,7 +5,6 @@ export const words = {
     waiting: "Asking Kafka how everything stands …",
     broken: "The live view has stopped; what is shown is from {time}. It goes on by itself.",
     tokens: "Tokens a second",
-    tokens_now: "now",
     tokens_none: "not measured yet",
     latency: "Answer, in the middle",
     slow: "the slowest 5 %",
@@ -28,8 +27,10 @@ export const words = {
     workers: "Workers",
     joined: "Started",
     joined_about:
-      "Started: workers that joined since somebody has looked, restarts included. Latency: from the " +
-      "record read to the one made of it, in the middle of the last minute. Age: of the oldest that " +
+      "Started: workers that joined since somebody has looked, restarts included. Latency: from" +
+      " the " +
+      "record read to the one made of it, in the middle of the last minute. Age: of the oldest " +
+      "that " +
       "waits.",
     lag: "Waits",
     latency_short: "Latency",
@@ -72,7 +73,8 @@ export const words = {
     letter_noun: "letter",
     letters_noun: "letters",
     confirm_text:
-      "Each is published again on {topic}, once, with its own key, bytes and headers. What is still " +
+      "Each is published again on {topic}, once, with its own key, bytes and headers. What is " +
+      "still " +
       "wrong with it makes it a dead letter again.",
     confirm_unread: "There may be more: {count} records are not counted yet.",
     replaying: "Replaying {count} …",
@@ -111,7 +113,6 @@ export const words = {
     waiting: "正在向 Kafka 查询状态……",
     broken: "实时视图已中断，显示的是 {time} 的数据，恢复后自动继续。",
     tokens: "每秒词元",
-    tokens_now: "当前",
     tokens_none: "尚未测量",
     latency: "回答时间（中位）",
     slow: "最慢的 5 %",

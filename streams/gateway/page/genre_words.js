@@ -3,7 +3,9 @@
 export const words = {
   en: {
     loading: "Reading the registry …",
-    about: "What can be asked for. A genre without an adapter of its own is written by the pooled one.",
+    about:
+      "What can be asked for. A genre without an adapter of its own is written by the pooled " +
+      "one.",
     find: "Find a genre",
     found: "{count} genres",
     found_none: "No genre has this in its name or description.",
@@ -20,7 +22,9 @@ export const words = {
     more: "All {count}",
     texts_none: "No examples are kept with this genre: texts of users are never shown.",
     versions: "Versions",
-    versions_none: "No adapter was trained for this genre yet. The base model writes it, following the instruction.",
+    versions_none:
+      "No adapter was trained for this genre yet. The base model writes it, following the " +
+      "instruction.",
     withdrawn_genre: "No version of this genre is published, so it cannot be asked for now.",
     train_more: "Train a new version",
     published: "published",
@@ -42,18 +46,23 @@ export const words = {
     epochs: "Passes over the texts",
     withdraw: "Withdraw",
     withdraw_title: "Withdraw {name}?",
-    withdraw_text: "No new request uses it. What is being written with it is finished. It can be published again.",
+    withdraw_text:
+      "No new request uses it. What is being written with it is finished. It can be published " +
+      "again.",
     publish: "Publish again",
     publish_title: "Publish {name} again?",
     publish_text: "New requests use it from then on.",
     roll_back: "Roll back",
     roll_back_title: "Roll back {genre}?",
     roll_back_text:
-      "{name} is withdrawn. The version before it writes from then on; if it was withdrawn, it is published again.",
+      "{name} is withdrawn. The version before it writes from then on; if it was withdrawn, it " +
+      "is published again.",
     changed: "Done: {names}.",
     changing: "Changing …",
     report: "The gate's report",
-    report_none: "The report does not lie on the gateway's machine: the one that has trained the adapter keeps it.",
+    report_none:
+      "The report does not lie on the gateway's machine: the one that has trained the adapter " +
+      "keeps it.",
     report_passed: "Passed: it may be used.",
     report_rejected: "Not passed.",
     check: "Check",
@@ -70,7 +79,8 @@ export const words = {
     compare: "Compare two versions",
     compare_one: "First",
     compare_other: "Second",
-    compare_about: "Measures beside each other. What people said of their texts is counted on demand.",
+    compare_about:
+      "Measures beside each other. What people said of their texts is counted on demand.",
     measure: "Measure",
     people: "Count what people said",
     counting: "Reading recommendations and reactions …",
@@ -80,9 +90,13 @@ export const words = {
     loses: "Loses with 95 % certainty",
     people_few: "A version can only lose once both have 30 verdicts.",
     new_title: "A new genre",
-    new_about: "From texts that you have. At least {least} usable ones are needed; fifty of them are held out to judge by.",
+    new_about:
+      "From texts that you have. At least {least} usable ones are needed; fifty of them are " +
+      "held out to judge by.",
     name: "Name",
-    name_about: "Lower-case letters, digits and _, for instance short_story. An existing name trains a new version of that genre.",
+    name_about:
+      "Lower-case letters, digits and _, for instance short_story. An existing name trains a " +
+      "new version of that genre.",
     family_about: "The group it belongs to. Left empty, it is a family of its own.",
     description: "What it is, in one line",
     instruction_about: "Left empty: Write a (name).",
@@ -91,7 +105,8 @@ export const words = {
     file: "Or a file",
     file_about: "jsonl, json, csv, tsv, txt or parquet, also .gz; with requests where it has them.",
     recognised: "{count} texts recognised.",
-    recognised_few: "{count} texts recognised; at least {least} are needed. Those sent earlier count too.",
+    recognised_few:
+      "{count} texts recognised; at least {least} are needed. Those sent earlier count too.",
     licence_about: "Of the texts, kept with the adapter.",
     start: "Train",
     sending: "Sending {count} texts …",

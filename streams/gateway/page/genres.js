@@ -47,7 +47,7 @@ function shelf(page, { found, problem, seek, load }) {
   const { html, say } = page;
   const head = html`<div class="head">
     <h1>${say("genres")}</h1>
-    <a href="#genres/${NEW}" role="button">${say("new")}</a>
+    <a class="action" href="#genres/${NEW}">${say("new")}</a>
   </div>`;
   if (problem !== null) {
     return html`${head}

@@ -227,7 +227,9 @@ function whole(page, { topic, code, place, found, problem, told, isBusy, replay 
   const head = html`<p><a href=${listed(topic, code)}>← ${say("back_to_list")}</a></p>
     <h1>${say("letter")} <code>${topic}</code> <code>${place}</code></h1>
     <p class="told" role="status" aria-busy=${isBusy}>${told}</p>`;
-  if (problem !== null) return html`${head}<p class="notice" role="alert">${page.problem(problem)}</p>`;
+  if (problem !== null) {
+    return html`${head}<p class="notice" role="alert">${page.problem(problem)}</p>`;
+  }
   if (found === null) return html`${head}<p class="empty" aria-busy="true">${say("counting")}</p>`;
   const pair = (name, value) =>
     html`<div>
@@ -264,7 +266,8 @@ function bytes(page, name, data) {
   if (data === null) return html`<p class="about">${say("nothing")}</p>`;
   const size = say(data.cut ? "bytes_cut" : "bytes", { bytes: page.number(data.bytes) });
   if (data.bytes === 0) return html`<p class="about">${say("empty")}</p>`;
-  return html`<pre class="bytes" tabindex="0" role="region" aria-label=${name}>${data.text ?? data.hex}</pre>
+  const content = data.text ?? data.hex;
+  return html`<pre class="bytes" tabindex="0" role="region" aria-label=${name}>${content}</pre>
     <p class="about">${size}${data.hex === undefined ? "" : `, ${say("binary")}`}</p>`;
 }
 

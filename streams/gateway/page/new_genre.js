@@ -130,8 +130,8 @@ function form(page, { typed, file, families, told, isBusy }, does) {
         .value=${typed[name]}
         @input=${(event) => does.type(name, event.target.value)}
       />
-      ${hint ? html`<small id="hint-${name}">${say(hint)}</small>` : ""}
-    </label>`;
+      </label>
+      ${hint ? html`<small id="hint-${name}">${say(hint)}</small>` : ""}`;
   const recognised = count < LEAST && file === null ? "recognised_few" : "recognised";
   return html`<p><a href="#genres">← ${say("back")}</a></p>
     <h1>${say("new_title")}</h1>
@@ -151,10 +151,12 @@ function form(page, { typed, file, families, told, isBusy }, does) {
           .value=${typed.genre}
           @input=${(event) => does.type("genre", event.target.value)}
         />
-        <small id="hint-genre">${say("name_about")}</small>
       </label>
+      <small id="hint-genre">${say("name_about")}</small>
       ${input("family", "family", "family_about", { list: "families" })}
-      <datalist id="families">${families.map((each) => html`<option value=${each}></option>`)}</datalist>
+      <datalist id="families">
+        ${families.map((each) => html`<option value=${each}></option>`)}
+      </datalist>
       ${input("description", "description", null)}
       ${input("instruction", "instruction", "instruction_about")}
       <label>
@@ -166,11 +168,11 @@ function form(page, { typed, file, families, told, isBusy }, does) {
           .value=${typed.texts}
           @input=${(event) => does.type("texts", event.target.value)}
         ></textarea>
-        <small id="hint-texts">
-          ${say("paste_about")}
-          ${count ? say(recognised, { count: page.number(count), least: LEAST }) : ""}
-        </small>
       </label>
+      <small id="hint-texts">
+        ${say("paste_about")}
+        ${count ? say(recognised, { count: page.number(count), least: LEAST }) : ""}
+      </small>
       <label>
         ${say("file")}
         <input
@@ -179,8 +181,8 @@ function form(page, { typed, file, families, told, isBusy }, does) {
           aria-describedby="hint-file"
           @change=${(event) => does.choose(event.target.files[0] ?? null)}
         />
-        <small id="hint-file">${say("file_about")}</small>
       </label>
+      <small id="hint-file">${say("file_about")}</small>
       ${input("licence", "licence", "licence_about")}
       <p class="told" role="status" aria-busy=${isBusy}>${told}</p>
       <button ?disabled=${isBusy}>${say("start")}</button>
@@ -192,7 +194,8 @@ function progress(page, { job, step, told, isBroken, again }) {
   const isEnded = ENDS.includes(step?.state);
   const fact = (key, value) =>
     value === undefined ? "" : html`<div><dt>${say(key)}</dt><dd>${value}</dd></div>`;
-  const number = (key) => fact(key, step[key] === undefined ? undefined : page.number(step[key]));
+  const shown = (value, show) => (value === undefined ? undefined : show(value));
+  const number = (key) => fact(key, shown(step[key], page.number));
   const steps = step?.steps
     ? html`<progress
         aria-label=${say("step")}
@@ -217,7 +220,7 @@ function progress(page, { job, step, told, isBroken, again }) {
               step.steps ? say("step_of", { step: step.step ?? 0, steps: step.steps }) : undefined,
             )}
             ${number("loss")} ${number("held_out_perplexity")} ${number("tokens_per_second")}
-            ${fact("left", step.seconds_left === undefined ? undefined : left(page, step.seconds_left))}
+            ${fact("left", shown(step.seconds_left, (seconds) => left(page, seconds)))}
           </dl>`}
     ${isEnded ? ended(page, job, step) : ""}
     ${isEnded || told

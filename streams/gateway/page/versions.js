@@ -1,4 +1,4 @@
-/** One genre: what it is, its versions with measures, samples and reports, and what changes them. */
+/** One genre: what it is; its versions with measures, samples and reports; what changes them. */
 
 const EXAMPLES = 6; // shown before the others are asked for
 const EFFECT = 700, TURNS = 12; // milliseconds and turns in which a change comes back
@@ -181,7 +181,7 @@ function actions(page, { name, found, isBusy }, does) {
   const { html, say } = page;
   const newest = newestOf(found.versions);
   return html`<div class="actions">
-    <a href="#genres/+/${name}" role="button" class="outline">${say("train_more")}</a>
+    <a class="action" href="#genres/+/${name}">${say("train_more")}</a>
     ${newest && found.versions.length > 1
       ? html`<button
           class="outline secondary"
