@@ -16,19 +16,26 @@ from streams.wire.codecs import decode, parse
 
 E = TypeVar("E")
 
+_ENCODINGS = ("identity", "gzip", "deflate")
 _WITHIN = 20.0  # seconds in which a body must come
 
 
 async def json_body(request: web.Request) -> bytes:
     """The bytes of a JSON body.
 
-    Raises Refusal 415 for another type, 408 for one that does not come in time, and aiohttp's 413.
+    Raises Refusal 415 for another type or encoding, 408 for one that does not come in time, and
+    aiohttp's 413.
     """
     if request.content_type != "application/json":
         raise Refusal(
             415,
             "wrong_type_of_body",
             "Expected `Content-Type: application/json`, got another or none.",
+        )
+    encoding = request.headers.get("Content-Encoding", "identity").lower()
+    if encoding not in _ENCODINGS:
+        raise Refusal(
+            415, "wrong_encoding", f"Expected a body as it is, or one of {', '.join(_ENCODINGS)}."
         )
     try:
         async with asyncio.timeout(_WITHIN):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Literal
 
 from aiohttp import web
 
@@ -13,6 +14,15 @@ from streams.gateway.bodies import read_many
 
 _MOST = 500  # reactions at once
 _LEARNING = 30.0  # seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What became of a reaction; `code` where it was refused."""
+
+    feedback_id: str
+    state: Literal["stored", "learned", "refused"]
+    code: str | None = None
 
 
 async def react(request: web.Request) -> web.Response:

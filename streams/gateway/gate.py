@@ -25,7 +25,7 @@ _ID: web.RequestKey[str] = web.RequestKey("id", str)
 _HEADER, _PLAIN = "X-Request-Id", re.compile(r"[A-Za-z0-9._-]{1,128}")
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Of whatever is answered. A page of ours loads nothing from elsewhere and runs no inline script.
-_HEADERS = {
+HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": (
@@ -91,7 +91,7 @@ class Gate:
 
     def _let_in(self, request: web.Request, route: Route) -> None:
         keys = request.app[BACKEND].keys
-        if not keys.needed and urlsplit(f"//{request.host}").hostname not in _LOOPBACK:
+        if not keys.needed and _host_of(f"//{request.host}")[1] not in _LOOPBACK:
             # A page elsewhere whose name was made to lead here would be let in like its user.
             raise Refusal(403, "bad_host", "Expected localhost in `Host`, got another name.")
         caller = keys.caller(request.headers.get("Authorization"))
@@ -123,7 +123,7 @@ _METHODS = ("GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH")
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """What every response has."""
     response.headers.setdefault(_HEADER, request.get(_ID, ""))
-    for name, value in _HEADERS.items():
+    for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.setdefault("Cache-Control", "no-store")
     response.headers.pop("Server", None)
@@ -138,7 +138,20 @@ def _id(request: web.Request) -> str:
 def _check_origin(request: web.Request) -> None:
     """No page of another site: CORS is closed, and forms need no CORS."""
     origin = request.headers.get("Origin")
-    if origin is not None and urlsplit(origin).netloc != request.host:
+    if origin is not None and _host_of(origin)[0] != request.host:
         raise Refusal(
             403, "cross_origin", "Expected a request of this gateway's own page, or of no page."
         )
+
+
+def _host_of(address: str) -> tuple[str | None, str | None]:
+    """Host with port, and host alone, of an address; nothing of what is none.
+
+    >>> _host_of("https://[::1]:80"), _host_of("//[::1")
+    (('[::1]:80', '::1'), (None, None))
+    """
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return None, None
+    return parts.netloc, parts.hostname

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import msgspec
 import orjson
 
+from schemas.fields import Genre, Id, RequestId, Tenant, UserId
 from streams.gateway.routes import Route
 
 _SCHEMA = "#/components/schemas/{name}"
@@ -29,6 +30,31 @@ _PROBLEM: dict[str, Any] = {
         "code": {"type": "string"},
         "request_id": {"type": "string"},
     },
+}
+_OPENAI_ERROR = {
+    "type": "object",
+    "description": "What the clients of OpenAI raise an error of.",
+    "required": ["error"],
+    "properties": {
+        "error": {
+            "type": "object",
+            "required": ["message", "type", "param", "code"],
+            "properties": {
+                "message": {"type": "string"},
+                "type": {"type": "string"},
+                "param": {"type": ["string", "null"]},
+                "code": {"type": "string"},
+            },
+        }
+    },
+}
+# Parameters of a path or a query mean the same everywhere; others are any string.
+_PARAMETERS: Mapping[str, Any] = {
+    "genre": Genre,
+    "job": Id,
+    "request_id": RequestId,
+    "tenant": Tenant,
+    "user_id": UserId,
 }
 # What each status means here, whatever the path.
 _REFUSALS = {
@@ -77,7 +103,7 @@ def document(routes: Sequence[Route]) -> dict[str, Any]:
         "security": [{"key": []}, {}],
         "paths": paths,
         "components": {
-            "schemas": components | {"Problem": _PROBLEM},
+            "schemas": components | {"Problem": _PROBLEM, "OpenAIError": _OPENAI_ERROR},
             "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -96,7 +122,7 @@ def _operation(route: Route, body: Any, answer: Any) -> dict[str, Any]:
         "parameters": [*_in_path(route.path), *map(_in_query, route.query)],
         "responses": {
             str(route.status): {"description": "Done.", "content": content},
-            **{str(status): _refusal(words) for status, words in _REFUSALS.items()},
+            **{str(status): _refusal(route, words) for status, words in _REFUSALS.items()},
         },
     }
     if body is not None:
@@ -107,22 +133,29 @@ def _operation(route: Route, body: Any, answer: Any) -> dict[str, Any]:
     return operation
 
 
-def _refusal(words: str) -> dict[str, Any]:
-    schema = {"$ref": _SCHEMA.format(name="Problem")}
-    return {"description": words, "content": {"application/problem+json": {"schema": schema}}}
+def _refusal(route: Route, words: str) -> dict[str, Any]:
+    kind, name = "application/problem+json", "Problem"
+    if route.is_openai:
+        kind, name = "application/json", "OpenAIError"
+    return {
+        "description": words,
+        "content": {kind: {"schema": {"$ref": _SCHEMA.format(name=name)}}},
+    }
 
 
 def _in_path(path: str) -> list[dict[str, Any]]:
     return [
-        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        {"name": name, "in": "path", "required": True, "schema": _parameter(name)}
         for name in re.findall(r"{(\w+)}", path)
     ]
 
 
 def _in_query(name: str) -> dict[str, Any]:
-    return {
-        "name": name.rstrip("!"),
-        "in": "query",
-        "required": name.endswith("!"),
-        "schema": {"type": "string"},
-    }
+    plain = name.rstrip("!")
+    required = name.endswith("!")
+    return {"name": plain, "in": "query", "required": required, "schema": _parameter(plain)}
+
+
+def _parameter(name: str) -> dict[str, Any]:
+    ((schema,), _) = msgspec.json.schema_components([_PARAMETERS.get(name, str)])
+    return schema

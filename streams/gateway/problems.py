@@ -8,6 +8,8 @@ from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
+from aiohttp.http_exceptions import LineTooLong, PayloadEncodingError
 
 from schemas.errors import GenreError, InvalidEvent, NotReady, Rejected
 from schemas.recommendations import Recommendation
@@ -104,6 +106,26 @@ def refusal_of(error: Exception) -> Refusal | None:
             )
         case web.HTTPNotFound():
             return Refusal(404, "no_such_path", "Expected a path that /openapi.json lists.")
+        case LineTooLong() | HttpProcessingError(message="Too many headers received"):
+            return Refusal(
+                431,
+                "large_head",
+                "Expected a path and headers of at most 8190 bytes each, and at most 128 headers, "
+                "got more.",
+            )
+        case web.RequestPayloadError() | PayloadEncodingError():
+            return Refusal(
+                400,
+                "bad_body",
+                "Expected a body as its headers say (Content-Length, Transfer-Encoding, "
+                "Content-Encoding), got another.",
+            )
+        case HttpProcessingError():
+            return Refusal(
+                400,
+                "bad_http",
+                "Expected HTTP/1.1 to the letter, got something else; use a client.",
+            )
         case web.HTTPException():
             return Refusal(error.status, "bad_http", f"Expected another request: {error.reason}.")
         case _ if isinstance(error, FAILURES):

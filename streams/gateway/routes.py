@@ -88,6 +88,7 @@ ROUTES: tuple[Route, ...] = (
         handler=feedback.react,
         scope="react",
         body=Feedback | list[Feedback],
+        answer=feedback.State | list[feedback.State],
         query=("wait",),
     ),
     Route(

@@ -22,6 +22,7 @@ from streams.clients.follower import Follower
 from streams.clients.kafka import reach
 from streams.ending import Limit
 from streams.gateway.backend import BACKEND, Backend, Catalogue
+from streams.gateway.connections import go_on, serve
 from streams.gateway.gate import Gate, add_headers
 from streams.gateway.journal import Journal
 from streams.gateway.keys import Keys
@@ -36,9 +37,6 @@ from streams.wire.topics import BY_NAME
 
 log = logging.getLogger(__name__)
 
-# Seconds: for a connection between two requests, and for its first; bytes of a line and a header.
-_IDLE = 30.0
-_HEADER = 8190
 _QUESTION, _SILENCE = 2.0, 10.0  # seconds between two questions to Kafka, and without an answer
 
 
@@ -79,8 +77,9 @@ class Gateway:
             Gauge(
                 "genre_gateway_open", "Requests that wait or stream.", registry=registry
             ).set_function(lambda: backend.open)
-            await self._serve(opened, self._application(backend, registry), self._public())
-            await self._serve(opened, self._watched(registry), self._private())
+            host, port = await serve(opened, self._application(backend, registry), self._public())
+            await serve(opened, self._watched(registry), self._private())
+            self.address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
             asking = asyncio.create_task(self._ask_kafka())
             opened.callback(asking.cancel)
             log.info("the gateway listens at %s", self.address)
@@ -113,7 +112,9 @@ class Gateway:
         application[BACKEND] = backend
         application.on_response_prepare.append(add_headers)
         for route in ROUTES:
-            application.router.add_route(route.method, route.path, route.handler)
+            application.router.add_route(
+                route.method, route.path, route.handler, expect_handler=go_on
+            )
         described, page = printed(ROUTES), PageFiles()
 
         async def openapi(_request: web.Request) -> web.Response:
@@ -132,24 +133,6 @@ class Gateway:
         application.router.add_get("/health", self._health)
         application.router.add_get("/metrics", make_aiohttp_handler(registry))
         return application
-
-    async def _serve(
-        self, opened: AsyncExitStack, application: web.Application, place: tuple[str, int]
-    ) -> None:
-        runner = web.AppRunner(
-            application,
-            handler_cancellation=True,  # a client that leaves cancels what it has asked for
-            access_log=None,
-            keepalive_timeout=_IDLE,
-            max_line_size=_HEADER,
-            max_field_size=_HEADER,
-            shutdown_timeout=1.0,
-        )
-        await runner.setup()
-        opened.push_async_callback(runner.cleanup)
-        await web.TCPSite(runner, *place).start()
-        host, port, *_ = runner.addresses[0]
-        self.address = self.address or f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def _health(self, _request: web.Request) -> web.Response:
         silent = asyncio.get_running_loop().time() - self._heard

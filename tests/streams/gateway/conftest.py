@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 from aiokafka.errors import KafkaConnectionError
 from prometheus_client import CollectorRegistry
@@ -215,20 +216,29 @@ def settings(keys_file: Path) -> Settings:
 
 
 @pytest.fixture
-async def door(settings: Settings) -> AsyncIterator[Door]:
-    """A gateway that answers every request."""
-    gateway = Gateway(settings, Shelf(), lambda *_: None)
+def backend(settings: Settings) -> Backend:
+    """What is behind a gateway that answers every request."""
     journal = Journal(settings)
-    kafka = Kafka(journal, whole)
-    backend = Backend(
+    return Backend(
         settings=settings,
-        client=kafka,  # type: ignore[arg-type]
+        client=Kafka(journal, whole),  # type: ignore[arg-type]
         journal=journal,
         keys=Keys(settings.gateway_keys),
         catalogue=Shelf(),
         learned=Learned(settings),
     )
-    application = gateway._application(backend, CollectorRegistry())
+
+
+@pytest.fixture
+def application(settings: Settings, backend: Backend) -> web.Application:
+    """The gateway's paths and middlewares."""
+    gateway = Gateway(settings, Shelf(), lambda *_: None)
+    return gateway._application(backend, CollectorRegistry())
+
+
+@pytest.fixture
+async def door(application: web.Application, backend: Backend) -> AsyncIterator[Door]:
+    """A gateway that answers every request."""
     server = TestServer(application, host="127.0.0.1")
     async with TestClient(server) as http:
-        yield Door(http, kafka, backend)
+        yield Door(http, backend.client, backend)  # type: ignore[arg-type]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import AsyncIterator
+from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import HealthCheck, Phase, given, settings
 
+from streams.gateway import recommendations, training, users
 from streams.gateway.openapi import document, printed
 from streams.gateway.routes import ROUTES
+from tests.streams.gateway.conftest import Door
 
 DOCUMENT = document(ROUTES)
 
@@ -34,3 +40,55 @@ def test_its_schemas_hold_the_limits() -> None:
 def test_a_validator_of_openapi_takes_it() -> None:
     validator = pytest.importorskip("openapi_spec_validator")
     validator.validate(DOCUMENT)
+
+
+def test_parameters_have_the_limits_of_the_fields_they_are() -> None:
+    consent = DOCUMENT["paths"]["/v1/users/{user_id}/consent"]["put"]["parameters"]
+    limits = {each["name"]: each["schema"] for each in consent}
+    assert limits["user_id"]["maxLength"] == 256 and "pattern" in limits["tenant"]
+
+
+def fuzz(address: str, examples: int) -> None:
+    """Ask for whatever the document allows, and for what it does not, and judge every answer."""
+    import schemathesis
+    from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+    schema = schemathesis.openapi.from_dict(DOCUMENT)
+    schema.config.update(base_url=address)
+    for operation in [each.ok() for each in schema.get_all_operations()]:
+        # Without a body hardly anything breaks the document.
+        for mode in list(schemathesis.GenerationMode)[: 1 + bool(operation.body)]:
+
+            @settings(
+                max_examples=examples,
+                derandomize=True,
+                database=None,
+                deadline=None,
+                phases=[Phase.generate],
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=operation.as_strategy(generation_mode=mode))
+            def judged(case: Any) -> None:
+                # Which fields belong together is in no schema of JSON.
+                case.call_and_validate(excluded_checks=[positive_data_acceptance])
+
+            judged()
+
+
+async def test_a_fuzzer_that_follows_it_finds_nothing(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("schemathesis", reason="needs the extra `gateway`")
+
+    async def nothing(*_: Any, **__: Any) -> None:
+        """The log is empty."""
+
+    async def no_steps(*_: Any, **__: Any) -> AsyncIterator[Any]:
+        steps: list[Any] = []
+        for step in steps:
+            yield step
+
+    monkeypatch.setattr(recommendations, "last", nothing)
+    monkeypatch.setattr(users, "newest", nothing)
+    monkeypatch.setattr(training, "_steps", no_steps)
+    await asyncio.to_thread(fuzz, str(door.http.make_url("/")), 2)
