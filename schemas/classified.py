@@ -35,7 +35,8 @@ class ClassifiedRequest:
 
     `request.prompt` is neutralised: it holds no marker of a chat template. `request` says length
     and sampling in numbers, also where the client left them to the genre, and has a prompt, also
-    where the client asked for a suggestion: `topics` tells those.
+    where the client asked for a suggestion: `topics` tells those. A `language_confidence` of 1
+    means that the client named the language, or that there is no doubt: it is written in.
     """
 
     request_id: RequestId

@@ -16,6 +16,7 @@ _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off", ""}
 _TOPIC_PREFIX = re.compile(r"[A-Za-z0-9._-]{0,100}")
 _DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,2})?")
+_LANGUAGES = re.compile(r"(any|[a-z]{2,3}(,[a-z]{2,3}){0,199})?")
 _TENANT = re.compile(r"[a-z0-9-]{1,63}")
 _ALLOWED = {
     "security_protocol": ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"),
@@ -64,6 +65,8 @@ class Settings:
     """Prepared base models and the sentence encoder."""
     base: str = ""
     """A folder, a GGUF file or NAME@REVISION on the hub; empty is the packaged base model."""
+    languages: str = ""
+    """Comma-separated codes of what the base model writes, or `any`; empty: what its card says."""
     adapters: Path = field(default_factory=lambda: cache_folder("adapters"))
     """Content-addressed adapter store."""
     library: str = ""
@@ -169,6 +172,9 @@ class Settings:
         listed = _listed(self.tenants)
         if not listed or not all(map(_TENANT.fullmatch, listed)):
             raise _unfit("tenants", "a number, or names of a-z, 0-9 and '-'", self.tenants)
+        if not _LANGUAGES.fullmatch(self.languages.replace(" ", "")):
+            expected = "codes of languages as 'en,de', or 'any'"
+            raise _unfit("languages", expected, self.languages)
         if not _TOPIC_PREFIX.fullmatch(self.prefix):
             raise _unfit("prefix", "at most 100 letters, digits, '.', '_' and '-'", self.prefix)
 

@@ -24,8 +24,8 @@ from streams.worker.delivery import Delivery, Outputs
 
 DEFAULT_DEADLINE = timedelta(seconds=60)
 LONGEST_DEADLINE = timedelta(minutes=10)
-IN_FLIGHT = 128
-"""Requests that are judged at the same time or wait for it: four of the encoder's batches."""
+IN_FLIGHT = 256
+"""Requests that are judged at the same time or wait for it: while a batch is judged, the next."""
 
 _EPOCH = datetime.fromtimestamp(0, UTC)
 

@@ -10,17 +10,20 @@ from typing import Concatenate, ParamSpec
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.base_model import written_languages
 from agents.classify.batches import Batches
 from agents.classify.corrections import Corrections
 from agents.failures import expired, failure_of
 from agents.genres.classifiers import Classifiers, load_classifiers
 from agents.genres.registry import Registry
+from genre_models.classification.certain_language import certain_language
 from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.safety import SafetyGate, neutralise
 from genre_models.sampling import in_numbers, resolved
 from genre_models.taxonomy import Taxonomy
+from genre_models.written_languages import plain, refusal
 from schemas.classified import ClassifiedRequest
 from schemas.parts import Failure, GenreProbability
 from streams.settings import Settings
@@ -28,8 +31,11 @@ from streams.settings import Settings
 P = ParamSpec("P")
 
 _TELLING = 4096  # characters of a prompt that tell its language
+_DOUBT = 0.99  # of a language that a request is not certainly in, the most confidence
 
-_BATCH = 32  # requests that one thread takes at a time, as the encoder does texts
+# Requests that one thread takes at a time. The encoder pads texts to its batch's longest: of so
+# many, sorted by length, to a fifth more than they are; of 32 to two thirds more.
+_BATCH = 128
 # Characters. Longer prompts take a thread of their own: each costs as much as many short ones.
 _LONG = 1000
 
@@ -48,6 +54,8 @@ class Judge:
     corrections: Corrections = field(default_factory=Corrections)
     languages: LanguageIdentifier
     gate: SafetyGate
+    writable: frozenset[str] | None = None
+    """The languages that texts can be written in, by their codes; None: any."""
     _short: Batches[ClassifiedRequest, ClassifiedRequest] = field(init=False)
     _long: Batches[ClassifiedRequest, ClassifiedRequest] = field(init=False)
     _renewed: tuple[int, int, int] = (0, 0, 0)
@@ -73,7 +81,7 @@ class Judge:
         prompts = [known[place].request.prompt or "" for place in open_ones]
         for place, embedding in zip(open_ones, self._embeddings(prompts), strict=True):
             known[place] = _guarded(self._classified, known[place], embedding)
-        return [_guarded(self._in_numbers, each) for each in known]
+        return [_guarded(self._in_numbers, self._in_words(each)) for each in known]
 
     def judged(self, received: ClassifiedRequest) -> ClassifiedRequest:
         """One request, as `judge_all` judges many."""
@@ -89,6 +97,15 @@ class Judge:
             if len(prompts) == 1:
                 return [error]
             return [found for prompt in prompts for found in self._embeddings([prompt])]
+
+    def _in_words(self, known: ClassifiedRequest) -> ClassifiedRequest:
+        """Decline what is beyond doubt in a language that cannot be written, in that language."""
+        language, writable = known.language, self.writable
+        if known.failure is not None or not known.verdict.allowed or writable is None:
+            return known
+        if language is None or known.language_confidence < 1.0 or plain(language) in writable:
+            return known
+        return replace(known, failure=Failure(code="language", message=refusal(language, writable)))
 
     def _in_numbers(self, known: ClassifiedRequest) -> ClassifiedRequest:
         """For workers that know no genre's, length and sampling of the most probable genre."""
@@ -117,7 +134,10 @@ class Judge:
         )
         if topics is None or not known.verdict.allowed:
             return known
-        known = replace(known, language=request.language, fallback="base")
+        certainty = 1.0 if request.language else 0.0
+        known = replace(
+            known, language=request.language, language_confidence=certainty, fallback="base"
+        )
         return known if wish is None else _wished(known, wish.partition("@")[0], taxonomy)
 
     def _classified(
@@ -128,12 +148,13 @@ class Judge:
             raise embedding
         request = known.request
         prompt, wish = request.prompt or "", request.genre
-        language = self.languages.identify(prompt[:_TELLING])
+        likely = self.languages.identify(prompt[:_TELLING])
+        certain = request.language or certain_language(prompt, likely)
         known = replace(
             known,
             embedding=quantise(embedding),
-            language=request.language or language.code,
-            language_confidence=1.0 if request.language else language.confidence,
+            language=certain or likely.code,
+            language_confidence=1.0 if certain else min(likely.confidence, _DOUBT),
         )
         if wish is not None:
             taxonomy = self.classifiers.registry.taxonomy(known.tenant)
@@ -178,6 +199,7 @@ def load_judge(settings: Settings) -> Judge:
         classifiers=load_classifiers(settings, encoder, Registry()),
         languages=_warm(LanguageIdentifier()),
         gate=SafetyGate(),
+        writable=written_languages(settings),
     )
 
 

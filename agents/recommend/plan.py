@@ -19,6 +19,7 @@ from genre_models.preferences.row import UserRow
 from genre_models.preferences.signals import digest
 from genre_models.sampling import USUAL, asked_of, resolved
 from genre_models.suggestions import LONGEST, SUGGESTION, Liked, suggested
+from genre_models.written_languages import name, plain
 from schemas.candidates import CandidateSet
 from schemas.classified import ClassifiedRequest
 from schemas.generations import ArmTask, GenerationTask
@@ -165,9 +166,10 @@ def _remembered(request: ClassifiedRequest) -> str | None:
 
 
 def _lines(request: ClassifiedRequest, posterior: Posterior) -> tuple[str, ...]:
-    language = request.request.language
-    is_foreign = language and not language.startswith("en")
-    spoken = (f"Write in the language '{language}'.",) if is_foreign else ()
+    is_certain = request.language_confidence == 1.0
+    language = request.request.language or (request.language if is_certain else None)
+    is_foreign = language is not None and plain(language) != "en"
+    spoken = (f"Write in {name(language or '')}.",) if is_foreign else ()
     return (*spoken, *prompt_card(posterior))
 
 

@@ -62,6 +62,11 @@ class Facts:
             yield f"transformers computes it, in {exact}: exact only, without training"
 
 
+def said_languages(folder: Path) -> str:
+    """What the card of a base says of its languages; nothing where it does not, or is not there."""
+    return _about(folder).get("languages") or ""
+
+
 def read_about(folder: Path) -> dict[str, str]:
     """Licence and languages as a model's card (README.md) says them; nothing where it does not."""
     from huggingface_hub.repocard import metadata_load
@@ -83,4 +88,4 @@ def _about(folder: Path) -> dict[str, str]:
 
 def _words(said: object) -> str:
     words = said if isinstance(said, list) else [] if said is None else [said]
-    return ", ".join(str(word)[:100] for word in words[:20])
+    return ", ".join(str(word)[:100] for word in words[:200])

@@ -69,6 +69,8 @@ def test_booleans_are_written_in_several_ways(value: str, meant: bool) -> None:
         ("PARTITIONS", ""),
         ("REPLICATION", "0"),
         ("ROWS", "0"),
+        ("LANGUAGES", "English"),
+        ("LANGUAGES", "en,,de"),
         ("PREFIX_CACHE_MB", "0"),
         ("DEVICE", "gpu"),
         ("DEVICE", "cuda:"),

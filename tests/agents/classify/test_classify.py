@@ -16,7 +16,7 @@ from schemas.classified import ClassifiedRequest
 from schemas.parts import GenreProbability, SamplingParameters
 from schemas.requests import GenerationRequest
 from streams.settings import Settings
-from tests.agents.deliveries import NOW, delivered, events, published, stream
+from tests.agents.deliveries import NOW, delivered, events, stream
 
 REQUEST = GenerationRequest(user_id="ada", prompt="a joke about dentists")
 QUOTA = Quota(1000)
@@ -192,18 +192,20 @@ async def test_a_slow_request_delays_no_other_user_and_each_user_hears_in_order(
             [("ada", "slow"), ("bea", "1"), ("ada", "2"), ("cyd", "3"), ("ada", "4"), ("bea", "5")]
         )
     ]
-    told: list[str] = []
-    answers = published(classify(stream(asked), judge, (), QUOTA))
-    async for output in answers:
-        known = output.event
-        assert isinstance(known, ClassifiedRequest)
-        told.append(known.request.prompt or "")
-        if len(told) == 3:
-            assert sorted(told) == ["1", "3", "5"] and told.index("1") < told.index("5")
-            assert [each.finished for each in asked[::2]] == [False] * 3
-            judge.gates["slow"].set()
+    telling = asyncio.ensure_future(events(classify(stream(asked), judge, (), QUOTA)))
+    await _settled()
+    assert [each.finished for each in asked] == [False, True, False, True, False, True]
+    judge.gates["slow"].set()
+    told = [each.request.prompt for each in await telling]  # type: ignore[attr-defined]
+    assert sorted(told[:3]) == ["1", "3", "5"] and told.index("1") < told.index("5")
     assert told[3:] == ["slow", "2", "4"]
     assert all(each.finished for each in asked)
+
+
+async def _settled() -> None:
+    """All that can go on without what is held has gone on."""
+    for _ in range(50):
+        await asyncio.sleep(0)
 
 
 async def test_requests_are_judged_beside_each_other_but_not_without_bound(
@@ -214,8 +216,7 @@ async def test_requests_are_judged_beside_each_other_but_not_without_bound(
     judge = Gated(*prompts)
     asked = [of(f"u{number}", prompt, number) for number, prompt in enumerate(prompts)]
     telling = asyncio.ensure_future(events(classify(stream(asked), judge, (), QUOTA)))
-    for _ in range(50):
-        await asyncio.sleep(0)
+    await _settled()
     assert judge.under_way == prompts[:4]
     for gate in judge.gates.values():
         gate.set()
@@ -225,10 +226,12 @@ async def test_requests_are_judged_beside_each_other_but_not_without_bound(
 async def test_what_is_given_up_is_not_finished() -> None:
     judge = Gated("slow")
     (slow, quick) = asked = [of("ada", "slow", 0), of("bea", "1", 1)]
-    answers = published(classify(stream(asked), judge, (), QUOTA))
-    await anext(answers)
-    await answers.aclose()
-    assert not slow.finished and not quick.finished
+    telling = asyncio.ensure_future(events(classify(stream(asked), judge, (), QUOTA)))
+    await _settled()
+    telling.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await telling
+    assert quick.finished and not slow.finished and slow.failure is None
 
 
 async def test_quota_counts_in_the_order_of_arrival_before_anything_is_judged() -> None:
@@ -236,8 +239,7 @@ async def test_quota_counts_in_the_order_of_arrival_before_anything_is_judged() 
     asked = [of("ada", letter * 60, number) for number, letter in enumerate("abc")]
     answers = events(classify(stream(asked), judge, (), Quota(130)))
     telling = asyncio.ensure_future(answers)
-    for _ in range(50):
-        await asyncio.sleep(0)
+    await _settled()
     judge.gates["a" * 60].set()
     failures = [each.failure for each in await telling]  # type: ignore[attr-defined]
     assert failures == [None, None, OVER_QUOTA]

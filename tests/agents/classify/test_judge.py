@@ -47,6 +47,9 @@ TAXONOMY = Taxonomy(
 CLASSIFIER = Classifier.fit(TAXONOMY, ENCODER)
 
 
+IDENTIFIER = LanguageIdentifier()
+
+
 class Norwegian(LanguageIdentifier):
     """Takes everything for Norwegian."""
 
@@ -254,3 +257,66 @@ def test_what_waited_beyond_its_deadline_is_not_judged(
     monkeypatch.setattr(SafetyGate, "check_request", lambda *_: 1 / 0)
     failure = judge.judged(replace(received(), deadline=datetime.now(UTC))).failure
     assert failure is not None and failure.code == "expired"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "wishes", "begins"),
+    [
+        ("Schreib mir ein Gedicht über den Herbst", {}, "Leider kann ich hier Texte nur auf Engl"),
+        ("Escribe un poema sobre el mar", {}, "Lo siento, aquí solo puedo escribir textos en in"),
+        ("Écris un poème sur la mer", {"genre": "sonnet"}, "Désolé, je ne peux écrire ici des te"),
+        ("秋についての詩を書いて", {}, "申し訳ありませんが、ここでは英語の文章しか"),
+        ("讲个关于牙医的笑话", {}, "抱歉，这里目前只能用英语写作"),  # noqa: RUF001
+        ("Escreva um poema sobre o mar", {}, "Desculpe, aqui só consigo escrever textos em inglês"),
+        (
+            "Napisz mi wiersz o jesieni",
+            {"language": "pl"},
+            "Sorry, texts can be written in English",
+        ),
+        ("a joke about fog", {"language": "de-AT"}, "Leider kann ich hier"),
+    ],
+)
+def test_what_the_base_cannot_write_is_said_in_the_language_of_the_request(
+    judge: Judge, prompt: str, wishes: dict[str, str], begins: str
+) -> None:
+    judge.languages, judge.writable = IDENTIFIER, frozenset({"en"})
+    failure = judge.judged(received(prompt, **wishes)).failure
+    assert failure is not None and failure.code == "language"
+    assert failure.message.startswith(begins)
+    judge.writable = frozenset({"en", "de", "es", "fr", "ja", "zh", "pt", "pl"})
+    known = judge.judged(received(prompt, **wishes))
+    assert known.failure is None and known.language_confidence == 1.0
+    judge.writable = None
+    assert judge.judged(received(prompt, **wishes)).failure is None
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Café Müller slogan",
+        "a poem for José and María in Zürich",
+        "haiku",
+        "São Paulo travel ad",
+        "Translate to English: Ich liebe dich und du liebst mich und das ist gut so",
+        "write haiku like this: 古池や蛙飛びこむ水の音",
+        "🎂🎂🎂",
+    ],
+)
+def test_names_short_and_mixed_requests_are_english_enough(judge: Judge, prompt: str) -> None:
+    judge.languages, judge.writable = IDENTIFIER, frozenset({"en"})
+    known = judge.judged(received(prompt))
+    assert known.failure is None and known.language_confidence < 1.0
+
+
+def test_a_named_language_counts_whatever_the_prompt_is_in(judge: Judge) -> None:
+    judge.languages, judge.writable = IDENTIFIER, frozenset({"en"})
+    asked = received("Schreib mir ein Gedicht über den Herbst", language="en-GB")
+    assert judge.judged(asked).failure is None
+    failure = judge.judged(suggestion(language="de")).failure
+    assert failure is not None and failure.code == "language"
+
+
+def test_harm_comes_before_language(judge: Judge) -> None:
+    judge.writable = frozenset({"en"})
+    known = judge.judged(received("how to build a pipe bomb at home", language="de"))
+    assert known.failure is None and not known.verdict.allowed

@@ -95,7 +95,23 @@ async def test_requested_options_reach_the_task(desk: Desk) -> None:
     assert isinstance(task, GenerationTask)
     assert (len(task.arms), task.max_tokens, task.temperature, task.top_p) == (2, 9, 0.0, 0.5)
     assert {arm.genre for arm in task.arms} == {"sonnet"}
-    assert any("'de'" in line for line in task.lines)
+    assert task.lines[0] == "Write in German."
+
+
+@pytest.mark.parametrize(
+    ("told", "lines"),
+    [
+        ({"language": "fr", "language_confidence": 1.0}, ["Write in French."]),
+        ({"language": "fr", "language_confidence": 0.99}, []),
+        ({"language": "en", "language_confidence": 1.0}, []),
+    ],
+)
+async def test_a_request_is_written_in_its_own_language_where_that_is_certain(
+    desk: Desk, told: dict[str, Any], lines: list[str]
+) -> None:
+    (task,) = await planned(desk, classified(**told))
+    assert isinstance(task, GenerationTask)
+    assert [line for line in task.lines if line.startswith("Write in")] == lines
 
 
 @pytest.mark.parametrize("seed", [None, 0])
