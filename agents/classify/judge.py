@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
 
 from agents.classify.corrections import Corrections
 from agents.failures import failure_of
@@ -14,12 +18,16 @@ from agents.genres.registry import Registry
 from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
+from genre_models.multilingual import Multilingual, MultilingualEncoder
 from genre_models.safety import SafetyGate, neutralise
 from genre_models.sampling import in_numbers, resolved
 from genre_models.taxonomy import Taxonomy
 from schemas.classified import ClassifiedRequest
+from schemas.errors import ModelError
 from schemas.parts import Failure, GenreProbability
 from streams.settings import Settings
+
+log = logging.getLogger(__name__)
 
 _TELLING = 4096  # characters of a prompt that tell its language
 
@@ -35,6 +43,7 @@ class Judge:
     corrections: Corrections = field(default_factory=Corrections)
     languages: LanguageIdentifier
     gate: SafetyGate
+    multilingual: Multilingual | None = None
     thread: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="judge")
     )
@@ -93,12 +102,24 @@ class Judge:
         )
         if wish is not None:
             return _wished(known, wish.partition("@")[0], taxonomy)
-        found = self._corrected(received.tenant).predict_one(embedding, prompt)
+        foreign = self._foreign(prompt)
+        found = self._corrected(received.tenant).predict_one(embedding, prompt, foreign)
         genres = tuple(
             GenreProbability(genre=genre, probability=probability)
             for genre, probability in found.genres
         )
         return replace(known, genres=genres, family=found.family, fallback=found.fallback)
+
+    def _foreign(self, prompt: str) -> NDArray[np.float32] | None:
+        """The multilingual embedding of what is not in English."""
+        if self.multilingual is None or not self.languages.is_foreign(prompt[:_TELLING]):
+            return None
+        try:
+            return self.multilingual.encode([prompt])[0]
+        except ModelError as error:
+            log.warning("requests in other languages are not understood: %s", error)
+            self.multilingual = None
+            return None
 
     def _corrected(self, tenant: str | None) -> Classifier:
         """The classifier of the tenant's genres with its own corrections.
@@ -129,6 +150,7 @@ def load_judge(settings: Settings) -> Judge:
         classifiers=load_classifiers(settings, encoder, Registry()),
         languages=_warm(LanguageIdentifier()),
         gate=SafetyGate(),
+        multilingual=MultilingualEncoder(settings.models / "multilingual"),
     )
 
 
