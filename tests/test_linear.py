@@ -18,7 +18,7 @@ import pytest
 
 from agents.commands.answer import reason
 from agents.commands.feedback import liking, moment
-from genre_models.classification.words import WordIndex
+from genre_models.classification.words import bag
 from genre_models.corpora import Text
 from genre_models.corpora.cleaning import is_prose, tidy, without_contacts
 from genre_models.corpora.duplicates import distinct
@@ -191,7 +191,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "quality": quality,
     "shingles": shingles,
     "markers": neutralise,
-    "words": WordIndex(["a joke"]).similarity,
+    "words": bag,
     "copied": lambda text: copied([text], [text]),
     "event": made,
     "headers": header,

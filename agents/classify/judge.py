@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -20,13 +21,17 @@ from genre_models.classification.certain_language import certain_language
 from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
+from genre_models.multilingual import Multilingual, MultilingualEncoder
 from genre_models.safety import SafetyGate, neutralise
 from genre_models.sampling import in_numbers, resolved
 from genre_models.taxonomy import Taxonomy
 from genre_models.written_languages import plain, refusal
 from schemas.classified import ClassifiedRequest
+from schemas.errors import ModelError
 from schemas.parts import Failure, GenreProbability
 from streams.settings import Settings
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
@@ -54,6 +59,7 @@ class Judge:
     corrections: Corrections = field(default_factory=Corrections)
     languages: LanguageIdentifier
     gate: SafetyGate
+    multilingual: Multilingual | None = None
     writable: frozenset[str] | None = None
     """The languages that texts can be written in, by their codes; None: any."""
     _short: Batches[ClassifiedRequest, ClassifiedRequest] = field(init=False)
@@ -159,12 +165,24 @@ class Judge:
         if wish is not None:
             taxonomy = self.classifiers.registry.taxonomy(known.tenant)
             return _wished(known, wish.partition("@")[0], taxonomy)
-        found = self._corrected(known.tenant).predict_one(embedding, prompt)
+        foreign = self._foreign(prompt)
+        found = self._corrected(known.tenant).predict_one(embedding, prompt, foreign)
         genres = tuple(
             GenreProbability(genre=genre, probability=probability)
             for genre, probability in found.genres
         )
         return replace(known, genres=genres, family=found.family, fallback=found.fallback)
+
+    def _foreign(self, prompt: str) -> NDArray[np.float32] | None:
+        """The multilingual embedding of what is not in English."""
+        if self.multilingual is None or not self.languages.is_foreign(prompt[:_TELLING]):
+            return None
+        try:
+            return self.multilingual.encode([prompt])[0]
+        except ModelError as error:
+            log.warning("requests in other languages are not understood: %s", error)
+            self.multilingual = None
+            return None
 
     def _corrected(self, tenant: str | None) -> Classifier:
         """The classifier of the tenant's genres with its own corrections.
@@ -200,6 +218,7 @@ def load_judge(settings: Settings) -> Judge:
         languages=_warm(LanguageIdentifier()),
         gate=SafetyGate(),
         writable=written_languages(settings),
+        multilingual=MultilingualEncoder(settings.models / "multilingual"),
     )
 
 

@@ -13,7 +13,7 @@ from agents.coverage import missing
 def prepare() -> None:
     """Fetch and convert the models, once.
 
-    These are the base model that GENRE_BASE names, the encoder and the classifier's head; later
+    These are the base model that GENRE_BASE names, the encoders and the classifier's head; later
     calls only say what is there. The hub is asked for a base that is not prepared, by nothing else.
     With GENRE_ENGINE=auto the integers are measured on a base model that they have not been
     measured on.
@@ -25,8 +25,9 @@ def prepare() -> None:
     from genre_models.devices import device_of
     from genre_models.encoder import SentenceEncoder
     from genre_models.engine.fidelity import ensure
+    from genre_models.multilingual import MultilingualEncoder
     from genre_models.taxonomy import Taxonomy
-    from genre_models.weights import prepare_base, prepare_encoder
+    from genre_models.weights import prepare_base, prepare_encoder, prepare_multilingual
 
     given = settings()
     with bar("base model"):
@@ -43,9 +44,11 @@ def prepare() -> None:
     with bar("encoder"):
         folder = prepare_encoder(given.models)
     typer.echo(f"encoder:    {folder}")
+    with bar("multilingual"):
+        multilingual = MultilingualEncoder(prepare_multilingual(given.models))
     with bar("classifier"):
         encoder = SentenceEncoder.load(folder, threads=given.model_threads)
-        load_classifier(given, Taxonomy.load(), encoder)
+        load_classifier(given, Taxonomy.load(), encoder, multilingual=multilingual)
     typer.echo("classifier: ready")
     if given.engine == "auto" and device_of(given.device) == "cpu":
         with bar("engine") as advance:

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 from agents.genres.registry import Registry
 from genre_models import atomic
-from genre_models.classification.classifier import Classifier
+from genre_models.classification.classifier import Classifier, shipped
 from genre_models.encoder import Encoder
+from genre_models.multilingual import Multilingual, MultilingualEncoder
 from genre_models.taxonomy import Taxonomy
 from schemas.adapters import AdapterEvent
 from schemas.errors import ModelError
@@ -80,24 +81,35 @@ class Classifiers:
 
 def load_classifiers(settings: Settings, encoder: Encoder, registry: Registry) -> Classifiers:
     """The classifiers for the genres of a registry, beginning with those that come with GENRE."""
+    multilingual = MultilingualEncoder(settings.models / "multilingual")
 
-    def fit(taxonomy: Taxonomy, known: Classifier) -> Classifier:
-        return load_classifier(settings, taxonomy, encoder, known)
+    def fit(taxonomy: Taxonomy, known: Classifier | None = None) -> Classifier:
+        return load_classifier(settings, taxonomy, encoder, known, multilingual)
 
-    return Classifiers(registry, load_classifier(settings, registry.taxonomy(), encoder), fit)
+    return Classifiers(registry, fit(registry.taxonomy()), fit)
 
 
 def load_classifier(
-    settings: Settings, taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None = None
+    settings: Settings,
+    taxonomy: Taxonomy,
+    encoder: Encoder,
+    known: Classifier | None = None,
+    multilingual: Multilingual | None = None,
 ) -> Classifier:
-    """The taxonomy's head from the models' folder; else fitted now (some seconds), kept there."""
+    """The taxonomy's classifier from the models' folder; else fitted now, and kept there.
+
+    The one that comes with GENRE is read; a genre that it lacks takes some seconds.
+    """
+    known = known or shipped()
+    if known is not None and known.is_of(taxonomy):
+        return known
     path = settings.models / f"head-{taxonomy.digest[:16]}.npz"
     if path.exists():
         try:
             return Classifier.from_bytes(path.read_bytes(), taxonomy)
         except ModelError as error:
             log.warning("the classifier's head is fitted again: %s", error)
-    classifier = Classifier.fit(taxonomy, encoder, known)
+    classifier = Classifier.fit(taxonomy, encoder, known, multilingual)
     try:
         atomic.write(path, classifier.to_bytes())
     except OSError as error:

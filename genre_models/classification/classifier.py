@@ -1,33 +1,50 @@
-"""Which genre a request asks for.
+"""Which genre a request asks for, in any language, and which genre a text is of.
 
-Calibrated probabilities over the two-level taxonomy, learned from a few examples.
+Calibrated probabilities over the two-level taxonomy, by heads on pretrained encoders.
 """
 
 from __future__ import annotations
 
 import io
 import json
+import logging
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_models.classification.kernel_head import KernelHead
-from genre_models.classification.words import WordIndex
-from genre_models.encoder import Encoder
+from genre_models.classification.examples import (
+    NO_GENRE,
+    Example,
+    of_languages,
+    of_requests,
+    of_texts,
+    written_digest,
+)
+from genre_models.classification.linear_head import Examples, LinearHead, softmax, some
+from genre_models.encoder import Encoder, dequantise, quantise
+from genre_models.multilingual import Multilingual
 from genre_models.taxonomy import Taxonomy
 from schemas.errors import ModelError
 
-_FORMAT = 2
+log = logging.getLogger(__name__)
+
+SHIPPED = Path(__file__).with_name("classifier.npz")
+_FORMAT = 3
 _SHOWN = 8
-_WORDS = 0.64  # weight of shared words against the cosine of embeddings in the kernel
 _SURE = 0.35  # a genre or family with less calibrated probability than this is not acted upon
-_NUDGE = 0.5  # most that corrections move a score; with a temperature of 10, five nats
+_NUDGE = 5.0  # nats: most that corrections move a genre
 _LOCAL = 4  # power of the cosine: a correction hardly reaches requests that are only loosely alike
+_REQUESTS, _LANGUAGES, _TEXTS = "requests", "languages", "texts"
+_EXAMPLES = {_REQUESTS: of_requests, _LANGUAGES: of_languages, _TEXTS: of_texts}
+_ARRAYS = ("meaning", "words", "bias", "mean", "idf")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,83 +62,102 @@ class Classification:
     fallback: Literal["none", "family", "base"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Examples:
-    """What was learned from: texts, their embeddings [n, d] and their classes.
-
-    The last class is 'no genre'. The first `requests` of the texts are about a genre; the others
-    are of it.
-    """
-
-    texts: tuple[str, ...]
-    embeddings: NDArray[np.float32]
-    labels: NDArray[np.intp]
-    requests: int
-
-
 class Classifier:
-    """Kernel ridge on the examples; kernel: (1 + cosine of embeddings + shared words) squared."""
+    """Three linear heads: of requests in English, of those in other languages, and of texts."""
 
     def __init__(
-        self, taxonomy: Taxonomy, examples: Examples, head: KernelHead, meaning: KernelHead
+        self,
+        taxonomy: Taxonomy,
+        heads: Mapping[str, LinearHead],
+        vectors: Mapping[str, Mapping[str, bytes]],
+        learned: Mapping[str, Mapping[str, str]],
     ) -> None:
         self._taxonomy = taxonomy
-        self.examples = examples
-        self._head = head
-        self._meaning = meaning  # for embeddings without their words, of requests and of texts
+        self.heads = heads
+        self.vectors = vectors
+        """By head and text, the packed embeddings that new genres are told from."""
+        self.learned = learned
+        """By head and class, a digest of what it was learned from."""
         self.nudges: dict[str, NDArray[np.float32]] = {}
         """Embeddings of corrections by genre, as `corrected` takes them."""
-        self._words = WordIndex(examples.texts[: examples.requests])
         self._genres = tuple(taxonomy.genres)
         self._families = tuple(taxonomy.families)
         self._family = np.array(
             [self._families.index(taxonomy.family_of(genre)) for genre in self._genres]
         )
+        places = {label: at for at, label in enumerate((*self._genres, NO_GENRE))}
+        self._places = {
+            name: [places[label] for label in head.classes] for name, head in heads.items()
+        }
 
     @classmethod
     def fit(
-        cls, taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None = None
+        cls,
+        taxonomy: Taxonomy,
+        encoder: Encoder,
+        known: Classifier | None = None,
+        multilingual: Multilingual | None = None,
     ) -> Classifier:
-        """Learn from every genre's requests, description and texts.
+        """Learn from every genre's name, description, requests and texts, and what is written.
 
-        Takes about a second, and the time to encode them. Embeddings of texts that `known` learned
-        from are taken from it. Deterministic.
+        What `known` has learned from the same examples is taken from it: then a genre takes a
+        second. Where `multilingual` is missing or fails, other languages are not learned.
+        Deterministic.
         """
-        examples = _examples(taxonomy, encoder, known)
-        asked = examples.requests
-        alike = 1 + examples.embeddings.astype(np.float64) @ examples.embeddings.T.astype(
-            np.float64
-        )
-        words = WordIndex(examples.texts[:asked]).gram()
-        head = KernelHead.fit(
-            (alike[:asked, :asked] + _WORDS * words) ** 2, examples.labels[:asked]
-        )
-        return cls(taxonomy, examples, head, KernelHead.fit(alike**2, examples.labels))
+        heads: dict[str, LinearHead] = {}
+        vectors: dict[str, dict[str, bytes]] = {}
+        learned: dict[str, dict[str, str]] = {}
+        for name in _EXAMPLES:
+            asked = multilingual if name == _LANGUAGES else encoder
+            if asked is None:
+                continue
+            have = {**vectors.get(_REQUESTS, {})} if name == _TEXTS else {}
+            try:
+                learn = _learned(name, _EXAMPLES[name](taxonomy), asked, known, have)
+            except ModelError as error:
+                if name != _LANGUAGES:
+                    raise
+                log.warning("requests in other languages are not understood: %s", error)
+                continue
+            heads[name], vectors[name], learned[name] = learn
+        return cls(taxonomy, heads, vectors, learned)
 
     def predict_one(
-        self, embedding: NDArray[np.float32], text: str | None = None
+        self,
+        embedding: NDArray[np.float32],
+        text: str | None = None,
+        foreign: NDArray[np.float32] | None = None,
     ) -> Classification:
-        """Classify a request by its unit embedding and, which is clearly better, its text."""
-        return self._classification(self._probabilities(embedding, text))
+        """Classify a request by its unit embedding and, which is clearly better, its text.
+
+        `foreign`, the embedding by the multilingual encoder, is for requests that are not in
+        English.
+        """
+        return self._classification(self._probabilities(embedding, text, foreign))
 
     def text_probability(self, embedding: NDArray[np.float32], genre: str) -> float:
         """How surely a written text is of `genre` at even prior odds, 0..1.
 
         0 for a genre that is not known.
         """
-        if genre not in self._taxonomy:
+        head = self.heads[_TEXTS]
+        if genre not in self._taxonomy or genre not in head.classes:
             return 0.0
-        scores = self._meaning.scores(self._kernel(embedding, None))[:-1]
-        probability = float(self._meaning.probabilities(scores)[self._genres.index(genre)])
-        odds = probability * (len(self._genres) - 1)
+        probabilities = head.probabilities(head.scores(embedding, None))
+        probability = float(probabilities[head.classes.index(genre)])
+        odds = probability * (len(head.classes) - 1)
         return odds / (odds + 1 - probability)
+
+    def is_of(self, taxonomy: Taxonomy) -> bool:
+        """Whether this is the classifier of exactly these genres."""
+        return self._taxonomy.digest == taxonomy.digest
 
     def corrected(self, nudges: Mapping[str, NDArray[np.float32]]) -> Classifier:
         """This classifier with corrections in place of any earlier ones.
 
         `nudges` gives a genre the embeddings of requests that belong to it [n, d], each scaled by
-        its weight 0..1. However many they are, they move a genre's score by at most 0.5, and only
-        for requests much like them.
+        its weight 0..1. However many they are, they move a genre by at most 5 nats, and only for
+        requests much like them.
         """
         twin = copy(self)
         twin.nudges = {
@@ -130,23 +166,27 @@ class Classifier:
         return twin
 
     def to_bytes(self) -> bytes:
-        """All that was learned, without corrections, as npz; about 2 MB."""
-        meta = {
+        """All that was learned, without corrections, as npz; about 8 MB."""
+        meta: dict[str, Any] = {
             "format": _FORMAT,
             "taxonomy": self._taxonomy.digest,
-            "texts": self.examples.texts,
-            "requests": self.examples.requests,
-            "temperatures": [self._head.temperature, self._meaning.temperature],
+            "written": written_digest(),
+            "learned": self.learned,
+            "texts": {name: list(rows) for name, rows in self.vectors.items()},
+            "classes": {name: head.classes for name, head in self.heads.items()},
+            "temperatures": {name: head.temperature for name, head in self.heads.items()},
+        }
+        arrays = {
+            f"{name}_{array}": getattr(head, array).astype(np.float16)
+            for name, head in self.heads.items()
+            for array in _ARRAYS
+        } | {
+            f"{name}_vectors": np.frombuffer(b"".join(rows.values()), np.int8)
+            for name, rows in self.vectors.items()
         }
         target = io.BytesIO()
-        np.savez_compressed(
-            target,
-            meta=np.frombuffer(json.dumps(meta).encode(), np.uint8),
-            embeddings=self.examples.embeddings.astype(np.float16),
-            labels=self.examples.labels.astype(np.uint16),
-            head=self._head.alpha.astype(np.float16),
-            meaning=self._meaning.alpha.astype(np.float16),
-        )
+        packed = np.frombuffer(json.dumps(meta).encode(), np.uint8)
+        np.savez_compressed(target, meta=packed, **arrays)
         return target.getvalue()
 
     @classmethod
@@ -157,51 +197,42 @@ class Classifier:
         """
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                tensors = {
-                    name: arrays[name]
-                    for name in ("meta", "embeddings", "labels", "head", "meaning")
-                }
-            meta = json.loads(tensors["meta"].tobytes())
-            found = meta["format"], meta["taxonomy"]
+                meta = json.loads(arrays["meta"].tobytes())
+                found = meta["format"], meta["taxonomy"], meta.get("written")
+                tensors = {name: arrays[name] for name in arrays if name != "meta"}
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise ModelError(
                 "classifier_unreadable", f"expected a saved classifier, got {error}"
             ) from error
-        if found != (_FORMAT, taxonomy.digest):
+        if found != (_FORMAT, taxonomy.digest, written_digest()):
             message = (
-                f"expected format {_FORMAT} for taxonomy {taxonomy.digest[:12]}, "
-                f"got {found}: fit it again"
+                f"expected format {_FORMAT} for taxonomy {taxonomy.digest[:12]} and what is "
+                f"written now, got {found}: fit it again"
             )
             raise ModelError("classifier_stale", message)
-        examples = Examples(
-            texts=tuple(meta["texts"]),
-            embeddings=tensors["embeddings"].astype(np.float32),
-            labels=tensors["labels"].astype(np.intp),
-            requests=meta["requests"],
-        )
-        heads = (tensors["head"], tensors["meaning"])
-        pair = [
-            KernelHead(alpha.astype(np.float32), each)
-            for alpha, each in zip(heads, meta["temperatures"], strict=True)
-        ]
-        return cls(taxonomy, examples, pair[0], pair[1])
-
-    def _kernel(self, embedding: NDArray[np.float32], text: str | None) -> NDArray[np.float32]:
-        """Kernel of one request with the learned requests; without `text`, texts too.  # [n]"""
-        alike: NDArray[np.float32] = 1 + self.examples.embeddings @ embedding
-        if text is None:
-            return alike**2
-        return (alike[: self.examples.requests] + _WORDS * self._words.similarity(text)) ** 2
+        heads = {name: _head(name, meta, tensors) for name in meta["classes"]}
+        vectors = {
+            name: dict(zip(texts, _rows(tensors[f"{name}_vectors"], len(texts)), strict=True))
+            for name, texts in meta["texts"].items()
+        }
+        return cls(taxonomy, heads, vectors, meta["learned"])
 
     def _probabilities(
-        self, embedding: NDArray[np.float32], text: str | None
+        self,
+        embedding: NDArray[np.float32],
+        text: str | None,
+        foreign: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
         """Of each genre, and last of no genre.  # [genres + 1]"""
-        head = self._meaning if text is None else self._head
-        scores = head.scores(self._kernel(embedding, text))
+        name, vector = _REQUESTS, embedding
+        if foreign is not None and _LANGUAGES in self.heads:
+            name, vector = _LANGUAGES, foreign
+        head = self.heads[name]
+        logits = np.full(len(self._genres) + 1, -np.inf, np.float32)
+        logits[self._places[name]] = head.temperature * head.scores(vector, text)
         for genre, rows in self.nudges.items():
-            scores[self._genres.index(genre)] += _nudge(rows, embedding)
-        return head.probabilities(scores)
+            logits[self._genres.index(genre)] += _nudge(rows, embedding)
+        return softmax(logits)
 
     def _classification(self, probabilities: NDArray[np.float32]) -> Classification:
         of_genres = probabilities[:-1]
@@ -217,33 +248,85 @@ class Classifier:
         )
 
 
-def _examples(taxonomy: Taxonomy, encoder: Encoder, known: Classifier | None) -> Examples:
-    """Descriptions and requests by genre, the requests that belong to none, the genres' texts."""
-    requests = [[genre.description, *genre.requests] for genre in taxonomy.genres.values()] + [
-        list(taxonomy.outside)
-    ]
-    written = [list(genre.texts) for genre in taxonomy.genres.values()]
-    labels = [
-        [label] * len(each)
-        for examples in (requests, written)
-        for label, each in enumerate(examples)
-    ]
-    texts = tuple(text for each in (*requests, *written) for text in each)
+@cache
+def shipped() -> Classifier | None:
+    """The classifier that comes with GENRE, made by `python -m genre_models.classification`.
+
+    None, with a line in the log, where what it learned from has changed since.
+    """
+    try:
+        return Classifier.from_bytes(SHIPPED.read_bytes(), Taxonomy.load())
+    except (OSError, ModelError) as error:
+        log.warning("the classifier that comes with GENRE is not used: %s", error)
+        return None
+
+
+def _learned(
+    name: str,
+    examples: Sequence[Example],
+    encoder: Encoder,
+    known: Classifier | None,
+    have: Mapping[str, bytes],
+) -> tuple[LinearHead, dict[str, bytes], dict[str, str]]:
+    """A head, the embeddings that a later one can use, and what each class was learned from.
+
+    `have` are embeddings that are known already.
+    """
+    told = _told(examples)
+    before = known.learned.get(name, {}) if known else {}
+    have = {**have, **(known.vectors.get(name, {}) if known else {})}
+    new = {label for label, digest in told.items() if before.get(label) != digest}
+    if known is None or len(new) == len(told):
+        vectors = _encoded([each.text for each in examples], encoder, have)
+        head = LinearHead.fit(
+            _with_vectors(examples, vectors),
+            with_words=name != _TEXTS,
+            centred=name == _LANGUAGES,
+        )
+        kept = {examples[row].text for row in some([each.label for each in examples])}
+        return head, {text: row for text, row in vectors.items() if text in kept}, told
+    at_hand = [each for each in examples if each.label in new or each.text in have]
+    vectors = _encoded([each.text for each in at_hand], encoder, have)
+    chosen = [at_hand[row] for row in some([each.label for each in at_hand], new)]
+    head = known.heads[name].grown(_with_vectors(chosen, vectors), new)
+    return head, vectors, told
+
+
+def _told(examples: Sequence[Example]) -> dict[str, str]:
+    digests: dict[str, Any] = {}
+    for each in examples:
+        digests.setdefault(each.label, sha256()).update(repr(each.text).encode())
+    return {label: digest.hexdigest() for label, digest in digests.items()}
+
+
+def _encoded(texts: Sequence[str], encoder: Encoder, have: Mapping[str, bytes]) -> dict[str, bytes]:
+    missing = [text for text in dict.fromkeys(texts) if text not in have]
+    rows = map(quantise, encoder.encode(missing) if missing else ())
+    found = {**have, **dict(zip(missing, rows, strict=True))}
+    return {text: found[text] for text in texts}
+
+
+def _with_vectors(examples: Sequence[Example], vectors: Mapping[str, bytes]) -> Examples:
     return Examples(
-        texts=texts,
-        embeddings=_embeddings(texts, encoder, known),
-        labels=np.array([label for each in labels for label in each], np.intp),
-        requests=sum(map(len, requests)),
+        texts=tuple(each.text for each in examples),
+        embeddings=np.stack([dequantise(vectors[each.text]) for each in examples]),
+        labels=tuple(each.label for each in examples),
+        sources=tuple(each.source for each in examples),
     )
 
 
-def _embeddings(
-    texts: tuple[str, ...], encoder: Encoder, known: Classifier | None
-) -> NDArray[np.float32]:
-    have = dict(zip(known.examples.texts, known.examples.embeddings, strict=True)) if known else {}
-    missing = [text for text in dict.fromkeys(texts) if text not in have]
-    have.update(zip(missing, encoder.encode(missing), strict=True))
-    return np.stack([have[text] for text in texts])
+def _head(name: str, meta: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> LinearHead:
+    arrays = {each: tensors[f"{name}_{each}"].astype(np.float32) for each in _ARRAYS}
+    return LinearHead(
+        classes=tuple(meta["classes"][name]),
+        temperature=meta["temperatures"][name],
+        **arrays | {"words": tensors[f"{name}_words"]},
+    )
+
+
+def _rows(packed: NDArray[np.int8], count: int) -> list[bytes]:
+    width = packed.size // max(count, 1)
+    return [packed[row * width : (row + 1) * width].tobytes() for row in range(count)]
 
 
 def _nudge(rows: NDArray[np.float32], embedding: NDArray[np.float32]) -> float:

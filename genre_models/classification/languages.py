@@ -44,6 +44,13 @@ class LanguageIdentifier:
             return Language(code, round(float(likely), 4))
         return Language(self._default, round(1.0 - float(likely), 4) / 2)
 
+    def is_foreign(self, text: str) -> bool:
+        """Whether another language than the default is likelier, however little."""
+        if not any(character.isalpha() for character in text):
+            return False
+        code, _ = self._model.classify(text)
+        return code not in (self._default, _NO_LANGUAGE)
+
     @cached_property
     def _model(self) -> Any:
         from py3langid import langid

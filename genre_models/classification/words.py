@@ -1,4 +1,7 @@
-"""What embeddings blur, the very words: cosine of tf-idf bags of words to a fixed list of texts."""
+"""What embeddings blur, the very words: tf-idf bags of words and pairs of words, hashed.
+
+Weinberger et al. 2009 (signed hashing); idf smoothed as in scikit-learn.
+"""
 
 from __future__ import annotations
 
@@ -6,76 +9,43 @@ import math
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
+BUCKETS = 1 << 15
 _TOKEN = re.compile(r"[^\W_]+|[^\w\s]")
 # characters: what is asked for stands at the beginning, material to work on comes after it
 _LONGEST = 1000
 
 
-class WordIndex:
-    """Inverted index of a list of texts; tf is 1 + log count, idf smoothed as in scikit-learn.
-
-    >>> [round(float(each), 2) for each in WordIndex(["a joke", "a poem"]).similarity("one joke")]
-    [0.45, 0.0]
-    """
-
-    def __init__(self, texts: Sequence[str]) -> None:
-        self._size = len(texts)
-        bags = [_bag(text) for text in texts]
-        frequency = Counter(word for bag in bags for word in bag)
-        self._rarest = math.log(1 + self._size) + 1
-        self._idf = {
-            word: math.log((1 + self._size) / (1 + count)) + 1 for word, count in frequency.items()
-        }
-        self._postings = self._index([self._unit(bag) for bag in bags])
-
-    def similarity(self, text: str) -> NDArray[np.float32]:
-        """Cosine with each text, 0..1.  # [texts]"""
-        scores = np.zeros(self._size, np.float32)
-        for word, weight in self._unit(_bag(text)).items():
-            if word in self._postings:
-                rows, weights = self._postings[word]
-                scores[rows] += weight * weights
-        return scores
-
-    def gram(self) -> NDArray[np.float64]:
-        """Cosine of each text with each.  # [texts, texts]"""
-        gram = np.zeros((self._size, self._size))
-        for rows, weights in self._postings.values():
-            gram[np.ix_(rows, rows)] += np.outer(weights, weights)
-        return gram
-
-    def _unit(self, bag: dict[str, float]) -> dict[str, float]:
-        """The bag weighted by idf, of length 1.
-
-        A word never seen counts as the rarest: it matches nothing.
-        """
-        weighted = {word: count * self._idf.get(word, self._rarest) for word, count in bag.items()}
-        length = math.sqrt(sum(weight * weight for weight in weighted.values())) or 1.0
-        return {word: weight / length for word, weight in weighted.items()}
-
-    @staticmethod
-    def _index(
-        bags: list[dict[str, float]],
-    ) -> dict[str, tuple[NDArray[np.intp], NDArray[np.float32]]]:
-        found: dict[str, list[tuple[int, float]]] = {}
-        for row, bag in enumerate(bags):
-            for word, weight in bag.items():
-                found.setdefault(word, []).append((row, weight))
-        return {
-            word: (
-                np.array([row for row, _ in pairs], np.intp),
-                np.array([weight for _, weight in pairs], np.float32),
-            )
-            for word, pairs in found.items()
-        }
+def bag(text: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Buckets of a text's words and pairs, and their signed weights 1 + log count, both [n]."""
+    words = _TOKEN.findall(text[:_LONGEST].lower())
+    counts = Counter([*words, *map(" ".join, pairwise(words))])
+    hashes = [crc32(word.encode()) for word in counts]
+    buckets = np.array([each % BUCKETS for each in hashes], np.intp)
+    signs = [1.0 if each >> 31 else -1.0 for each in hashes]
+    weights = [
+        sign * (1 + math.log(count)) for sign, count in zip(signs, counts.values(), strict=True)
+    ]
+    return buckets, np.array(weights, np.float32)
 
 
-def _bag(text: str) -> dict[str, float]:
-    return {
-        word: 1 + math.log(count)
-        for word, count in Counter(_TOKEN.findall(text[:_LONGEST].lower())).items()
-    }
+def bags(texts: Sequence[str]) -> csr_matrix:
+    """The bags of texts.  # [texts, BUCKETS]"""
+    pairs = [bag(text) for text in texts]
+    lengths = np.cumsum([0, *(len(buckets) for buckets, _ in pairs)])
+    buckets = np.concatenate([np.zeros(0, np.intp), *(each for each, _ in pairs)])
+    weights = np.concatenate([np.zeros(0, np.float32), *(each for _, each in pairs)])
+    return csr_matrix((weights, buckets, lengths), shape=(len(texts), BUCKETS))
+
+
+def rarity(bags: csr_matrix) -> NDArray[np.float32]:
+    """Inverse document frequency of each bucket.  # [BUCKETS]"""
+    frequency = np.bincount(bags.indices, minlength=BUCKETS)
+    idf: NDArray[np.float32] = np.log((1 + bags.shape[0]) / (1 + frequency)).astype(np.float32) + 1
+    return idf

@@ -5,8 +5,6 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import logging
-import platform
-import shutil
 import subprocess
 from functools import cache
 from importlib.resources import files
@@ -15,7 +13,7 @@ from typing import Any
 
 import torch
 
-from genre_models import atomic
+from genre_models.shared_library import compiled
 from schemas.cache import cache_folder
 
 log = logging.getLogger(__name__)
@@ -56,31 +54,8 @@ def pointer(tensor: torch.Tensor | None) -> int | None:
 
 
 def _compiled(folder: Path) -> Path:
-    compiler = shutil.which("gcc")
-    if compiler is None:
-        raise FileNotFoundError("expected gcc on the PATH, got none; install it and start again")
-    source = _source()
-
-    def compile_to(library: Path) -> None:
-        command = [compiler, *FLAGS, "-x", "c", "-", "-o", str(library), "-lm"]
-        subprocess.run(command, input=source.decode(), text=True, capture_output=True, check=True)
-
-    return atomic.make_once(folder / f"decode-{_key(source, compiler)}.so", compile_to)
+    return compiled(_source(), "decode", folder, FLAGS)
 
 
 def _source() -> bytes:
     return files("genre_models.engine.native").joinpath("decode.c").read_bytes()
-
-
-def _key(source: bytes, compiler: str) -> str:
-    """A digest of all that the library depends on.
-
-    Another compiler adds in another order, another processor is another native.
-    """
-    version = subprocess.run([compiler, "-dumpfullversion"], capture_output=True, check=True).stdout
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else [platform.machine()]
-    cpu = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
-    return hashlib.sha256(
-        b"\0".join([source, version, *(text.encode() for text in (*FLAGS, *cpu))])
-    ).hexdigest()[:16]

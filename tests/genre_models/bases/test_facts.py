@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from genre_models.bases.facts import Facts, read_about
+from genre_models.bases.card import read_about
+from genre_models.bases.facts import Facts
 from genre_models.engine.model import arithmetic
 from genre_models.weights import prepare_base
 from tests.genre_models.tiny import make_base

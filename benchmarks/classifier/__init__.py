@@ -1,0 +1,1 @@
+"""How well requests are understood, and public texts classified."""

@@ -1,0 +1,232 @@
+"""A linear classifier on embeddings and words: support vectors, one class against the rest.
+
+Fan et al. 2008 (LIBLINEAR). A class has a column of its own, so that a new one is learned in less
+than a second and leaves the others as they were. The temperature that makes probabilities of scores
+is fitted on examples whose whole source was left out (Guo et al. 2017): no author vouches for
+himself.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix, diags, hstack
+
+from genre_models.classification.words import BUCKETS, bag, bags, rarity
+
+_MARGIN = 1.0  # C: the best of .3 and 1 for an author who was left out
+_PASSES, _TOLERANCE = 200, 1e-2
+_TEMPERATURES = np.geomspace(0.5, 30.0, 100)
+_AGAINST, _LEAST = 2500, 6  # examples that a new class is told from: in all, of each class
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Examples:
+    """Texts, their unit embeddings [n, d], the names of their classes, and where they are from."""
+
+    texts: tuple[str, ...]
+    embeddings: NDArray[np.float32]
+    labels: tuple[str, ...]
+    sources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class LinearHead:
+    """Scores of `classes`: products with the columns of `meaning` [d, n] and `words`, plus `bias`.
+
+    `words` [BUCKETS, n] is empty where only embeddings count. `mean` [d] is taken from embeddings
+    first: those of some encoders all point one way.
+    """
+
+    classes: tuple[str, ...]
+    meaning: NDArray[np.float32]
+    words: NDArray[np.float16]
+    bias: NDArray[np.float32]
+    mean: NDArray[np.float32]
+    idf: NDArray[np.float32]
+    temperature: float
+
+    @classmethod
+    def fit(
+        cls, examples: Examples, *, with_words: bool = True, centred: bool = False
+    ) -> LinearHead:
+        """Learn all classes; each counts the same however many examples it has.
+
+        Takes half a minute for 7,000 examples of 40 classes.
+        """
+        width = examples.embeddings.shape[1]
+        head = cls(
+            classes=(),
+            meaning=np.zeros((width, 0), np.float32),
+            words=np.zeros((BUCKETS if with_words else 0, 0), np.float16),
+            bias=np.zeros(0, np.float32),
+            mean=examples.embeddings.mean(0) if centred else np.zeros(width, np.float32),
+            idf=rarity(bags(examples.texts)) if with_words else np.zeros(0, np.float32),
+            temperature=1.0,
+        )
+        features = _features(head, examples)
+        labels, sources = np.array(examples.labels), np.array(examples.sources)
+        classes = tuple(dict.fromkeys(examples.labels))
+        fitted = _with(head, classes, *_columns(features, labels, classes))
+        return _calibrated(fitted, features, labels, sources)
+
+    def grown(self, examples: Examples, classes: Collection[str]) -> LinearHead:
+        """This head with columns for new `classes`, of which `examples` has some.
+
+        `examples` are of all classes; those without any are gone.
+        """
+        new = tuple(each for each in dict.fromkeys(examples.labels) if each in set(classes))
+        kept = self.only({*self.classes} & {*examples.labels} - {*new})
+        if not new:
+            return kept
+        return _with(
+            kept, new, *_columns(_features(self, examples), np.array(examples.labels), new)
+        )
+
+    def only(self, classes: Collection[str]) -> LinearHead:
+        """This head without the columns of other classes."""
+        kept = [at for at, each in enumerate(self.classes) if each in classes]
+        return LinearHead(
+            classes=tuple(self.classes[at] for at in kept),
+            meaning=self.meaning[:, kept],
+            words=self.words[:, kept],
+            bias=self.bias[kept],
+            mean=self.mean,
+            idf=self.idf,
+            temperature=self.temperature,
+        )
+
+    def scores(self, embedding: NDArray[np.float32], text: str | None) -> NDArray[np.float32]:
+        """One score a class, about 1 for the right one and -1 for others; without text, rougher."""
+        scores: NDArray[np.floating] = (embedding - self.mean) @ self.meaning + self.bias
+        if text is not None and len(self.words):
+            buckets, weights = bag(text)
+            weights = weights * self.idf[buckets]
+            weights /= max(float(np.linalg.norm(weights)), 1e-6)
+            scores = scores + weights @ self.words[buckets].astype(np.float32)
+        return scores.astype(np.float32)
+
+    def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Calibrated probabilities; each row sums to 1.  # [..., classes]"""
+        return softmax(scores * self.temperature)
+
+
+def softmax(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Along the last axis."""
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    probabilities: NDArray[np.float32] = (powers / powers.sum(axis=-1, keepdims=True)).astype(
+        np.float32
+    )
+    return probabilities
+
+
+def _features(head: LinearHead, examples: Examples) -> csr_matrix:
+    meaning = csr_matrix(examples.embeddings - head.mean)
+    if not len(head.words):
+        return meaning
+    words = bags(examples.texts) @ diags(head.idf)
+    length = np.sqrt(np.asarray(words.multiply(words).sum(1)).ravel())
+    unit = diags(1 / np.maximum(length, 1e-6)) @ words
+    return csr_matrix(hstack([meaning, unit]), dtype=np.float32)
+
+
+def _with(
+    head: LinearHead,
+    classes: Sequence[str],
+    columns: NDArray[np.float32],
+    bias: NDArray[np.float32],
+) -> LinearHead:
+    width = len(head.meaning)
+    return LinearHead(
+        classes=(*head.classes, *classes),
+        meaning=np.hstack([head.meaning, columns[:width]]),
+        words=np.hstack([head.words, columns[width:].astype(np.float16)]),
+        bias=np.concatenate([head.bias, bias]),
+        mean=head.mean,
+        idf=head.idf,
+        temperature=head.temperature,
+    )
+
+
+def _calibrated(
+    head: LinearHead, features: csr_matrix, labels: NDArray[np.str_], sources: NDArray[np.str_]
+) -> LinearHead:
+    """With the temperature of least log-loss on sources that were left out."""
+    names = np.unique(sources)
+    rows = some(list(labels))
+    features, labels, sources = features[rows], labels[rows], sources[rows]
+    parts = (
+        [sources == each for each in names]
+        if len(names) > 1
+        else [np.arange(len(labels)) % 2 == part for part in (0, 1)]
+    )
+    losses = np.zeros(len(_TEMPERATURES))
+    for part in parts:
+        classes = tuple(np.unique(labels[~part]))
+        told = part & np.isin(labels, classes)
+        if len(classes) < 2 or not told.any():
+            continue
+        columns, bias = _columns(features[~part], labels[~part], classes)
+        scores = features[told] @ columns + bias
+        losses += _losses(scores, np.searchsorted(classes, labels[told]))
+    best = float(_TEMPERATURES[int(np.argmin(losses))])
+    return replace(head, temperature=best)
+
+
+def _columns(
+    features: csr_matrix, labels: NDArray[np.str_], classes: Sequence[str]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """A column a class, learned against all other examples.  # [features, classes], [classes]
+
+    `classes` are all labels, or some new ones.
+    """
+    names, counts = np.unique(labels, return_counts=True)
+    weights = dict(zip(names, counts.mean() / counts, strict=True))
+    if len(names) == len(classes) > 2:
+        machine = _machine(features, labels, weights)
+        order = np.searchsorted(machine.classes_, classes)
+        return machine.coef_[order].T.astype(np.float32), machine.intercept_[order]
+    columns = np.zeros((features.shape[1], len(classes)), np.float32)
+    bias = np.ones(len(classes), np.float32)
+    for at, name in enumerate(classes if len(names) > 1 else ()):
+        machine = _machine(features, labels == name, {True: weights[name], False: 1.0})
+        columns[:, at], bias[at] = machine.coef_[0], machine.intercept_[0]
+    return columns, bias
+
+
+def _machine(features: csr_matrix, labels: NDArray[Any], weights: Mapping[Any, float]) -> Any:
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.svm import LinearSVC
+
+    machine = LinearSVC(
+        C=_MARGIN, class_weight=weights, max_iter=_PASSES, tol=_TOLERANCE, random_state=0
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the passes are bounded on purpose
+        return machine.fit(features, labels)
+
+
+def some(labels: Sequence[str], whole: Collection[str] = ()) -> list[int]:
+    """Rows of examples: all of the classes `whole`, of the others a few, spread over theirs."""
+    rows: dict[str, list[int]] = {}
+    for row, label in enumerate(labels):
+        rows.setdefault(label, []).append(row)
+    share = max(_LEAST, _AGAINST // len(rows))
+    return sorted(
+        row
+        for label, each in rows.items()
+        for row in each[:: 1 if label in whole else -(-len(each) // share)]
+    )
+
+
+def _losses(scores: NDArray[np.float32], right: NDArray[np.intp]) -> NDArray[np.float64]:
+    """Mean log-loss at each temperature."""
+    rows = np.arange(len(right))
+    return np.array(
+        [-np.log(softmax(scores * each)[rows, right] + 1e-9).mean() for each in _TEMPERATURES]
+    )
