@@ -6,15 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.exported import exported
 from agents.genres.registry import Registry
-from genre_models.training.texts.sources import read_source
 from schemas.adapters import AdapterEvent
 from schemas.preferences import PreferenceProfile
 
 
 class RegistryCatalogue:
-    """The genres and adapters of a registry, as each tenant sees them."""
+    """The genres and adapters of a registry, as each tenant sees them.
+
+    What few requests need is imported with the first: it takes as long as all else at start.
+    """
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -38,8 +39,12 @@ class RegistryCatalogue:
 
     def texts(self, file: Path) -> Iterator[tuple[str, str | None, str | None]]:
         """The texts of a file, each with what it answers and its document. Raises Rejected."""
+        from genre_models.training.texts.sources import read_source
+
         return ((each.text, each.request, each.document) for each in read_source(str(file)))
 
     def exported(self, profile: PreferenceProfile) -> Mapping[str, Any]:
         """Everything that is remembered of a user."""
+        from agents.exported import exported
+
         return exported(profile)

@@ -10,7 +10,7 @@ from aiohttp import web
 from aiohttp.http import HttpProcessingError
 from aiohttp.http_exceptions import LineTooLong, PayloadEncodingError
 
-from schemas.errors import GenreError, InvalidEvent, Rejected
+from schemas.errors import GenreError, InvalidEvent, NotReady, Rejected
 from schemas.recommendations import Recommendation
 from streams.clients.kafka import FAILURES
 from streams.wire.topics import NOT_THE_LAST
@@ -109,6 +109,8 @@ def refusal_of(error: Exception) -> Refusal | None:
             )
         case web.HTTPException():
             return Refusal(error.status, "bad_http", f"Expected another request: {error.reason}.")
+        case NotReady():
+            return Refusal(503, error.code, error.message, {"Retry-After": "5"})
         case _ if isinstance(error, FAILURES):
             return away()
     return None
