@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from threadpoolctl import threadpool_limits
 
 from streams.gateway.server import Gateway
 from streams.settings import Settings, wait_passively
-from streams.worker.app import RoleApp
+
+if TYPE_CHECKING:
+    from streams.worker.app import RoleApp
 
 # Seconds after which a thread that runs Python gives way. A model's thread asks for the interpreter
 # many times a step: beside a loop that was busy half of the time, steps took a tenth longer at

@@ -116,9 +116,7 @@ def add(
     if json:
         print_json({"name": str(taken.name), "taken": f"{taken.line}{measured}"})
     else:
-        typer.echo(
-            f"{taken.name}: {taken.line}{measured}; `genre adapters publish {taken.name}` uses it"
-        )
+        say(f"{taken.name}: {taken.line}{measured}; `genre adapters publish {taken.name}` uses it")
 
 
 def _measured(given: Settings, store: AdapterStore, name: AdapterName) -> str:
@@ -260,7 +258,7 @@ async def _compare(genre: str, withdrawing: bool, json: bool) -> None:
             print_json({"name": name, "loses": name in lost} | numbers)
         else:
             end = f"loses ({lost[name]:.1%} sure)" if name in lost else "stays"
-            typer.echo(f"{name}: liked {record.liked}, disliked {record.disliked}: {end}")
+            say(f"{name}: liked {record.liked}, disliked {record.disliked}: {end}")
     for name in lost if withdrawing else ():
         reason = f"worse than its rivals with {lost[name]:.1%}"
         _report(await _send(withdrawn(_known(registry, name), reason)), json)
@@ -318,7 +316,7 @@ def _show(events: list[AdapterEvent]) -> None:
     from rich.table import Table
 
     if not events:
-        typer.echo("no adapters")
+        say("no adapters")
         return
     tenants = any(event.tenant for event in events)
     titles = ("state", "since", "base", "perplexity", "parent", "erased")

@@ -10,6 +10,7 @@ import typer
 
 from agents.commands.bar import bar
 from agents.commands.setup import print_json
+from agents.commands.terminal import say
 from genre_models.corpora import EXTRACTORS, is_fetched, load_corpus, load_prepared
 from genre_models.packages import DEFAULT_CACHE
 from schemas.errors import ModelError
@@ -101,7 +102,7 @@ def _show(holdings: list[Holding], json: bool) -> None:
             print_json(asdict(holding))
         return
     for each in holdings:
-        typer.echo(_line(each))
+        say(_line(each))
 
 
 def _line(each: Holding) -> str:

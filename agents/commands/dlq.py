@@ -108,7 +108,7 @@ def replay(
     if json:
         print_json({"replayed": replayed})
     else:
-        typer.echo(f"replayed {replayed} of the letters of {topic}")
+        say(f"replayed {replayed} of the letters of {topic}")
 
 
 def choice(
@@ -172,7 +172,7 @@ async def _replay(name: str, is_meant: Choice) -> int:
             return False
         if is_cut(letter.headers):
             line = f"{place(letter)} was too big to keep whole and is not replayed"
-            typer.echo(line, err=True)
+            say(line, err=True)
             return False
         return True
 

@@ -14,7 +14,7 @@ import orjson
 import typer
 
 from agents.commands.setup import print_json, settings
-from agents.commands.terminal import console
+from agents.commands.terminal import console, say
 from genre_models.evaluation.decision_log import Judged, by_user, judged
 from genre_models.evaluation.off_policy import POLICIES, Estimate, Evaluation, compare
 from genre_models.evaluation.off_policy import evaluate as evaluated
@@ -67,7 +67,7 @@ def evaluate(
     if against is not None:
         difference = compared(log, against)
         line = f"{against} difference {_interval(difference)}"
-        print_json(asdict(difference)) if json else typer.echo(line)
+        print_json(asdict(difference)) if json else say(line)
         return
     found = evaluated([one.logged for one in log], POLICIES[policy])
     print_json({"policy": policy} | asdict(found)) if json else _show(policy, found)
@@ -155,7 +155,7 @@ def _lines(file: Path, kind: type[E]) -> list[E]:
     """
     given, found = File.read(file), []
     for note in given.notes:
-        typer.echo(f"{file}: {note}", err=True)
+        say(f"{file}: {note}", err=True)
     for line in documents(given):
         try:
             found.append(decode(_event(line.source), kind))

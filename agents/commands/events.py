@@ -42,7 +42,7 @@ def validate(
         if json:
             print_json(line)
         elif line["accepted"]:
-            typer.echo("accepted")
+            say("accepted")
         else:
             say(f"refused ({line['code']}): {line['message']}")
     raise typer.Exit(0 if all(line["accepted"] for line in verdicts) else 1)

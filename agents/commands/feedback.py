@@ -14,6 +14,7 @@ import orjson
 import typer
 
 from agents.commands.setup import checked, print_json, settings
+from agents.commands.terminal import say
 from genre_models.files import Columns, Document, File, documents, table
 from genre_models.files.table import by_folded_names
 from schemas.errors import InvalidEvent, Rejected
@@ -86,16 +87,16 @@ def import_(
     """
     given = File.read(file)
     for note in given.notes:
-        typer.echo(f"{file}: {note}", err=True)
+        say(f"{file}: {note}", err=True)
     lines = list(read(given, tenant))
     refused = [line for line in lines if line.feedback is None]
     reactions = [line.feedback for line in lines if line.feedback is not None]
     if not reactions:
         raise Rejected("bad_source", f"Expected reactions in {file}, got {_none_of(lines)}.")
     for line in refused[:_SHOWN]:
-        typer.echo(f"{file}:{line.number}: {line.error}", err=True)
+        say(f"{file}:{line.number}: {line.error}", err=True)
     if len(refused) > _SHOWN:
-        typer.echo(f"{file}: and {len(refused) - _SHOWN} more lines like these", err=True)
+        say(f"{file}: and {len(refused) - _SHOWN} more lines like these", err=True)
     if not dry_run:
         asyncio.run(_send(reactions))
     if json:
@@ -107,7 +108,7 @@ def import_(
             }
         )
     else:
-        typer.echo(f"{'valid' if dry_run else 'sent'} {len(reactions)}, refused {len(refused)}")
+        say(f"{'valid' if dry_run else 'sent'} {len(reactions)}, refused {len(refused)}")
     raise typer.Exit(1 if refused else 0)
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import msgspec
 import typer
 
+from agents.commands.terminal import say
 from schemas.errors import Rejected
 from schemas.fields import Tenant, UserId
 from streams.gateway.keys import SCOPES, Name, created
@@ -47,12 +48,12 @@ def create(
     if not set(scopes) <= set(SCOPES):
         raise Rejected("bad_scope", f"Expected scopes of {', '.join(SCOPES)}, got another.")
     key, salt, digest = created(name)
-    typer.echo(key, err=True)
+    say(key, err=True)
     lines = [f"[{name}]", f'salt = "{salt}"', f'digest = "{digest}"']
     lines += [f'tenant = "{tenant}"'] if tenant else []
     lines += [f"users = {_listed(users)}"] if users else []
     lines += [f"scopes = {_listed(scopes)}", f"per_minute = {per_minute}", f"streams = {streams}"]
-    typer.echo("\n".join(lines) + "\n")
+    say("\n".join(lines) + "\n")
 
 
 def _listed(words: list[str]) -> str:

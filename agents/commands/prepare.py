@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import typer
-
 from agents.base_model import stocked_store
 from agents.commands.bar import bar
 from agents.commands.setup import settings
+from agents.commands.terminal import say
 from agents.coverage import missing
 
 
@@ -32,25 +31,25 @@ def prepare() -> None:
     given = settings()
     with bar("base model"):
         base = prepare_base(given.base, given.models)
-    typer.echo(f"base model: {base}")
+    say(f"base model: {base}")
     for line in Facts.of(base).lines():
-        typer.echo(f"            {line}")
-    typer.echo(f"            fingerprint {BaseSpec.load(base).fingerprint[:12]}")
+        say(f"            {line}")
+    say(f"            fingerprint {BaseSpec.load(base).fingerprint[:12]}")
     store = stocked_store(given)
     lacking, genres = missing(store, given), sorted({name.genre for name in store.names()})
-    typer.echo(f"adapters:   {', '.join(genres) or 'none for this base model'}")
+    say(f"adapters:   {', '.join(genres) or 'none for this base model'}")
     if lacking is not None:
-        typer.echo(f"            {lacking}")
+        say(f"            {lacking}")
     with bar("encoder"):
         folder = prepare_encoder(given.models)
-    typer.echo(f"encoder:    {folder}")
+    say(f"encoder:    {folder}")
     with bar("multilingual"):
         multilingual = MultilingualEncoder(prepare_multilingual(given.models))
     with bar("classifier"):
         encoder = SentenceEncoder.load(folder, threads=given.model_threads)
         load_classifier(given, Taxonomy.load(), encoder, multilingual=multilingual)
-    typer.echo("classifier: ready")
+    say("classifier: ready")
     if given.engine == "auto" and device_of(given.device) == "cpu":
         with bar("engine") as advance:
             ensure(base, advance)
-    typer.echo(f"engine:     {': '.join(engine_of(given))}")
+    say(f"engine:     {': '.join(engine_of(given))}")

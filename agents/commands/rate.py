@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from agents.commands.setup import checked, print_json, settings
+from agents.commands.terminal import say
 from schemas.errors import Rejected
 from schemas.feedback import Feedback
 from schemas.keys import user_key
@@ -66,7 +67,7 @@ def rate(
     if json:
         print_json(msgspec.to_builtins(sent))
     else:
-        typer.echo(f"{sent.kind} for {sent.candidate_id}, feedback id {sent.feedback_id}")
+        say(f"{sent.kind} for {sent.candidate_id}, feedback id {sent.feedback_id}")
 
 
 def place_in(answer: Recommendation | None, number: int, who: str) -> str:

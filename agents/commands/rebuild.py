@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from agents.commands.setup import print_json, settings
+from agents.commands.terminal import say
 from agents.genres.registry import Registry
 from agents.recommend.ledger import Ledger
 from agents.recommend.rebuild import Log, Rebuild, differing
@@ -64,7 +65,7 @@ def rebuild(
         print_json(found)
     else:
         told = (f"{name} {value}" for name, value in found.items() if name != "changes")
-        typer.echo(", ".join(told))
+        say(", ".join(told))
     raise typer.Exit(1 if found.get("differing") else 0)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from agents.base_model import base_folder, own_store, served_name
 from agents.commands.setup import print_json
+from agents.commands.terminal import say
 from genre_models.engine.remote_check import Inspection, differing
 from genre_models.engine.remote_commands import Launch, Needs, command, preparation
 from genre_models.engine.remote_server import Kind
@@ -93,7 +94,7 @@ def check(
     if json:
         print_json({"wrong": wrong, "versions": {each.url: each.version for each in inspections}})
     else:
-        typer.echo("\n".join(wrong) or "every server is as it must be")
+        say("\n".join(wrong) or "every server is as it must be")
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -109,7 +110,7 @@ def _needs(given: Settings, kind: Kind) -> Needs:
     store = own_store(given)
     needs = Needs.of(store, kind, given.rows)
     if not needs.folders:
-        typer.echo(f"no adapters in {store.root}: a generate worker puts them there", err=True)
+        say(f"no adapters in {store.root}: a generate worker puts them there", err=True)
     return needs
 
 
@@ -119,4 +120,4 @@ def _device(number: int, replicas: int) -> str:
 
 def _section(title: str, lines: list[str]) -> None:
     if lines:
-        typer.echo("\n".join([f"# {title}", *lines]))
+        say("\n".join([f"# {title}", *lines]))

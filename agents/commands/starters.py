@@ -11,6 +11,7 @@ import typer
 from agents.base_model import base_folder, stocked_store
 from agents.commands.bar import bar
 from agents.commands.setup import print_json, settings
+from agents.commands.terminal import say
 from agents.roles import share_cores
 from genre_models import atomic
 from genre_models.adapters import AdapterStore
@@ -78,4 +79,4 @@ def _tell(name: str, seconds: float | None, metrics: dict[str, Any], json: bool)
         print_json({"name": name, "ppl_base": before, "ppl_adapter": after, "seconds": rounded})
         return
     took = "made before" if seconds is None else f"{seconds:.0f} s"
-    typer.echo(f"{name}: held-out perplexity {before} to {after}, {took}")
+    say(f"{name}: held-out perplexity {before} to {after}, {took}")

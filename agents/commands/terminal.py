@@ -30,6 +30,6 @@ def printable(text: str) -> str:
     return _CONTROL.sub("", text)
 
 
-def say(line: str) -> None:
-    """Print a line that quotes something from outside."""
-    typer.echo(printable(line))
+def say(line: str, *, err: bool = False) -> None:
+    """Print a line, or several, that may quote something from outside."""
+    typer.echo(printable(line), err=err)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from agents.commands.setup import print_json, settings
+from agents.commands.terminal import say
 from streams.clients import topic_admin
 from streams.clients.kafka import reach
 
@@ -36,7 +37,7 @@ def create(json: Json = False) -> None:
     if json:
         print_json({"created": created})
     else:
-        typer.echo("\n".join(created) or "every topic is there")
+        say("\n".join(created) or "every topic is there")
 
 
 @cli.command()
@@ -52,7 +53,7 @@ def check(json: Json = False) -> None:
     if json:
         print_json({"wrong": wrong})
     else:
-        typer.echo("\n".join(wrong) or "every topic is as it must be")
+        say("\n".join(wrong) or "every topic is as it must be")
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -66,7 +67,7 @@ def acls(json: Json = False) -> None:
             option = _OPTIONS[rule.resource]
             kind = "" if rule.pattern == "Literal" else rule.pattern.lower()
             pattern = f" --resource-pattern-type {kind}" if kind else ""
-            typer.echo(
+            say(
                 f"--add --allow-principal {rule.principal} "
                 f"--operation {rule.operation} {option} {rule.name}{pattern}"
             )

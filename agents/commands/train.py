@@ -97,7 +97,7 @@ def train(
             if local
             else f"the training {event.job} goes on; see `genre tail progress`"
         )
-        typer.echo(done, err=True)
+        say(done, err=True)
         raise typer.Exit(130) from None
     raise typer.Exit(0 if last is not None and last.state == "published" else 1)
 
@@ -144,10 +144,10 @@ async def _shown(told: AsyncIterator[Progress], json: bool) -> Progress | None:
 
     last = None
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[said]}"),
+        TextColumn("{task.fields[said]}", markup=False),
     )
     with Bar(*columns, console=console(stderr=True), disable=json) as bar:
         task = bar.add_task("waiting", total=None, said="")
@@ -184,7 +184,7 @@ def texts_of(event: TrainingEvent, source: str, column: str | None) -> Iterator[
     Without Kafka too, so that both ways keep the same. Raises Rejected, and InvalidEvent with where
     it stands.
     """
-    for each in read_source(source, column, lambda note: typer.echo(note, err=True)):
+    for each in read_source(source, column, lambda note: say(note, err=True)):
         fields = {
             "kind": "text",
             "genre": event.genre,

@@ -9,6 +9,7 @@ import typer
 
 from agents.commands.profile import find
 from agents.commands.setup import print_json, settings
+from agents.commands.terminal import say
 from agents.exported import exported
 from schemas.keys import user_key
 from schemas.users import UserCommand
@@ -77,4 +78,4 @@ def _send(command: UserCommand, words: str) -> None:
             await client.publish(command)
 
     asyncio.run(publish())
-    typer.echo(f"{user_key(command.user_id, command.tenant)} {words}")
+    say(f"{user_key(command.user_id, command.tenant)} {words}")

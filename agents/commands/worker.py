@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
-import faust
 import typer
 
 from agents.commands.setup import settings
 from agents.roles import build
 from streams.clients.kafka import reach
 from streams.clients.topic_admin import require
-from streams.ending import Limit, Pause
 from streams.gateway.server import Gateway
 from streams.logs import keep_texts_out
 from streams.wire.roles import ROLES
-from streams.worker.app import RoleApp
+
+if TYPE_CHECKING:
+    from streams.worker.app import RoleApp
 
 
 def _known(role: str) -> str:
@@ -47,26 +47,6 @@ def worker(role: RoleName) -> None:
     run(build(role, given), given.log_level)
 
 
-class Process(faust.Worker):
-    """Faust's worker, which stops within a limit whatever it is at."""
-
-    def __init__(self, app: RoleApp, **options: Any) -> None:
-        super().__init__(app, **options)
-        self._limit = Limit(app.genre_settings.stop_limit)
-        self._pause = Pause(app.genre_settings.session_timeout)
-
-    def install_signal_handlers(self) -> None:
-        """Faust's, and over them those of the limit and of pauses."""
-        super().install_signal_handlers()
-        self._limit.listen()
-        self.add_future(self._pause.watch())
-
-    async def stop(self) -> None:
-        """Stop for whatever reason: a worker that has crashed must end, too."""
-        self._limit.begin()
-        await super().stop()
-
-
 def run(app: RoleApp | Gateway, log_level: str) -> None:
     """Run a Faust app in this process, which returns by exiting, or the gateway."""
     logging.basicConfig(level=log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -76,6 +56,9 @@ def run(app: RoleApp | Gateway, log_level: str) -> None:
     if isinstance(app, Gateway):
         asyncio.run(app.run())
     else:
+        # The gateway has no use for Faust, which takes a third of a second to import.
+        from streams.worker.process import Process
+
         Process(
             app, loglevel=log_level, quiet=True, redirect_stdouts=False, override_logging=False
         ).execute_from_commandline()

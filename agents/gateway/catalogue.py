@@ -10,12 +10,10 @@ from typing import Any
 import msgspec
 import orjson
 
-from agents.exported import exported
 from agents.genres import verdicts, versions
 from agents.genres.registry import Registry
 from genre_models.adapters.contest import Record, losers
 from genre_models.taxonomy import Genre
-from genre_models.training.texts.sources import read_source
 from schemas.adapters import AdapterEvent
 from schemas.preferences import PreferenceProfile
 from streams.settings import Settings
@@ -24,7 +22,10 @@ _MOST_REPORT = 4 * 2**20  # bytes
 
 
 class RegistryCatalogue:
-    """The genres and adapters of a registry, as each tenant sees them."""
+    """The genres and adapters of a registry, as each tenant sees them.
+
+    What few requests need is imported with the first: it takes as long as all else at start.
+    """
 
     def __init__(self, registry: Registry, settings: Settings) -> None:
         self._registry = registry
@@ -99,10 +100,14 @@ class RegistryCatalogue:
 
     def texts(self, file: Path) -> Iterator[tuple[str, str | None, str | None]]:
         """The texts of a file, each with what it answers and its document. Raises Rejected."""
+        from genre_models.training.texts.sources import read_source
+
         return ((each.text, each.request, each.document) for each in read_source(str(file)))
 
     def exported(self, profile: PreferenceProfile) -> Mapping[str, Any]:
         """Everything that is remembered of a user."""
+        from agents.exported import exported
+
         return exported(profile)
 
     def _line(self, genre: Genre, tenant: str | None) -> dict[str, Any]:

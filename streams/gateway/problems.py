@@ -128,6 +128,8 @@ def refusal_of(error: Exception) -> Refusal | None:
             )
         case web.HTTPException():
             return Refusal(error.status, "bad_http", f"Expected another request: {error.reason}.")
+        case NotReady():
+            return Refusal(503, error.code, error.message, {"Retry-After": "5"})
         case _ if isinstance(error, FAILURES):
             return away()
     return None

@@ -119,10 +119,25 @@ def test_a_worker_is_discreet_unless_it_debugs(
     is_discreet: bool,
 ) -> None:
     logged("DEBUG")  # puts back what `run` sets
-    monkeypatch.setattr("agents.commands.worker.Process", Mock())
+    monkeypatch.setattr("streams.worker.process.Process", Mock())
     monkeypatch.setattr(logging.getLogger("aiokafka"), "level", logging.NOTSET)
     run(Mock(), level)
     assert (logging.getLogRecordFactory() is DiscreetRecord) is is_discreet
+
+
+def test_a_gateway_starts_without_what_only_others_need() -> None:
+    program = (
+        "import sys, agents.commands.worker, agents.gateway.role\n"
+        "print(*{'faust', 'river', 'rocksdict', 'scipy'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=Path(__file__).parents[3],
+    )
+    assert done.stdout.split() == []
 
 
 PROGRAM = """

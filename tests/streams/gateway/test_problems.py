@@ -6,7 +6,7 @@ import pytest
 from aiohttp import web
 from aiokafka.errors import KafkaTimeoutError
 
-from schemas.errors import InvalidEvent, Rejected
+from schemas.errors import InvalidEvent, NotReady, Rejected
 from streams.gateway.problems import Refusal, problem, refusal_of
 
 
@@ -24,6 +24,7 @@ from streams.gateway.problems import Refusal, problem, refusal_of
         (web.HTTPNotFound(), 404, "no_such_path"),
         (web.HTTPBadRequest(), 400, "bad_http"),
         (KafkaTimeoutError(), 503, "no_broker"),
+        (NotReady("no_topic", "x"), 503, "no_topic"),
         (Refusal(418, "teapot", "x"), 418, "teapot"),
     ],
 )
