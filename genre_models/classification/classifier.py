@@ -40,7 +40,7 @@ SHIPPED = Path(__file__).with_name("classifier.npz")
 _FORMAT = 3
 _SHOWN = 8
 _SURE = 0.35  # a genre or family with less calibrated probability than this is not acted upon
-_NUDGE = 5.0  # nats: most that corrections move a genre
+_NUDGE = 8.0  # nats: most that corrections move a genre; a clear request is surer than that
 _LOCAL = 4  # power of the cosine: a correction hardly reaches requests that are only loosely alike
 _REQUESTS, _LANGUAGES, _TEXTS = "requests", "languages", "texts"
 _EXAMPLES = {_REQUESTS: of_requests, _LANGUAGES: of_languages, _TEXTS: of_texts}
@@ -156,7 +156,7 @@ class Classifier:
         """This classifier with corrections in place of any earlier ones.
 
         `nudges` gives a genre the embeddings of requests that belong to it [n, d], each scaled by
-        its weight 0..1. However many they are, they move a genre by at most 5 nats, and only for
+        its weight 0..1. However many they are, they move a genre by at most 8 nats, and only for
         requests much like them.
         """
         twin = copy(self)
