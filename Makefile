@@ -33,7 +33,12 @@ run: .venv ## Start everything, ask for five fields, react, and stay up until Ct
 up: .venv ## Start everything and stay up until Ctrl-C
 	@exec $(BIN)/genre up
 
-test: .venv ## Run the whole suite; needs no running service
+test: .venv ## Run the whole suite, the page's in Chromium; needs no running service
+	@if ! command -v chromium google-chrome >/dev/null; then \
+		echo "no Chromium: the page is not tested in a browser"; \
+	elif ! $(BIN)/python -c 'import playwright, axe_playwright_python' 2>/dev/null; then \
+		$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[page]'; \
+	fi
 	@$(BIN)/python -m pytest
 
 check: .venv ## Formatting, lint, types and import contracts

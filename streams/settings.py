@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -247,3 +248,12 @@ def wait_passively() -> None:
     Spinning threads collapse up to ten-fold when another process takes one of the cores.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+
+def has_desktop(environment: Mapping[str, str] = os.environ, platform: str = sys.platform) -> bool:
+    """Whether a browser that is opened would be seen.
+
+    >>> has_desktop({"DISPLAY": ":0"}, "linux"), has_desktop({}, "linux"), has_desktop({}, "darwin")
+    (True, False, True)
+    """
+    return platform in ("darwin", "win32") or bool(environment.get("DISPLAY"))

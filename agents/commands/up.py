@@ -6,6 +6,7 @@ import asyncio
 import logging
 import signal
 import time
+import webbrowser
 from dataclasses import replace
 from typing import Annotated
 
@@ -19,7 +20,7 @@ from agents.supervisor import Supervisor
 from streams.clients.embedded_broker import embedded_broker, free_port
 from streams.clients.running import announced
 from streams.clients.topic_admin import create
-from streams.settings import Settings
+from streams.settings import Settings, has_desktop
 from streams.wire.roles import ROLES
 
 out = console()
@@ -77,7 +78,6 @@ async def _work(
     lacking = await asyncio.to_thread(lambda: missing(own_store(settings), settings))
     if lacking is not None:
         out.print(lacking)
-    out.print(f"HTTP at http://{settings.gateway_host}:{settings.gateway_port}, see /openapi.json")
     if demo:
         await demonstration.run(settings, out)
     out.print(
@@ -85,6 +85,11 @@ async def _work(
         '  genre ask "a joke about dentists" --user ada\n'
         "  genre rate 1 like --user ada\n"
         "  genre profile ada\n"
-        "  genre tail recommendations"
+        "  genre tail recommendations\n"
     )
+    page = f"http://{settings.gateway_host}:{settings.gateway_port}/"
+    out.print(f"The page: {page} (what programs ask for: {page}openapi.json)")
+    # Somebody watches: a terminal on a machine with a screen.
+    if out.is_terminal and has_desktop():
+        await asyncio.to_thread(webbrowser.open, page)
     await stopped.wait()

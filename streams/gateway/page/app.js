@@ -165,8 +165,8 @@ function draw() {
 
 const other = () => (language() === "zh" ? "en" : "zh");
 const isDark = () =>
-  (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) ===
-  "dark";
+  (root.dataset.theme ??
+    (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
 
 function switchLanguage() {
   root.lang = other();

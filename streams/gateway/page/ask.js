@@ -1,6 +1,6 @@
 /** Ask for texts, read them while they are written, and say which is good. */
 
-import { beliefs, said, signed, spoken } from "./beliefs.js";
+import { beliefs, deviation, said, signed, spoken } from "./beliefs.js";
 import { candidate, grid } from "./candidate.js";
 import { react, send, standing, undo, words as told } from "./reactions.js";
 import * as rounds from "./rounds.js";
@@ -22,7 +22,10 @@ function mount(root, page) {
   let waiting = false;
 
   const round = () =>
-    linked ? rounds.open(page, ...linked) : (rounds.all(page).find((each) => each.wish.prompt !== undefined || each.wish.suggest) ?? null);
+    linked
+      ? rounds.open(page, ...linked)
+      : (rounds.all(page).find((each) => each.wish.prompt !== undefined || each.wish.suggest) ??
+        null);
   const draw = () => {
     if (waiting) return;
     waiting = true;
@@ -115,12 +118,19 @@ function composer(page, does) {
   return html`<form class="composer" @submit=${submit}>
     <label>
       <span class="unseen">${say("prompt")}</span>
-      <textarea id="prompt" rows="3" maxlength="32000" placeholder=${say("placeholder")}
-        .value=${draft.prompt} aria-keyshortcuts="/"
+      <textarea
+        id="prompt"
+        rows="3"
+        maxlength="32000"
+        placeholder=${say("placeholder")}
+        .value=${draft.prompt}
+        aria-keyshortcuts="/"
         @input=${(event) => note("prompt", event.target.value)}
         @keydown=${(event) =>
-          event.key === "Enter" && (event.ctrlKey || event.metaKey) &&
-          event.target.form.requestSubmit()}></textarea>
+          event.key === "Enter" &&
+          (event.ctrlKey || event.metaKey) &&
+          event.target.form.requestSubmit()}
+      ></textarea>
     </label>
     <div class="options">
       ${who(page, say("for"), does.draw)}
@@ -128,11 +138,14 @@ function composer(page, does) {
         <span>${say("genre")}</span>
         <select @change=${(event) => note("genre", event.target.value)}>
           <option value="" ?selected=${draft.genre === ""}>${say("any_genre")}</option>
-          ${does.genres().map(
-            (each) => html`<option value=${each} ?selected=${draft.genre === each}>
-              ${spoken(each)}
-            </option>`,
-          )}
+          ${does
+            .genres()
+            .map(
+              (each) =>
+                html`<option value=${each} ?selected=${draft.genre === each}>
+                  ${spoken(each)}
+                </option>`,
+            )}
         </select>
       </label>
       <label>
@@ -140,7 +153,8 @@ function composer(page, does) {
         <select @change=${(event) => note("count", Number(event.target.value))}>
           ${Array.from(
             { length: MOST },
-            (_, index) => html`<option ?selected=${draft.count === index + 1}>${index + 1}</option>`,
+            (_, index) =>
+              html`<option ?selected=${draft.count === index + 1}>${index + 1}</option>`,
           )}
         </select>
       </label>
@@ -163,10 +177,17 @@ function shown(page, round, does) {
       <h2 id="asked">${prompt ?? (suggest ? say("suggested") : say("linked"))}</h2>
       <p class="about">
         ${say(`round_${round.isBroken ? "broken" : round.state}`, { user: user_id })}
-        ${round.state === "writing"
-          ? html`<button class="small outline" aria-keyshortcuts="Escape"
-              @click=${() => rounds.stop(page, round)}>${say("stop")} <kbd>Esc</kbd></button>`
-          : nothing}
+        ${
+          round.state === "writing"
+            ? html`<button
+                class="small outline"
+                aria-keyshortcuts="Escape"
+                @click=${() => rounds.stop(page, round)}
+              >
+                ${say("stop")} <kbd>Esc</kbd>
+              </button>`
+            : nothing
+        }
       </p>
     </header>
     ${round.problem && round.state === "failed" ? failure(page, round, does) : nothing}
@@ -178,11 +199,13 @@ function shown(page, round, does) {
 
 const failure = (page, round, does) => page.html`<div class="failure" role="alert">
   <p>${page.problem(round.problem)}</p>
-  ${round.wish.prompt || round.wish.suggest
-    ? page.html`<button class="small outline" @click=${() => does.again(round)}>
+  ${
+    round.wish.prompt || round.wish.suggest
+      ? page.html`<button class="small outline" @click=${() => does.again(round)}>
         ${page.say("again")}
       </button>`
-    : page.nothing}
+      : page.nothing
+  }
 </div>`;
 
 /** What can be said of all texts together. */
@@ -190,12 +213,16 @@ function whole(page, round, does) {
   const { html, nothing, say } = page;
   const { request_id, user_id } = round.wish;
   const link = `#ask/${encodeURIComponent(request_id)}/${encodeURIComponent(user_id)}`;
-  const button = (name, key, act, isOff = false) => html`<button class="small outline"
-    aria-keyshortcuts=${key} ?disabled=${isOff} @click=${act}>${say(name)} <kbd>${key}</kbd></button>`;
+  const button = (name, key, act, isOff = false) =>
+    html`<button class="small outline" aria-keyshortcuts=${key} ?disabled=${isOff} @click=${act}>
+      ${say(name)} <kbd>${key}</kbd>
+    </button>`;
   return html`<div class="whole loose" role="group" aria-label=${say("all_texts")}>
-    ${round.wish.prompt || round.wish.suggest
-      ? button("regenerate", "R", () => regenerate(page, round, does))
-      : nothing}
+    ${
+      round.wish.prompt || round.wish.suggest
+        ? button("regenerate", "R", () => regenerate(page, round, does))
+        : nothing
+    }
     ${button("none", "N", () => none(page, round))}
     ${button("undo", "U", () => undo(page, round), standing(round).length === 0)}
     <a class="link" href=${link}>${say("link")}</a>
@@ -219,30 +246,35 @@ const none = (page, round) =>
 function reacted(page, round) {
   const { html, nothing, say } = page;
   if (round.reactions.length === 0) return nothing;
-  const one = (reaction) => html`<li class=${reaction.state}>
-    ${told(page, round, reaction)}
-    ${reaction.state === "unsent"
-      ? html`<button class="small outline" @click=${() => send(page, round, reaction)}>
-          ${say("again")}
-        </button>`
-      : nothing}
-  </li>`;
+  const one = (reaction) =>
+    html`<li class="${reaction.state} ${reaction.isUndone ? "undone" : ""}">
+      ${told(page, round, reaction)}
+      ${
+        reaction.state === "unsent"
+          ? html`<button class="small outline" @click=${() => send(page, round, reaction)}>
+              ${say("again")}
+            </button>`
+          : nothing
+      }
+    </li>`;
   return html`<section class="said" aria-label=${say("said")}>
     <ol reversed>
       ${round.reactions.toReversed().map(one)}
     </ol>
-    ${round.believed
-      ? html`<p>
-          ${say("believed", { user: round.wish.user_id, count: round.believed.count })}
-          ${tastes(page, round.believed)} <a href="#user">${say("more_taste")}</a>
-        </p>`
-      : nothing}
+    ${
+      round.believed
+        ? html`<p>
+            ${say("believed", { user: round.wish.user_id, count: round.believed.count })}
+            ${tastes(page, round.believed)} <a href="#user">${say("more_taste")}</a>
+          </p>`
+        : nothing
+    }
   </section>`;
 }
 
 function tastes(page, believed) {
   const all = beliefs(page, believed).map(
-    (each) => `${said(page, each)} (${signed(page, each.mean)} ± ${page.number(each.deviation)})`,
+    (each) => `${said(page, each)} (${signed(page, each.mean)} ${deviation(page, each.deviation)})`,
   );
   return page.say(all.length ? "tastes" : "no_taste", { tastes: all.join("; ") });
 }
@@ -281,11 +313,13 @@ function earlier(page, round) {
   const { html, nothing, say } = page;
   const others = rounds.all(page).filter((each) => each !== round && each.answer);
   if (others.length === 0) return nothing;
-  const link = ({ wish }) => html`<li>
-    <a href="#ask/${encodeURIComponent(wish.request_id)}/${encodeURIComponent(wish.user_id)}">
-      ${wish.prompt ?? say(wish.suggest ? "suggested" : "linked")}</a>
-    <small>${wish.user_id}</small>
-  </li>`;
+  const link = ({ wish }) =>
+    html`<li>
+      <a href="#ask/${encodeURIComponent(wish.request_id)}/${encodeURIComponent(wish.user_id)}">
+        ${wish.prompt ?? say(wish.suggest ? "suggested" : "linked")}</a
+      >
+      <small>${wish.user_id}</small>
+    </li>`;
   return html`<details class="earlier">
     <summary>${say("earlier", { count: others.length })}</summary>
     <ul>
@@ -299,7 +333,12 @@ const KEYS = ["/", "1 – 8", "L", "D", "C", "E", "Y", "R", "N", "U", "Esc"];
 const shortcuts = (page) => page.html`<details class="shortcuts">
   <summary>${page.say("shortcuts")}</summary>
   <dl>
-    ${KEYS.map((each) => page.html`<div><dt><kbd>${each}</kbd></dt><dd>${page.say(`key_${each}`)}</dd></div>`)}
+    ${KEYS.map(
+      (each) => page.html`<div>
+        <dt><kbd>${each}</kbd></dt>
+        <dd>${page.say(`key_${each}`)}</dd>
+      </div>`,
+    )}
   </dl>
 </details>`;
 

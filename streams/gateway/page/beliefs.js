@@ -10,9 +10,11 @@ export const beliefs = (page, { likes = [], dislikes = [] }) =>
 export const said = (page, { label, mean }) =>
   page.say(mean > 0 ? "likes" : "dislikes", { about: label });
 
-/** An effect with its sign. */
-export const signed = (page, value) =>
-  page.number(value, { maximumFractionDigits: 2, signDisplay: "always" });
+const PLACES = { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+
+/** An effect with its sign, and its uncertainty. */
+export const signed = (page, value) => page.number(value, { ...PLACES, signDisplay: "always" });
+export const deviation = (page, value) => `± ${page.number(value, PLACES)}`;
 
 /** A genre as people write it. */
 export const spoken = (name) => name.replaceAll("_", " ");

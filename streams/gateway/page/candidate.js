@@ -35,10 +35,11 @@ const waiting = (page, { wish }) =>
   );
 
 /** A candidate at its place, 0 the first. */
-export function candidate(page, round, each, place, does) {
+export function candidate(page, round, given, place, does) {
   const { html, nothing, say } = page;
-  const chosen = of(round, "choose", each.candidate_id);
-  const edited = of(round, "edit", each.candidate_id);
+  const chosen = of(round, "choose", given.candidate_id);
+  const edited = of(round, "edit", given.candidate_id);
+  const each = { ...given, shown: edited ? edited.events[0].text : given.text };
   const isEditing = each.candidate_id !== undefined && does.editing() === each.candidate_id;
   const select = () => does.selected() !== place && does.select(place);
   return html`<article
@@ -54,25 +55,31 @@ export function candidate(page, round, each, place, does) {
       ${chosen ? html`<span class="mark">${say("chosen")}</span>` : nothing}
       ${edited ? html`<span class="mark">${say("edited")}</span>` : nothing}
     </header>
-    ${each.prompt ? html`<p class="asked">${say("asked_for", { prompt: each.prompt })}</p>` : nothing}
-    ${isEditing ? editor(page, round, each, does) : text(page, each, edited)}
-    ${reasons(page, each)}
+    ${
+      each.prompt
+        ? html`<p class="asked">${say("asked_for", { prompt: each.prompt })}</p>`
+        : nothing
+    }
+    ${isEditing ? editor(page, round, each, does) : text(page, each)} ${reasons(page, each)}
     ${each.candidate_id && !isEditing ? actions(page, round, each, does) : nothing}
   </article>`;
 }
 
-function text(page, { text, code, isDone, finish }, edited) {
+function text(page, { shown, code, isDone, finish }) {
   const { html, nothing, say } = page;
   if (code) return html`<p class="held">${say("held_back", { code })}</p>`;
-  const shown = edited ? edited.events[0].text : text;
-  return html`<div class="text" dir="auto">${shown}${isDone ? nothing : html`<span class="caret" aria-hidden="true"></span>`}</div>
+  return html`<div class="text" dir="auto">
+      ${shown}${isDone ? nothing : html`<span class="caret" aria-hidden="true"></span>`}
+    </div>
     ${isDone && finish === "length" ? html`<p class="held">${say("cut")}</p>` : nothing}`;
 }
 
 function reasons(page, each) {
   const { html, nothing, say } = page;
   const why = short(each.reason ?? "");
-  const blend = each.blend?.map((part) => `${page.number(part.weight)} ${part.adapter}`).join(" + ");
+  const blend = each.blend
+    ?.map((part) => `${page.number(part.weight)} ${part.adapter}`)
+    .join(" + ");
   const facts = [
     ["adapter", each.adapter ?? (blend || say("base"))],
     ["score", each.score === undefined ? null : page.number(each.score)],
@@ -83,7 +90,11 @@ function reasons(page, each) {
   return html`<details class="why">
     <summary lang="en">${why || say("why")}</summary>
     <dl>
-      ${facts.map(([name, value]) => html`<dt>${say(name)}</dt><dd>${value}</dd>`)}
+      ${facts.map(
+        ([name, value]) =>
+          html`<dt>${say(name)}</dt>
+            <dd>${value}</dd>`,
+      )}
     </dl>
   </details>`;
 }
@@ -96,7 +107,13 @@ function short(why) {
     .replace(/ \([+-][^()]*\)/g, "")
     .replace(/; \w+ style(?=[;)])/g, "");
   const [known, chosen = ""] = plain.split(" (chosen because ");
-  const clauses = [...chosen.replace(/\)$/, "").replace(/: (?=\d+% likely)/g, " ").split("; "), ...known.split("; ")];
+  const clauses = [
+    ...chosen
+      .replace(/\)$/, "")
+      .replace(/: (?=\d+% likely)/g, " ")
+      .split("; "),
+    ...known.split("; "),
+  ];
   return [...new Set(clauses.filter(Boolean))].join("; ");
 }
 
@@ -107,27 +124,41 @@ function actions(page, round, each, does) {
     const said = of(round, kind, candidate_id);
     const act = () =>
       said ? undo(page, round, said) : react(page, round, kind, [{ candidate_id }]);
-    return html`<button class="small outline" aria-pressed=${Boolean(said)}
-      aria-keyshortcuts=${key} title="${say(kind)} (${key})" @click=${act}>${label ?? say(kind)}</button>`;
+    return html`<button
+      class="small outline"
+      aria-pressed=${Boolean(said)}
+      aria-keyshortcuts=${key}
+      title="${say(kind)} (${key})"
+      @click=${act}
+    >
+      ${label ?? say(kind)}
+    </button>`;
   };
   const copy = async () => {
-    await navigator.clipboard?.writeText(each.text).catch(() => {});
+    await navigator.clipboard?.writeText(each.shown).catch(() => {});
     page.announce(say("copied"));
     if (!of(round, "copy", candidate_id)) react(page, round, "copy", [{ candidate_id }]);
   };
   return html`<footer class="loose" role="group" aria-label=${say("reactions")}>
     ${toggle("like", "L")} ${toggle("dislike", "D")} ${toggle("choose", "C")}
-    <button class="small outline" aria-keyshortcuts="E" title="${say("edit")} (E)"
-      @click=${() => does.edit(candidate_id)}>${say("edit")}</button>
-    <button class="small outline" aria-keyshortcuts="Y" title="${say("copy")} (Y)"
-      @click=${copy}>${say("copy")}</button>
+    <button
+      class="small outline"
+      aria-keyshortcuts="E"
+      title="${say("edit")} (E)"
+      @click=${() => does.edit(candidate_id)}
+    >
+      ${say("edit")}
+    </button>
+    <button class="small outline" aria-keyshortcuts="Y" title="${say("copy")} (Y)" @click=${copy}>
+      ${say("copy")}
+    </button>
   </footer>`;
 }
 
-function editor(page, round, { candidate_id, text }, does) {
+function editor(page, round, { candidate_id, text, shown }, does) {
   const { html, say } = page;
   const name = `edit ${candidate_id}`;
-  const draft = page.kept(name, of(round, "edit", candidate_id)?.events[0].text ?? text);
+  const draft = page.kept(name, shown);
   const save = (event) => {
     event.preventDefault();
     const written = event.target.elements.text.value;
@@ -136,8 +167,15 @@ function editor(page, round, { candidate_id, text }, does) {
     if (written !== text) react(page, round, "edit", [{ candidate_id, text: written }]);
   };
   return html`<form class="editor" @submit=${save}>
-    <textarea name="text" rows="8" maxlength="65536" aria-label=${say("edit")} dir="auto"
-      .value=${draft} @input=${(event) => page.keep(name, event.target.value)}></textarea>
+    <textarea
+      name="text"
+      rows="8"
+      maxlength="65536"
+      aria-label=${say("edit")}
+      dir="auto"
+      .value=${draft}
+      @input=${(event) => page.keep(name, event.target.value)}
+    ></textarea>
     <footer>
       <button class="small">${say("save")}</button>
       <button type="button" class="small outline secondary" @click=${() => does.edit(null)}>

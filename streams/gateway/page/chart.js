@@ -2,7 +2,8 @@
 
 import { uPlot } from "./uplot.js";
 
-const LINE = 34, ROOM = 56; // pixels of a taste, and of the axis below
+const LINE = 34,
+  ROOM = 64; // pixels of a taste, and of the axis below
 
 /**
  * Draw `tastes` (`{label, mean, deviation}`, the strongest first) into `place`, anew at each width;
@@ -15,7 +16,8 @@ export async function chart(place, tastes, { effect, number }) {
   const [ink, faint] = [colour("--pico-color"), colour("--pico-muted-border-color")];
   const font = `13px ${style.fontFamily}`;
   const rows = tastes.map((_, index) => index);
-  const extreme = Math.max(...tastes.map((each) => Math.abs(each.mean) + each.deviation), 0.1) * 1.08;
+  const extreme =
+    Math.max(...tastes.map((each) => Math.abs(each.mean) + each.deviation), 0.1) * 1.08;
   const labels = Math.min(200, place.clientWidth * 0.42);
 
   const whiskers = (plot) => {
@@ -42,7 +44,13 @@ export async function chart(place, tastes, { effect, number }) {
   };
 
   const size = () => ({ width: place.clientWidth, height: tastes.length * LINE + ROOM });
-  const axis = { stroke: ink, font, labelFont: font, grid: { stroke: faint }, ticks: { show: false } };
+  const axis = {
+    stroke: ink,
+    font,
+    labelFont: font,
+    grid: { stroke: faint },
+    ticks: { show: false },
+  };
   const plot = new Plot(
     {
       ...size(),
@@ -64,6 +72,7 @@ export async function chart(place, tastes, { effect, number }) {
           ...axis,
           scale: "effect",
           side: 2,
+          size: 30,
           label: effect,
           labelSize: 22,
           values: (_, splits) => splits.map(number),

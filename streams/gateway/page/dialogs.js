@@ -57,7 +57,7 @@ export function dialogs(say) {
         cancel: say("cancel"),
         fields: html`<label>
           ${say("key")}
-          <input name="key" type="password" autocomplete="off" required autofocus>
+          <input name="key" type="password" autocomplete="off" required autofocus />
         </label>`,
         answer: (form) => form.elements.key.value.trim(),
       }),

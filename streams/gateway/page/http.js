@@ -5,7 +5,9 @@ const address = (path) => new URL(path.replace(/^\//, ""), document.baseURI);
 
 // Milliseconds: before a stream is read on, at least and at most; in which a stream that lives
 // pings (the gateway does every 10 s).
-const PAUSE = 1000, LONGEST_PAUSE = 5000, SILENCE = 30_000;
+const PAUSE = 1000,
+  LONGEST_PAUSE = 5000,
+  SILENCE = 30_000;
 // What passes by itself: 0 is a gateway that is not reached.
 const PASSING = [0, 429, 502, 503, 504];
 
@@ -79,7 +81,9 @@ export function gateway({ askForKey, trouble }) {
    */
   async function stream(path, options, onEvent) {
     const { method = "GET", body, signal, onState = () => {} } = options;
-    let { last = null } = options, begun = last !== null, pause = PAUSE;
+    let { last = null } = options,
+      begun = last !== null,
+      pause = PAUSE;
     while (!signal?.aborted) {
       try {
         const headers = { Accept: "text/event-stream" };
@@ -108,7 +112,8 @@ class Broken extends Error {}
 
 async function* events(body) {
   const reader = body.pipeThrough(new TextDecoderStream()).getReader();
-  let text = "", event = {};
+  let text = "",
+    event = {};
   try {
     for (;;) {
       const { value, done } = await within(SILENCE, reader.read());

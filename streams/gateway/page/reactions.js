@@ -9,7 +9,8 @@ import { changed } from "./rounds.js";
 // Of these a later one replaces an earlier one, as in what is learned of them.
 const VERDICTS = ["like", "dislike"];
 // Milliseconds and turns: a profile is published at most once a second.
-const PAUSE = 700, TURNS = 12;
+const PAUSE = 700,
+  TURNS = 12;
 
 /** Say something: an event for each of `parts`, its own fields (`candidate_id`, `text`, ...). */
 export async function react(page, round, kind, parts = [{}]) {

@@ -4,7 +4,9 @@ import { spoken } from "./beliefs.js";
 import { react, standing } from "./reactions.js";
 
 // Probabilities: of what is told as sure and fairly sure, and of what may be meant instead.
-const SURE = 0.8, FAIRLY = 0.5, POSSIBLE = 0.01;
+const SURE = 0.8,
+  FAIRLY = 0.5,
+  POSSIBLE = 0.01;
 
 /** One line, with the genres that it may be instead. */
 export function understood(page, round, does) {
@@ -15,10 +17,12 @@ export function understood(page, round, does) {
   const corrected = standing(round).findLast((each) => each.kind === "genre_correction");
   return html`<div class="understood">
     <p>
-      ${first && fallback === "none"
-        ? html`${say("understood")} <strong>${spoken(first.genre)}</strong>
-            <span class="doubt">${doubt(page, first.probability)}</span>`
-        : html`<strong>${say(`fallback_${fallback}`, { family: spoken(family ?? "") })}</strong>`}
+      ${
+        first && fallback === "none"
+          ? html`${say("understood")} <strong>${spoken(first.genre)}</strong>
+              <span class="doubt">${doubt(page, first.probability)}</span>`
+          : html`<strong>${say(`fallback_${fallback}`, { family: spoken(family ?? "") })}</strong>`
+      }
       ${language ? html`<span class="language">${tongue(page, language)}</span>` : nothing}
     </p>
     ${corrected ? correction(page, round, corrected, does) : choices(page, round, others, does)}
@@ -29,14 +33,19 @@ function choices(page, round, others, does) {
   const { html, nothing, say } = page;
   if (!round.answer) return nothing; // what is not answered cannot be corrected yet
   const correct = (genre) => react(page, round, "genre_correction", [{ genre }]);
-  const choice = ({ genre, probability }) => html`<button class="small outline chip"
-    @click=${() => correct(genre)}>${spoken(genre)} <small>${percent(page, probability)}</small></button>`;
+  const choice = ({ genre, probability }) =>
+    html`<button class="small outline chip" @click=${() => correct(genre)}>
+      ${spoken(genre)} <small>${percent(page, probability)}</small>
+    </button>`;
   const likely = others.filter(({ probability }) => probability >= POSSIBLE).slice(0, 4);
   const named = [round.understood.genres[0], ...likely].map((each) => each?.genre);
   return html`<div class="choices loose" role="group" aria-label=${say("correct")}>
     <span>${say("correct")}</span> ${likely.map(choice)}
-    <select class="small" aria-label=${say("other_genre")}
-      @change=${(event) => event.target.value && correct(event.target.value)}>
+    <select
+      class="small"
+      aria-label=${say("other_genre")}
+      @change=${(event) => event.target.value && correct(event.target.value)}
+    >
       <option value="">${say("other_genre")}</option>
       ${does
         .genres()

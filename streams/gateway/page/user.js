@@ -1,12 +1,13 @@
 /** What is believed about a user, what they were shown and said, and what they decide about it. */
 
-import { beliefs, said, signed, spoken } from "./beliefs.js";
+import { beliefs, deviation, said, signed, spoken } from "./beliefs.js";
 import { chart } from "./chart.js";
 import { who } from "./who.js";
 import { words } from "./user_words.js";
 
 // Milliseconds and turns in which a decision takes effect.
-const PAUSE = 600, TURNS = 25;
+const PAUSE = 600,
+  TURNS = 25;
 
 export const view = { words, mount };
 
@@ -123,8 +124,7 @@ function desk(page, { found, problem, told }, does) {
     : found === null
       ? html`<p aria-busy="true">${say("loading")}</p>`
       : shown(page, found, does);
-  return html`
-    <header class="heading">
+  return html` <header class="heading">
       <h1>${say("user")}</h1>
       ${who(page, say("whose"), does.load)}
     </header>
@@ -133,13 +133,16 @@ function desk(page, { found, problem, told }, does) {
 
 function shown(page, { user, answers, complete }, does) {
   const { html, nothing, say } = page;
-  return html`${user ? taste(page, user) : unknown(page)} ${user ? rights(page, user, does) : nothing}
+  return html`${user ? taste(page, user) : unknown(page)}
+    ${user ? rights(page, user, does) : nothing}
     <section class="history">
       <h2>${say("history")}</h2>
       ${complete ? nothing : html`<p class="hint">${say("incomplete")}</p>`}
-      ${answers.length
-        ? answers.map((each) => answer(page, each))
-        : html`<p class="hint">${say("no_history")}</p>`}
+      ${
+        answers.length
+          ? answers.map((each) => answer(page, each))
+          : html`<p class="hint">${say("no_history")}</p>`
+      }
     </section>`;
 }
 
@@ -158,42 +161,55 @@ function taste(page, user) {
       ${say("known", { count: user.reactions, date: page.date(user.time) })}
       ${all.length ? say("effect_hint") : nothing}
     </p>
-    ${all.length
-      ? html`<div class="chart" aria-hidden="true"></div>
-          <div class="scrolled" tabindex="0" role="region" aria-label=${say("taste")}>
-          <table>
-            <thead>
-              <tr>
-                <th scope="col">${say("about")}</th>
-                <th scope="col" class="figure">${say("mean")}</th>
-                <th scope="col" class="figure">${say("deviation")}</th>
-              </tr>
-            </thead>
-            <tbody>
-              ${all.map(
-                (each) => html`<tr>
-                  <th scope="row">${said(page, each)}</th>
-                  <td class="figure">${signed(page, each.mean)}</td>
-                  <td class="figure">± ${page.number(each.deviation)}</td>
-                </tr>`,
-              )}
-            </tbody>
-          </table></div>`
-      : html`<p>${say("no_taste")}</p>`}
-    ${changes.length
-      ? html`<p>${say("changes", { dates: changes.map((each) => page.date(each)).join(", ") })}</p>`
-      : html`<p class="hint">${say("no_changes")}</p>`}
+    ${
+      all.length
+        ? html`<div class="chart" aria-hidden="true"></div>
+            <div class="scrolled" tabindex="0" role="region" aria-label=${say("taste")}>
+              <table>
+                <thead>
+                  <tr>
+                    <th scope="col">${say("about")}</th>
+                    <th scope="col" class="figure">${say("mean")}</th>
+                    <th scope="col" class="figure">${say("deviation")}</th>
+                  </tr>
+                </thead>
+                <tbody>
+                  ${all.map(
+                    (each) =>
+                      html`<tr>
+                        <th scope="row">${said(page, each)}</th>
+                        <td class="figure">${signed(page, each.mean)}</td>
+                        <td class="figure">${deviation(page, each.deviation)}</td>
+                      </tr>`,
+                  )}
+                </tbody>
+              </table>
+            </div>`
+        : html`<p>${say("no_taste")}</p>`
+    }
+    ${
+      changes.length
+        ? html`<p>
+            ${say("changes", { dates: changes.map((each) => page.date(each)).join(", ") })}
+          </p>`
+        : html`<p class="hint">${say("no_changes")}</p>`
+    }
   </section>`;
 }
 
 function rights(page, user, does) {
   const { html, say } = page;
-  const toggle = (name, field, isOn) => html`<label>
-    <input type="checkbox" role="switch" .checked=${isOn}
-      @change=${(event) => does.decide(name, field, event.target.checked)}>
-    ${say(name)}
-    <small>${say(`${name}_hint`)}</small>
-  </label>`;
+  const toggle = (name, field, isOn) =>
+    html`<label>
+      <input
+        type="checkbox"
+        role="switch"
+        .checked=${isOn}
+        @change=${(event) => does.decide(name, field, event.target.checked)}
+      />
+      ${say(name)}
+      <small>${say(`${name}_hint`)}</small>
+    </label>`;
   return html`<section class="rights">
     <h2>${say("rights")}</h2>
     ${toggle("consent", "consent", user.consent !== false)}
@@ -223,9 +239,10 @@ function answer(page, { request_id, user_id, candidates, reactions, genre, time 
     </header>
     <ol>
       ${candidates.map(
-        (each) => html`<li>
-          <span class="text" dir="auto">${each.text}</span> ${saidOf(each.candidate_id)}
-        </li>`,
+        (each) =>
+          html`<li>
+            <span class="text" dir="auto">${each.text}</span> ${saidOf(each.candidate_id)}
+          </li>`,
       )}
     </ol>
   </article>`;

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from agents.commands import up
 from schemas.errors import NotReady
@@ -62,3 +65,31 @@ async def test_without_one_of_its_roles_it_is_not_up(
         await up._up(Settings(state=tmp_path), demo=False)
     assert Supervisor.log == [*ROLES, "all stopped"]
     assert not (tmp_path / "up.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "has_desktop"), [(True, True), (True, False), (False, True)]
+)
+async def test_at_the_end_it_tells_of_the_page_and_opens_it_where_somebody_watches(
+    is_terminal: bool, has_desktop: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Ready(Supervisor):
+        def __init__(self) -> None:
+            Supervisor.log = []
+
+    opened: list[str] = []
+    out, stopped = (
+        Console(file=StringIO(), force_terminal=is_terminal, highlight=False, width=200),
+        asyncio.Event(),
+    )
+    stopped.set()
+    monkeypatch.setattr(up, "out", out)
+    monkeypatch.setattr(up, "missing", lambda *_: None)
+    monkeypatch.setattr(up, "own_store", lambda _: None)
+    monkeypatch.setattr(up, "has_desktop", lambda: has_desktop)
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    settings = Settings(gateway_port=8123)
+    await up._work(Ready(), settings, False, 0.0, stopped)  # type: ignore[arg-type]
+    page = "http://127.0.0.1:8123/"
+    assert f"The page: {page} " in out.file.getvalue().splitlines()[-1]  # type: ignore[attr-defined]
+    assert opened == ([page] if is_terminal and has_desktop else [])
