@@ -5,12 +5,14 @@ A letter that was replayed has a marker behind it, a record without a value in t
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import ProducerFenced
+from aiokafka.errors import IllegalOperation, ProducerFenced
 
 from schemas.errors import NotReady
 from streams.clients.kafka import producer
@@ -27,6 +29,9 @@ from streams.wire.dead_letters import (
 )
 from streams.wire.source import Source
 from streams.wire.topics import Topic
+
+Sent = asyncio.Future[Any]
+"""Is done when the broker has the record."""
 
 # Letters of one transaction: workers see them together.
 _BATCH = 100
@@ -121,11 +126,15 @@ async def replay(settings: Settings, topic: Topic, meant: Callable[[Source], boo
             count = 0
             while batch := list(islice(chosen, _BATCH)):
                 async with sender.transaction():
-                    for letter in batch:
-                        await _publish(sender, settings, topic, letter)
-                        await _mark(sender, settings, topic, letter)
+                    sent = [
+                        await send(sender, settings, topic, letter)
+                        for letter in batch
+                        for send in (_publish, _mark)
+                    ]
+                    await asyncio.gather(*sent)
                 count += len(batch)
-        except ProducerFenced as error:
+        except (ProducerFenced, IllegalOperation) as error:
+            # What is sent after that is told that no transaction is open.
             raise NotReady(
                 "replay_taken_over",
                 f"Another replay of {settings.topic(topic.name)} has begun and goes on with what "
@@ -138,15 +147,15 @@ async def _one_by_one(settings: Settings, topic: Topic, meant: Callable[[Source]
     async with producer(settings) as sender:
         chosen = list(filter(meant, (await letters(settings, topic)).open))
         for letter in chosen:
-            await _publish(sender, settings, topic, letter)
-            await _mark(sender, settings, topic, letter)
+            await (await _publish(sender, settings, topic, letter))
+            await (await _mark(sender, settings, topic, letter))
         return len(chosen)
 
 
 async def _publish(
     sender: AIOKafkaProducer, settings: Settings, topic: Topic, letter: Source
-) -> None:
-    await sender.send_and_wait(
+) -> Sent:
+    return await sender.send(
         settings.topic(topic.name),
         sendable(letter.key, letter.value),
         key=letter.key,
@@ -154,8 +163,8 @@ async def _publish(
     )
 
 
-async def _mark(sender: AIOKafkaProducer, settings: Settings, topic: Topic, letter: Source) -> None:
-    await sender.send_and_wait(
+async def _mark(sender: AIOKafkaProducer, settings: Settings, topic: Topic, letter: Source) -> Sent:
+    return await sender.send(
         settings.topic(topic.dead_letters),
         key=place(letter).encode(),
         partition=letter.partition,

@@ -103,13 +103,13 @@ async def test_a_replay_that_is_killed_midway_leaves_nothing_half_done(
     real, marks = replaying._mark, 0
     reached, never = asyncio.Event(), asyncio.Event()
 
-    async def mark(*given: object) -> None:
+    async def mark(*given: object) -> object:
         nonlocal marks
         marks += 1
         if marks == 4:  # of the second transaction, whose last record stands without a marker
             reached.set()
             await never.wait()
-        await real(*given)  # type: ignore[arg-type]
+        return await real(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(replaying, "_mark", mark)
     killed = asyncio.create_task(replay(on_kafka, TOPIC, everything))
