@@ -39,7 +39,7 @@ clients: $(CLIENTS)/.ready ## Install what tests drive from outside: the clients
 $(CLIENTS)/.ready: examples/package-lock.json | .venv
 	@$(BIN)/pip install -qq --disable-pip-version-check -c constraints.txt --no-build-isolation -e '.[gateway]'
 	@mkdir -p "$(CLIENTS)" && cp examples/package.json examples/package-lock.json examples/.npmrc "$(CLIENTS)"
-	@if command -v npm > /dev/null; then npm ci --silent --prefix "$(CLIENTS)"; \
+	@if command -v npm > /dev/null; then cd "$(CLIENTS)" && npm ci --loglevel error --no-audit --no-fund; \
 	else echo "no npm: the clients in JavaScript are not tested"; fi
 	@touch "$@"
 
