@@ -89,7 +89,7 @@ class Settings:
     """Threads of a model process; 0 takes the number of cores."""
     rows: int = 16
     """Candidates that one generate worker writes at the same time."""
-    drafts: int = 16
+    drafts: int = 8
     """Texts written for a request, the best of them shown; fewer where others wait."""
 
     engine: str = "auto"

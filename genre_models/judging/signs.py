@@ -7,6 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log1p
 
 import numpy as np
@@ -48,6 +49,14 @@ _CONNECTS = re.compile(
     r"their|this|that|these|those)\b",
     re.IGNORECASE,
 )
+_GREETS = re.compile(
+    r"\A\W*(?:dear|hi|hello|hey|greetings|good (?:morning|afternoon|evening))\b", re.IGNORECASE
+)
+_SIGNS_OFF = re.compile(
+    r"\A\W*(?:(?:best|kind|warm) (?:regards|wishes)|regards|sincerely|yours|love|cheers)\b",
+    re.IGNORECASE,
+)
+_CLOSING = 3  # sentences at the end in which a letter signs off
 _MARKUP = re.compile(r"\*\*|^#+ |^[ \t]{0,8}[-*] |`", re.MULTILINE)
 _ENDS = re.compile(r"[.!?…。！？][\"”’)\]*_]*\s*\Z")
 
@@ -82,6 +91,10 @@ SIGNS = {
     "broken_off": "breaks off",
     "unclosed": "has no closing mark",
     "middle": "begins in the middle",
+    "opening": "comes late to what was asked",
+    "close": "ends on an unusual sentence",
+    "introductions": "speaks of things before it introduces them",
+    "letter": "greets or signs off in the middle",
     "length": "is of an unusual length",
     "shortness": "is very short",
     "sentence_length": "has sentences of an unusual length",
@@ -163,6 +176,10 @@ def _signs(answer: Answer, asked: _Request, alike: float) -> list[float]:
         float(answer.broken_off),
         float(not _ENDS.search(text) and not ANY.has_come(text)),
         float(bool(_CONNECTS.search(text))),
+        _opening(asked.content, bags),
+        len(_words(sentences[-1])) * len(sentences) / count if sentences else 0.0,
+        float(_introduced_late(words)),
+        float(_is_letter_in_disorder(sentences)),
         log1p(count),
         1.0 / count,
         log1p(count / max(1, len(sentences))),
@@ -231,6 +248,31 @@ def _same_openings(sentences: list[str]) -> float:
     """Share of sentences that begin with the same two words as another."""
     openings = Counter(tuple(_words(each)[:2]) for each in sentences)
     return sum(n - 1 for n in openings.values()) / max(1, len(sentences))
+
+
+def _opening(asked: set[str], bags: list[set[str]]) -> float:
+    """How much more of the first sentence stands in the request than of all, -1..1."""
+    shares = [len(asked & bag) / max(1, len(bag)) for bag in bags]
+    return shares[0] - sum(shares) / len(shares) if shares else 0.0
+
+
+def _introduced_late(words: list[str]) -> bool:
+    """Whether something is `the` one before it is `a` one."""
+    known: dict[str, str] = {}
+    for article, thing in pairwise(words):
+        if article in {"a", "an", "the"}:
+            first = known.setdefault(thing, article)
+            if first == "the" != article:
+                return True
+    return False
+
+
+def _is_letter_in_disorder(sentences: list[str]) -> bool:
+    """Whether a greeting is not the first sentence, or a sign-off not among the last ones."""
+    greeted = any(_GREETS.search(each) for each in sentences[1:])
+    return greeted or any(
+        _SIGNS_OFF.search(each) and len(each.split()) <= 3 for each in sentences[:-_CLOSING]
+    )
 
 
 def _contradicts(text: str, sentences: list[str], bags: list[set[str]]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import re
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,11 +78,12 @@ def _cut(text: str, chance: random.Random) -> str:
 
 
 def _shuffled(text: str, chance: random.Random) -> str:
-    parts = _PART.split(text)
+    """Where lines and paragraphs end stays: how a text is laid out must not tell it."""
+    parts, gaps = _PART.split(text), _PART.findall(text)
     if len(parts) < 3:
         return ""
     chance.shuffle(parts)
-    return ("\n" if "\n" in text else " ").join(parts)
+    return "".join(chain(*zip(parts, [*gaps, ""], strict=True)))
 
 
 def _repeated(text: str, chance: random.Random) -> str:

@@ -31,6 +31,11 @@ def sign(name: str, text: str, request: str = REQUEST) -> float:
         ("copied", ("Dear Petra", f"{REQUEST}. Dear Petra"), True),
         ("contradiction", ("We cannot", "All 13 guests are welcome. We cannot"), True),
         ("sentences", ("We cannot wait", "We cannot wait. We cannot wait"), True),
+        ("opening", ("Dear Petra", "The sea is calm. Dear Petra"), False),
+        ("close", ("We cannot wait.", "We cannot wait to see all of you, and to dance."), True),
+        ("introductions", ("on 14 May a table", "the table is laid. On 14 May a table"), True),
+        ("letter", ("We cannot wait", "Hello again. We cannot wait"), True),
+        ("letter", ("Dear Petra", "Kind regards.\nDear Petra. Ole comes. All come"), True),
         ("task", ("We cannot", "Feel free to change it. We cannot"), True),
     ],
 )
@@ -39,6 +44,18 @@ def test_a_sign_moves_with_what_it_is_about(
 ) -> None:
     before, after = sign(name, TEXT), sign(name, TEXT.replace(*change))
     assert after > before if higher else after < before
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("introductions", "A table waits. The table is long, and a lamp stands on it."),
+        ("letter", "Dear Petra, dear Ole,\nAll are welcome.\nKind regards,\nYours,\nAnna"),
+        ("letter", "Love is in the air tonight. Yours is the moon. We dance. We sing. We eat."),
+    ],
+)
+def test_a_text_in_order_does_not_have_the_sign(name: str, text: str) -> None:
+    assert sign(name, text) == 0.0
 
 
 def test_what_is_not_asked_for_is_not_missed() -> None:

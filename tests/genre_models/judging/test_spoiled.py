@@ -31,3 +31,21 @@ def test_numbers_and_names_of_the_request_are_others() -> None:
 def test_the_same_chance_makes_the_same() -> None:
     again = spoiled(PAIRS, np.eye(2, 384, dtype=np.float32), random.Random(1))
     assert again == MADE
+
+
+def test_what_is_shuffled_is_laid_out_as_before() -> None:
+    text = "Dear Petra,\n\nAll is well. Ole sleeps.\nBring wine."
+    shuffled = {
+        answer.text
+        for seed in range(9)
+        for kind, _, answer in spoiled(
+            [Answer(request="a note", text=text), PAIRS[1]],
+            np.eye(2, 384, dtype=np.float32),
+            random.Random(seed),
+        )
+        if kind == "shuffled" and answer.request == "a note"
+    }
+    assert len(shuffled) > 1
+    assert {(each.count("\n\n"), each.count("\n"), len(each)) for each in shuffled} == {
+        (text.count("\n\n"), text.count("\n"), len(text))
+    }
