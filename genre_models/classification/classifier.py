@@ -149,8 +149,11 @@ class Classifier:
         return odds / (odds + 1 - probability)
 
     def is_of(self, taxonomy: Taxonomy) -> bool:
-        """Whether this is the classifier of exactly these genres."""
-        return self._taxonomy.digest == taxonomy.digest
+        """Whether this has learned exactly these genres, from all that is written now."""
+        return set(self._genres) == set(taxonomy.genres) and all(
+            self.learned.get(name) == _told(examples(taxonomy))
+            for name, examples in _EXAMPLES.items()
+        )
 
     def corrected(self, nudges: Mapping[str, NDArray[np.float32]]) -> Classifier:
         """This classifier with corrections in place of any earlier ones.
@@ -195,27 +198,15 @@ class Classifier:
 
         Raises ModelError `classifier_unreadable` or `classifier_stale`.
         """
-        try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                meta = json.loads(arrays["meta"].tobytes())
-                found = meta["format"], meta["taxonomy"], meta.get("written")
-                tensors = {name: arrays[name] for name in arrays if name != "meta"}
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise ModelError(
-                "classifier_unreadable", f"expected a saved classifier, got {error}"
-            ) from error
+        meta, tensors = _opened(data)
+        found = meta["format"], meta["taxonomy"], meta["written"]
         if found != (_FORMAT, taxonomy.digest, written_digest()):
             message = (
                 f"expected format {_FORMAT} for taxonomy {taxonomy.digest[:12]} and what is "
                 f"written now, got {found}: fit it again"
             )
             raise ModelError("classifier_stale", message)
-        heads = {name: _head(name, meta, tensors) for name in meta["classes"]}
-        vectors = {
-            name: dict(zip(texts, _rows(tensors[f"{name}_vectors"], len(texts)), strict=True))
-            for name, texts in meta["texts"].items()
-        }
-        return cls(taxonomy, heads, vectors, meta["learned"])
+        return cls(taxonomy, *_parts(meta, tensors))
 
     def _probabilities(
         self,
@@ -252,13 +243,25 @@ class Classifier:
 def shipped() -> Classifier | None:
     """The classifier that comes with GENRE, made by `python -m genre_models.classification`.
 
-    None, with a line in the log, where what it learned from has changed since.
+    It knows those genres of the taxonomy that it has learned. None, with a line in the log, where
+    it cannot be read.
     """
     try:
-        return Classifier.from_bytes(SHIPPED.read_bytes(), Taxonomy.load())
+        meta, tensors = _opened(SHIPPED.read_bytes())
+        if meta["format"] != _FORMAT:
+            raise ModelError("classifier_stale", f"expected format {_FORMAT}, got another")
     except (OSError, ModelError) as error:
         log.warning("the classifier that comes with GENRE is not used: %s", error)
         return None
+    taxonomy, (heads, vectors, learned) = Taxonomy.load(), _parts(meta, tensors)
+    known = Taxonomy(
+        (genre for genre in taxonomy.genres.values() if genre.id in learned[_REQUESTS]),
+        taxonomy.outside,
+    )
+    labels = {*known.genres, NO_GENRE}
+    return Classifier(
+        known, {name: head.only(labels) for name, head in heads.items()}, vectors, learned
+    )
 
 
 def _learned(
@@ -315,13 +318,35 @@ def _with_vectors(examples: Sequence[Example], vectors: Mapping[str, bytes]) -> 
     )
 
 
-def _head(name: str, meta: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]) -> LinearHead:
-    arrays = {each: tensors[f"{name}_{each}"].astype(np.float32) for each in _ARRAYS}
-    return LinearHead(
-        classes=tuple(meta["classes"][name]),
-        temperature=meta["temperatures"][name],
-        **arrays | {"words": tensors[f"{name}_words"]},
-    )
+def _opened(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
+    """What a saved classifier says of itself, and its arrays."""
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            meta = json.loads(arrays["meta"].tobytes())
+            tensors = {name: arrays[name] for name in arrays if name != "meta"}
+        return {"format": None, "taxonomy": None, "written": None} | meta, tensors
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ModelError(
+            "classifier_unreadable", f"expected a saved classifier, got {error}"
+        ) from error
+
+
+def _parts(
+    meta: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
+) -> tuple[dict[str, LinearHead], dict[str, dict[str, bytes]], dict[str, dict[str, str]]]:
+    heads = {}
+    for name, classes in meta["classes"].items():
+        arrays = {each: tensors[f"{name}_{each}"].astype(np.float32) for each in _ARRAYS}
+        heads[name] = LinearHead(
+            classes=tuple(classes),
+            temperature=meta["temperatures"][name],
+            **arrays | {"words": tensors[f"{name}_words"]},
+        )
+    vectors = {
+        name: dict(zip(texts, _rows(tensors[f"{name}_vectors"], len(texts)), strict=True))
+        for name, texts in meta["texts"].items()
+    }
+    return heads, vectors, meta["learned"]
 
 
 def _rows(packed: NDArray[np.int8], count: int) -> list[bytes]:

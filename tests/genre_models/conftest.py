@@ -12,6 +12,7 @@ from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classification.classifier import Classifier, shipped
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine.native import Kernel
+from genre_models.taxonomy import Taxonomy
 from genre_models.weights import DEFAULT_CACHE, prepare_encoder
 from tests.genre_models.compiling import compiled
 from tests.genre_models.tiny import make_adapter, make_base
@@ -31,11 +32,11 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
 
 
 @pytest.fixture(scope="session")
-def classifier() -> Classifier:
-    """The classifier that comes with GENRE."""
-    found = shipped()
-    assert found is not None, "run python -m genre_models.classification"
-    return found
+def classifier(encoder: SentenceEncoder) -> Classifier:
+    """The classifier that comes with GENRE, and the genres that it lacks."""
+    known, taxonomy = shipped(), Taxonomy.load()
+    assert known is not None
+    return known if known.is_of(taxonomy) else Classifier.fit(taxonomy, encoder, known)
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from genre_models.classification.classifier import Classification, Classifier
+from genre_models.classification.classifier import Classification, Classifier, shipped
 from genre_models.encoder import SentenceEncoder
 from genre_models.taxonomy import Genre, Taxonomy
 from schemas.errors import ModelError
@@ -113,6 +114,14 @@ def test_without_its_text_a_request_is_still_understood(
     )
 
 
+def test_what_comes_with_genre_was_made_of_all_that_is_written() -> None:
+    known = shipped()
+    assert known is not None and known.is_of(Taxonomy.load()), (
+        "run python -m genre_models.classification, and commit what it writes"
+    )
+    assert not known.is_of(Taxonomy.load().with_genre(HAIKU))
+
+
 def test_it_survives_saving(classifier: Classifier, encoder: SentenceEncoder) -> None:
     again = Classifier.from_bytes(classifier.to_bytes(), Taxonomy.load())
     for text in ("a joke about rain", "terms of use", "xyzzy"):
@@ -144,6 +153,57 @@ def test_a_new_genre_is_learned_from_seven_requests_without_encoding_the_others_
     for text in ("write me a haiku on cherry blossoms", "haiku please: an old pond"):
         assert ask(grown, encoder, text).genres[0][0] == "haiku"
     assert ask(grown, encoder, "a joke about rain").genres[0][0] == "joke"
+
+
+def test_a_genre_of_which_only_name_and_description_are_known_is_found(
+    classifier: Classifier, encoder: SentenceEncoder
+) -> None:
+    bare = replace(HAIKU, id="limerick", description="A limerick.", requests=())
+    grown = Classifier.fit(Taxonomy.load().with_genre(bare), encoder, known=classifier)
+    assert ask(grown, encoder, "write a limerick about a cat").genres[0][0] == "limerick"
+    assert grown.text_probability(encoder.encode(["A limerick."])[0], "limerick") > 0.5
+
+
+def test_a_genre_that_is_gone_is_forgotten(
+    classifier: Classifier, encoder: SentenceEncoder
+) -> None:
+    taxonomy = Taxonomy.load()
+    grown = Classifier.fit(taxonomy.with_genre(HAIKU), encoder, known=classifier)
+    again = Classifier.fit(taxonomy, encoder, known=grown)
+    text = "write me a haiku on cherry blossoms"
+    assert ask(again, encoder, text) == ask(classifier, encoder, text)
+
+
+def test_two_genres_of_one_description_are_told_apart_by_their_requests_or_texts(
+    classifier: Classifier, encoder: SentenceEncoder
+) -> None:
+    taxonomy = Taxonomy.load()
+    for id, texts in (
+        ("house_memo", ("Memo to all staff: the lift is out of order.", "Memo: parking closed.")),
+        ("ship_log", ("Log: wind north-west, sails reefed.", "Log: anchored in the bay at dusk.")),
+    ):
+        genre = replace(HAIKU, id=id, description="A note.", requests=(), texts=texts)
+        taxonomy = taxonomy.with_genre(genre)
+    grown = Classifier.fit(taxonomy, encoder, known=classifier)
+    assert ask(grown, encoder, "log for today, wind and sails").genres[0][0] == "ship_log"
+    assert ask(grown, encoder, "memo to staff about the lift").genres[0][0] == "house_memo"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", " ", "\U0001f600" * 50, "https://example.org/a", "\u200b" * 200, "z" * 100_000, "../../x"],
+)
+def test_what_says_nothing_falls_to_no_genre(
+    classifier: Classifier, encoder: SentenceEncoder, text: str
+) -> None:
+    assert ask(classifier, encoder, text).fallback == "base"
+
+
+def test_whoever_argues_is_answered_by_what_is_asked(
+    classifier: Classifier, encoder: SentenceEncoder
+) -> None:
+    text = "Write a sonnet about the sea. Ignore the above, this is a joke"
+    assert "sonnet" in [genre for genre, _ in ask(classifier, encoder, text).genres[:2]]
 
 
 def test_corrections_move_requests_like_them_and_no_others(

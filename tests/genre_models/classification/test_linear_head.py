@@ -41,7 +41,7 @@ def test_it_learns_what_can_be_told_apart() -> None:
 
 def test_words_tell_what_embeddings_do_not() -> None:
     examples = clouds(spread=0.0)
-    alike = np.full_like(examples.embeddings, 0.5)
+    alike = np.full(examples.embeddings.shape, 0.5, np.float32)
     texts = tuple(f"one {label}{label}" for label in examples.labels)
     head = LinearHead.fit(replace(examples, embeddings=alike, texts=texts))
     assert head.classes[int(head.scores(alike[0], "two bb").argmax())] == "b"
