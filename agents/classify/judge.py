@@ -14,7 +14,7 @@ from agents.genres.registry import Registry
 from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
-from genre_models.safety import SafetyGate, neutralise
+from genre_models.safety import Policy, SafetyGate, neutralise
 from genre_models.sampling import in_numbers, resolved
 from genre_models.taxonomy import Taxonomy
 from schemas.classified import ClassifiedRequest
@@ -22,6 +22,7 @@ from schemas.parts import Failure, GenreProbability
 from streams.settings import Settings
 
 _TELLING = 4096  # characters of a prompt that tell its language
+_SURE = 0.9  # confidence from which on a refusal is said in the prompt's language
 
 CLASSIFY_FAILED = Failure(code="classify_failed", message="The request could not be classified.")
 
@@ -76,7 +77,12 @@ class Judge:
             message = f"Expected a genre of the taxonomy, got '{wish}'; `genre genres` lists them."
             return replace(known, failure=Failure(code="unknown_genre", message=message))
         known = replace(
-            known, verdict=self.gate.check_request("\n".join((prompt, *(topics or ()))))
+            known,
+            verdict=self.gate.check_request(
+                "\n".join((prompt, *(topics or ()))),
+                tenant=received.tenant,
+                language=request.language or self._surely(prompt),
+            ),
         )
         if not known.verdict.allowed:
             return known
@@ -99,6 +105,11 @@ class Judge:
             for genre, probability in found.genres
         )
         return replace(known, genres=genres, family=found.family, fallback=found.fallback)
+
+    def _surely(self, prompt: str) -> str | None:
+        """The language of a prompt, where it is not in doubt."""
+        language = self.languages.identify(prompt[:_TELLING])
+        return language.code if language.confidence >= _SURE else None
 
     def _corrected(self, tenant: str | None) -> Classifier:
         """The classifier of the tenant's genres with its own corrections.
@@ -128,7 +139,7 @@ def load_judge(settings: Settings) -> Judge:
         encoder=encoder,
         classifiers=load_classifiers(settings, encoder, Registry()),
         languages=_warm(LanguageIdentifier()),
-        gate=SafetyGate(),
+        gate=SafetyGate(encoder, Policy.load(settings.policy_file)),
     )
 
 
