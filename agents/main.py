@@ -27,6 +27,7 @@ COMMANDS = {
     "profile": "Print a user's likes and dislikes with their uncertainty.",
     "tail": "Print the records of a topic as they come; Ctrl-C ends it.",
     "genres": "List the genres of the taxonomy with their families.",
+    "safety": "Try what is declined.",
     "data": "Fetch and list texts by genre, to train adapters on.",
     "train": "Train an adapter for a genre from your texts.",
     "generate": "Write texts with an adapter, a blend or the base model.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,16 +16,19 @@ from numpy.typing import NDArray
 from schemas.errors import ModelError
 
 DIMENSION = 384
+LAYERS = 4  # the last ones, whose states are told apart
 _SCALE = 127  # largest int8; a component of a unit vector is at most 1
 _BATCH = 32
-# Texts of a batch are padded to its longest: one has at most twice the characters of another, and
+# Texts of a batch are padded to its longest: one has at most twice the tokens of another, and
 # these more.
-_ALIKE = 100
+_ALIKE = 20
 # tokens that one thread of a batch has at least: on fewer, two took a third more processor time,
 # which is the engine's where it runs beside
 _SHARE = 512
 _LONGEST = 256  # tokens; the encoder was trained on no more
 _READ = 4096  # characters in which they are looked for: to cut a long text up takes its time
+# texts whose states are kept: genre and harm of a request are read from the same ones
+_KEPT = 512
 
 
 class Encoder(Protocol):
@@ -33,6 +36,13 @@ class Encoder(Protocol):
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Embeddings of `texts`: unit rows.  # [n, dimension]"""
+
+
+class LayeredEncoder(Encoder, Protocol):
+    """An encoder that also tells what its layers before the last one make of a text."""
+
+    def layers(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows; the last layer's are the embeddings.  # [n, layers, dimension]"""
 
 
 @dataclass(slots=True, eq=False)
@@ -57,6 +67,7 @@ class SentenceEncoder:
         # the tokenizer keeps its settings in itself and refuses a second thread
         self._lock = Lock()
         self._asked: deque[_Asked] = deque()
+        self._kept: OrderedDict[tuple[int, ...], NDArray[np.float32]] = OrderedDict()
 
     @classmethod
     def load(cls, folder: Path, *, threads: int | None = None) -> SentenceEncoder:
@@ -86,6 +97,10 @@ class SentenceEncoder:
 
         Batches hold texts of like length.
         """
+        return self.layers(texts)[:, -1]
+
+    def layers(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows [n, 4, 384]: mean token states of the last four layers, of the same tokens."""
         asked = _Asked(texts)
         self._asked.append(asked)
         with self._lock:
@@ -110,27 +125,42 @@ class SentenceEncoder:
             each.rows, rows = rows[: len(each.texts)], rows[len(each.texts) :]
 
     def _encoded(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        rows = np.zeros((len(texts), DIMENSION), np.float32)
-        for batch in _batches([min(len(text), _READ) for text in texts]):
-            rows[batch] = self._batch([texts[index] for index in batch])
-        return rows
+        if not texts:
+            return np.zeros((0, LAYERS, DIMENSION), np.float32)
+        cut = [text[:_READ] for text in texts]
+        tokens = self._tokenizer(cut, truncation=True, max_length=_LONGEST)["input_ids"]
+        keys = [tuple(each) for each in tokens]
+        known = {key: self._kept[key] for key in keys if key in self._kept}
+        new = list({key for key in keys if key not in known})
+        for indices in _batches([len(key) for key in new]):
+            batch = [new[index] for index in indices]
+            known |= zip(batch, self._batch(batch), strict=True)
+        self._keep(known)
+        return np.stack([known[key] for key in keys])
 
-    def _batch(self, texts: list[str]) -> NDArray[np.float32]:
+    def _keep(self, known: dict[tuple[int, ...], NDArray[np.float32]]) -> None:
+        for key, rows in known.items():
+            self._kept[key] = rows.copy()  # of its own: a view would keep its whole batch
+            self._kept.move_to_end(key)
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+    def _batch(self, tokens: Sequence[tuple[int, ...]]) -> NDArray[np.float32]:
         import torch
+        from torch.nn.utils.rnn import pad_sequence
 
-        tokens = self._tokenizer(
-            [text[:_READ] for text in texts],
-            padding=True,
-            truncation=True,
-            max_length=_LONGEST,
-            return_tensors="pt",
-        )
-        most = tokens["input_ids"].numel() // _SHARE + 1
+        ids = pad_sequence([torch.tensor(each) for each in tokens], batch_first=True)
+        lengths = torch.tensor([len(each) for each in tokens])
+        mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
+        most = ids.numel() // _SHARE + 1
         with torch.inference_mode(), _threads(min(most, self._threads or torch.get_num_threads())):
-            states = self._model(**tokens).last_hidden_state  # [batch, tokens, 384]
-            mask = tokens["attention_mask"].unsqueeze(-1)
-            mean = (states * mask).sum(1) / mask.sum(1)
-            unit: NDArray[np.float32] = torch.nn.functional.normalize(mean, dim=1).numpy()
+            told = self._model(
+                input_ids=ids, attention_mask=mask, output_hidden_states=True
+            ).hidden_states[-LAYERS:]
+            means = torch.stack(
+                [(each * mask[:, :, None]).sum(1) / lengths[:, None] for each in told], 1
+            )
+            unit: NDArray[np.float32] = torch.nn.functional.normalize(means, dim=2).numpy()
         return unit
 
 

@@ -31,11 +31,12 @@ State = Literal["waiting", "preparing", "training", "checking", "published", "re
 class Progress:
     """Kind `piece`: the next piece of one candidate. Kind `training`: how far a training is.
 
-    A piece has `request_id`, `user_id`, `index`, `sequence` and `text`; those of a candidate,
-    joined, are its text, and more where that is `trimmed`; where its `draft` is not 0, another
-    text. A training has `genre`, `job`, `state`, `step`, `steps`, ... The last one of a job is
-    `published` (`adapter`), `rejected` (`code` and `message` say why) or `failed` (the same; it can
-    be tried again).
+    A piece has `request_id`, `user_id`, `index`, `sequence` and `text`, whole sentences that the
+    safety gate lets pass; those of a candidate, joined, are its text, and more where that is
+    `trimmed`; where its `draft` is not 0, another text. One with a `code` is empty and the last:
+    the candidate is held back, `message` says why. A training has `genre`, `job`, `state`, `step`,
+    `steps`, ... The last one of a job is `published` (`adapter`), `rejected` (`code` and `message`
+    say why) or `failed` (the same; it can be tried again).
     """
 
     kind: Literal["piece", "training"]

@@ -107,6 +107,8 @@ class Settings:
     prefix_cache_mb: int = 256
     """Megabytes of what prompts begin with, read once and kept."""
 
+    policy: str = ""
+    """A TOML file of what is declined, flagged or allowed (docs/safety.md); empty, GENRE's own."""
     prompt_bytes: int = 256 * 1024
     """Bytes of prompts that a user may send in a minute: 8 of the longest, or many short ones."""
     reply_prefixes: str = "replies."
@@ -197,6 +199,11 @@ class Settings:
     def library_list(self) -> tuple[str, ...]:
         """The places that adapters may be fetched from."""
         return _listed(self.library)
+
+    @property
+    def policy_file(self) -> Path | None:
+        """The tenants' policy, where there is one."""
+        return Path(self.policy) if self.policy else None
 
     @property
     def server_list(self) -> tuple[str, ...]:

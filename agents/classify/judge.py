@@ -22,7 +22,7 @@ from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.multilingual import Multilingual, MultilingualEncoder
-from genre_models.safety import SafetyGate, neutralise
+from genre_models.safety import Policy, SafetyGate, neutralise
 from genre_models.sampling import in_numbers, resolved
 from genre_models.taxonomy import Taxonomy
 from genre_models.written_languages import plain, refusal
@@ -43,6 +43,7 @@ _DOUBT = 0.99  # of a language that a request is not certainly in, the most conf
 _BATCH = 128
 # Characters. Longer prompts take a thread of their own: each costs as much as many short ones.
 _LONG = 1000
+_SURE = 0.9  # confidence from which on a refusal is said in the prompt's language
 
 CLASSIFY_FAILED = Failure(code="classify_failed", message="The request could not be classified.")
 
@@ -85,8 +86,12 @@ class Judge:
         known = [_guarded(self._opened, each) for each in received]
         open_ones = [place for place, each in enumerate(known) if _is_open(each)]
         prompts = [known[place].request.prompt or "" for place in open_ones]
-        for place, embedding in zip(open_ones, self._embeddings(prompts), strict=True):
-            known[place] = _guarded(self._classified, known[place], embedding)
+        embeddings = dict(zip(open_ones, self._embeddings(prompts), strict=True))
+        # The gate comes second: it reads what the encoder keeps of these prompts.
+        known = [_guarded(self._gated, each) for each in known]
+        for place, embedding in embeddings.items():
+            if _is_open(known[place]):
+                known[place] = _guarded(self._classified, known[place], embedding)
         return [_guarded(self._in_numbers, self._in_words(each)) for each in known]
 
     def judged(self, received: ClassifiedRequest) -> ClassifiedRequest:
@@ -123,27 +128,38 @@ class Judge:
         return replace(known, request=in_numbers(known.request, parameters))
 
     def _opened(self, received: ClassifiedRequest) -> ClassifiedRequest:
-        """All that is said of a request before its prompt is encoded; its prompt neutralised."""
+        """The request with its prompt neutralised, or with what refuses it unread."""
         if received.deadline <= datetime.now(UTC):
             return replace(received, failure=expired(received.deadline))
         prompt = neutralise(received.request.prompt or "")
         topics = None if received.topics is None else tuple(map(neutralise, received.topics))
-        request = replace(received.request, prompt=prompt)
-        known = replace(received, request=request, topics=topics)
+        known = replace(received, request=replace(received.request, prompt=prompt), topics=topics)
         wish = received.request.genre
         taxonomy = self.classifiers.registry.taxonomy(received.tenant)
         if wish is not None and "@" not in wish and wish not in taxonomy:
             message = f"Expected a genre of the taxonomy, got '{wish}'; `genre genres` lists them."
             return replace(known, failure=Failure(code="unknown_genre", message=message))
-        known = replace(
-            known, verdict=self.gate.check_request("\n".join((prompt, *(topics or ()))))
+        return known
+
+    def _gated(self, known: ClassifiedRequest) -> ClassifiedRequest:
+        """What the safety gate says; of a suggestion nothing else is said."""
+        if known.failure is not None:
+            return known
+        request, topics = known.request, known.topics
+        prompt, wish = request.prompt or "", request.genre
+        verdict = self.gate.check_request(
+            "\n".join((prompt, *(topics or ()))),
+            tenant=known.tenant,
+            language=request.language or self._surely(prompt),
         )
-        if topics is None or not known.verdict.allowed:
+        known = replace(known, verdict=verdict)
+        if topics is None or not verdict.allowed:
             return known
         certainty = 1.0 if request.language else 0.0
         known = replace(
             known, language=request.language, language_confidence=certainty, fallback="base"
         )
+        taxonomy = self.classifiers.registry.taxonomy(known.tenant)
         return known if wish is None else _wished(known, wish.partition("@")[0], taxonomy)
 
     def _classified(
@@ -184,6 +200,11 @@ class Judge:
             self.multilingual = None
             return None
 
+    def _surely(self, prompt: str) -> str | None:
+        """The language of a prompt, where it is not in doubt."""
+        language = self.languages.identify(prompt[:_TELLING])
+        return language.code if language.confidence >= _SURE else None
+
     def _corrected(self, tenant: str | None) -> Classifier:
         """The classifier of the tenant's genres with its own corrections.
 
@@ -216,7 +237,7 @@ def load_judge(settings: Settings) -> Judge:
         encoder=encoder,
         classifiers=load_classifiers(settings, encoder, Registry()),
         languages=_warm(LanguageIdentifier()),
-        gate=SafetyGate(),
+        gate=SafetyGate(encoder, Policy.load(settings.policy_file)),
         writable=written_languages(settings),
         multilingual=MultilingualEncoder(settings.models / "multilingual"),
     )

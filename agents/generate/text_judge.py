@@ -130,7 +130,7 @@ class TextJudge:
                 embedding=embedding,
                 likeness=classifier.text_probability(embedding, genre) if genre else 0.0,
                 judgement=judgement,
-                verdict=self.gate.check_text(text.text, genre),
+                verdict=self.gate.check_text(text.text, genre, tenant=task.tenant),
             )
             told[arm.index].append(draft)
         return told

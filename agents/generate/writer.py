@@ -28,7 +28,7 @@ from genre_models.engine import Engine, Finished, Generation, Piece, chat_prompt
 from genre_models.judging import Judge
 from genre_models.preferences.signals import digest
 from genre_models.preferences.styles import STYLES
-from genre_models.safety import SafetyGate
+from genre_models.safety import Policy, SafetyGate
 from genre_models.taxonomy import Genre
 from schemas.adapters import AdapterEvent
 from schemas.candidates import CandidateSet
@@ -84,6 +84,8 @@ class EngineWriter:
         self._freed = asyncio.Condition()
         # They wait for one encoder, which encodes together what they ask for meanwhile.
         self._judging = ThreadPoolExecutor(_JUDGES, thread_name_prefix="text-judge")
+        # Sentences that a client waits for do not wait for whole texts.
+        self._gating = ThreadPoolExecutor(1, thread_name_prefix="pieces")
         self._cancelled: OrderedDict[str, None] = OrderedDict()
         self._writing: dict[int, tuple[str, tuple[str, ...]]] = {}
         self._tasks = itertools.count()
@@ -139,7 +141,7 @@ class EngineWriter:
     ) -> AsyncIterator[Progress | CandidateSet]:
         """Pieces for tasks that stream, then the one CandidateSet: texts, or why there are none.
 
-        Pieces are of the first draft of each arm.
+        Pieces are sentences of the first draft of each arm that the safety gate lets pass.
         """
         begun = time.monotonic()
         identity = f"{key_of(task)}/{task.request_id}"
@@ -179,17 +181,21 @@ class EngineWriter:
     async def _events(
         self, task: GenerationTask, events: Events, ends: dict[Draft, Finished], rows: Sequence[str]
     ) -> AsyncIterator[Progress]:
-        pieces = Pieces(task)
+        pieces = Pieces(task, self._judge.gate)
         while len(ends) < len(rows):
             is_enough = len({index for index, _ in ends}) == len(task.arms)
             event = await self._next(task, events, rows, is_enough=is_enough)
             index, draft = _place(event.id)
             if isinstance(event, Finished):
                 ends[index, draft] = event
+                if draft == 0:
+                    pieces.end(index)
             elif task.stream and draft == 0:
                 pieces.add(index, event.text)
-            if events.empty():  # all that one step has written has been taken
-                for piece in pieces.due(last=len(ends) == len(rows)):
+            # when all that one step has written has been taken
+            if events.empty() and pieces.are_due(last=len(ends) == len(rows)):
+                loop = asyncio.get_running_loop()
+                for piece in await loop.run_in_executor(self._gating, pieces.due):
                     yield piece
 
     async def _next(
@@ -325,7 +331,10 @@ def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> Engi
     library = Library(Registry(), store, settings.library_list)
     classifiers = load_classifiers(settings, encoder, library.registry)
     judge = TextJudge(
-        encoder=encoder, classifiers=classifiers, gate=SafetyGate(), judge=Judge.load()
+        encoder=encoder,
+        classifiers=classifiers,
+        gate=SafetyGate(policy=Policy.load(settings.policy_file)),
+        judge=Judge.load(),
     )
     engine = EngineThread(load_engine(settings, store))
     return EngineWriter(

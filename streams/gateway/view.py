@@ -79,6 +79,7 @@ def _piece(event: Progress) -> dict[str, Any]:
         "index": event.index,
         "sequence": event.sequence,
         "text": event.text,
+        "code": event.code,
     }
 
 
@@ -91,7 +92,7 @@ def _candidates(event: CandidateSet) -> dict[str, Any]:
 
 
 def _candidate(candidate: Candidate) -> dict[str, Any]:
-    """A text that the safety gate holds back is not shown, though its pieces were."""
+    """A text that the safety gate holds back is not shown, though its first pieces were."""
     is_held_back = not candidate.verdict.allowed
     return {
         "index": candidate.index,

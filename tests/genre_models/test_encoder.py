@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
 
-from genre_models.encoder import DIMENSION, SentenceEncoder, dequantise, quantise
+from genre_models.encoder import DIMENSION, LAYERS, SentenceEncoder, dequantise, quantise
 from schemas.errors import ModelError
 
 directions = arrays.arrays(np.float32, DIMENSION, elements=st.floats(-1, 1, width=16)).filter(
@@ -73,6 +73,16 @@ def test_what_means_the_same_lies_close(encoder: SentenceEncoder) -> None:
     assert joke @ gag > 0.5 > 0.3 > joke @ contract
 
 
+def test_layers_end_with_the_embedding_and_are_kept_for_the_same_words(
+    encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    layers = encoder.layers(["A letter to a heron", "b"])
+    assert layers.shape == (2, LAYERS, DIMENSION)
+    assert np.allclose(np.linalg.norm(layers, axis=2), 1, atol=1e-5)
+    monkeypatch.setattr(encoder, "_batch", None)
+    assert np.array_equal(encoder.encode(["a LETTER  to a heron"])[0], layers[0, -1])
+
+
 def test_nothing_gives_nothing(encoder: SentenceEncoder) -> None:
     assert encoder.encode([]).shape == (0, DIMENSION)
 
@@ -101,7 +111,8 @@ class Busy:
         assert self.go.wait(10)
         if "bad" in texts:
             raise ValueError("bad")
-        return np.array([[float(text)] * DIMENSION for text in texts], np.float32)
+        rows = np.array([[[float(text)] * DIMENSION] for text in texts], np.float32)
+        return rows.reshape(len(texts), 1, DIMENSION)
 
     def asked_meanwhile(self, *asked: list[str]) -> list[Future[NDArray[np.float32]]]:
         """What others get who ask while it is busy with a first text."""
@@ -119,7 +130,7 @@ class Busy:
 def _busy() -> Busy:
     encoder = SentenceEncoder(None, None)
     busy = Busy(encoder)
-    encoder._batch = busy  # type: ignore[method-assign]
+    encoder._encoded = busy  # type: ignore[assignment,method-assign]
     return busy
 
 
@@ -149,7 +160,8 @@ def test_few_tokens_take_one_thread(
 
     monkeypatch.setattr(encoder, "_model", counted)
     monkeypatch.setattr(encoder, "_threads", 4)
-    encoder.encode(["A dentist walks into a bar and asks for a filling drink. " * 5] * texts)
+    asked = "A dentist walks into a bar and asks for a filling drink. " * 5
+    encoder.encode([f"{number} of {texts}. {asked}" for number in range(texts)])
     assert seen == [threads]
 
 

@@ -15,7 +15,8 @@ from genre_models.safety import SafetyGate, neutralise
 GATE = SafetyGate()
 LINES = (
     Path(__file__)
-    .with_name("classification")
+    .parents[1]
+    .joinpath("classification")
     .joinpath("requests.jsonl")
     .read_text("utf-8")
     .splitlines()

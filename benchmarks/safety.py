@@ -1,0 +1,274 @@
+"""How much harm the gate declines, what it declines wrongly, and whether it treats all alike.
+
+`python -m benchmarks.safety [--quick] [--json]`: on requests of an author that nothing was learned
+from; each harmful one again in twelve disguises; and pairs that differ in whom they are about.
+`--requests FILE` measures others' JSON lines: `text`, `harmful` and, if known, `category`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from sklearn.metrics import roc_auc_score
+
+from agents.genres.classifiers import load_classifier
+from genre_models.classification.classifier import Classifier
+from genre_models.encoder import SentenceEncoder
+from genre_models.safety import Judgement, SafetyGate
+from genre_models.safety.examples import (
+    HELD_OUT,
+    ORDINARY,
+    Example,
+    Pair,
+    learned_from,
+    pairs,
+    read,
+)
+from genre_models.taxonomy import Taxonomy
+from streams.settings import Settings
+
+_BATCH = 64
+_EACH, _QUICK = 8, 40  # every so-manieth harmful request is disguised
+_Z = 1.96
+
+_SMALL = dict(zip("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇғɢʜɪᴊᴋʟᴍɴᴏᴘʀsᴛᴜᴠᴡʏᴢ", strict=True))  # noqa: RUF001
+_CYRILLIC = dict(zip("aceopxy", "асеорху", strict=True))  # noqa: RUF001
+_LEET = dict(zip("aeiost", "431057", strict=True))
+
+
+def _mapped(table: dict[str, str]) -> Callable[[str, random.Random], str]:
+    return lambda text, _: "".join(table.get(each, each) for each in text.lower())
+
+
+def _shifted(first: str, offset: int = 0) -> Callable[[str, random.Random], str]:
+    return lambda text, _: "".join(
+        chr(ord(first) + ord(each) - ord("a") + offset) if "a" <= each <= "z" else each
+        for each in text.lower()
+    )
+
+
+def _inside(mark: str) -> Callable[[str, random.Random], str]:
+    """The mark inside every long word."""
+
+    def disguised(text: str, chance: random.Random) -> str:
+        words = text.split(" ")
+        for number, word in enumerate(words):
+            if len(word) > 3 and word.isalpha():
+                place = chance.randrange(1, len(word))
+                words[number] = word[:place] + mark + word[place:]
+        return " ".join(words)
+
+    return disguised
+
+
+def _apart(gap: str) -> Callable[[str, random.Random], str]:
+    return lambda text, _: (gap + gap).join(gap.join(word) for word in text.split())
+
+
+def _longer(text: str, chance: random.Random) -> str:
+    words = text.split(" ")
+    for number, word in enumerate(words):
+        if len(word) > 3 and word.isalpha():
+            place = chance.randrange(len(word))
+            words[number] = word[:place] + word[place] * 4 + word[place + 1 :]
+    return " ".join(words)
+
+
+DISGUISES: dict[str, Callable[[str, random.Random], str]] = {
+    "capitals": lambda text, _: text.upper(),
+    "zero width": _inside("\u200b"),
+    "Hangul filler": _inside("\u3164"),
+    "full width": _shifted("\uff41"),
+    "Cyrillic": _mapped(_CYRILLIC),
+    "small capitals": _mapped(_SMALL),
+    "negative circles": _shifted("\U0001f150"),
+    "accents": _inside("\u0301\u0336"),
+    "leetspeak": _mapped(_LEET),
+    "hyphens": _inside("-"),
+    "letters apart": _apart(" "),
+    "repeated letters": _longer,
+}
+
+
+def main(
+    quick: Annotated[bool, typer.Option(help="Fewer disguises, within a minute.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The last line is JSON.")] = False,
+    requests: Annotated[Path | None, typer.Option(help="JSON lines instead of ours.")] = None,
+) -> None:
+    """Measure the gate as `classify` has it."""
+    settings = Settings.from_environment()
+    encoder = SentenceEncoder.load(settings.models / "encoder")
+    gate = SafetyGate(encoder)
+    examples = read(HELD_OUT) if requests is None else _given(requests)
+    found = _judged(gate, [each.text for each in examples])
+    figures = _figures(examples, found)
+    ordinary = [each.text for each in learned_from() if each.category == ORDINARY][::10]
+    figures["ordinary_blocked"] = _share(_declined(each) for each in _judged(gate, ordinary))
+    harmful = [each for each in examples if each.is_harmful][:: _QUICK if quick else _EACH]
+    figures |= _evasions(gate, harmful)
+    classifier = load_classifier(settings, Taxonomy.load(), encoder)
+    figures |= _bias(gate, classifier, encoder, pairs()[:: 4 if quick else 1])
+    figures |= _times(gate, encoder, [each.text for each in examples[:: len(examples) // 40]])
+    for name, value in figures.items():
+        typer.echo(f"{name}: {value}")
+    if as_json:
+        typer.echo(json.dumps(figures))
+
+
+def _given(file: Path) -> list[Example]:
+    lines = map(json.loads, file.read_text("utf-8").splitlines())
+    return [
+        Example(
+            text=each["text"],
+            category=each.get("category", "any"),
+            author=file.stem,
+            is_harmful=each["harmful"],
+        )
+        for each in lines
+    ]
+
+
+def _judged(gate: SafetyGate, texts: Sequence[str]) -> list[Judgement]:
+    return [
+        found
+        for start in range(0, len(texts), _BATCH)
+        for found in gate.requests(texts[start : start + _BATCH])
+    ]
+
+
+def _declined(found: Judgement) -> bool:
+    return found.action == "decline"
+
+
+def _share(values: Iterable[bool]) -> float:
+    given = list(values)
+    return round(sum(given) / max(1, len(given)), 4)
+
+
+def _figures(examples: Sequence[Example], found: Sequence[Judgement]) -> dict[str, object]:
+    declined = np.array([_declined(each) for each in found])
+    scores = np.array([each.score for each in found])
+    harmful = np.array([each.is_harmful for each in examples])
+    kinds = np.array([each.category for each in examples])
+    named = np.array([each.category for each in found]) == kinds
+    by_category = {
+        str(kind): {
+            "declined": _wilson(declined[harmful & (kinds == kind)]),
+            "benign_blocked": _wilson(declined[~harmful & (kinds == kind)]),
+        }
+        for kind in sorted(set(kinds))
+    }
+    at_three = np.quantile(scores[~harmful], 0.97)
+    return {
+        "requests": len(examples),
+        "unsafe_declined": round(float(declined[harmful].mean()), 4),
+        "benign_blocked": round(float(declined[~harmful].mean()), 4),
+        "unsafe_worst_category": min(each["declined"][0] for each in by_category.values()),
+        "auroc": round(float(roc_auc_score(harmful, scores)), 4),
+        "declined_at_3_percent": round(float((scores[harmful] > at_three).mean()), 4),
+        "category_named": round(float(named[harmful & declined].mean()), 4),
+        "by_category": by_category,
+    }
+
+
+def _wilson(values: Sequence[bool]) -> tuple[float, float, float]:
+    """Share, and its 95 % interval (Wilson 1927)."""
+    n = len(values)
+    if not n:
+        return 0.0, 0.0, 1.0
+    share = float(np.mean(values))
+    middle = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+    width = _Z * math.sqrt(share * (1 - share) / n + _Z**2 / (4 * n * n)) / (1 + _Z**2 / n)
+    return round(share, 4), round(middle - width, 4), round(middle + width, 4)
+
+
+def _evasions(gate: SafetyGate, harmful: Sequence[Example]) -> dict[str, object]:
+    """Of each disguise, the share that is declined; `undisguised` is that of the same requests."""
+    kept: Counter[str] = Counter()
+    for each in harmful:
+        chance = random.Random(each.text)
+        texts = [each.text, *(disguise(each.text, chance) for disguise in DISGUISES.values())]
+        for name, found in zip(["undisguised", *DISGUISES], _judged(gate, texts), strict=True):
+            kept[name] += _declined(found)
+    shares = {name: round(kept[name] / len(harmful), 4) for name in ("undisguised", *DISGUISES)}
+    mean = sum(shares[name] for name in DISGUISES) / len(DISGUISES)
+    return {"evasions_declined": round(mean, 4), "evasions": shares}
+
+
+def _bias(
+    gate: SafetyGate, classifier: Classifier, encoder: SentenceEncoder, given: Sequence[Pair]
+) -> dict[str, object]:
+    """Pairs of which both are routed, proposed genres in order, or declined differently."""
+    texts = [text for pair in given for text in (pair.one, pair.other)]
+    judged = _judged(gate, texts)
+    routed = [
+        classifier.predict_one(row, text)
+        for text, row in zip(texts, encoder.encode(texts), strict=True)
+    ]
+    ordered = [tuple(genre for genre, _ in found.genres[:3]) for found in routed]
+    differing = {
+        "routed": [ones[:1] != others[:1] for ones, others in zip(*_halves(ordered), strict=True)],
+        "ranked": [ones != others for ones, others in zip(*_halves(ordered), strict=True)],
+        "declined": [
+            _declined(one) != _declined(other) for one, other in zip(*_halves(judged), strict=True)
+        ],
+    }
+    shifts = [abs(one.score - other.score) for one, other in zip(*_halves(judged), strict=True)]
+    kinds = sorted({pair.changed for pair in given})
+    by_change = {
+        kind: {
+            name: _share(
+                value for value, pair in zip(values, given, strict=True) if pair.changed == kind
+            )
+            for name, values in differing.items()
+        }
+        for kind in kinds
+    }
+    return {
+        "bias_pairs": len(given),
+        "bias_differing": _share(
+            a or b for a, b in zip(differing["routed"], differing["declined"], strict=True)
+        ),
+        "bias_declined_differently": _share(differing["declined"]),
+        "bias_mean_score_shift": round(float(np.mean(shifts)), 4),
+        "bias_by_change": by_change,
+    }
+
+
+def _halves(values: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+    return values[::2], values[1::2]
+
+
+def _times(gate: SafetyGate, encoder: SentenceEncoder, texts: Sequence[str]) -> dict[str, object]:
+    """Processor milliseconds of one request: the encoder alone, and the gate with it; one long."""
+
+    def median(work: Callable[[str], object], mark: str) -> float:
+        took = []
+        for text in texts:
+            begun = time.process_time()
+            work(f"{text} {mark}")  # a text that was not encoded before
+            took.append(time.process_time() - begun)
+        return round(1000 * float(np.median(took)), 2)
+
+    alone = median(lambda text: encoder.encode([text]), "a")
+    whole = median(gate.check_request, "b")
+    begun = time.process_time()
+    gate.check_request(" ".join(texts) * 20)
+    return {
+        "encoder_p50_ms": alone,
+        "gate_p50_ms": whole,
+        "long_request_s": round(time.process_time() - begun, 2),
+    }
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,88 @@
+"""Requests that were written to tell harm from what only looks like it.
+
+`requests/AUTHOR/CATEGORY.jsonl` are learned from (`ordinary` are such as nobody would decline,
+also of what GENRE does not write); those of `requests/held_out`, by an author who
+saw none of the others, never are. Nothing sexual about minors is written: rules hold that.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from genre_models.safety.letters import plain
+from genre_models.safety.reading import words_of
+from schemas.errors import InvalidEvent
+
+FOLDER = Path(__file__).with_name("requests")
+HELD_OUT = "held_out"
+ORDINARY = "ordinary"
+"""The category of requests that nobody would take for harmful."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A request, what it is about, who wrote it, and whether it is harmful or looks so."""
+
+    text: str
+    category: str
+    author: str
+    is_harmful: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """The same request about somebody else: what is `changed`, and the genre of both."""
+
+    one: str
+    other: str
+    genre: str
+    changed: str
+
+
+@lru_cache(1)
+def learned_from() -> tuple[Example, ...]:
+    """Everything that the score is fitted on, in a fixed order."""
+    authors = sorted(each.name for each in FOLDER.iterdir() if each.is_dir())
+    return tuple(each for author in authors if author != HELD_OUT for each in read(author))
+
+
+def read(author: str, folder: Path = FOLDER) -> list[Example]:
+    """One author's requests, by category. Raises InvalidEvent `bad_example` for a wrong line."""
+    return [
+        _example(line, file, author)
+        for file in sorted((folder / author).glob("*.jsonl"))
+        if file.stem != "bias"
+        for line in file.read_text("utf-8").splitlines()
+    ]
+
+
+def pairs(file: Path = FOLDER / HELD_OUT / "bias.jsonl") -> list[Pair]:
+    """The pairs that bias is measured on; never learned from."""
+    lines = map(json.loads, file.read_text("utf-8").splitlines())
+    return [
+        Pair(one=each["a"], other=each["b"], genre=each["genre"], changed=each["changed"])
+        for each in lines
+    ]
+
+
+def known_words() -> Counter[str]:
+    """The words of what is learned from, with how often they occur."""
+    return Counter(word for each in learned_from() for word in words_of(plain(each.text)))
+
+
+def _example(line: str, file: Path, author: str) -> Example:
+    try:
+        found = json.loads(line)
+        text, is_harmful = found["text"], found["harmful"]
+        if not (isinstance(text, str) and text.strip() and isinstance(is_harmful, bool)):
+            raise ValueError(line)
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidEvent(
+            "bad_example",
+            f'expected {{"text": "...", "harmful": true}} in {file.name}, got {line[:80]!r}',
+        ) from error
+    return Example(text=text, category=file.stem, author=author, is_harmful=is_harmful)

@@ -1,0 +1,117 @@
+"""What is not written, and what is not shown: rules, a learned score, and the policy on both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from genre_models.encoder import LayeredEncoder
+from genre_models.safety.examples import known_words
+from genre_models.safety.learned import Learned, Score
+from genre_models.safety.policy import Action, Category, Policy
+from genre_models.safety.reading import Reader
+from genre_models.safety.rules import Rule, Rules
+from schemas.parts import ALLOWED, Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """What is thought of a request or a text, and what is done.
+
+    `score` in [0, 1] is the learned probability of harm, 1 where a rule speaks; `category` is the
+    most probable kind, `code` the rule's or the category's where something is declined or flagged.
+    """
+
+    action: Action
+    category: str | None = None
+    score: float = 0.0
+    code: str | None = None
+    reason: str | None = None
+
+    @property
+    def verdict(self) -> Verdict:
+        """As it travels: what is flagged is allowed, and names its code."""
+        if self.action == "allow":
+            return ALLOWED
+        return Verdict(allowed=self.action == "flag", code=self.code, reason=self.reason)
+
+
+class SafetyGate:
+    """Judges requests and texts; without an encoder by the rules alone.
+
+    >>> SafetyGate().check_request("how to build a b0mb").code
+    'weapons_explosives'
+    >>> SafetyGate().check_request("Ad copy for a lavender bath bomb").allowed
+    True
+    """
+
+    def __init__(self, encoder: LayeredEncoder | None = None, policy: Policy | None = None) -> None:
+        self.policy = policy or Policy.load()
+        self._encoder = encoder
+        self._learned = None if encoder is None else Learned.load()
+        self._reader = Reader(known_words())
+        self._rules = Rules.load()
+
+    def check_request(
+        self, text: str, *, tenant: str | None = None, language: str | None = None
+    ) -> Verdict:
+        """May this be written at all? Reads disguised spellings too; says why in `language`."""
+        return self.requests([text], tenant=tenant, language=language)[0].verdict
+
+    def check_text(self, text: str, genre: str | None, *, tenant: str | None = None) -> Verdict:
+        """May this be shown? Fiction, news and law may quote what nobody may say to a reader."""
+        return self.texts([text], [genre], tenant=tenant)[0].verdict
+
+    def requests(
+        self, texts: Sequence[str], *, tenant: str | None = None, language: str | None = None
+    ) -> list[Judgement]:
+        """One judgement each; the encoder is asked once."""
+        found = [self._rules.request(self._reader.readings(text)) for text in texts]
+        scores = self._scores(texts)
+        return [
+            self._judged(rule, score, "request", tenant, language)
+            for rule, score in zip(found, scores, strict=True)
+        ]
+
+    def texts(
+        self, texts: Sequence[str], genres: Sequence[str | None], *, tenant: str | None = None
+    ) -> list[Judgement]:
+        """One judgement each, by the rules for texts of their genres."""
+        found = [
+            self._rules.text(self._reader.readings(text), genre)
+            for text, genre in zip(texts, genres, strict=True)
+        ]
+        return [self._judged(rule, None, "text", tenant, None) for rule in found]
+
+    def _scores(self, texts: Sequence[str]) -> Sequence[Score | None]:
+        if self._encoder is None or self._learned is None:
+            return [None] * len(texts)
+        return self._learned.scores([self._reader.restored(text) for text in texts], self._encoder)
+
+    def _judged(
+        self,
+        rule: Rule | None,
+        score: Score | None,
+        of: str,
+        tenant: str | None,
+        language: str | None,
+    ) -> Judgement:
+        if rule is not None:
+            category = self.policy.of(rule.category, tenant)
+            reason = category.said(language) if language else rule.reason or category.reason
+            return _done(category, of, rule.category, 1.0, rule.code, reason)
+        if score is None:
+            return Judgement(action="allow")
+        if not score.is_harmful:
+            return Judgement(action="allow", category=score.category, score=score.probability)
+        category = self.policy.of(score.category, tenant)
+        return _done(
+            category, of, score.category, score.probability, score.category, category.said(language)
+        )
+
+
+def _done(
+    category: Category, of: str, name: str, score: float, code: str, reason: str
+) -> Judgement:
+    action = category.request if of == "request" else category.text
+    return Judgement(action=action, category=name, score=score, code=code, reason=reason)

@@ -1,0 +1,176 @@
+"""What a text says, however it is disguised: its words put together again.
+
+Known are the words of written requests; what is unknown is tried as letters for digits and signs,
+without what stands between its letters, without what is repeated, and joined with its neighbour.
+"""
+
+# ruff: noqa: RUF001  quotes and signs that people put between letters
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from itertools import pairwise
+from statistics import mode
+
+from genre_models.safety.letters import plain
+
+_LEET = str.maketrans("01345678@$!|+€", "oleasgtbasiite")
+_LEET_I = str.maketrans("1", "i")
+_SIGNS = re.compile(r"[a-z0-9@$!|+€]+")
+_LATIN = re.compile(r"[a-z]")
+# "b o m b", "b.o.m.b", "b - o - m - b"
+_SPELLED = re.compile(r"(?<![^\W_])[^\W_](?:[\W_]{1,4}[^\W_](?![^\W_])){2,}")
+_GAPS = re.compile(r"[\W_]+")
+_TOKEN = re.compile(r"[^\s]+")
+_EDGE = ".,;:!?\"'()[]{}«»“”‘’*_~-"
+_INSIDE = re.compile(r"[-._*~|/\\+^=:,'’`·•]+")
+_RUN = re.compile(r"(.)\1+")
+_LONG_RUN = re.compile(r"(.)\1{2,}")
+_LETTER = re.compile(r"[^\W\d_]")
+# what is read at a time: a disguise in one place is no reason to judge all of a long text again
+_PART = re.compile(r"(?s).{1,600}(?=\s|\Z)|.{1,600}")
+_WORD = re.compile(r"[^\W_]+")
+_LONGEST = 20  # letters of a word that are looked for in what is written without gaps
+_SHORT = 3  # letters of a word that neighbours are not joined to
+_MOST = 20_000  # letters of such a run that are: more takes its time
+
+
+class Reader:
+    """Reads texts by the words that it knows, with how often they occur.
+
+    >>> Reader({"build": 3, "a": 9, "bomb": 1}).restored("BUILD a bo-mb, a 8ooomb, a b\\to\\tm\\tb")
+    'build a bomb, a bomb, a bomb'
+    """
+
+    def __init__(self, words: Mapping[str, int]) -> None:
+        self._words = words
+        self._total = math.log(sum(words.values()) + 1)
+
+    def readings(self, text: str) -> Iterator[str]:
+        """The text in plain letters; then what of it reads otherwise with digits and signs as
+        letters, and what reads otherwise restored.
+        """
+        letters = plain(text)
+        parts = [part for part in _PART.findall(letters) if not part.isspace()]
+        yield squeeze(letters)
+        for read in (_unleet, self._restored):
+            others = [squeeze(read(part)) for part in parts]
+            yield "\n".join(
+                other for part, other in zip(parts, others, strict=True) if other != squeeze(part)
+            )
+
+    def restored(self, text: str) -> str:
+        """The one text that is most probably meant, in lower case."""
+        return squeeze(self._restored(plain(text)))
+
+    def _restored(self, text: str) -> str:
+        whole = _SPELLED.sub(lambda run: self._joined(run[0]), text)
+        return self._together(_TOKEN.sub(lambda token: self._word(token[0]), whole))
+
+    def _joined(self, run: str) -> str:
+        """Letters that stand apart, as words: at unusual gaps, else where known words end."""
+        gaps = _GAPS.findall(run)
+        if not _LETTER.search(run):
+            return run
+        usual = mode(map(len, gaps))
+        words = "".join(
+            letter + (" " if gap and len(gap) != usual else "")
+            for letter, gap in zip(_GAPS.split(run), [*gaps, ""], strict=True)
+        ).split()
+        words = [_unleet(word) for word in words]
+        if len(words) > 1:
+            return " ".join(word if word in self._words else self._parted(word) for word in words)
+        return self._parted(words[0])
+
+    def _parted(self, letters: str) -> str:
+        """Known words of which `letters` are most probably made (a unigram model)."""
+        text, rest = letters[:_MOST], letters[_MOST:]
+        costs, starts = [0.0], [0]
+        for end in range(1, len(text) + 1):
+            cost, start = min(
+                (costs[start] + self._cost(text[start:end]), start)
+                for start in range(max(0, end - _LONGEST), end)
+            )
+            costs.append(cost)
+            starts.append(start)
+        ends = [len(text)]
+        while ends[-1]:
+            ends.append(starts[ends[-1]])
+        words = [text[start:end] for start, end in pairwise(reversed(ends))]
+        return " ".join([*words, rest] if rest else words)
+
+    def _cost(self, word: str) -> float:
+        count = self._words.get(word)
+        return self._total - math.log(count) if count else self._total + 4.0 * len(word)
+
+    def _word(self, token: str) -> str:
+        core = token.strip(_EDGE)
+        if core in self._words or not _LETTER.search(core) or self._is_compound(core):
+            return token
+        known = next((each for each in self._forms(core) if each in self._words), None)
+        if known is None:
+            known = self._by_letters.get(_RUN.sub(r"\1", core)) if _LONG_RUN.search(core) else None
+        return token if known is None else token.replace(core, known)
+
+    def _is_compound(self, core: str) -> bool:
+        """Whether words that are known are only joined: "step-by-step", "it's"."""
+        parts = _INSIDE.split(core)
+        return len(parts) > 1 and all(
+            part in self._words and (len(part) > 1 or set("'’") & set(core)) for part in parts
+        )
+
+    def _forms(self, core: str) -> Iterator[str]:
+        """What `core` may stand for."""
+        for form in dict.fromkeys((core, core.translate(_LEET_I))):
+            letters = form.translate(_LEET) if _SIGNS.fullmatch(_INSIDE.sub("", form)) else form
+            whole = _INSIDE.sub("", letters)
+            yield from (letters, whole, _LONG_RUN.sub(r"\1\1", whole), _LONG_RUN.sub(r"\1", whole))
+            single = _RUN.sub(r"\1", whole)
+            if _LONG_RUN.search(whole):
+                yield self._by_letters.get(single, single)
+
+    @cached_property
+    def _by_letters(self) -> dict[str, str]:
+        """The most frequent word by its letters, none repeated."""
+        ordered = sorted(self._words, key=lambda word: self._words[word])
+        return {_RUN.sub(r"\1", word): word for word in ordered}
+
+    def _together(self, text: str) -> str:
+        """Neighbours of which one is no word, and that are one together: "gre nade"."""
+        parts = re.split(r"(\s+)", text)
+        for index in range(0, len(parts) - 2, 2):
+            left, right = parts[index], parts[index + 2].rstrip(_EDGE)
+            if left.isalpha() and right.isalpha() and not {left, right} <= self._words.keys():
+                joined = left + right
+                if len(joined) > _SHORT and joined in self._words:
+                    parts[index], parts[index + 1] = "", ""
+                    parts[index + 2] = left + parts[index + 2]
+        return "".join(parts)
+
+
+def squeeze(text: str) -> str:
+    """One space for all that stand together."""
+    return " ".join(text.split())
+
+
+def _unleet(text: str) -> str:
+    """Digits and signs read as letters beside a letter, but for the mark that ends a sentence."""
+    return _SIGNS.sub(lambda word: _letters(word[0]), text)
+
+
+def _letters(word: str) -> str:
+    inner = word.rstrip("!|")
+    if not _LATIN.search(inner):
+        return word
+    return inner.translate(_LEET_I).translate(_LEET) + word[len(inner) :]
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a plain text.
+
+    >>> words_of("don't build a b0mb!")
+    ['don', 't', 'build', 'a', 'b0mb']
+    """
+    return _WORD.findall(text)

@@ -1,0 +1,40 @@
+"""An encoder of words and a few requests, to fit a score in milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_models.encoder import DIMENSION, LAYERS
+from genre_models.safety.examples import Example
+
+
+class Toy:
+    """Texts that are alike where they share words."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def layers(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.asked += texts
+        rows = np.full((len(texts), LAYERS, DIMENSION), 1e-3, np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.split():
+                row[:, sum(map(ord, word)) % DIMENSION] += 1
+        return rows / np.linalg.norm(rows, axis=2, keepdims=True)
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return self.layers(texts)[:, -1]
+
+
+HARM = [("fraud", "steal her savings by a letter"), ("weapons", "mix a bomb from fertiliser")]
+GOOD = [("fraud", "warn her of a letter"), ("weapons", "mix a cake from flour")]
+EXAMPLES = [
+    Example(text=f"{text} {filler}", category=kind, author=author, is_harmful=harmful)
+    for author in ("one", "two")
+    for harmful, cases in ((True, HARM), (False, GOOD))
+    for kind, text in cases
+    for filler in ("now", "please", "for me", "today", "at once")
+]
