@@ -174,14 +174,14 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
 def test_a_long_text_is_not_what_short_ones_are_padded_to(
     encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tokenizer = encoder._tokenizer
+    compute = encoder._batch
     read: list[list[int]] = []
 
-    def counted(texts: list[str], **options: object) -> object:
-        read.append(sorted(map(len, texts)))
-        return tokenizer(texts, **options)
+    def counted(tokens: list[tuple[int, ...]]) -> object:
+        read.append([len(each) for each in tokens])
+        return compute(tokens)
 
-    monkeypatch.setattr(encoder, "_tokenizer", counted)
-    texts = ["a joke", "x" * 5000, "a poem on fog", "the sea " * 60, "cats"]
-    encoder.encode(texts)
-    assert read == [[4, 6, 13], [480], [4096]]
+    monkeypatch.setattr(encoder, "_batch", counted)
+    encoder.encode(["a joke on eels", "the eel " * 60, "a poem on eels and fog", "eels"])
+    assert [len(batch) for batch in read] == [3, 1]
+    assert max(read[0]) < 12 < 100 < read[1][0]
