@@ -30,6 +30,7 @@ pytestmark = [
 ]
 
 MARKUP = "<img src=x onerror=alert(1)> a joke about <b>dentists</b>"
+_PATIENCE = 60_000  # milliseconds; on a busy machine workers lose their sessions
 PICTURES = os.environ.get("GENRE_SCREENSHOTS")
 
 
@@ -45,11 +46,11 @@ class Desk:
 
     async def see(self, text: str, count: int = 1) -> None:
         """Wait until a text is shown so many times."""
-        await self.page.get_by_text(text).nth(count - 1).wait_for(timeout=30_000)
+        await self.page.get_by_text(text).nth(count - 1).wait_for(timeout=_PATIENCE)
 
     async def press(self, name: str, role: str = "button") -> None:
         """Press the first button or link of a name."""
-        await self.page.get_by_role(role, name=name).first.click(timeout=30_000)
+        await self.page.get_by_role(role, name=name).first.click(timeout=_PATIENCE)
 
     async def ask(self, prompt: str) -> None:
         """Send a prompt from the keyboard."""

@@ -27,7 +27,13 @@ let mounting = 0;
 let away = null; // the key of the words for what is away
 
 /** What is kept in this tab until it is closed. */
-const keep = (name, value) => sessionStorage.setItem(name, JSON.stringify(value));
+const keep = (name, value) => {
+  try {
+    sessionStorage.setItem(name, JSON.stringify(value));
+  } catch {
+    // It is full: what is shown goes on, and only a reload would lose it.
+  }
+};
 const kept = (name, otherwise = null) =>
   JSON.parse(sessionStorage.getItem(name) ?? "null") ?? otherwise;
 

@@ -52,7 +52,9 @@ export function resume(page) {
 
 /** The answer of an earlier request, from the log; one of this tab as it is. */
 export function open(page, request_id, user_id) {
-  const known = all(page).find((each) => each.wish.request_id === request_id);
+  const known = all(page).find(
+    ({ wish }) => wish.request_id === request_id && wish.user_id === user_id,
+  );
   if (known) return known;
   const round = fresh({ request_id, user_id });
   rounds = [round, ...all(page)].slice(0, MOST);

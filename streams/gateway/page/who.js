@@ -2,9 +2,9 @@
 
 /** The field; `chosen` is called after the page's user has changed. */
 export function who(page, label, chosen) {
-  const change = (event) => {
-    const user = event.target.value.trim();
-    if (user === page.user) return;
+  const change = ({ target }) => {
+    const user = target.value.trim();
+    if (!user || user === page.user || !target.reportValidity()) return;
     page.user = user;
     chosen();
   };
