@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import resource
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+import aiohttp
 import pytest
 
 from schemas.requests import Cancel, GenerationRequest
@@ -209,3 +212,30 @@ async def test_only_so_many_wait_at_the_same_time(door: Door) -> None:
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@pytest.mark.skipif(
+    resource.getrlimit(resource.RLIMIT_NOFILE)[0] < 2_500, reason="needs 2,500 open files"
+)
+async def test_a_thousand_streams_end_well_and_one_more_is_told_to_come_back(door: Door) -> None:
+    door.backend.settings = replace(door.backend.settings, gateway_streams=1_000)
+    door.kafka.script = lambda _: ()
+    url = str(door.http.make_url(PATH))
+    connector = aiohttp.TCPConnector(limit=0)
+    async with asyncio.timeout(120), aiohttp.ClientSession(connector=connector) as http:
+
+        async def streamed(number: int) -> str:
+            wish = WISH | {"request_id": f"s{number}"}
+            async with http.post(url, json=wish, headers=STREAM) as response:
+                return await response.text()
+
+        streams = [asyncio.create_task(streamed(number)) for number in range(1_000)]
+        while len(door.kafka.events) < 1_000:
+            await asyncio.sleep(0.01)
+        async with http.post(url, json=WISH, headers=STREAM) as response:
+            assert response.status == 429 and response.headers["Retry-After"]
+        for number, asked in enumerate(list(door.kafka.events)):
+            door.backend.journal.notice(*record_of(answer(asked), number))
+        texts = await asyncio.gather(*streams)
+    assert sum("event: recommendation" in text for text in texts) == 1_000
+    assert door.backend.open == 0 and not door.backend.journal._watches
