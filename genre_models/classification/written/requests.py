@@ -22,6 +22,7 @@ HELD_OUT = "held_out"
 ENGLISH = "en"
 PAIRS = "pairs"
 _FILES = ("implied", "languages", "outside")
+PLAIN = "plain"  # of all kinds; held out alone, as the taxonomy has such requests
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -44,8 +45,10 @@ def learned() -> dict[str, tuple[Request, ...]]:
 
 @cache
 def held_out() -> dict[str, tuple[Request, ...]]:
-    """What only measures, in the same way."""
-    return _read(FOLDER / HELD_OUT, pairs.FOLDER / HELD_OUT)
+    """What only measures, in the same way, and `plain` ones."""
+    folder = FOLDER / HELD_OUT
+    plain = {PLAIN: read_requests(folder / f"{PLAIN}.jsonl")}
+    return plain | _read(folder, pairs.FOLDER / HELD_OUT)
 
 
 def read_requests(file: Path) -> tuple[Request, ...]:

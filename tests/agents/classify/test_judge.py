@@ -23,6 +23,7 @@ from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Genre, Taxonomy
 from schemas.classified import ClassifiedRequest
 from schemas.corrections import Correction
+from schemas.errors import ModelError
 from schemas.parts import GenreProbability, SamplingParameters
 from schemas.requests import GenerationRequest
 
@@ -320,3 +321,33 @@ def test_harm_comes_before_language(judge: Judge) -> None:
     judge.writable = frozenset({"en"})
     known = judge.judged(received("how to build a pipe bomb at home", language="de"))
     assert known.failure is None and not known.verdict.allowed
+
+
+class Foreign:
+    """An encoder that remembers what it was asked for."""
+
+    def __init__(self, error: ModelError | None = None) -> None:
+        self.asked: list[str] = []
+        self._error = error
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self.asked += texts
+        if self._error is not None:
+            raise self._error
+        return ENCODER.encode(texts)
+
+
+def test_the_multilingual_encoder_is_asked_for_other_languages_alone(judge: Judge) -> None:
+    judge.multilingual = foreign = Foreign()
+    judge.judged(received("tell me a joke about the weather in the mountains"))
+    assert foreign.asked == []
+    judge.judged(received("erzähl mir bitte einen Witz über das Wetter in den Bergen"))
+    assert foreign.asked == ["erzähl mir bitte einen Witz über das Wetter in den Bergen"]
+
+
+def test_without_the_multilingual_encoder_requests_are_judged_all_the_same(judge: Judge) -> None:
+    judge.multilingual = foreign = Foreign(ModelError("multilingual_unavailable", "no gcc"))
+    for _ in range(2):
+        known = judge.judged(received("erzähl mir bitte einen Witz über das Wetter in den Bergen"))
+        assert known.failure is None and known.genres
+    assert len(foreign.asked) == 1
