@@ -37,7 +37,7 @@ from genre_models.taxonomy import Taxonomy
 from streams.settings import Settings
 
 _BATCH = 64
-_EACH, _QUICK = 8, 40  # every so-manieth harmful request is disguised
+_EACH, _QUICK = 12, 40  # every so-manieth harmful request is disguised
 _Z = 1.96
 
 _SMALL = dict(zip("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇғɢʜɪᴊᴋʟᴍɴᴏᴘʀsᴛᴜᴠᴡʏᴢ", strict=True))  # noqa: RUF001

@@ -15,7 +15,7 @@ from genre_models.safety.words import WordIndex
 
 COMPONENTS = 192
 RIDGE = 0.5
-SPARED = 0.97  # of look-alikes of another author, that the threshold lets pass
+SPARED = 0.97  # of the look-alikes of each author, by a fit without them
 
 
 def fitted(examples: Sequence[Example], texts: Sequence[str], encoder: LayeredEncoder) -> Learned:
@@ -34,12 +34,7 @@ def fitted(examples: Sequence[Example], texts: Sequence[str], encoder: LayeredEn
     values = unseen(kernel, targets, [each.author for each in examples])
     slope, shifts = _calibration(values, examples, len(categories))
     odds = slope * values[:, 0] + shifts[values[:, 1:].argmax(axis=1)]
-    spared = [
-        number
-        for number, each in enumerate(examples)
-        if not each.is_harmful and each.category != ORDINARY
-    ]
-    threshold = 1.0 / (1.0 + np.exp(-np.quantile(odds[spared], SPARED)))
+    threshold = 1.0 / (1.0 + np.exp(-_threshold(odds, examples)))
     return Learned(
         categories=categories,
         mean=mean.astype(np.float32),
@@ -63,6 +58,20 @@ def unseen(
         alpha = _solved(kernel[np.ix_(rest, rest)], targets[rest])
         values[own] = kernel[np.ix_(own, rest)] @ alpha
     return values
+
+
+def _threshold(odds: NDArray[np.float64], examples: Sequence[Example]) -> float:
+    """Log-odds that most look-alikes of every author stay below: some write harder ones."""
+    authors = {each.author for each in examples if each.category != ORDINARY}
+    spared = {
+        author: [
+            number
+            for number, each in enumerate(examples)
+            if each.author == author and not each.is_harmful
+        ]
+        for author in authors
+    }
+    return max(float(np.quantile(odds[own], SPARED)) for own in spared.values())
 
 
 def _solved(kernel: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -32,9 +32,9 @@ _LETTER = re.compile(r"[^\W\d_]")
 # what is read at a time: a disguise in one place is no reason to judge all of a long text again
 _PART = re.compile(r"(?s).{1,600}(?=\s|\Z)|.{1,600}")
 _WORD = re.compile(r"[^\W_]+")
-_LONGEST = 20  # letters of a word that are looked for in what is written without gaps
+_LONGEST = 14  # letters of a word that are looked for in what is written without gaps
 _SHORT = 3  # letters of a word that neighbours are not joined to
-_MOST = 20_000  # letters of such a run that are: more takes its time
+_MOST = 5_000  # letters of such a run that are: more takes its time
 
 
 class Reader:
