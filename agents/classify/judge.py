@@ -19,6 +19,7 @@ from agents.genres.registry import Registry
 from genre_models.classification.certain_language import certain_language
 from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
+from genre_models.classification.words import says_something
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.safety import SafetyGate, neutralise
 from genre_models.sampling import in_numbers, resolved
@@ -159,6 +160,8 @@ class Judge:
         if wish is not None:
             taxonomy = self.classifiers.registry.taxonomy(known.tenant)
             return _wished(known, wish.partition("@")[0], taxonomy)
+        if not says_something(prompt):
+            return replace(known, fallback="base")
         found = self._corrected(known.tenant).predict_one(embedding, prompt)
         genres = tuple(
             GenreProbability(genre=genre, probability=probability)

@@ -59,6 +59,20 @@ class Examples:
     requests: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """A learned request that speaks for a genre.
+
+    `share` is its part, 0 to 1, of all that the genre's requests say for it; `likeness` the cosine
+    of the embeddings; `words` are those in common, the most telling first.
+    """
+
+    text: str
+    share: float
+    likeness: float
+    words: tuple[str, ...]
+
+
 class Classifier:
     """Kernel ridge on the examples; kernel: (1 + cosine of embeddings + shared words) squared."""
 
@@ -103,6 +117,30 @@ class Classifier:
     ) -> Classification:
         """Classify a request by its unit embedding and, which is clearly better, its text."""
         return self._classification(self._probabilities(embedding, text))
+
+    def evidence(
+        self, embedding: NDArray[np.float32], text: str, genre: str
+    ) -> tuple[Evidence, ...]:
+        """The learned requests that speak for `genre`, those that say most first.
+
+        Raises KeyError for a genre that is not known.
+        """
+        label = {each: index for index, each in enumerate(self._genres)}[genre]
+        own = np.flatnonzero(self.examples.labels[: self.examples.requests] == label)
+        kernel = self._kernel(embedding, text)[own]
+        said = np.maximum(kernel * self._head.alpha[own, label], 0.0)
+        order = np.argsort(-said, kind="stable")
+        total = float(said.sum()) or 1.0
+        return tuple(
+            Evidence(
+                text=self.examples.texts[own[index]],
+                share=float(said[index]) / total,
+                likeness=float(self.examples.embeddings[own[index]] @ embedding),
+                words=tuple(self._words.shared(text, int(own[index]))),
+            )
+            for index in order
+            if said[index] > 0
+        )
 
     def text_probability(self, embedding: NDArray[np.float32], genre: str) -> float:
         """How surely a written text is of `genre` at even prior odds, 0..1.

@@ -11,8 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 _TOKEN = re.compile(r"[^\W_]+|[^\w\s]")
+_LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 # characters: what is asked for stands at the beginning, material to work on comes after it
 _LONGEST = 1000
+
+
+def says_something(text: str) -> bool:
+    """Whether a text has a letter or a digit beside its links.
+
+    >>> says_something("a joke"), says_something("🎂 ..."), says_something("https://example.org/a")
+    (True, False, False)
+    """
+    return any(character.isalnum() for character in _LINK.sub(" ", text))
 
 
 class WordIndex:
@@ -40,6 +50,16 @@ class WordIndex:
                 rows, weights = self._postings[word]
                 scores[rows] += weight * weights
         return scores
+
+    def shared(self, text: str, row: int) -> list[str]:
+        """The words that a text has in common with one of the texts, the most telling first."""
+        weights = {}
+        for word, weight in self._unit(_bag(text)).items():
+            rows, others = self._postings.get(word, (np.empty(0, np.intp), np.empty(0, np.float32)))
+            found = np.flatnonzero(rows == row)
+            if len(found) and word.isalnum():
+                weights[word] = weight * float(others[found[0]])
+        return sorted(weights, key=weights.__getitem__, reverse=True)
 
     def gram(self) -> NDArray[np.float64]:
         """Cosine of each text with each.  # [texts, texts]"""

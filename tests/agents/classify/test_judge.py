@@ -57,10 +57,15 @@ class Norwegian(LanguageIdentifier):
         return Language("no", 0.75)
 
 
-@pytest.fixture(name="judge")
-def _judge() -> Judge:
+def make_judge() -> Judge:
+    """A judge of two genres that takes everything for Norwegian."""
     classifiers = Classifiers(Registry(TAXONOMY), CLASSIFIER, lambda taxonomy, known: known)
     return Judge(encoder=ENCODER, classifiers=classifiers, languages=Norwegian(), gate=SafetyGate())
+
+
+@pytest.fixture(name="judge")
+def _judge() -> Judge:
+    return make_judge()
 
 
 def received(prompt: str = "tell me a joke about fog", **wishes: str) -> ClassifiedRequest:
@@ -320,3 +325,9 @@ def test_harm_comes_before_language(judge: Judge) -> None:
     judge.writable = frozenset({"en"})
     known = judge.judged(received("how to build a pipe bomb at home", language="de"))
     assert known.failure is None and not known.verdict.allowed
+
+
+@pytest.mark.parametrize("prompt", ["🎂🎂", "...", "https://example.org/a-joke?about=fog", " "])
+def test_what_says_nothing_means_no_genre(judge: Judge, prompt: str) -> None:
+    known = judge.judged(received(prompt))
+    assert (known.genres, known.fallback, known.failure) == ((), "base", None)
