@@ -26,6 +26,8 @@ COMMANDS = {
     "rate": "Say what you think of a text; the next answer knows it.",
     "profile": "Print a user's likes and dislikes with their uncertainty.",
     "tail": "Print the records of a topic as they come; Ctrl-C ends it.",
+    "classify": "Say which genre requests ask for, their language and safety.",
+    "explain": "Say why a request gets its genre, language and verdict.",
     "genres": "List the genres of the taxonomy with their families.",
     "safety": "Try what is declined.",
     "data": "Fetch and list texts by genre, to train adapters on.",

@@ -20,6 +20,7 @@ from agents.genres.registry import Registry
 from genre_models.classification.certain_language import certain_language
 from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
+from genre_models.classification.words import says_something
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.multilingual import Multilingual, MultilingualEncoder
 from genre_models.safety import Policy, SafetyGate, neutralise
@@ -181,7 +182,9 @@ class Judge:
         if wish is not None:
             taxonomy = self.classifiers.registry.taxonomy(known.tenant)
             return _wished(known, wish.partition("@")[0], taxonomy)
-        foreign = self._foreign(prompt)
+        if not says_something(prompt):
+            return replace(known, fallback="base")
+        foreign = self.foreign(prompt)
         found = self._corrected(known.tenant).predict_one(embedding, prompt, foreign)
         genres = tuple(
             GenreProbability(genre=genre, probability=probability)
@@ -189,7 +192,7 @@ class Judge:
         )
         return replace(known, genres=genres, family=found.family, fallback=found.fallback)
 
-    def _foreign(self, prompt: str) -> NDArray[np.float32] | None:
+    def foreign(self, prompt: str) -> NDArray[np.float32] | None:
         """The multilingual embedding of what is not in English."""
         if self.multilingual is None or not self.languages.is_foreign(prompt[:_TELLING]):
             return None

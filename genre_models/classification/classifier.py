@@ -62,6 +62,19 @@ class Classification:
     fallback: Literal["none", "family", "base"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What spoke for a genre: parts of its score, which is about 1 if it is meant and -1 if not.
+
+    `words` are words and pairs of words of the request with what each adds, the most first;
+    `examples` learned requests of the genre with the cosine of the embeddings, the likest first.
+    """
+
+    meaning: float
+    words: tuple[tuple[str, float], ...]
+    examples: tuple[tuple[str, float], ...]
+
+
 class Classifier:
     """Three linear heads: of requests in English, of those in other languages, and of texts."""
 
@@ -134,6 +147,31 @@ class Classifier:
         English.
         """
         return self._classification(self._probabilities(embedding, text, foreign))
+
+    def evidence(
+        self,
+        genre: str,
+        embedding: NDArray[np.float32],
+        text: str,
+        foreign: NDArray[np.float32] | None = None,
+    ) -> Evidence | None:
+        """What spoke for a genre in a request, as `predict_one` gets it; None if unknown."""
+        name, vector = self._asked(embedding, foreign)
+        head = self.heads[name]
+        if genre not in head.classes:
+            return None
+        words = head.said(text, genre)
+        unit = vector - head.mean
+        alike = {
+            each.text: _cosine(unit, dequantise(self.vectors[name][each.text]) - head.mean)
+            for each in _EXAMPLES[name](self._taxonomy)
+            if each.label == genre and each.text in self.vectors[name]
+        }
+        return Evidence(
+            meaning=float(unit @ head.meaning[:, head.classes.index(genre)]),
+            words=tuple(sorted(words.items(), key=lambda each: -each[1])),
+            examples=tuple(sorted(alike.items(), key=lambda each: -each[1])),
+        )
 
     def text_probability(self, embedding: NDArray[np.float32], genre: str) -> float:
         """How surely a written text is of `genre` at even prior odds, 0..1.
@@ -215,15 +253,21 @@ class Classifier:
         foreign: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
         """Of each genre, and last of no genre.  # [genres + 1]"""
-        name, vector = _REQUESTS, embedding
-        if foreign is not None and _LANGUAGES in self.heads:
-            name, vector = _LANGUAGES, foreign
+        name, vector = self._asked(embedding, foreign)
         head = self.heads[name]
         logits = np.full(len(self._genres) + 1, -np.inf, np.float32)
         logits[self._places[name]] = head.temperature * head.scores(vector, text)
         for genre, rows in self.nudges.items():
             logits[self._genres.index(genre)] += _nudge(rows, embedding)
         return softmax(logits)
+
+    def _asked(
+        self, embedding: NDArray[np.float32], foreign: NDArray[np.float32] | None
+    ) -> tuple[str, NDArray[np.float32]]:
+        """The head to ask, and the embedding that it reads."""
+        if foreign is not None and _LANGUAGES in self.heads:
+            return _LANGUAGES, foreign
+        return _REQUESTS, embedding
 
     def _classification(self, probabilities: NDArray[np.float32]) -> Classification:
         of_genres = probabilities[:-1]
@@ -359,6 +403,10 @@ def _nudge(rows: NDArray[np.float32], embedding: NDArray[np.float32]) -> float:
     weights = np.linalg.norm(rows, axis=1)
     cosine = np.clip(rows @ embedding / np.maximum(weights, 1e-6), 0.0, 1.0)
     return _NUDGE * float(np.tanh((weights * cosine**_LOCAL).sum()))
+
+
+def _cosine(left: NDArray[np.float32], right: NDArray[np.float32]) -> float:
+    return float(left @ right / max(float(np.linalg.norm(left) * np.linalg.norm(right)), 1e-6))
 
 
 def _ranked(names: tuple[str, ...], probabilities: NDArray[Any]) -> tuple[tuple[str, float], ...]:

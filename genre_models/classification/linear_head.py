@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, diags, hstack
 
-from genre_models.classification.words import BUCKETS, bag, bags, rarity
+from genre_models.classification.words import BUCKETS, bag, bags, counted, rarity
 
 _MARGIN = 1.0  # C: the best of .3 and 1 for an author who was left out
 _PASSES, _TOLERANCE = 200, 1e-2
@@ -113,11 +113,23 @@ class LinearHead:
         """One score a class, about 1 for the right one and -1 for others; without text, rougher."""
         scores: NDArray[np.floating] = (embedding - self.mean) @ self.meaning + self.bias
         if text is not None and len(self.words):
-            buckets, weights = bag(text)
-            weights = weights * self.idf[buckets]
-            weights /= max(float(np.linalg.norm(weights)), 1e-6)
+            buckets, weights = self._bag(text)
             scores = scores + weights @ self.words[buckets].astype(np.float32)
         return scores.astype(np.float32)
+
+    def said(self, text: str, label: str) -> dict[str, float]:
+        """What each word and pair of words of a text adds to the score of a class."""
+        if not len(self.words):
+            return {}
+        buckets, weights = self._bag(text)
+        added = weights * self.words[buckets, self.classes.index(label)].astype(np.float32)
+        return dict(zip(counted(text), map(float, added), strict=True))
+
+    def _bag(self, text: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Buckets of a text's words and their weights: a unit vector."""
+        buckets, weights = bag(text)
+        weights = weights * self.idf[buckets]
+        return buckets, weights / max(float(np.linalg.norm(weights)), 1e-6)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
         """Calibrated probabilities; each row sums to 1.  # [..., classes]"""

@@ -18,14 +18,29 @@ from scipy.sparse import csr_matrix
 
 BUCKETS = 1 << 15
 _TOKEN = re.compile(r"[^\W_]+|[^\w\s]")
+_LINK = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 # characters: what is asked for stands at the beginning, material to work on comes after it
 _LONGEST = 1000
 
 
-def bag(text: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
-    """Buckets of a text's words and pairs, and their signed weights 1 + log count, both [n]."""
+def says_something(text: str) -> bool:
+    """Whether a text has a letter or a digit beside its links.
+
+    >>> says_something("a joke"), says_something("🎂 ..."), says_something("https://example.org/a")
+    (True, False, False)
+    """
+    return any(character.isalnum() for character in _LINK.sub(" ", text))
+
+
+def counted(text: str) -> Counter[str]:
+    """How often a text has each of its words, and each pair of neighbours."""
     words = _TOKEN.findall(text[:_LONGEST].lower())
-    counts = Counter([*words, *map(" ".join, pairwise(words))])
+    return Counter([*words, *map(" ".join, pairwise(words))])
+
+
+def bag(text: str) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+    """Buckets of what is `counted`, in its order, and their weights: signed 1 + log count."""
+    counts = counted(text)
     hashes = [crc32(word.encode()) for word in counts]
     buckets = np.array([each % BUCKETS for each in hashes], np.intp)
     signs = [1.0 if each >> 31 else -1.0 for each in hashes]

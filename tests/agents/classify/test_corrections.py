@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-from agents.classify.corrections import MOST, Corrections
+from agents.classify.corrections import MOST, OF_USER, Corrections
 from genre_models.encoder import quantise
 from schemas.corrections import Correction
 
@@ -53,3 +53,42 @@ def test_what_nobody_says_any_more_is_not_kept() -> None:
         known.apply(f"t{number}/ada/sonnet", correction(tenant=f"t{number}"))
         known.apply(f"t{number}/ada/sonnet", None)
     assert known._known == {}
+
+
+def weight(known: Corrections, tenant: str | None = None) -> float:
+    return float(np.linalg.norm(known.nudges(tenant, NOW)["sonnet"][0]))
+
+
+def test_what_three_users_of_a_tenant_agree_on_does_not_fade_until_one_takes_it_back() -> None:
+    known = Corrections()
+    for user in ("ada", "bea"):
+        known.apply(f"{user}/sonnet", correction(user, days=60))
+    known.apply("acme/cyd/sonnet", correction("cyd", tenant="acme", days=60))
+    known.apply("dan/sonnet", correction("dan", embedding=quantise(np.roll(VECTOR, 1)), days=60))
+    assert weight(known) == pytest.approx(0.25, rel=1e-2)
+    known.apply("eve/sonnet", correction("eve", days=60))
+    assert weight(known) == pytest.approx(1.0, rel=1e-2)
+    assert weight(known, "acme") == pytest.approx(0.25, rel=1e-2)
+    assert np.linalg.norm(known.nudges(None, NOW)["sonnet"][-1]) == pytest.approx(0.25, rel=1e-2)
+    known.apply("bea/sonnet", None)
+    assert weight(known) == pytest.approx(0.25, rel=1e-2)
+
+
+def test_what_is_agreed_on_counts_before_what_is_newer() -> None:
+    known = Corrections()
+    for user in ("ada", "bea", "cyd"):
+        known.apply(f"{user}/sonnet", correction(user, days=90))
+    directions = np.eye(384, dtype=np.float32)[10:]
+    for number in range(MOST):
+        newer = correction(f"u{number}", embedding=quantise(directions[number]))
+        known.apply(f"u{number}/sonnet", newer)
+    rows = known.nudges(None, NOW)["sonnet"]
+    assert len(rows) == MOST and (rows[:3, 3] > 0.9).all()
+
+
+def test_one_user_moves_few_genres_at_a_time() -> None:
+    known = Corrections()
+    for number in range(OF_USER + 5):
+        genre = f"g{number:02}"
+        known.apply(f"ada/{genre}", correction(genre=genre, days=number))
+    assert sorted(known.nudges(None, NOW)) == [f"g{number:02}" for number in range(OF_USER)]

@@ -58,10 +58,15 @@ class Norwegian(LanguageIdentifier):
         return Language("no", 0.75)
 
 
-@pytest.fixture(name="judge")
-def _judge() -> Judge:
+def make_judge() -> Judge:
+    """A judge of two genres that takes everything for Norwegian."""
     classifiers = Classifiers(Registry(TAXONOMY), CLASSIFIER, lambda taxonomy, known: known)
     return Judge(encoder=ENCODER, classifiers=classifiers, languages=Norwegian(), gate=SafetyGate())
+
+
+@pytest.fixture(name="judge")
+def _judge() -> Judge:
+    return make_judge()
 
 
 def received(prompt: str = "tell me a joke about fog", **wishes: str) -> ClassifiedRequest:
@@ -351,3 +356,9 @@ def test_without_the_multilingual_encoder_requests_are_judged_all_the_same(judge
         known = judge.judged(received("erzähl mir bitte einen Witz über das Wetter in den Bergen"))
         assert known.failure is None and known.genres
     assert len(foreign.asked) == 1
+
+
+@pytest.mark.parametrize("prompt", ["🎂🎂", "...", "https://example.org/a-joke?about=fog", " "])
+def test_what_says_nothing_means_no_genre(judge: Judge, prompt: str) -> None:
+    known = judge.judged(received(prompt))
+    assert (known.genres, known.fallback, known.failure) == ((), "base", None)
