@@ -25,6 +25,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = [
     pytest.mark.asyncio(loop_scope="package"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is found"),
+    pytest.mark.timeout(600),
     # What is behind the gateway is the same to a browser.
     pytest.mark.parametrize("pipeline", ["embedded"], indirect=True),
 ]
