@@ -48,6 +48,18 @@ def test_parameters_have_the_limits_of_the_fields_they_are() -> None:
     assert limits["user_id"]["maxLength"] == 256 and "pattern" in limits["tenant"]
 
 
+# What reads logs of Kafka, or streams without an end, needs more than this door has behind it.
+FUZZED = (
+    "/v1/recommendations",
+    "/v1/feedback",
+    "/v1/users/{user_id}",
+    "/v1/users/{user_id}/consent",
+    "/v1/training",
+    "/v1/chat/completions",
+    "/v1/models/{model}",
+)
+
+
 def fuzz(address: str, examples: int) -> None:
     """Ask for whatever the document allows, and for what it does not, and judge every answer."""
     import schemathesis
@@ -56,6 +68,8 @@ def fuzz(address: str, examples: int) -> None:
     schema = schemathesis.openapi.from_dict(DOCUMENT)
     schema.config.update(base_url=address)
     for operation in [each.ok() for each in schema.get_all_operations()]:
+        if operation.path not in FUZZED:
+            continue
         # Without a body hardly anything breaks the document.
         for mode in list(schemathesis.GenerationMode)[: 1 + bool(operation.body)]:
 
