@@ -10,7 +10,7 @@ from streams.settings import Settings
 
 
 def written_languages(settings: Settings) -> frozenset[str] | None:
-    """The languages that the base model writes: those of GENRE_LANGUAGES, else of its card; None: any.
+    """What the base model writes, by GENRE_LANGUAGES, else by its card; None: any language.
 
     Of a model that servers know by another name nothing is known.
     """
