@@ -7,8 +7,6 @@ from pathlib import Path
 
 from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.bases import Source
-from genre_models.bases.card import said_languages
-from genre_models.written_languages import languages_of
 from schemas.errors import ModelError
 from streams.settings import Settings
 
@@ -48,21 +46,6 @@ def known_base(settings: Settings) -> str | None:
             "another than `generate` has: %s",
             error,
         )
-        return None
-
-
-def written_languages(settings: Settings) -> frozenset[str] | None:
-    """The languages that it writes: those of GENRE_LANGUAGES, else of its card; None: any.
-
-    Of a model that servers know by another name nothing is known.
-    """
-    if settings.languages:
-        return languages_of(settings.languages)
-    if settings.engine == "openai" and settings.server_model:
-        return None
-    try:
-        return languages_of(said_languages(base_folder(settings)))
-    except ModelError:
         return None
 
 

@@ -11,9 +11,9 @@ from typing import Concatenate, ParamSpec
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.base_model import written_languages
 from agents.classify.batches import Batches
 from agents.classify.corrections import Corrections
+from agents.classify.writable import written_languages
 from agents.failures import expired, failure_of
 from agents.genres.classifiers import Classifiers, load_classifiers
 from agents.genres.registry import Registry

@@ -12,7 +12,6 @@ from agents.base_model import (
     known_base,
     own_store,
     served_name,
-    written_languages,
 )
 from agents.train.workshop import order_of
 from genre_models.training.texts.store import TextStore
@@ -76,19 +75,3 @@ def test_a_role_without_the_model_knows_its_base_or_says_that_it_does_not(
 )
 def test_servers_know_the_base_by_its_name(base: str, served: str, name: str) -> None:
     assert served_name(Settings(base=base, server_model=served)) == name
-
-
-def test_languages_are_those_of_the_setting_else_of_the_card_else_any(tmp_path: Path) -> None:
-    assert written_languages(Settings(models=tmp_path)) == frozenset({"en"})
-    assert written_languages(Settings(models=tmp_path, languages="de, fr")) == frozenset(
-        {"de", "fr"}
-    )
-    assert written_languages(Settings(models=tmp_path, languages="any")) is None
-    assert written_languages(Settings(models=tmp_path, base="org/model@main")) is None
-    other = Settings(models=tmp_path, engine="openai", server_model="another")
-    assert written_languages(other) is None
-    make_base(tmp_path / "mine")
-    (tmp_path / "mine" / "README.md").write_text("---\nlanguage: [en, deu]\n---\n")
-    given = Settings(models=tmp_path / "models", base=str(tmp_path / "mine"))
-    prepare_base(given.base, given.models)
-    assert written_languages(given) == frozenset({"en", "de"})
