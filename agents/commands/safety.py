@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from agents.commands.terminal import say
 from genre_models.encoder import SentenceEncoder
 from genre_models.safety import Judgement, Policy, SafetyGate
 from schemas.errors import GenreError, Rejected
@@ -54,7 +55,7 @@ def check(
         )
         for text, judgement in zip(batch, found, strict=True):
             declined |= judgement.action == "decline"
-            typer.echo(_told(text, judgement, as_json=json))
+            say(_told(text, judgement, as_json=json))
     raise typer.Exit(1 if declined else 0)
 
 

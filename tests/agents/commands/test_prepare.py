@@ -27,7 +27,7 @@ def measured(base: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     monkeypatch.setattr("genre_models.weights.prepare_base", lambda source, cache: base)
     monkeypatch.setattr("genre_models.weights.prepare_encoder", lambda cache: cache / "encoder")
     monkeypatch.setattr("genre_models.encoder.SentenceEncoder.load", lambda *_, **__: None)
-    monkeypatch.setattr("agents.genres.classifiers.load_classifier", lambda *_: None)
+    monkeypatch.setattr("agents.genres.classifiers.load_classifier", lambda *_, **__: None)
     return calls
 
 
