@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from hashlib import blake2b
 
 import numpy as np
@@ -29,6 +30,7 @@ from agents.generate.writer import EngineWriter
 from agents.genres.classifiers import Classifiers
 from agents.genres.registry import Registry
 from agents.roles import build, share_cores
+from genre_models import atomic
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import LanguageIdentifier
@@ -36,6 +38,8 @@ from genre_models.encoder import DIMENSION
 from genre_models.engine import Finished, Generation, Piece
 from genre_models.judging import Judge as AnswerJudge
 from genre_models.safety import SafetyGate
+from genre_models.taxonomy import Taxonomy
+from schemas.errors import ModelError
 from streams.gateway.server import Gateway
 from streams.settings import Settings
 from streams.wire.roles import ROLES
@@ -106,6 +110,16 @@ class InstantEngine:
         return Piece(id=row.id, text=text), end
 
 
+def fitted(settings: Settings, taxonomy: Taxonomy, encoder: InstantEncoder) -> Classifier:
+    """The classifier on these embeddings: fitted once, as it takes ten seconds, and kept."""
+    path = settings.models / f"stand-in-{taxonomy.digest[:16]}.npz"
+    with suppress(OSError, ModelError):
+        return Classifier.from_bytes(path.read_bytes(), taxonomy)
+    classifier = Classifier.fit(taxonomy, encoder)
+    atomic.write(path, classifier.to_bytes())
+    return classifier
+
+
 def instant(role: str, settings: Settings) -> RoleApp | Gateway:
     """The app of a role with stand-ins for its models."""
     share_cores()
@@ -116,7 +130,7 @@ def instant(role: str, settings: Settings) -> RoleApp | Gateway:
     encoder, gate, registry = InstantEncoder(), SafetyGate(), Registry()
     classifiers = Classifiers(
         registry,
-        Classifier.fit(registry.taxonomy(), encoder),
+        fitted(settings, registry.taxonomy(), encoder),
         lambda taxonomy, known: Classifier.fit(taxonomy, encoder, known),
     )
     if role == "classify":

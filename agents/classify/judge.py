@@ -79,17 +79,21 @@ class Judge:
         lane = self._long if sum(map(len, texts)) > _LONG else self._short
         return await lane.ask(received)
 
-    def judge_all(self, received: Sequence[ClassifiedRequest]) -> list[ClassifiedRequest]:
+    def judge_all(
+        self, received: Sequence[ClassifiedRequest], *, gated: bool = True
+    ) -> list[ClassifiedRequest]:
         """Each request with all that can be said about it, or with the `failure` to say it.
 
         Their prompts are encoded together. What goes wrong with one is that one's failure alone.
+        What the gate declines is not looked at any further; without it, `verdict` says nothing.
         """
         known = [_guarded(self._opened, each) for each in received]
         open_ones = [place for place, each in enumerate(known) if _is_open(each)]
         prompts = [known[place].request.prompt or "" for place in open_ones]
         embeddings = dict(zip(open_ones, self._embeddings(prompts), strict=True))
         # The gate comes second: it reads what the encoder keeps of these prompts.
-        known = [_guarded(self._gated, each) for each in known]
+        if gated:
+            known = [_guarded(self._gated, each) for each in known]
         for place, embedding in embeddings.items():
             if _is_open(known[place]):
                 known[place] = _guarded(self._classified, known[place], embedding)

@@ -15,10 +15,10 @@ import typer
 from agents.classify.judge import Judge, load_judge
 from agents.commands.setup import print_json, settings
 from agents.commands.terminal import console, printable
+from genre_models.safety import Judgement
 from schemas.classified import ClassifiedRequest
 from schemas.errors import InvalidEvent, Rejected
 from schemas.fields import MAX_PROMPT_BYTES
-from schemas.parts import Verdict
 from schemas.requests import GenerationRequest
 from streams.wire.codecs import parse
 
@@ -66,16 +66,23 @@ class Unread:
 def answered(lines: Sequence[bytes | str], judge: Judge) -> list[dict[str, Any]]:
     """What is said of each line: a request as it is, or a JSON object with one."""
     read = [text_of(line) for line in lines]
-    known = iter(judge.judge_all([asked(each) for each in read if isinstance(each, str)]))
+    found = iter(judged([each for each in read if isinstance(each, str)], judge))
     return [
         {"genre": None, "error": {"code": each.code, "message": each.message}}
         if isinstance(each, Unread)
-        else told(next(known))
+        else told(*next(found))
         for each in read
     ]
 
 
-def told(known: ClassifiedRequest) -> dict[str, Any]:
+def judged(texts: Sequence[str], judge: Judge) -> list[tuple[ClassifiedRequest, Judgement]]:
+    """What is said of each text, and of its safety: of those that are declined, too."""
+    known = judge.judge_all([asked(text) for text in texts], gated=False)
+    verdicts = judge.gate.requests([each.request.prompt or "" for each in known])
+    return list(zip(known, verdicts, strict=True))
+
+
+def told(known: ClassifiedRequest, found: Judgement) -> dict[str, Any]:
     """One request as `--json` prints it."""
     ranked = [
         {"genre": each.genre, "probability": round(each.probability, 6)} for each in known.genres
@@ -87,20 +94,15 @@ def told(known: ClassifiedRequest) -> dict[str, Any]:
         "probability": ranked[0]["probability"] if ranked else 0.0,
         "alternatives": ranked[1:] if is_meant else ranked,
         "language": known.language,
-        "safety": safety_of(known.verdict),
+        "safety": {
+            "allowed": found.verdict.allowed,
+            "category": found.category,
+            "score": round(found.score, 6),
+        },
     }
     if known.failure is not None and known.failure.code != "language":
         answer["error"] = {"code": known.failure.code, "message": known.failure.message}
     return answer
-
-
-def safety_of(verdict: Verdict) -> dict[str, Any]:
-    """The gate's verdict: its rules are sure of what they speak against."""
-    return {
-        "allowed": verdict.allowed,
-        "category": verdict.code,
-        "score": 0.0 if verdict.code is None else 1.0,
-    }
 
 
 def asked(text: str) -> ClassifiedRequest:

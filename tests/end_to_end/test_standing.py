@@ -274,7 +274,10 @@ async def test_an_event_that_kills_its_worker_is_parked(worker: Worker) -> None:
     (letter,) = (await letters(worker.settings, BY_NAME["training"])).every
     why = reasons(letter.headers)
     assert (why["code"], why["attempts"]) == ("poison", "3")
-    assert (await worker.health())["dead_letters"]["training"] == {"poison": 1}
+    async with asyncio.timeout(30):
+        while "dead_letters" not in (told := await worker.health()):
+            await asyncio.sleep(0.05)
+    assert told["dead_letters"]["training"] == {"poison": 1}
 
 
 @pytest.mark.slow
