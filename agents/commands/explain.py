@@ -117,7 +117,7 @@ def _language(known: ClassifiedRequest) -> str:
 
 def _safety(found: Judgement) -> str:
     if found.code is None:
-        kind = f"; of {found.category} at most" if found.category else ""
-        return f"allowed: probably harmful by {found.score:.2f}{kind}"
+        nearest = f"; nearest: {found.category}" if found.category else ""
+        return f"allowed (score {found.score:.2f}{nearest})"
     done = {"decline": "declined", "flag": "allowed, and flagged", "allow": "allowed"}[found.action]
     return f"{done} ({found.score:.2f}): {found.code}: {found.reason}"

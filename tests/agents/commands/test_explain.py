@@ -39,7 +39,7 @@ def test_it_reads_well_at_80_columns() -> None:
     assert done.exit_code == 0
     assert max(map(len, done.output.splitlines())) <= 80
     assert "What speaks for joke" in done.output and "most like it" in done.output
-    assert "allowed: probably harmful by 0.00" in done.output
+    assert "allowed (score 0.00)" in done.output
 
 
 def test_what_is_declined_says_by_which_rule_and_a_language_why() -> None:
