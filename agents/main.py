@@ -28,6 +28,7 @@ COMMANDS = {
     "tail": "Print the records of a topic as they come; Ctrl-C ends it.",
     "classify": "Say which genre requests ask for, their language and safety.",
     "explain": "Say why a request gets its genre, language and verdict.",
+    "classifier": "Say what was asked for, and how well it was understood.",
     "genres": "List the genres of the taxonomy with their families.",
     "safety": "Try what is declined.",
     "data": "Fetch and list texts by genre, to train adapters on.",

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from agents.commands.setup import print_json, settings
+from agents.commands.setup import moment, print_json, settings
 from agents.commands.tail import as_json
 from agents.commands.terminal import console, printable, say
 from schemas.errors import Rejected
@@ -121,25 +120,11 @@ def choice(
     """The letters that are meant by all of these options. Raises Rejected (bad_time)."""
     return Choice(
         code=code,
-        since=_moment("--since", since),
-        until=_moment("--until", until),
+        since=moment("--since", since),
+        until=moment("--until", until),
         places=frozenset(places or ()),
         ids=frozenset(ids or ()),
     )
-
-
-def _moment(option: str, given: str | None) -> float | None:
-    """Seconds since the epoch."""
-    if given is None:
-        return None
-    try:
-        moment = datetime.fromisoformat(given)
-    except ValueError:
-        raise Rejected(
-            "bad_time",
-            f"Expected {option} to be a time such as 2026-03-04T05:06:07Z, got {given!r}.",
-        ) from None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 async def _count() -> dict[tuple[str, str], tuple[int, int]]:

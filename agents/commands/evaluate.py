@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -30,7 +30,7 @@ from streams.settings import Settings
 from streams.wire.codecs import decode, parse
 from streams.wire.times import is_misdated
 from streams.wire.topics import BY_EVENT
-from streams.worker.delivery import opened
+from streams.worker.delivery import Delivery, opened
 
 E = TypeVar("E")
 Commands = Sequence[tuple[UserCommand, float]]
@@ -118,15 +118,16 @@ async def _log(given: Settings, decisions: Path | None, feedback: Path | None) -
         if feedback
         else [_timed(*each) for each in await _events(given, Feedback)]
     )
-    allowed = _consenting(commands, given.learning_opt_in)
+    allowed = consenting(commands, given.learning_opt_in)
     return judged(
         [each for each in made if allowed(user_key(each.user_id, each.tenant))],
         said,
-        _erased(commands),
+        erased(commands),
     )
 
 
-def _erased(commands: Commands) -> dict[str, float]:
+def erased(commands: Commands) -> dict[str, float]:
+    """When users were erased, by their keys: seconds since the epoch."""
     return {
         user_key(each.user_id, each.tenant): each.time.timestamp() if each.time else moment
         for each, moment in commands
@@ -134,7 +135,7 @@ def _erased(commands: Commands) -> dict[str, float]:
     }
 
 
-def _consenting(commands: Commands, opt_in: bool) -> Callable[[str], bool]:
+def consenting(commands: Commands, opt_in: bool) -> Callable[[str], bool]:
     """Who may be learned from, by their last word: nothing is concluded from the others either."""
     said = {
         user_key(each.user_id, each.tenant): each.allowed
@@ -173,13 +174,17 @@ def _event(line: str) -> bytes:
 
 
 async def _events(given: Settings, kind: type[E]) -> list[tuple[E, float]]:
-    """Every readable event of a topic with its record's time; the roles have buried the others.
+    """Every readable event of a topic with its record's time."""
+    return [(each.event, each.source.timestamp) async for each in deliveries(given, kind)]
+
+
+async def deliveries(given: Settings, kind: type[E]) -> AsyncGenerator[Delivery[E], None]:
+    """What can be read of a topic; the roles have buried the rest.
 
     A record whose time cannot be true was published again, and stands here twice.
     """
-    found, topic = [], BY_EVENT[kind]
+    topic = BY_EVENT[kind]
     async for record in read(given, given.topic(topic.name)):
         delivery = opened(record, topic)
         if delivery.failure is None and not is_misdated(record, topic, time.time()):
-            found.append((delivery.event, record.timestamp))
-    return found
+            yield delivery

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import orjson
 
-from schemas.errors import InvalidEvent
+from schemas.errors import InvalidEvent, Rejected
 from streams.clients.running import found
 from streams.settings import Settings
 from streams.wire.codecs import decode, encode
@@ -35,6 +36,20 @@ def checked(kind: type[E], fields: Mapping[str, object]) -> E:
     except InvalidEvent as error:
         message = f"This would be refused ({error.code}): {error.message}"
         raise InvalidEvent(error.code, message) from error
+
+
+def moment(option: str, given: str | None) -> float | None:
+    """The time that an option names, in seconds since the epoch. Raises Rejected (bad_time)."""
+    if given is None:
+        return None
+    try:
+        named = datetime.fromisoformat(given)
+    except ValueError:
+        raise Rejected(
+            "bad_time",
+            f"Expected {option} to be a time such as 2026-03-04T05:06:07Z, got {given!r}.",
+        ) from None
+    return (named if named.tzinfo else named.replace(tzinfo=UTC)).timestamp()
 
 
 def print_json(document: object) -> None:

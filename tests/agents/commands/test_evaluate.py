@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from agents.commands.evaluate import _consenting, _erased, _events, _lines, _timed
+from agents.commands.evaluate import _events, _lines, _timed, consenting, erased
 from schemas.decisions import Decision
 from schemas.errors import GenreError
 from schemas.feedback import Feedback
@@ -29,7 +29,7 @@ def test_who_has_refused_or_not_consented_where_that_is_needed_is_left_out(
     commands = [
         (UserCommand(user_id=user, kind="consent", allowed=said), NOW) for user, said in words
     ]
-    may = _consenting(commands, opt_in)
+    may = consenting(commands, opt_in)
     assert {user for user in ("ada", "bea", "cid") if may(user)} == allowed
 
 
@@ -39,7 +39,7 @@ def test_an_erasure_counts_from_its_own_time_or_its_records() -> None:
         (UserCommand(user_id="ada", kind="erase", time=at), NOW),
         (UserCommand(user_id="b", kind="erase"), NOW),
     ]
-    assert _erased(commands) == {"ada": at.timestamp(), "b": NOW}
+    assert erased(commands) == {"ada": at.timestamp(), "b": NOW}
 
 
 def test_a_reaction_without_a_time_has_its_records() -> None:
