@@ -69,7 +69,8 @@ def reported(
 ) -> None:
     """Requests by genre, what was not understood, calibration and drift.
 
-    Read from the topics, as long as they keep them; no text of a user is shown.
+    Read from the topics, as long as they keep them; no text of a user is shown. Times are UTC;
+    "(unknown)" is what no genre was sure enough for, or was corrected to what it was.
     """
     start = moment("--since", since) or 0.0
     log = asyncio.run(_log(settings()))
@@ -113,7 +114,11 @@ def show(found: Report, pairs: list[tuple[str, str]]) -> None:
     """Print the report for people, in 80 columns."""
     say(
         f"{found.requests} requests of {found.users} users"
-        + (f", {found.first:%Y-%m-%d %H:%M} to {found.last:%Y-%m-%d %H:%M}" if found.first else "")
+        + (
+            f", {found.first:%Y-%m-%d %H:%M} to {found.last:%Y-%m-%d %H:%M} UTC"
+            if found.first
+            else ""
+        )
     )
     say(
         f"The classifier decided {found.judged}: of {_share(found.family_only, found.judged)} the "

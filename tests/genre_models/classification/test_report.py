@@ -152,12 +152,12 @@ def test_other_requests_of_the_same_genre_are_drift_of_meaning_alone() -> None:
 
 def test_the_same_mixture_is_told_as_drift_hardly_ever() -> None:
     found = []
-    for seed in range(20):
+    for seed in range(8):
         genres = np.random.default_rng(seed).choice(["joke", "poetry", "email"], 60)
         drift = of(*(asked(at, str(genre)) for at, genre in enumerate(genres))).drift
         assert drift is not None
         found += [drift.genres.is_drift, drift.meaning.is_drift]
-    assert sum(found) <= 2
+    assert sum(found) <= 1
 
 
 def test_few_requests_say_nothing_of_drift() -> None:
