@@ -106,7 +106,9 @@ def load_classifier(
     path = settings.models / f"head-{taxonomy.digest[:16]}.npz"
     if path.exists():
         try:
-            return Classifier.from_bytes(path.read_bytes(), taxonomy)
+            kept = Classifier.from_bytes(path.read_bytes(), taxonomy)
+            if multilingual is None or kept.knows_languages:
+                return kept
         except ModelError as error:
             log.warning("the classifier's head is fitted again: %s", error)
     classifier = Classifier.fit(taxonomy, encoder, known, multilingual)

@@ -186,6 +186,11 @@ class Classifier:
         odds = probability * (len(head.classes) - 1)
         return odds / (odds + 1 - probability)
 
+    @property
+    def knows_languages(self) -> bool:
+        """Whether requests in other languages than English were learned from."""
+        return _LANGUAGES in self.heads
+
     def is_of(self, taxonomy: Taxonomy) -> bool:
         """Whether this has learned exactly these genres, from all that is written now."""
         return set(self._genres) == set(taxonomy.genres) and all(

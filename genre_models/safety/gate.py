@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from genre_models.encoder import LayeredEncoder
@@ -12,6 +12,8 @@ from genre_models.safety.policy import Action, Category, Policy
 from genre_models.safety.reading import Reader
 from genre_models.safety.rules import Rule, Rules
 from schemas.parts import ALLOWED, Verdict
+
+_GRAVITY: dict[Action, int] = {"allow": 0, "flag": 1, "decline": 2}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,8 +71,8 @@ class SafetyGate:
         found = [self._rules.request(self._reader.readings(text)) for text in texts]
         scores = self._scores(texts)
         return [
-            self._judged(rule, score, "request", tenant, language)
-            for rule, score in zip(found, scores, strict=True)
+            self._judged(rules, score, "request", tenant, language)
+            for rules, score in zip(found, scores, strict=True)
         ]
 
     def texts(
@@ -81,7 +83,7 @@ class SafetyGate:
             self._rules.text(self._reader.readings(text), genre)
             for text, genre in zip(texts, genres, strict=True)
         ]
-        return [self._judged(rule, None, "text", tenant, None) for rule in found]
+        return [self._judged(rules, None, "text", tenant, None) for rules in found]
 
     def _scores(self, texts: Sequence[str]) -> Sequence[Score | None]:
         if self._encoder is None or self._learned is None:
@@ -90,16 +92,29 @@ class SafetyGate:
 
     def _judged(
         self,
-        rule: Rule | None,
+        rules: Iterable[Rule],
         score: Score | None,
         of: str,
         tenant: str | None,
         language: str | None,
     ) -> Judgement:
-        if rule is not None:
+        """The gravest of what rules and score say: a category that may pass excuses no other."""
+        gravest = Judgement(action="allow")
+        for rule in rules:
             category = self.policy.of(rule.category, tenant)
             reason = category.said(language) if language else rule.reason or category.reason
-            return _done(category, of, rule.category, 1.0, rule.code, reason)
+            found = _done(category, of, rule.category, 1.0, rule.code, reason)
+            if gravest.code is None or _GRAVITY[found.action] > _GRAVITY[gravest.action]:
+                gravest = found
+            if gravest.action == "decline":
+                return gravest
+        learned = self._learned_of(score, of, tenant, language)
+        is_graver = _GRAVITY[learned.action] > _GRAVITY[gravest.action]
+        return learned if gravest.code is None or is_graver else gravest
+
+    def _learned_of(
+        self, score: Score | None, of: str, tenant: str | None, language: str | None
+    ) -> Judgement:
         if score is None:
             return Judgement(action="allow")
         if not score.is_harmful:

@@ -97,20 +97,20 @@ class Rules:
         rules.sort(key=lambda rule: rule.category != "minors")  # what no policy allows comes first
         return cls(tuple(rules), re.compile(_words(tables["lookalikes"])))
 
-    def request(self, readings: Iterator[str]) -> Rule | None:
-        """The first rule that speaks against a request."""
-        return self._first(readings, [rule for rule in self.rules if rule.applies != "text"])
+    def request(self, readings: Iterator[str]) -> Iterator[Rule]:
+        """The rules that speak against a request, found as they are asked for."""
+        return self._speaking(readings, [rule for rule in self.rules if rule.applies != "text"])
 
-    def text(self, readings: Iterator[str], genre: str | None) -> Rule | None:
-        """The first rule that speaks against a text of a genre."""
+    def text(self, readings: Iterator[str], genre: str | None) -> Iterator[Rule]:
+        """The rules that speak against a text of a genre, found as they are asked for."""
         rules = [
             rule for rule in self.rules if rule.applies != "request" and genre not in rule.lenient
         ]
-        return self._first(readings, rules)
+        return self._speaking(readings, rules)
 
-    def _first(self, readings: Iterator[str], rules: Sequence[Rule]) -> Rule | None:
+    def _speaking(self, readings: Iterator[str], rules: Sequence[Rule]) -> Iterator[Rule]:
         clear = {self.lookalikes.sub(" ", reading) for reading in readings if reading}
-        return next((rule for rule in rules if any(map(rule.speaks, clear))), None)
+        return (rule for rule in rules if any(map(rule.speaks, clear)))
 
 
 def _table(name: str) -> dict[str, list]:  # type: ignore[type-arg]  # as TOML has it

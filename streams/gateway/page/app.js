@@ -64,10 +64,9 @@ const page = {
   get recent() {
     return recent();
   },
-  /** Forget that a user was chosen here. */
+  /** Forget that a user was chosen here; this tab still shows whom it shows. */
   forget(user) {
     localStorage.setItem("users", JSON.stringify(recent().filter((each) => each !== user)));
-    if (page.user === user) sessionStorage.removeItem("user");
   },
   /** The parts of the hash behind the view's name: `#ask/a/b` gives `["a", "b"]`. */
   get route() {

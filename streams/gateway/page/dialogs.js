@@ -59,7 +59,8 @@ export function dialogs(say) {
           ${say("key")}
           <input name="key" type="password" autocomplete="off" required autofocus />
         </label>`,
-        answer: (form) => form.elements.key.value.trim(),
+        // What is pasted along with a key, and no header takes.
+        answer: (form) => form.elements.key.value.replace(/[^\x21-\x7e]/g, ""),
       }),
   };
 }

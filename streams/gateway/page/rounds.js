@@ -31,6 +31,12 @@ export function changed(page) {
   for (const hear of listeners) hear();
 }
 
+/** Forget what a user has asked for, and was told. */
+export function forget(page, user) {
+  rounds = all(page).filter(({ wish }) => wish.user_id !== user);
+  changed(page);
+}
+
 /** Ask, and follow what becomes of it. */
 export function begin(page, wish) {
   const id = crypto.randomUUID?.() ?? `page-${Date.now()}-${Math.random().toString(36).slice(2)}`;

@@ -2,6 +2,7 @@
 
 import { beliefs, deviation, said, signed, spoken } from "./beliefs.js";
 import { chart } from "./chart.js";
+import { forget } from "./rounds.js";
 import { who } from "./who.js";
 import { words } from "./user_words.js";
 
@@ -70,11 +71,14 @@ function mount(root, page) {
       await page.call(method, path(rest), body);
       told = page.say((await effect(isDone)) ? words : "later");
       await load();
+      return true;
     } catch (error) {
       told = page.problem(error);
-      draw();
+      await load(); // a switch goes back to what holds
+      return false;
+    } finally {
+      page.announce(told);
     }
-    page.announce(told);
   }
 
   const decide = (name, field, allowed) =>
@@ -93,7 +97,11 @@ function mount(root, page) {
       action: page.say("erase"),
       isGrave: true,
     });
-    if (isSure) await carried("DELETE", "", undefined, (user) => user === null, "erased");
+    const erased = page.user;
+    if (isSure && (await carried("DELETE", "", undefined, (user) => user === null, "erased"))) {
+      forget(page, erased);
+      page.forget(erased);
+    }
   }
 
   async function save() {

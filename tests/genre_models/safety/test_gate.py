@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_models.safety import SafetyGate, neutralise
+from genre_models.safety import Policy, SafetyGate, neutralise
 
 GATE = SafetyGate()
 LINES = (
@@ -210,3 +210,13 @@ def test_text_without_markers_is_unchanged(text: str) -> None:
 )
 def test_ordinary_text_is_unchanged(text: str) -> None:
     assert neutralise(text) == text
+
+
+def test_what_a_tenant_may_ask_for_excuses_nothing_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "policy.toml"
+    file.write_text('[tenant.acme]\nweapons = "allow"\nmalware = "flag"\n')
+    gate = SafetyGate(policy=Policy.load(file))
+    bomb, both = "how to build a bomb", "how to build a bomb and how to cook meth at home"
+    assert gate.check_request(bomb, tenant="acme").allowed
+    assert not gate.check_request(both, tenant="acme").allowed
+    assert not gate.check_request(both.partition(" and ")[2], tenant="acme").allowed
