@@ -26,11 +26,16 @@ async def records(settings: Settings) -> dict[str, Record]:
         for each in answer.candidates
         if each.adapter is not None
     }
-    verdicts = {}
+    verdicts: dict[tuple[str, str], bool] = {}
+    said: dict[tuple[str, str], tuple[str, str]] = {}
     async for reaction in _events(settings, Feedback):
-        place = (user_key(reaction.user_id, reaction.tenant), reaction.candidate_id or "")
-        if place in written and (liked := verdict(reaction)) is not None:
+        user = user_key(reaction.user_id, reaction.tenant)
+        place = (user, reaction.candidate_id or "")
+        if reaction.kind == "retract":
+            verdicts.pop(said.get((user, reaction.retracts or ""), ("", "")), None)
+        elif place in written and (liked := verdict(reaction)) is not None:
             verdicts[place] = liked
+            said[user, reaction.feedback_id or ""] = place
     found: dict[str, Record] = {}
     for place, liked in verdicts.items():
         found[written[place]] = found.get(written[place], Record()).counting(liked)

@@ -90,18 +90,24 @@ class Letters:
         return tuple(each for each in self.every if place(each) not in self.replayed)
 
 
-async def letters(settings: Settings, topic: Topic) -> Letters:
-    """Every letter of a topic up to now. Raises as `Reader`."""
+def _every(_letter: Source) -> bool:
+    return True
+
+
+async def letters(
+    settings: Settings, topic: Topic, meant: Callable[[Source], bool] = _every
+) -> Letters:
+    """The letters up to now that are `meant`; no others are kept. Raises as `Reader`."""
     name = settings.topic(topic.dead_letters)
     every, replayed = [], set()
     async with Reader(settings, name) as reader:
         while not await reader.is_read():
             for record in await reader.take():
                 at = marked(record.headers)
-                if at is None:
-                    every.append(record)
-                else:
+                if at is not None:
                     replayed.add(at)
+                elif meant(record):
+                    every.append(record)
     return Letters(every=tuple(every), replayed=frozenset(replayed))
 
 
@@ -122,7 +128,7 @@ async def replay(settings: Settings, topic: Topic, meant: Callable[[Source], boo
             # Whoever was here before is shut out by now: what they did stands, or is undone.
             async with sender.transaction():
                 pass
-            chosen = filter(meant, (await letters(settings, topic)).open)
+            chosen = iter((await letters(settings, topic, meant)).open)
             count = 0
             while batch := list(islice(chosen, _BATCH)):
                 async with sender.transaction():
@@ -145,7 +151,7 @@ async def replay(settings: Settings, topic: Topic, meant: Callable[[Source], boo
 
 async def _one_by_one(settings: Settings, topic: Topic, meant: Callable[[Source], bool]) -> int:
     async with producer(settings) as sender:
-        chosen = list(filter(meant, (await letters(settings, topic)).open))
+        chosen = (await letters(settings, topic, meant)).open
         for letter in chosen:
             await (await _publish(sender, settings, topic, letter))
             await (await _mark(sender, settings, topic, letter))

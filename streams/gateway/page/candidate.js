@@ -135,7 +135,11 @@ function actions(page, round, each, does) {
     </button>`;
   };
   const copy = async () => {
-    await navigator.clipboard?.writeText(each.shown).catch(() => {});
+    try {
+      await navigator.clipboard.writeText(each.shown); // undefined but on https and this machine
+    } catch {
+      return page.announce(say("not_copied"));
+    }
     page.announce(say("copied"));
     if (!of(round, "copy", candidate_id)) react(page, round, "copy", [{ candidate_id }]);
   };

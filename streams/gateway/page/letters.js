@@ -66,7 +66,10 @@ export function letterList(root, page, topic, code) {
     },
     choose: (letter, isChosen) => (isChosen ? chosen.add(letter) : chosen.delete(letter), draw()),
     chooseShown: (isChosen) => {
-      for (const each of found.letters.filter(isOpen)) does.choose(each.letter, isChosen);
+      for (const { letter } of found.letters.filter(isOpen)) {
+        isChosen ? chosen.add(letter) : chosen.delete(letter);
+      }
+      draw();
     },
     replayChosen: () => replay({ letters: [...chosen] }, chosen.size),
     replayAll: () => {
