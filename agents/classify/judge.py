@@ -19,7 +19,7 @@ from agents.genres.classifiers import Classifiers, load_classifiers
 from agents.genres.registry import Registry
 from genre_models.classification.certain_language import certain_language
 from genre_models.classification.classifier import Classifier
-from genre_models.classification.languages import LanguageIdentifier
+from genre_models.classification.languages import Language, LanguageIdentifier
 from genre_models.classification.words import says_something
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.multilingual import Multilingual, MultilingualEncoder
@@ -91,12 +91,10 @@ class Judge:
         open_ones = [place for place, each in enumerate(known) if _is_open(each)]
         prompts = [known[place].request.prompt or "" for place in open_ones]
         embeddings = dict(zip(open_ones, self._embeddings(prompts), strict=True))
-        # The gate comes second: it reads what the encoder keeps of these prompts.
-        if gated:
-            known = [_guarded(self._gated, each) for each in known]
-        for place, embedding in embeddings.items():
-            if _is_open(known[place]):
-                known[place] = _guarded(self._classified, known[place], embedding)
+        known = [
+            _guarded(self._read, each, embeddings.get(place), gated)
+            for place, each in enumerate(known)
+        ]
         return [_guarded(self._in_numbers, self._in_words(each)) for each in known]
 
     def judged(self, received: ClassifiedRequest) -> ClassifiedRequest:
@@ -146,16 +144,30 @@ class Judge:
             return replace(known, failure=Failure(code="unknown_genre", message=message))
         return known
 
-    def _gated(self, known: ClassifiedRequest) -> ClassifiedRequest:
-        """What the safety gate says; of a suggestion nothing else is said."""
+    def _read(
+        self,
+        known: ClassifiedRequest,
+        embedding: NDArray[np.float32] | Exception | None,
+        gated: bool,
+    ) -> ClassifiedRequest:
+        """What gate and classifier say; the gate reads what the encoder keeps of the prompts."""
         if known.failure is not None:
             return known
+        likely = self.languages.identify((known.request.prompt or "")[:_TELLING])
+        if gated:
+            known = self._gated(known, likely)
+        if embedding is None or not _is_open(known):
+            return known
+        return self._classified(known, embedding, likely)
+
+    def _gated(self, known: ClassifiedRequest, likely: Language) -> ClassifiedRequest:
+        """What the safety gate says; of a suggestion nothing else is said."""
         request, topics = known.request, known.topics
         prompt, wish = request.prompt or "", request.genre
         verdict = self.gate.check_request(
             "\n".join((prompt, *(topics or ()))),
             tenant=known.tenant,
-            language=request.language or self._surely(prompt),
+            language=request.language or (likely.code if likely.confidence >= _SURE else None),
         )
         known = replace(known, verdict=verdict)
         if topics is None or not verdict.allowed:
@@ -168,14 +180,16 @@ class Judge:
         return known if wish is None else _wished(known, wish.partition("@")[0], taxonomy)
 
     def _classified(
-        self, known: ClassifiedRequest, embedding: NDArray[np.float32] | Exception
+        self,
+        known: ClassifiedRequest,
+        embedding: NDArray[np.float32] | Exception,
+        likely: Language,
     ) -> ClassifiedRequest:
         """All that is said of a request by its embedding and its words."""
         if isinstance(embedding, Exception):
             raise embedding
         request = known.request
         prompt, wish = request.prompt or "", request.genre
-        likely = self.languages.identify(prompt[:_TELLING])
         certain = request.language or certain_language(prompt, likely)
         known = replace(
             known,
@@ -188,7 +202,7 @@ class Judge:
             return _wished(known, wish.partition("@")[0], taxonomy)
         if not says_something(prompt):
             return replace(known, fallback="base")
-        foreign = self.foreign(prompt)
+        foreign = self._foreign(prompt) if likely.is_foreign else None
         found = self._corrected(known.tenant).predict_one(embedding, prompt, foreign)
         genres = tuple(
             GenreProbability(genre=genre, probability=probability)
@@ -197,8 +211,12 @@ class Judge:
         return replace(known, genres=genres, family=found.family, fallback=found.fallback)
 
     def foreign(self, prompt: str) -> NDArray[np.float32] | None:
-        """The multilingual embedding of what is not in English."""
-        if self.multilingual is None or not self.languages.is_foreign(prompt[:_TELLING]):
+        """The multilingual embedding of a prompt that is not in English."""
+        is_foreign = self.languages.identify(prompt[:_TELLING]).is_foreign
+        return self._foreign(prompt) if is_foreign else None
+
+    def _foreign(self, prompt: str) -> NDArray[np.float32] | None:
+        if self.multilingual is None:
             return None
         try:
             return self.multilingual.encode([prompt])[0]
@@ -206,11 +224,6 @@ class Judge:
             log.warning("requests in other languages are not understood: %s", error)
             self.multilingual = None
             return None
-
-    def _surely(self, prompt: str) -> str | None:
-        """The language of a prompt, where it is not in doubt."""
-        language = self.languages.identify(prompt[:_TELLING])
-        return language.code if language.confidence >= _SURE else None
 
     def _corrected(self, tenant: str | None) -> Classifier:
         """The classifier of the tenant's genres with its own corrections.

@@ -52,7 +52,11 @@ class Understanding:
         ]
 
     def _foreign(self, text: str) -> Any:
-        return self.multilingual.encode([text])[0] if self.languages.is_foreign(text) else None
+        return (
+            self.multilingual.encode([text])[0]
+            if self.languages.identify(text).is_foreign
+            else None
+        )
 
 
 def understood(requests: Sequence[Request], found: Sequence[Classification]) -> dict[str, Figure]:

@@ -19,6 +19,8 @@ class Language:
 
     code: str
     confidence: float
+    is_foreign: bool = False
+    """Whether another language than the default is likelier, however little."""
 
 
 class LanguageIdentifier:
@@ -38,18 +40,12 @@ class LanguageIdentifier:
         if not any(character.isalpha() for character in text):
             return Language(self._default, 0.0)
         code, likely = self._model.classify(text)
+        is_foreign = code not in (self._default, _NO_LANGUAGE)
         if code == self._default or (
             code != _NO_LANGUAGE and (likely >= _SURE or not text.isascii())
         ):
-            return Language(code, round(float(likely), 4))
-        return Language(self._default, round(1.0 - float(likely), 4) / 2)
-
-    def is_foreign(self, text: str) -> bool:
-        """Whether another language than the default is likelier, however little."""
-        if not any(character.isalpha() for character in text):
-            return False
-        code, _ = self._model.classify(text)
-        return code not in (self._default, _NO_LANGUAGE)
+            return Language(code, round(float(likely), 4), is_foreign)
+        return Language(self._default, round(1.0 - float(likely), 4) / 2, is_foreign)
 
     @cached_property
     def _model(self) -> Any:

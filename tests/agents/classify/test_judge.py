@@ -343,7 +343,8 @@ class Foreign:
 
 
 def test_the_multilingual_encoder_is_asked_for_other_languages_alone(judge: Judge) -> None:
-    judge.multilingual = foreign = Foreign()
+    foreign = Foreign()
+    judge.languages, judge.multilingual = IDENTIFIER, foreign
     judge.judged(received("tell me a joke about the weather in the mountains"))
     assert foreign.asked == []
     judge.judged(received("erzähl mir bitte einen Witz über das Wetter in den Bergen"))
@@ -351,7 +352,8 @@ def test_the_multilingual_encoder_is_asked_for_other_languages_alone(judge: Judg
 
 
 def test_without_the_multilingual_encoder_requests_are_judged_all_the_same(judge: Judge) -> None:
-    judge.multilingual = foreign = Foreign(ModelError("multilingual_unavailable", "no gcc"))
+    foreign = Foreign(ModelError("multilingual_unavailable", "no gcc"))
+    judge.languages, judge.multilingual = IDENTIFIER, foreign
     for _ in range(2):
         known = judge.judged(received("erzähl mir bitte einen Witz über das Wetter in den Bergen"))
         assert known.failure is None and known.genres
