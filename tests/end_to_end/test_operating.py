@@ -6,13 +6,10 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,12 +25,11 @@ from streams.clients.reader import Reader, read
 from streams.gateway.server import Gateway
 from streams.settings import Settings
 from streams.wire.codecs import decode
+from tests.end_to_end.browser import CHROMIUM, sound
 from tests.streams.clients.test_letters import bury
 
-CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is found")
 
-PICTURES = os.environ.get("GENRE_SCREENSHOTS")
 MARKUP = "<b onclick=alert(1)>Rain</b> on the tin roof"
 
 
@@ -59,21 +55,6 @@ class Desk:
         """Answer the dialog that asks this."""
         dialog = self.page.get_by_role("dialog", name=question)
         await dialog.get_by_role("button", name=action, exact=True).click(timeout=30_000)
-
-    async def check(self, name: str) -> None:
-        """No serious finding of axe in either theme, and nothing wider than a phone."""
-        axe = pytest.importorskip("axe_playwright_python.async_playwright").Axe()
-        for theme in ("light", "dark"):
-            await self.page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            found = (await axe.run(self.page)).response["violations"]
-            serious = [each for each in found if each["impact"] in ("serious", "critical")]
-            assert serious == [], [(each["id"], each["nodes"][0]["html"]) for each in serious]
-            for width in (1280, 380) if PICTURES else ():
-                await self.page.set_viewport_size({"width": width, "height": 800})
-                path = Path(PICTURES or "") / f"{name}-{theme}-{width}.png"
-                await self.page.screenshot(path=path, full_page=True)
-        width = await self.page.evaluate("document.documentElement.scrollWidth")
-        assert width <= 380
 
 
 @pytest.fixture
@@ -138,14 +119,14 @@ async def trainer(desk: Desk) -> AsyncIterator[list[str]]:
 async def test_a_genre_is_trained_from_pasted_texts_and_withdrawn(desk: Desk) -> None:
     page, texts = desk.page, [f"{MARKUP},\nnumber {number}." for number in range(101)]
     await page.get_by_label("Find a genre").fill("limerick")
-    await desk.check("genres")
+    await sound(desk.page, "genres")
     await desk.press("New genre", "link")
     await page.get_by_label("Name", exact=True).fill("rain_note")
     await page.get_by_label("What it is, in one line").fill("A <i>note</i> on rain.")
     await page.get_by_label("Texts", exact=True).fill("\n\n".join(texts))
     await page.reload()
     await desk.says("101 texts recognised.")  # what was typed is kept
-    await desk.check("new-genre")
+    await sound(desk.page, "new-genre")
     async with trainer(desk) as sent:
         await desk.press("Train")
         await desk.says("rain_note@0123456789ab is published.")
@@ -153,7 +134,7 @@ async def test_a_genre_is_trained_from_pasted_texts_and_withdrawn(desk: Desk) ->
     await desk.press("See the genre", "link")
     await desk.says("A <i>note</i> on rain.")
     await desk.says("17.25")
-    await desk.check("genre")
+    await sound(desk.page, "genre")
     await desk.press("Withdraw rain_note@0123456789ab")
     await desk.agree("Withdraw rain_note@0123456789ab?", "Withdraw")
     await desk.says("No version of this genre is published")
@@ -167,14 +148,14 @@ async def test_letters_are_replayed_one_and_all(desk: Desk) -> None:
     await desk.says("No worker of classify runs.")
     by_topic = page.get_by_role("columnheader", name="Topic").first
     await by_topic.get_by_role("button").click()
-    await desk.check("flow")
+    await sound(desk.page, "flow")
     assert await by_topic.get_attribute("aria-sort") == "ascending"  # after new snapshots, too
     await desk.press("not_json", "link")
     await desk.says("3 letters, 3 of them open and whole.")
-    await desk.check("letters")
+    await sound(desk.page, "letters")
     await page.locator(".letters a").last.click()
     await desk.says("{<script>")
-    await desk.check("letter")
+    await sound(desk.page, "letter")
     await desk.press("Replay this letter")
     await desk.agree("Replay 1 letter?", "Replay")
     await desk.says("1 replayed.")

@@ -115,7 +115,12 @@ function composer(page, does) {
     does.ask();
   };
   const isPlain = draft.prompt.trim() === "";
-  return html`<form class="composer" @submit=${submit}>
+  const send = (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      event.currentTarget.requestSubmit();
+    }
+  };
+  return html`<form class="composer" @submit=${submit} @keydown=${send}>
     <label>
       <span class="unseen">${say("prompt")}</span>
       <textarea
@@ -126,10 +131,6 @@ function composer(page, does) {
         .value=${draft.prompt}
         aria-keyshortcuts="/"
         @input=${(event) => note("prompt", event.target.value)}
-        @keydown=${(event) =>
-          event.key === "Enter" &&
-          (event.ctrlKey || event.metaKey) &&
-          event.target.form.requestSubmit()}
       ></textarea>
     </label>
     <div class="options">

@@ -69,7 +69,7 @@ function text(page, { shown, code, isDone, finish }) {
   const { html, nothing, say } = page;
   if (code) return html`<p class="held">${say("held_back", { code })}</p>`;
   return html`<div class="text" dir="auto">
-      ${shown}${isDone ? nothing : html`<span class="caret" aria-hidden="true"></span>`}
+      <span class="verbatim" .textContent=${shown}></span>${isDone ? nothing : html`<span class="caret" aria-hidden="true"></span>`}
     </div>
     ${isDone && finish === "length" ? html`<p class="held">${say("cut")}</p>` : nothing}`;
 }

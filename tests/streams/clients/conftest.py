@@ -32,6 +32,18 @@ async def on_kafka(kafka_address: str) -> Settings:
     return fresh
 
 
+@pytest.fixture(
+    name="settings", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)]
+)
+def _settings(request: pytest.FixtureRequest) -> Settings:
+    """Of the embedded broker, then of a real Kafka."""
+    if request.param == "kafka":
+        fresh: Settings = request.getfixturevalue("on_kafka")
+        return fresh
+    broker: EmbeddedBroker = request.getfixturevalue("broker")
+    return broker.settings
+
+
 @pytest.fixture
 async def sender(on_kafka: Settings) -> AsyncIterator[AIOKafkaProducer]:
     """The producer of commands."""

@@ -10,7 +10,6 @@ import pytest
 
 from schemas.errors import InvalidEvent, NotReady
 from streams.clients import letters as replaying
-from streams.clients.embedded_broker import EmbeddedBroker
 from streams.clients.kafka import producer
 from streams.clients.letters import letters, replay
 from streams.clients.reader import Reader
@@ -61,17 +60,6 @@ def _futures() -> Iterator[None]:
     """aiokafka leaves futures of a producer that was shut out: they complain here, not later."""
     yield
     gc.collect()
-
-
-@pytest.fixture(
-    name="settings", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)]
-)
-def _settings(request: pytest.FixtureRequest) -> Settings:
-    if request.param == "kafka":
-        fresh: Settings = request.getfixturevalue("on_kafka")
-        return fresh
-    broker: EmbeddedBroker = request.getfixturevalue("broker")
-    return broker.settings
 
 
 async def test_what_was_replayed_is_not_replayed_again(settings: Settings) -> None:

@@ -8,23 +8,11 @@ import time
 import pytest
 from aiokafka import TopicPartition
 
-from streams.clients.embedded_broker import EmbeddedBroker
 from streams.clients.kafka import consumer, producer
 from streams.clients.standing import standing
 from streams.settings import Settings
 
 HOUR = 3600
-
-
-@pytest.fixture(
-    name="settings", params=["embedded", pytest.param("kafka", marks=pytest.mark.kafka)]
-)
-def _settings(request: pytest.FixtureRequest) -> Settings:
-    if request.param == "kafka":
-        fresh: Settings = request.getfixturevalue("on_kafka")
-        return fresh
-    broker: EmbeddedBroker = request.getfixturevalue("broker")
-    return broker.settings
 
 
 async def test_what_waits_is_counted_and_dated(settings: Settings) -> None:
