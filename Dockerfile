@@ -3,6 +3,9 @@ FROM python:3.11-slim AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 RUN python -m venv /opt/genre/environment
+# gcc compiles the multilingual encoder, with which the classifier is fitted. Debian keeps one version only.
+# hadolint ignore=DL3008
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 ENV PATH=/opt/genre/environment/bin:$PATH
 WORKDIR /opt/genre/code
 
@@ -11,21 +14,21 @@ COPY constraints.txt pyproject.toml ./
 RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" > /tmp/dependencies.txt \
     && pip install --no-cache-dir -c constraints.txt setuptools -r /tmp/dependencies.txt
 
-# The models are made here, not at start: a worker that restarts is ready in seconds and needs no network.
+# The models are made and fitted here, not at start: a worker that restarts is ready in seconds and needs no network.
 COPY schemas schemas
 COPY genre_models/__init__.py genre_models/atomic.py genre_models/packages.py genre_models/weights.py genre_models/
 COPY genre_models/bases genre_models/bases
 RUN python -m genre_models.weights --cache /opt/genre/models
 
 COPY . .
-# exact: without gcc, the integers of torch would be measured here. Those of the kernel, which runs later, are pinned.
+# exact: the integers of the kernel are pinned, and those of torch need no measuring here.
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
     && GENRE_ENGINE=exact GENRE_MODELS=/opt/genre/models genre prepare
 
 
 FROM python:3.11-slim
 
-# The engine's kernel is compiled for the processor it runs on, at the first start. Debian keeps one version only.
+# The engine's kernel is compiled for the processor it runs on, at the first start.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 

@@ -23,7 +23,7 @@ from sklearn.metrics import roc_auc_score
 from agents.genres.classifiers import load_classifier
 from genre_models.classification.classifier import Classifier
 from genre_models.encoder import SentenceEncoder
-from genre_models.safety import Judgement, SafetyGate
+from genre_models.safety import Judgement, SafetyGate, load_score
 from genre_models.safety.examples import (
     HELD_OUT,
     ORDINARY,
@@ -107,7 +107,7 @@ def main(
     """Measure the gate as `classify` has it."""
     settings = Settings.from_environment()
     encoder = SentenceEncoder.load(settings.models / "encoder")
-    gate = SafetyGate(encoder)
+    gate = SafetyGate(load_score(settings.models, encoder))
     examples = read(HELD_OUT) if requests is None else _given(requests)
     found = _judged(gate, [each.text for each in examples])
     figures = _figures(examples, found)

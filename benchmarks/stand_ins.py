@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from hashlib import blake2b
 
 import numpy as np
@@ -30,16 +29,15 @@ from agents.generate.writer import EngineWriter
 from agents.genres.classifiers import Classifiers
 from agents.genres.registry import Registry
 from agents.roles import build, share_cores
-from genre_models import atomic
 from genre_models.adapters import AdapterStore, BaseSpec
-from genre_models.classification.classifier import Classifier
+from genre_models.classification.classifier import Classifier, digest_of
 from genre_models.classification.languages import LanguageIdentifier
 from genre_models.encoder import DIMENSION
 from genre_models.engine import Finished, Generation, Piece
+from genre_models.fitted import load_or_fit
 from genre_models.judging import Judge as AnswerJudge
 from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Taxonomy
-from schemas.errors import ModelError
 from streams.gateway.server import Gateway
 from streams.settings import Settings
 from streams.wire.roles import ROLES
@@ -112,12 +110,12 @@ class InstantEngine:
 
 def fitted(settings: Settings, taxonomy: Taxonomy, encoder: InstantEncoder) -> Classifier:
     """The classifier on these embeddings: fitted once, as it takes ten seconds, and kept."""
-    path = settings.models / f"stand-in-{taxonomy.digest[:16]}.npz"
-    with suppress(OSError, ModelError):
-        return Classifier.from_bytes(path.read_bytes(), taxonomy)
-    classifier = Classifier.fit(taxonomy, encoder)
-    atomic.write(path, classifier.to_bytes())
-    return classifier
+    return load_or_fit(
+        settings.models / f"stand-in-{digest_of(taxonomy)[:16]}.npz",
+        lambda: Classifier.fit(taxonomy, encoder).to_bytes(),
+        lambda data: Classifier.from_bytes(data, taxonomy),
+        takes="ten seconds",
+    )
 
 
 def instant(role: str, settings: Settings) -> RoleApp | Gateway:

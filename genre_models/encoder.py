@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,10 @@ from numpy.typing import NDArray
 
 from schemas.errors import ModelError
 
+log = logging.getLogger(__name__)
+
 DIMENSION = 384
+TOLD = 512  # of very many texts: it is said how far they are after so many of them
 LAYERS = 4  # the last ones, whose states are told apart
 _SCALE = 127  # largest int8; a component of a unit vector is at most 1
 _BATCH = 32
@@ -132,7 +136,9 @@ class SentenceEncoder:
         keys = [tuple(each) for each in tokens]
         known = {key: self._kept[key] for key in keys if key in self._kept}
         new = list({key for key in keys if key not in known})
-        for indices in _batches([len(key) for key in new]):
+        for number, indices in enumerate(_batches([len(key) for key in new])):
+            if len(new) > TOLD and number % (TOLD // _BATCH) == 0:
+                log.info("%d of %d texts", len(known), len(keys))
             batch = [new[index] for index in indices]
             known |= zip(batch, self._batch(batch), strict=True)
         self._keep(known)

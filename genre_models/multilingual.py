@@ -7,6 +7,7 @@ a program in C that computes with them.
 from __future__ import annotations
 
 import ctypes
+import logging
 import subprocess
 import unicodedata
 from collections.abc import Sequence
@@ -18,10 +19,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_models.encoder import DIMENSION
+from genre_models.encoder import DIMENSION, TOLD
 from genre_models.shared_library import compiled
 from schemas.cache import cache_folder
 from schemas.errors import ModelError
+
+log = logging.getLogger(__name__)
 
 # without OpenMP: torch has threads of its own in this process
 _FLAGS = ("-std=gnu11", "-O3", "-march=native", "-fno-math-errno", "-fPIC", "-shared")
@@ -61,6 +64,8 @@ class MultilingualEncoder:
         library, model = self._library
         rows = np.empty((len(texts), DIMENSION), np.float32)
         for start in range(0, len(texts), _BATCH):
+            if len(texts) > TOLD and start % TOLD == 0:
+                log.info("%d of %d texts in all languages", start, len(texts))
             batch = [self._begin(text) for text in texts[start : start + _BATCH]]
             taken = rows[start : start + len(batch)]
             strings = (ctypes.c_char_p * len(batch))(*batch)

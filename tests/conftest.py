@@ -1,12 +1,14 @@
-"""What every test may ask for: a broker with its topics, embedded, in memory, on a free port; and a
-real Kafka."""
+"""What every test may ask for: a broker with its topics, embedded, in memory, on a free port; a
+real Kafka; the models' folder with what is fitted."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
+from agents.commands.prepare import fit, is_fitted
 from streams.clients.embedded_broker import EmbeddedBroker, embedded_broker
 from streams.clients.topic_admin import create
 from streams.settings import Settings
@@ -28,3 +30,12 @@ def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         pytest.skip(kafka.NOT_FOUND)
     with kafka.kafka(tmp_path_factory.mktemp("kafka") / "data") as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def fitted() -> Path:
+    """The models' folder with the classifier and the score of harm, which later sessions find."""
+    given = Settings.from_environment()
+    if not is_fitted(given):
+        fit(given)
+    return given.models

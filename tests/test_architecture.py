@@ -116,6 +116,48 @@ def test_only_the_command_line_prints() -> None:
     assert [name for name in printers if not name.startswith(MAY_PRINT)] == []
 
 
+ARRAYS = {
+    *(
+        "npz",
+        "npy",
+        "safetensors",
+        "gguf",
+        "onnx",
+        "pt",
+        "pth",
+        "ckpt",
+        "h5",
+        "hdf5",
+        "tflite",
+        "pb",
+    ),
+    *(
+        "bin",
+        "dat",
+        "pkl",
+        "pickle",
+        "joblib",
+        "msgpack",
+        "parquet",
+        "arrow",
+        "feather",
+        "gz",
+        "xz",
+    ),
+    *("bz2", "zst", "zip", "tar"),
+}
+
+
+def test_no_weights_are_kept_in_git_but_those_of_starters() -> None:
+    """Others are fetched, or fitted from what can be read (`genre prepare`)."""
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, cwd=ROOT)
+    if listed.returncode:
+        pytest.skip("this copy of the code is no repository")
+    kept = [name for name in listed.stdout.split("\0") if Path(name).suffix[1:].lower() in ARRAYS]
+    starter = "genre_models/adapters/starter/*/adapter_model.safetensors"
+    assert kept and [name for name in kept if not Path(name).match(starter)] == []
+
+
 LOG = {"debug", "info", "warning", "error", "critical", "exception"}
 
 

@@ -254,6 +254,7 @@ async def test_the_topics_service_does_its_work_against_a_broker(broker: Embedde
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("fitted")
 async def test_the_commands_of_the_workers_become_ready(
     broker: EmbeddedBroker, tmp_path: Path
 ) -> None:

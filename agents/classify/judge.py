@@ -23,7 +23,7 @@ from genre_models.classification.languages import Language, LanguageIdentifier
 from genre_models.classification.words import says_something
 from genre_models.encoder import Encoder, SentenceEncoder, quantise
 from genre_models.multilingual import Multilingual, MultilingualEncoder
-from genre_models.safety import Policy, SafetyGate, neutralise
+from genre_models.safety import Policy, SafetyGate, load_score, neutralise
 from genre_models.sampling import in_numbers, resolved
 from genre_models.taxonomy import Taxonomy
 from genre_models.written_languages import plain, refusal
@@ -257,7 +257,7 @@ def load_judge(settings: Settings) -> Judge:
         encoder=encoder,
         classifiers=load_classifiers(settings, encoder, Registry()),
         languages=_warm(LanguageIdentifier()),
-        gate=SafetyGate(encoder, Policy.load(settings.policy_file)),
+        gate=SafetyGate(load_score(settings.models, encoder), Policy.load(settings.policy_file)),
         writable=written_languages(settings),
         multilingual=MultilingualEncoder(settings.models / "multilingual"),
     )

@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 from agents.base_model import stocked_store
 from agents.commands.bar import bar
 from agents.commands.setup import settings
 from agents.commands.terminal import say
 from agents.coverage import missing
+from streams.settings import Settings
 
 
 def prepare() -> None:
     """Fetch and convert the models, once.
 
-    These are the base model that GENRE_BASE names, the encoders and the classifier's head; later
-    calls only say what is there. The hub is asked for a base that is not prepared, by nothing else.
-    With GENRE_ENGINE=auto the integers are measured on a base model that they have not been
-    measured on.
+    These are the base model that GENRE_BASE names and the encoders; the classifier and the score of
+    harm are fitted to written requests. Later calls only say what is there. The hub is asked for a
+    base that is not prepared, by nothing else. With GENRE_ENGINE=auto the integers are measured on
+    a base model that they have not been measured on.
     """
     from agents.generate.writer import engine_of
-    from agents.genres.classifiers import load_classifier
     from genre_models.adapters import BaseSpec
     from genre_models.bases.facts import Facts
     from genre_models.devices import device_of
-    from genre_models.encoder import SentenceEncoder
     from genre_models.engine.fidelity import ensure
-    from genre_models.multilingual import MultilingualEncoder
-    from genre_models.taxonomy import Taxonomy
     from genre_models.weights import prepare_base, prepare_encoder, prepare_multilingual
 
     given = settings()
@@ -44,12 +43,42 @@ def prepare() -> None:
         folder = prepare_encoder(given.models)
     say(f"encoder:    {folder}")
     with bar("multilingual"):
-        multilingual = MultilingualEncoder(prepare_multilingual(given.models))
-    with bar("classifier"):
-        encoder = SentenceEncoder.load(folder, threads=given.model_threads)
-        load_classifier(given, Taxonomy.load(), encoder, multilingual=multilingual)
-    say("classifier: ready")
+        prepare_multilingual(given.models)
+    fit(given)
+    say("classifier: ready\nsafety:     ready")
     if given.engine == "auto" and device_of(given.device) == "cpu":
         with bar("engine") as advance:
             ensure(base, advance)
     say(f"engine:     {': '.join(engine_of(given))}")
+
+
+def fit(given: Settings) -> None:
+    """Fit what is learned from written requests, where that has not been done.
+
+    Raises ModelError where the encoders are not prepared.
+    """
+    from agents.genres.classifiers import load_classifier
+    from genre_models.encoder import SentenceEncoder
+    from genre_models.multilingual import MultilingualEncoder
+    from genre_models.safety import load_score
+    from genre_models.taxonomy import Taxonomy
+
+    multilingual = MultilingualEncoder(given.models / "multilingual")
+    # While one of them computes with the one encoder, the other does with the other.
+    with bar("classifier and safety"), ThreadPoolExecutor(1) as beside:
+        encoder = SentenceEncoder.load(given.models / "encoder")
+        score = beside.submit(load_score, given.models, encoder)
+        load_classifier(given, Taxonomy.load(), encoder, multilingual=multilingual)
+        score.result()
+
+
+def is_fitted(given: Settings) -> bool:
+    """Whether `fit` has nothing to do."""
+    from agents.genres.classifiers import classifier_file
+    from genre_models.safety.score import score_file
+    from genre_models.taxonomy import Taxonomy
+
+    return all(
+        each.is_file()
+        for each in (classifier_file(given, Taxonomy.load()), score_file(given.models))
+    )

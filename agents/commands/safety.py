@@ -11,7 +11,7 @@ import typer
 
 from agents.commands.terminal import say
 from genre_models.encoder import SentenceEncoder
-from genre_models.safety import Judgement, Policy, SafetyGate
+from genre_models.safety import Judgement, Policy, SafetyGate, load_score
 from schemas.errors import GenreError, Rejected
 from streams.settings import Settings
 
@@ -45,7 +45,7 @@ def check(
     """
     settings = Settings.from_environment()
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
-    gate = SafetyGate(encoder, Policy.load(settings.policy_file))
+    gate = SafetyGate(load_score(settings.models, encoder), Policy.load(settings.policy_file))
     declined = False
     for batch in _batches(iter(texts) if texts else _lines()):
         found = (

@@ -14,6 +14,7 @@ import typer
 
 from agents.base_model import own_store
 from agents.commands import demo as demonstration
+from agents.commands.prepare import fit, is_fitted
 from agents.commands.terminal import console
 from agents.coverage import missing
 from agents.supervisor import Supervisor
@@ -40,7 +41,10 @@ def up(
     stopped, and the exit code is 3.
     """
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    asyncio.run(_up(replace(Settings.from_environment(), partitions=partitions), demo))
+    given = replace(Settings.from_environment(), partitions=partitions)
+    if not is_fitted(given):  # the roles would, for longer than they are waited for
+        fit(given)
+    asyncio.run(_up(given, demo))
 
 
 async def _up(given: Settings, demo: bool) -> None:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from agents.genres.registry import Registry
 from genre_models import atomic
-from genre_models.classification.classifier import Classifier, shipped
+from genre_models.classification.classifier import Classifier, digest_of
 from genre_models.encoder import Encoder
+from genre_models.fitted import load_or_fit
 from genre_models.multilingual import Multilingual, MultilingualEncoder
 from genre_models.taxonomy import Taxonomy
 from schemas.adapters import AdapterEvent
-from schemas.errors import ModelError
 from streams.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -98,22 +99,29 @@ def load_classifier(
 ) -> Classifier:
     """The taxonomy's classifier from the models' folder; else fitted now, and kept there.
 
-    The one that comes with GENRE is read; a genre that it lacks takes some seconds.
+    Of genres beside those that `known` has learned it takes some seconds.
     """
-    known = known or shipped()
     if known is not None and known.is_of(taxonomy):
         return known
-    path = settings.models / f"head-{taxonomy.digest[:16]}.npz"
-    if path.exists():
+    file = classifier_file(settings, taxonomy)
+    kept = load_or_fit(
+        file,
+        lambda: Classifier.fit(taxonomy, encoder, known, multilingual).to_bytes(),
+        lambda data: Classifier.from_bytes(data, taxonomy),
+        takes="some minutes (`genre prepare` does it ahead)" if known is None else "seconds",
+    )
+    if multilingual is None or kept.knows_languages:
+        return kept
+    # It was fitted without gcc, or without the encoder; there may be one now.
+    whole = Classifier.fit(taxonomy, encoder, kept, multilingual)
+    if whole.knows_languages:
         try:
-            kept = Classifier.from_bytes(path.read_bytes(), taxonomy)
-            if multilingual is None or kept.knows_languages:
-                return kept
-        except ModelError as error:
-            log.warning("the classifier's head is fitted again: %s", error)
-    classifier = Classifier.fit(taxonomy, encoder, known, multilingual)
-    try:
-        atomic.write(path, classifier.to_bytes())
-    except OSError as error:
-        log.warning("the classifier's head is not kept, every start fits it again: %s", error)
-    return classifier
+            atomic.write(file, whole.to_bytes())
+        except OSError as error:
+            log.warning("%s is not kept with other languages: %s", file.name, error)
+    return whole
+
+
+def classifier_file(settings: Settings, taxonomy: Taxonomy) -> Path:
+    """Where the taxonomy's classifier lies once it is fitted."""
+    return settings.models / f"head-{digest_of(taxonomy)[:16]}.npz"

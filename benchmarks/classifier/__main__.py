@@ -170,7 +170,9 @@ def main() -> None:
         figures = others(understanding, read_requests(options.requests))
     else:
         figures = kept(understanding) | {"times": times(understanding)}
-        figures["new_genre"] = ten_shots(encoder, genres=2 if options.quick else 12)
+        figures["new_genre"] = ten_shots(
+            understanding.classifier, encoder, genres=2 if options.quick else 12
+        )
     for name, figure in _flat(figures):
         print(f"{name:40} {figure}", flush=True)
     if options.json:

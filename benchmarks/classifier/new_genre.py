@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.classifier.measures import Figure, share
-from genre_models.classification.classifier import shipped
+from genre_models.classification.classifier import Classifier
 from genre_models.classification.examples import Example, of_requests
 from genre_models.classification.linear_head import Examples, LinearHead, some
 from genre_models.classification.written import held_out
@@ -17,12 +17,10 @@ from genre_models.taxonomy import Taxonomy
 SHOTS = 10
 
 
-def ten_shots(encoder: Encoder, genres: int) -> dict[str, Figure]:
+def ten_shots(classifier: Classifier, encoder: Encoder, genres: int) -> dict[str, Figure]:
     """Share of a new genre's kept requests that find it; of the others' before and after."""
     taxonomy, asked = Taxonomy.load(), [*held_out()["plain"], *held_out()["implied"]]
-    comes_along = shipped()
-    assert comes_along is not None
-    vectors = comes_along.vectors["requests"]
+    vectors = classifier.vectors["requests"]
     examples = [each for each in of_requests(taxonomy) if each.text in vectors]
     known = np.stack([dequantise(vectors[each.text]) for each in examples])
     told = encoder.encode([each.text for each in asked])

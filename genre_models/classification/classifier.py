@@ -10,12 +10,11 @@ import json
 import logging
 import zipfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from dataclasses import dataclass
-from functools import cache
 from hashlib import sha256
-from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +35,7 @@ from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-SHIPPED = Path(__file__).with_name("classifier.npz")
-_FORMAT = 3
+_FORMAT = 3  # raised with any change of how it is learned or packed
 _SHOWN = 8
 _SURE = 0.35  # a genre or family with less calibrated probability than this is not acted upon
 _NUDGE = 8.0  # nats: most that corrections move a genre; a clear request is surer than that
@@ -117,23 +115,19 @@ class Classifier:
         second. Where `multilingual` is missing or fails, other languages are not learned.
         Deterministic.
         """
-        heads: dict[str, LinearHead] = {}
-        vectors: dict[str, dict[str, bytes]] = {}
-        learned: dict[str, dict[str, str]] = {}
-        for name in _EXAMPLES:
-            asked = multilingual if name == _LANGUAGES else encoder
-            if asked is None:
-                continue
-            have = {**vectors.get(_REQUESTS, {})} if name == _TEXTS else {}
-            try:
-                learn = _learned(name, _EXAMPLES[name](taxonomy), asked, known, have)
-            except ModelError as error:
-                if name != _LANGUAGES:
-                    raise
-                log.warning("requests in other languages are not understood: %s", error)
-                continue
-            heads[name], vectors[name], learned[name] = learn
-        return cls(taxonomy, heads, vectors, learned)
+        examples = {name: of(taxonomy) for name, of in _EXAMPLES.items()}
+        with ThreadPoolExecutor(1) as beside:  # the two encoders take as long, a core each
+            languages = beside.submit(_languages, examples[_LANGUAGES], multilingual, known)
+            requests = _learned(_REQUESTS, examples[_REQUESTS], encoder, known, {})
+            texts = _learned(_TEXTS, examples[_TEXTS], encoder, known, requests.vectors)
+            parts = {_REQUESTS: requests, _LANGUAGES: languages.result(), _TEXTS: texts}
+        found = {name: part for name, part in parts.items() if part is not None}
+        return cls(
+            taxonomy,
+            {name: part.head for name, part in found.items()},
+            {name: part.vectors for name, part in found.items()},
+            {name: part.told for name, part in found.items()},
+        )
 
     def predict_one(
         self,
@@ -288,29 +282,28 @@ class Classifier:
         )
 
 
-@cache
-def shipped() -> Classifier | None:
-    """The classifier that comes with GENRE, made by `python -m genre_models.classification`.
+def digest_of(taxonomy: Taxonomy) -> str:
+    """sha256 (64 hex digits) over all that the taxonomy's classifier is learned from, and how."""
+    return sha256(f"{_FORMAT} {taxonomy.digest} {written_digest()}".encode()).hexdigest()
 
-    It knows those genres of the taxonomy that it has learned. None, with a line in the log, where
-    it cannot be read.
-    """
+
+class _Learned(NamedTuple):
+    """A head, the embeddings that a later one can use, and what each class was learned from."""
+
+    head: LinearHead
+    vectors: dict[str, bytes]
+    told: dict[str, str]
+
+
+def _languages(
+    examples: Sequence[Example], encoder: Encoder | None, known: Classifier | None
+) -> _Learned | None:
+    """What is learned of other languages; nothing, with a line in the log, where that fails."""
     try:
-        meta, tensors = _opened(SHIPPED.read_bytes())
-        if meta["format"] != _FORMAT:
-            raise ModelError("classifier_stale", f"expected format {_FORMAT}, got another")
-    except (OSError, ModelError) as error:
-        log.warning("the classifier that comes with GENRE is not used: %s", error)
+        return _learned(_LANGUAGES, examples, encoder, known, {}) if encoder else None
+    except ModelError as error:
+        log.warning("requests in other languages are not understood: %s", error)
         return None
-    taxonomy, (heads, vectors, learned) = Taxonomy.load(), _parts(meta, tensors)
-    known = Taxonomy(
-        (genre for genre in taxonomy.genres.values() if genre.id in learned[_REQUESTS]),
-        taxonomy.outside,
-    )
-    labels = {*known.genres, NO_GENRE}
-    return Classifier(
-        known, {name: head.only(labels) for name, head in heads.items()}, vectors, learned
-    )
 
 
 def _learned(
@@ -319,11 +312,8 @@ def _learned(
     encoder: Encoder,
     known: Classifier | None,
     have: Mapping[str, bytes],
-) -> tuple[LinearHead, dict[str, bytes], dict[str, str]]:
-    """A head, the embeddings that a later one can use, and what each class was learned from.
-
-    `have` are embeddings that are known already.
-    """
+) -> _Learned:
+    """`have` are embeddings that are known already."""
     told = _told(examples)
     before = known.learned.get(name, {}) if known else {}
     have = {**have, **(known.vectors.get(name, {}) if known else {})}
@@ -336,12 +326,12 @@ def _learned(
             centred=name == _LANGUAGES,
         )
         kept = {examples[row].text for row in some([each.label for each in examples])}
-        return head, {text: row for text, row in vectors.items() if text in kept}, told
+        return _Learned(head, {text: row for text, row in vectors.items() if text in kept}, told)
     at_hand = [each for each in examples if each.label in new or each.text in have]
     vectors = _encoded([each.text for each in at_hand], encoder, have)
     chosen = [at_hand[row] for row in some([each.label for each in at_hand], new)]
     head = known.heads[name].grown(_with_vectors(chosen, vectors), new)
-    return head, vectors, told
+    return _Learned(head, vectors, told)
 
 
 def _told(examples: Sequence[Example]) -> dict[str, str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ _TEMPERATURES = np.geomspace(0.5, 30.0, 100)
 # The columns of others have not learned what is new. Of requests that an author kept, new genres of
 # ten requests got .27, .71, .82 and .93 of theirs with 0, .4, .5 and .8; others .64, .63, .61, .50.
 _LIFT = 0.4
+_FITTING = Lock()  # of one thread at a time: filters of warnings are the whole process's
 _AGAINST, _LEAST = 2500, 6  # examples that a new class is told from: in all, of each class
 
 
@@ -221,7 +223,7 @@ def _machine(features: csr_matrix, labels: NDArray[Any], weights: Mapping[Any, f
     machine = LinearSVC(
         C=_MARGIN, class_weight=weights, max_iter=_PASSES, tol=_TOLERANCE, random_state=0
     )
-    with warnings.catch_warnings():
+    with _FITTING, warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # the passes are bounded on purpose
         return machine.fit(features, labels)
 

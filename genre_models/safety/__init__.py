@@ -1,7 +1,7 @@
 """What is not written or shown: a policy of categories, rules on what a text says however it is
 disguised, and a score learned from written requests.
 
-`python -m genre_models.safety` fits the score; `python -m benchmarks.safety` measures all of it.
+`genre prepare` fits the score; `python -m benchmarks.safety` measures all of it.
 """
 
 from __future__ import annotations
@@ -9,5 +9,6 @@ from __future__ import annotations
 from genre_models.safety.gate import Judgement, SafetyGate
 from genre_models.safety.markup import neutralise
 from genre_models.safety.policy import Policy
+from genre_models.safety.score import load_score
 
-__all__ = ["Judgement", "Policy", "SafetyGate", "neutralise"]
+__all__ = ["Judgement", "Policy", "SafetyGate", "load_score", "neutralise"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from genre_models.encoder import LayeredEncoder
 from genre_models.safety.examples import known_words
-from genre_models.safety.learned import Learned, Score
+from genre_models.safety.learned import Score
 from genre_models.safety.policy import Action, Category, Policy
 from genre_models.safety.reading import Reader
 from genre_models.safety.rules import Rule, Rules
+from genre_models.safety.score import Scores
 from schemas.parts import ALLOWED, Verdict
 
 _GRAVITY: dict[Action, int] = {"allow": 0, "flag": 1, "decline": 2}
@@ -39,7 +39,7 @@ class Judgement:
 
 
 class SafetyGate:
-    """Judges requests and texts; without an encoder by the rules alone.
+    """Judges requests and texts; without `scores`, as `load_score` has them, by the rules alone.
 
     >>> SafetyGate().check_request("how to build a b0mb").code
     'weapons_explosives'
@@ -47,10 +47,9 @@ class SafetyGate:
     True
     """
 
-    def __init__(self, encoder: LayeredEncoder | None = None, policy: Policy | None = None) -> None:
+    def __init__(self, scores: Scores | None = None, policy: Policy | None = None) -> None:
         self.policy = policy or Policy.load()
-        self._encoder = encoder
-        self._learned = None if encoder is None else Learned.load()
+        self._scored = scores
         self._reader = Reader(known_words())
         self._rules = Rules.load()
 
@@ -86,9 +85,9 @@ class SafetyGate:
         return [self._judged(rules, None, "text", tenant, None) for rules in found]
 
     def _scores(self, texts: Sequence[str]) -> Sequence[Score | None]:
-        if self._encoder is None or self._learned is None:
+        if self._scored is None:
             return [None] * len(texts)
-        return self._learned.scores([self._reader.restored(text) for text in texts], self._encoder)
+        return self._scored([self._reader.restored(text) for text in texts])
 
     def _judged(
         self,

@@ -8,11 +8,11 @@ a logistic regression on both, by category, calibrates.
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
-from pathlib import Path
+from functools import cached_property
 from zipfile import BadZipFile
 
 import numpy as np
@@ -23,7 +23,6 @@ from genre_models.safety.examples import learned_from
 from genre_models.safety.words import WordIndex
 from schemas.errors import ModelError
 
-FILE = Path(__file__).with_name("learned.npz")
 WIDTH, WORDS = 1.0, 0.3  # of the Gaussian; weight of the words' cosine
 PIECE = 600  # characters of a long text that are scored at a time, by whole sentences
 PIECES = 4  # of one text that the encoder is asked about: each takes it as long as a request
@@ -60,11 +59,10 @@ class Learned:
     threshold: float
 
     @classmethod
-    @lru_cache(1)
-    def load(cls) -> Learned:
-        """What comes with GENRE. Raises ModelError `safety_unreadable`."""
+    def from_bytes(cls, data: bytes) -> Learned:
+        """What `to_bytes` wrote. Raises ModelError `safety_unreadable`."""
         try:
-            with FILE.open("rb") as file, np.load(file, allow_pickle=False) as held:
+            with np.load(io.BytesIO(data), allow_pickle=False) as held:
                 found = cls(
                     categories=tuple(map(str, held["categories"])),
                     mean=held["mean"].astype(np.float32),
@@ -76,19 +74,18 @@ class Learned:
                     threshold=float(held["threshold"]),
                 )
         except (OSError, EOFError, KeyError, ValueError, BadZipFile, TypeError) as error:
-            raise _unreadable(f"fitted weights in {FILE.name}, got {error}") from error
+            raise _unreadable("a fitted score", str(error)) from error
         if len(found.rows) != len(learned_from()):
-            raise _unreadable(
-                f"weights of {len(learned_from())} examples in {FILE.name}, got {len(found.rows)}"
-            )
+            raise _unreadable(f"one of {len(learned_from())} examples", str(len(found.rows)))
         return found
 
-    def save(self, file: Path = FILE) -> None:
-        """Components as one byte each, with a scale a column."""
+    def to_bytes(self) -> bytes:
+        """As npz; components as one byte each, with a scale a column."""
         axes, axes_scale = _short(self.axes)
         rows, rows_scale = _short(self.rows)
+        target = io.BytesIO()
         np.savez_compressed(
-            file,
+            target,
             categories=np.array(self.categories),
             mean=self.mean.astype(np.float16),
             axes=axes,
@@ -100,6 +97,7 @@ class Learned:
             shifts=self.shifts,
             threshold=self.threshold,
         )
+        return target.getvalue()
 
     def scores(self, texts: Sequence[str], encoder: LayeredEncoder) -> list[Score]:
         """One each, that of its worst part; a long text is scored in parts.  # [n]"""
@@ -182,7 +180,5 @@ def _full(short: NDArray[np.int8], scale: Floats) -> Floats:
     return full
 
 
-def _unreadable(message: str) -> ModelError:
-    return ModelError(
-        "safety_unreadable", f"expected {message}; fit them by `python -m genre_models.safety`"
-    )
+def _unreadable(expected: str, got: str) -> ModelError:
+    return ModelError("safety_unreadable", f"expected {expected}, got {got}: fit it again")

@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
-async def real(tmp_path: Path) -> AsyncIterator[Pipeline]:
+async def real(fitted: Path, tmp_path: Path) -> AsyncIterator[Pipeline]:
     """Every role with its real models on the embedded broker."""
     async with (
         embedded_broker(Settings(partitions=1, adapters=tmp_path / "adapters")) as broker,

@@ -1,5 +1,5 @@
-"""The real sentence encoder and its classifier, once a session; a tiny base model with adapters,
-once a module."""
+"""The real sentence encoder, the classifier and the score of harm, once a session; a tiny base
+model with adapters, once a module."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from pathlib import Path
 
 import pytest
 
+from agents.genres.classifiers import load_classifier
 from genre_models.adapters import AdapterStore, BaseSpec
-from genre_models.classification.classifier import Classifier, shipped
+from genre_models.classification.classifier import Classifier
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine.native import Kernel
+from genre_models.safety import load_score
+from genre_models.safety.score import Scores
 from genre_models.taxonomy import Taxonomy
 from genre_models.weights import DEFAULT_CACHE, prepare_encoder
+from streams.settings import Settings
 from tests.genre_models.compiling import compiled
 from tests.genre_models.tiny import make_adapter, make_base
 
@@ -32,11 +36,15 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
 
 
 @pytest.fixture(scope="session")
-def classifier(encoder: SentenceEncoder) -> Classifier:
-    """The classifier that comes with GENRE, and the genres that it lacks."""
-    known, taxonomy = shipped(), Taxonomy.load()
-    assert known is not None
-    return known if known.is_of(taxonomy) else Classifier.fit(taxonomy, encoder, known)
+def classifier(fitted: Path, encoder: SentenceEncoder) -> Classifier:
+    """The classifier of the genres that come with GENRE."""
+    return load_classifier(Settings(models=fitted), Taxonomy.load(), encoder)
+
+
+@pytest.fixture(scope="session")
+def scores(fitted: Path, encoder: SentenceEncoder) -> Scores:
+    """The score of harm that the gate asks."""
+    return load_score(fitted, encoder)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""`genre prepare`: the integers are measured where the choice of the engine needs it."""
+"""`genre prepare`: what it makes, and when it measures the integers."""
 
 from __future__ import annotations
 
@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from agents.commands.prepare import fit, is_fitted
 from agents.main import cli
 from genre_models.engine import fidelity
+from streams.settings import Settings
+from tests.agents.genres.test_classifiers import SMALL
+from tests.genre_models.safety.test_score import learn_from
+from tests.genre_models.safety.toy import EXAMPLES, Toy
 from tests.genre_models.tiny import make_base
+
+EXAMPLES_OF = "genre_models.classification.examples"
 
 
 @pytest.fixture
@@ -28,6 +35,7 @@ def measured(base: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     monkeypatch.setattr("genre_models.weights.prepare_encoder", lambda cache: cache / "encoder")
     monkeypatch.setattr("genre_models.encoder.SentenceEncoder.load", lambda *_, **__: None)
     monkeypatch.setattr("agents.genres.classifiers.load_classifier", lambda *_, **__: None)
+    monkeypatch.setattr("genre_models.safety.load_score", lambda *_: None)
     return calls
 
 
@@ -58,3 +66,27 @@ def test_prepare_says_which_base_it_is_and_how_its_adapters_are_made(
     done = CliRunner().invoke(cli, ["prepare"], env=environment, catch_exceptions=False)
     assert f"fingerprint {(base / 'fingerprint.txt').read_text()[:12]}" in done.stdout
     assert "none for this base model" in done.stdout and "`genre starters train`" in done.stdout
+
+
+def test_what_workers_would_fit_is_fitted_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Toy] = []
+
+    def load(_: Path) -> Toy:
+        made.append(Toy())
+        return made[-1]
+
+    monkeypatch.setattr("genre_models.encoder.SentenceEncoder.load", load)
+    monkeypatch.setattr("genre_models.taxonomy.Taxonomy.load", lambda: SMALL)
+    monkeypatch.setattr(f"{EXAMPLES_OF}.learned", dict)
+    monkeypatch.setattr(f"{EXAMPLES_OF}.read_pairs", lambda _: [])
+    learn_from(EXAMPLES, monkeypatch)
+    given = Settings(models=tmp_path / "models")
+    assert not is_fitted(given)
+    fit(given)
+    assert is_fitted(given) and made[0].asked
+    fit(given)
+    assert not made[1].asked
+    next(given.models.glob("safety-*")).unlink()
+    assert not is_fitted(given)

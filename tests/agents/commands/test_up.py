@@ -93,3 +93,19 @@ async def test_at_the_end_it_tells_of_the_page_and_opens_it_where_somebody_watch
     page = "http://127.0.0.1:8123/"
     assert f"The page: {page} " in out.file.getvalue().splitlines()[-1]  # type: ignore[attr-defined]
     assert opened == ([page] if is_terminal and has_desktop else [])
+
+
+@pytest.mark.parametrize("fitted", [True, False])
+def test_what_is_not_fitted_is_fitted_before_the_roles_are_waited_for(
+    fitted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    async def started(*_: object) -> None:
+        done.append("started")
+
+    monkeypatch.setattr(up, "is_fitted", lambda _: fitted)
+    monkeypatch.setattr(up, "fit", lambda _: done.append("fitted"))
+    monkeypatch.setattr(up, "_up", started)
+    up.up(demo=False, partitions=1)
+    assert done == (["started"] if fitted else ["fitted", "started"])

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
-from agents.genres.classifiers import Classifiers
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from agents.genres.classifiers import Classifiers, classifier_file, load_classifier
 from agents.genres.registry import Registry
 from benchmarks.stand_ins import InstantEncoder
 from genre_models.classification.classifier import Classifier
 from genre_models.encoder import Encoder
 from genre_models.taxonomy import Genre, Taxonomy
+from schemas.errors import ModelError
+from streams.settings import Settings
 from tests.agents.genres.test_registry import HAIKU
 
 OUTSIDE = ("what time is it", "book a table", "reset my password", "how far is the moon")
@@ -41,6 +49,9 @@ EVENT = replace(
     HAIKU,
     requests=("a haiku about rain", "haiku on frogs please", "one more haiku", "write haiku"),
     texts=(),
+)
+LIMERICK = Genre(
+    "limerick", "family", "A limerick.", "Write one.", ("a limerick on tea", "limerick please")
 )
 ENCODER: Encoder = InstantEncoder()
 
@@ -106,3 +117,60 @@ def test_a_tenants_first_adapter_is_learned_beside_the_shared_genres() -> None:
     assert known.of("acme") is shared
     known.settle()
     assert known.of("acme") is not shared
+
+
+class Counted:
+    """The instant encoder, or none, and how many texts it was asked for."""
+
+    def __init__(self, is_there: bool = True) -> None:
+        self.asked = 0
+        self._is_there = is_there
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        if not self._is_there:
+            raise ModelError("multilingual_unavailable", "expected gcc, got none")
+        self.asked += len(texts)
+        return ENCODER.encode(texts)
+
+
+def test_what_was_fitted_is_read_by_whoever_starts_later(tmp_path: Path) -> None:
+    settings, first, second = Settings(models=tmp_path), Counted(), Counted()
+    one = load_classifier(settings, SMALL, first, multilingual=ENCODER)
+    other = load_classifier(settings, SMALL, second, multilingual=ENCODER)
+    assert (first.asked > 0, second.asked) == (True, 0)
+    assert one.to_bytes() == other.to_bytes() == classifier_file(settings, SMALL).read_bytes()
+
+
+def test_a_file_that_is_stale_or_no_classifier_is_fitted_again(tmp_path: Path) -> None:
+    settings, encoder = Settings(models=tmp_path), Counted()
+    of_others = Classifier.fit(SMALL.with_genre(LIMERICK), ENCODER).to_bytes()
+    for content in (b"PK no zip", of_others):
+        classifier_file(settings, SMALL).write_bytes(content)
+        before = encoder.asked
+        assert load_classifier(settings, SMALL, encoder, multilingual=ENCODER).is_of(SMALL)
+        assert encoder.asked > before
+
+
+def test_a_genre_more_is_learned_from_what_is_known_and_kept_too(tmp_path: Path) -> None:
+    settings, grown = Settings(models=tmp_path), SMALL.with_genre(LIMERICK)
+    first, more, again = Counted(), Counted(), Counted()
+    known = load_classifier(settings, SMALL, first, None, ENCODER)
+    assert load_classifier(settings, grown, more, known, ENCODER).is_of(grown)
+    assert 0 < more.asked < first.asked
+    assert load_classifier(settings, grown, again, known, ENCODER).is_of(grown)
+    assert load_classifier(settings, SMALL, again, known, ENCODER) is known and not again.asked
+
+
+def test_other_languages_are_learned_later_where_their_encoder_was_missing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings, encoder = Settings(models=tmp_path), Counted()
+    missing, there = Counted(is_there=False), Counted()
+    assert not load_classifier(settings, SMALL, encoder, multilingual=missing).knows_languages
+    whole = encoder.asked
+    assert not load_classifier(settings, SMALL, encoder, multilingual=missing).knows_languages
+    assert "requests in other languages are not understood" in caplog.text
+    assert load_classifier(settings, SMALL, encoder, multilingual=there).knows_languages
+    asked = there.asked
+    assert load_classifier(settings, SMALL, encoder, multilingual=there).knows_languages
+    assert (encoder.asked, there.asked) == (whole, asked)  # nothing is learned twice

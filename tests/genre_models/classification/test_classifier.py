@@ -10,7 +10,8 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from genre_models.classification.classifier import Classification, Classifier, shipped
+from genre_models.classification import classifier as module
+from genre_models.classification.classifier import Classification, Classifier, digest_of
 from genre_models.encoder import SentenceEncoder
 from genre_models.taxonomy import Genre, Taxonomy
 from schemas.errors import ModelError
@@ -114,12 +115,21 @@ def test_without_its_text_a_request_is_still_understood(
     )
 
 
-def test_what_comes_with_genre_was_made_of_all_that_is_written() -> None:
-    known = shipped()
-    assert known is not None and known.is_of(Taxonomy.load()), (
-        "run python -m genre_models.classification, and commit what it writes"
-    )
-    assert not known.is_of(Taxonomy.load().with_genre(HAIKU))
+def test_its_digest_changes_with_what_it_is_learned_from_and_how(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    taxonomy = Taxonomy.load()
+    digests = {digest_of(taxonomy), digest_of(taxonomy.with_genre(HAIKU))}
+    monkeypatch.setattr(module, "written_digest", lambda: "another")
+    digests.add(digest_of(taxonomy))
+    monkeypatch.setattr(module, "_FORMAT", module._FORMAT + 1)
+    digests.add(digest_of(taxonomy))
+    assert len(digests) == 4 and all(len(each) == 64 for each in digests)
+
+
+def test_it_knows_what_it_has_learned(classifier: Classifier) -> None:
+    assert classifier.is_of(Taxonomy.load()) and classifier.knows_languages
+    assert not classifier.is_of(Taxonomy.load().with_genre(HAIKU))
 
 
 def test_it_survives_saving(classifier: Classifier, encoder: SentenceEncoder) -> None:
