@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 from agents.base_model import stocked_store
@@ -64,9 +65,10 @@ def fit(given: Settings) -> None:
     from genre_models.taxonomy import Taxonomy
 
     multilingual = MultilingualEncoder(given.models / "multilingual")
-    # While one of them computes with the one encoder, the other does with the other.
+    # The multilingual encoder has a core for as long as the other one has the rest.
+    rest = max((os.cpu_count() or 1) - 1, 1)
     with bar("classifier and safety"), ThreadPoolExecutor(1) as beside:
-        encoder = SentenceEncoder.load(given.models / "encoder")
+        encoder = SentenceEncoder.load(given.models / "encoder", threads=rest)
         score = beside.submit(load_score, given.models, encoder)
         load_classifier(given, Taxonomy.load(), encoder, multilingual=multilingual)
         score.result()

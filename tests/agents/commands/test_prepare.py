@@ -73,7 +73,7 @@ def test_what_workers_would_fit_is_fitted_once(
 ) -> None:
     made: list[Toy] = []
 
-    def load(_: Path) -> Toy:
+    def load(_: Path, threads: int) -> Toy:
         made.append(Toy())
         return made[-1]
 

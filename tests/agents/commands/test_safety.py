@@ -15,6 +15,7 @@ from schemas.errors import Rejected
 @pytest.fixture(autouse=True)
 def _rules_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SentenceEncoder, "load", lambda *_, **__: None)
+    monkeypatch.setattr(safety, "load_score", lambda *_: None)
 
 
 def test_arguments_are_judged_and_exit_code_1_says_that_one_is_declined() -> None:
