@@ -3,8 +3,8 @@
 `base/` holds the packaged language model as fp32 safetensors with its tokenizer and
 `fingerprint.txt`; `base-DIGEST/` one of somebody's own choice, its weights in the type they came
 in; `encoder/` the sentence encoder and `multilingual/` the one for other languages, as their
-packages ship them. Each appears whole and is made once,
-however many processes start together.
+packages ship them. Each appears whole and is made once, however many processes start together.
+Beside them lies what is fitted (`genre_models/fitted.py`).
 """
 
 from __future__ import annotations

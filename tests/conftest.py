@@ -4,11 +4,14 @@ real Kafka; the models' folder with what is fitted."""
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from agents.commands.prepare import fit, is_fitted
+from genre_models.weights import prepare_encoder, prepare_multilingual
+from schemas.errors import GenreError
 from streams.clients.embedded_broker import EmbeddedBroker, embedded_broker
 from streams.clients.topic_admin import create
 from streams.settings import Settings
@@ -32,10 +35,23 @@ def kafka_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fit what tests ask for beside their limits of time: it takes minutes, once on a machine."""
+    if any("fitted" in getattr(item, "fixturenames", ()) for item in session.items):
+        with suppress(GenreError):  # said by the tests
+            _fitted()
+
+
 @pytest.fixture(scope="session")
 def fitted() -> Path:
     """The models' folder with the classifier and the score of harm, which later sessions find."""
+    return _fitted()
+
+
+def _fitted() -> Path:
     given = Settings.from_environment()
     if not is_fitted(given):
+        prepare_encoder(given.models)
+        prepare_multilingual(given.models)
         fit(given)
     return given.models

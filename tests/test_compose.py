@@ -254,12 +254,16 @@ async def test_the_topics_service_does_its_work_against_a_broker(broker: Embedde
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("fitted")
 async def test_the_commands_of_the_workers_become_ready(
-    broker: EmbeddedBroker, tmp_path: Path
+    broker: EmbeddedBroker, fitted: Path, tmp_path: Path
 ) -> None:
     shared = replace(
-        broker.settings, prefix="composed.", partitions=4, threads=1, adapters=tmp_path / "adapters"
+        broker.settings,
+        prefix="composed.",
+        partitions=4,
+        threads=1,
+        models=fitted,
+        adapters=tmp_path / "adapters",
     )
     await create(shared)
     workers = []

@@ -22,8 +22,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 @pytest.fixture
 async def real(fitted: Path, tmp_path: Path) -> AsyncIterator[Pipeline]:
     """Every role with its real models on the embedded broker."""
+    given = Settings(partitions=1, models=fitted, adapters=tmp_path / "adapters")
     async with (
-        embedded_broker(Settings(partitions=1, adapters=tmp_path / "adapters")) as broker,
+        embedded_broker(given) as broker,
         running(broker.settings, tmp_path / "logs", module="agents.main") as started,
     ):
         await started.until("adapters", 3)
