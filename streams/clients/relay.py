@@ -2,7 +2,8 @@
 
 Whoever wants a record at once would have to ask hundreds of times a second. Clients talk to a relay
 instead. It lets everything through as it is, but holds back a fetch that only repeats the one
-before on its connection, until somebody has written to one of its topics.
+before on its connection, until somebody has written to one of its topics; and where the broker says
+that a partition ends before what it has acknowledged, the relay says where it ends.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from threading import Thread
 
 from aiokafka.protocol.produce import ProduceRequest_v8
 
-_PRODUCE, _FETCH = 0, 1
+from streams.clients.ends import Ends, Reading
+
+_PRODUCE, _FETCH, _LIST_OFFSETS, _DELETE_TOPICS = 0, 1, 2, 20
 # Versions of requests that name their topics in full; the fields of those to write are version 8's.
 _NAMING_PRODUCE, _NAMING_FETCH = range(3, 9), range(12)
 # From here on a fetch may continue a session, and then names only what has changed; behind the
@@ -55,6 +58,7 @@ class _Relay:
         self._broker = broker
         self._links: set[_Link] = set()
         self._serving: set[Task[None]] = set()
+        self._ends = Ends()
         self._stopping, self._stop = socket.socketpair()
 
     async def serve(self, listener: socket.socket) -> None:
@@ -110,25 +114,49 @@ class _Relay:
             while True:
                 frame = await coming
                 coming = asyncio.create_task(_frame(reader))
-                kind, version, number, _ = _HEADER.unpack_from(frame)
+                kind, version, number, name = _HEADER.unpack_from(frame)
+                body = frame[_HEADER.size + max(0, name) :]
+                unanswered: list[bytes] | None = None
                 if kind == _FETCH:
                     await link.hold(frame, coming)
+                elif kind == _PRODUCE:
+                    unanswered = self._written(link, number, version, body)
+                elif kind == _LIST_OFFSETS:
+                    link.readings[number] = self._ends.asked(version, body)
+                elif kind == _DELETE_TOPICS:
+                    link.readings[number] = self._ends.forget
                 await _pass_on(frame, writer)
-                if kind == _PRODUCE:
-                    topics, is_answered = _written(frame, version)
-                    if is_answered:
-                        link.written[number] = topics
-                    else:
-                        self._tell(topics)
+                if unanswered is not None:
+                    self._tell(unanswered)
         finally:
             coming.cancel()
+
+    def _written(self, link: _Link, number: int, version: int, body: bytes) -> list[bytes] | None:
+        """Await the answer to a request to write.
+
+        Where none is sure to come, its topics; none where it cannot be read.
+        """
+        if version not in _NAMING_PRODUCE:
+            return []
+        _, acknowledged, _, topics = ProduceRequest_v8.SCHEMA.decode(BytesIO(body))
+        names = [name.encode() for name, _ in topics]
+        if not acknowledged:
+            return names
+        note = self._ends.written(version, topics)
+
+        def read(answer: bytes) -> bytes:
+            self._tell(names)
+            return note(answer)
+
+        link.readings[number] = read
+        return None
 
     async def _answer(self, link: _Link, reader: StreamReader, writer: StreamWriter) -> None:
         while True:
             frame = await _frame(reader)
             (number,) = struct.unpack_from(">i", frame)
-            if number in link.written:
-                self._tell(link.written.pop(number))
+            if (read := link.readings.pop(number, None)) is not None:
+                frame = frame[:4] + read(frame[4:])
             await _pass_on(frame, writer)
 
     def _tell(self, topics: list[bytes]) -> None:
@@ -140,8 +168,8 @@ class _Link:
     """One client's connection: what it fetched last, and whether there may be something new."""
 
     def __init__(self) -> None:
-        self.written: dict[int, list[bytes]] = {}
-        """The topics of requests to write that the broker has not answered, by their numbers."""
+        self.readings: dict[int, Reading] = {}
+        """What reads the answers to come, by the numbers of their requests."""
         self._fetch = b""
         self._has_news = asyncio.Event()
         self._patience = _FIRST
@@ -190,13 +218,3 @@ def _is_naming(fetch: bytes) -> bool:
     return version in _NAMING_FETCH and (
         version < _SESSIONS or struct.unpack_from(">i", fetch, at) == (0,)
     )
-
-
-def _written(frame: bytes, version: int) -> tuple[list[bytes], bool]:
-    """The topics of a request to write, empty where it cannot be read; is it sure of an answer?"""
-    if version not in _NAMING_PRODUCE:
-        return [], False
-    *_, length = _HEADER.unpack_from(frame)
-    body = BytesIO(frame[_HEADER.size + max(0, length) :])
-    _, acknowledged, _, topics = ProduceRequest_v8.SCHEMA.decode(body)
-    return [name.encode() for name, _ in topics], acknowledged != 0

@@ -1,5 +1,5 @@
-"""A fetch that only repeats the one before is held until there is something to fetch; everything
-else goes through as it is."""
+"""A fetch that only repeats the one before is held until there is something to fetch; an end is
+behind all that was acknowledged; everything else goes through as it is."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Iterator
 from io import BytesIO
+from typing import Any
 
 import pytest
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.protocol.fetch import FetchRequest_v4, FetchRequest_v11
-from aiokafka.protocol.produce import ProduceRequest_v8
+from aiokafka.protocol.offset import OffsetRequest_v3, OffsetResponse_v3
+from aiokafka.protocol.produce import ProduceRequest_v8, ProduceResponse_v7
 
 from streams.clients import relay as module
 from streams.clients.embedded_broker import EmbeddedBroker
+from streams.clients.ends import Ends
+from streams.clients.kafka import consumer
 from streams.clients.reader import Reader
 from streams.clients.relay import relay
 
@@ -24,6 +28,8 @@ class Broker:
 
     def __init__(self) -> None:
         self.asked: list[bytes] = []
+        self.answers: dict[int, bytes] = {}
+        """What it answers to a kind of requests; to others, what they say."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -31,7 +37,8 @@ class Broker:
                 (length,) = struct.unpack(">i", await reader.readexactly(4))
                 frame = await reader.readexactly(length)
                 self.asked.append(frame)
-                answer = frame[4:8] + b"answer to " + frame[8:]
+                (kind,) = struct.unpack_from(">h", frame)
+                answer = frame[4:8] + self.answers.get(kind, b"answer to " + frame[8:])
                 writer.write(struct.pack(">i", len(answer)) + answer)
         except (EOFError, OSError):
             writer.close()
@@ -168,6 +175,31 @@ async def test_a_fetch_that_does_not_name_its_topics_is_woken_by_all(
     await asyncio.wait_for(reader.answer(), 10)
 
 
+async def test_nobody_is_told_an_end_before_what_was_acknowledged(
+    clients: list[Client], broker_: tuple[Broker, int]
+) -> None:
+    reader, writer = clients
+    broker, _ = broker_
+    batch = bytes(23) + struct.pack(">i", 0)
+    broker.answers = {
+        0: ProduceResponse_v7.SCHEMA.encode(([("a", [(0, 0, 15, -1, 0)])], 0)),
+        2: OffsetResponse_v3.SCHEMA.encode((0, [("a", [(0, 0, -1, 15)])])),
+    }
+
+    async def end() -> int:
+        reader.ask(2, 3, bytes(OffsetRequest_v3(-1, 1, [("a", [(0, -1)])]).encode()))
+        _, topics = OffsetResponse_v3.SCHEMA.decode(BytesIO(await reader.answer()))
+        return int(topics[0][1][0][-1])
+
+    assert await end() == 15
+    writer.ask(0, 7, bytes(ProduceRequest_v8(None, -1, 9, [("a", [(0, batch)])]).encode()))
+    await writer.answer()
+    assert await end() == 16
+    writer.ask(20, 3, b"topics to delete")
+    await writer.answer()
+    assert await end() == 15
+
+
 async def test_who_asks_for_nothing_new_is_answered_in_the_end(
     broker_: tuple[Broker, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -206,3 +238,29 @@ async def test_a_reader_of_the_embedded_broker_is_woken(
         assert await reader.take(within=1.0) == []
         await sender.send_and_wait(topic, b"1", key=b"k")
         assert [each.value for each in await reader.take(within=30.0)] == [b"1"]
+
+
+async def test_what_the_embedded_broker_and_its_clients_say_of_ends_is_read(
+    broker: EmbeddedBroker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked what it does not get wrong: with nobody else who writes."""
+    made: list[Ends] = []
+    noted = Ends._note
+
+    def note(self: Ends, *given: Any) -> bytes:
+        made.append(self)
+        return noted(self, *given)
+
+    monkeypatch.setattr(Ends, "_note", note)
+    topic = broker.settings.topic("requests")
+    async with (
+        AIOKafkaProducer(bootstrap_servers=broker.settings.brokers, linger_ms=50) as sender,
+        consumer(broker.settings) as asking,
+    ):
+        sent = [await sender.send(topic, b"%d" % each, partition=0) for each in range(3)]
+        last = max([(await each).offset for each in sent])
+        place = TopicPartition(topic, 0)
+        assert (await asking.end_offsets([place]))[place] == last + 1
+        # as if it did not know of three more
+        monkeypatch.setitem(made[-1]._known, (topic, 0), last + 4)
+        assert (await asking.end_offsets([place]))[place] == last + 4
