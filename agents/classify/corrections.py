@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,20 +31,24 @@ class Corrections:
 
     def __init__(self) -> None:
         self._known: dict[str | None, dict[str, Correction]] = {}
-        self.version = 0
-        """Grows with every change."""
+        self.changes: dict[str | None, int] = {}
+        """By tenant with corrections: the number of the last change to them."""
+        self._changes = count(1)
 
     def apply(self, key: str, event: Correction | None) -> None:
         """Take the newest record of a key; a tombstone takes the correction back."""
         if event is not None:
-            self._known.setdefault(event.tenant, {})[key] = event
+            tenant = event.tenant
+            self._known.setdefault(tenant, {})[key] = event
         else:
             _, tenant = user_of(key.rpartition("/")[0])
             known = self._known.get(tenant, {})
             known.pop(key, None)
             if not known:
                 self._known.pop(tenant, None)
-        self.version += 1
+                self.changes.pop(tenant, None)
+                return
+        self.changes[tenant] = next(self._changes)
 
     def nudges(self, tenant: str | None, now: datetime) -> Mapping[str, NDArray[np.float32]]:
         """Requests by the genre to which a tenant's users corrected them, weighted.  # [n, 384]

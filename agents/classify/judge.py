@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
+Known = tuple[int, int, int]
+"""The last change to a tenant's corrections, and the day and hour in which they were weighed."""
+
 _TELLING = 4096  # characters of a prompt that tell its language
 _DOUBT = 0.99  # of a language that a request is not certainly in, the most confidence
 
@@ -66,8 +69,9 @@ class Judge:
     """The languages that texts can be written in, by their codes; None: any."""
     _short: Batches[ClassifiedRequest, ClassifiedRequest] = field(init=False)
     _long: Batches[ClassifiedRequest, ClassifiedRequest] = field(init=False)
-    _renewed: tuple[int, int, int] = (0, 0, 0)
-    _of_tenants: dict[str | None, tuple[Classifier, Classifier]] = field(default_factory=dict)
+    _of_tenants: dict[str | None, tuple[Classifier, Known, Classifier]] = field(
+        default_factory=dict
+    )
 
     def __post_init__(self) -> None:
         self._short = Batches(self.judge_all, _BATCH, "judge")
@@ -228,22 +232,19 @@ class Judge:
     def _corrected(self, tenant: str | None) -> Classifier:
         """The classifier of the tenant's genres with its own corrections.
 
-        It is renewed with every change and, as corrections fade, every hour.
+        It is renewed with every change to them and, as they fade, every hour.
         """
-        plain = self.classifiers.of(tenant)
-        now = datetime.now(UTC)
-        renewed = (self.corrections.version, now.toordinal(), now.hour)
-        if self._renewed != renewed:
-            self._renewed, self._of_tenants = renewed, {}
-        known = self._of_tenants  # another thread may renew it
-        fitted, corrected = known.get(tenant, (None, plain))
-        if fitted is plain:
-            return corrected
-        nudges = self.corrections.nudges(tenant, now)
-        if not nudges:
+        plain, now = self.classifiers.of(tenant), datetime.now(UTC)
+        change = self.corrections.changes.get(tenant)
+        if change is None:
+            self._of_tenants.pop(tenant, None)
             return plain  # nothing is kept of a tenant that has corrected nothing
-        corrected = plain.corrected(nudges)
-        known[tenant] = (plain, corrected)
+        known = (change, now.toordinal(), now.hour)
+        fitted, of, corrected = self._of_tenants.get(tenant, (None, None, plain))
+        if fitted is plain and of == known:
+            return corrected
+        corrected = plain.corrected(self.corrections.nudges(tenant, now))
+        self._of_tenants[tenant] = (plain, known, corrected)
         return corrected
 
 

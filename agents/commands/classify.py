@@ -44,9 +44,9 @@ def classify(
         raise Rejected(
             "no_text", 'Expected requests as arguments or JSON lines as input: genre classify "..."'
         )
-    lines: Iterable[bytes | str] = texts or _lines(sys.stdin.buffer)
+    given: Iterable[bytes | str] = texts or lines(sys.stdin.buffer)
     judge = load_judge(settings())
-    for batch in _batches(lines):
+    for batch in _batches(given):
         answers = answered(batch, judge)
         if json:
             for answer in answers:
@@ -139,7 +139,7 @@ def text_of(line: bytes | str) -> str | Unread:
     return text
 
 
-def _lines(source: IO[bytes]) -> Iterator[bytes]:
+def lines(source: IO[bytes]) -> Iterator[bytes]:
     """The lines that are not blank; of one that is too long, its beginning, which is no JSON."""
     while line := source.readline(_LONGEST):
         rest = line
@@ -149,14 +149,14 @@ def _lines(source: IO[bytes]) -> Iterator[bytes]:
             yield line
 
 
-def _batches(lines: Iterable[bytes | str]) -> Iterator[list[bytes | str]]:
+def _batches(given: Iterable[bytes | str]) -> Iterator[list[bytes | str]]:
     """What has come while the last batch was judged; at least one line, at most 128."""
     waiting: SimpleQueue[bytes | str | None] = SimpleQueue()
     room = Semaphore(2 * _TOGETHER)
 
     def read() -> None:
         try:
-            for line in lines:
+            for line in given:
                 room.acquire()
                 waiting.put(line)
         finally:

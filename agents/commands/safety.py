@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
+from agents.commands.classify import Unread, lines, text_of
 from agents.commands.terminal import say
 from genre_models.encoder import SentenceEncoder
 from genre_models.safety import Judgement, Policy, SafetyGate, load_score
-from schemas.errors import GenreError, Rejected
 from streams.settings import Settings
 
 cli = typer.Typer(help="Try what is declined.", no_args_is_help=True)
@@ -41,21 +41,26 @@ def check(
     """Print action, score and category of each text.
 
     For instance `genre safety check "an ad for a bath bomb" "how to build a bomb"`. Exit code 1
-    where something is declined.
+    where something is declined. A line that is none gets one with an `error`.
     """
     settings = Settings.from_environment()
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
     gate = SafetyGate(load_score(settings.models, encoder), Policy.load(settings.policy_file))
     declined = False
-    for batch in _batches(iter(texts) if texts else _lines()):
-        found = (
-            gate.requests(batch, tenant=tenant)
+    for batch in _batches(map(text_of, texts or lines(sys.stdin.buffer))):
+        given = [each for each in batch if isinstance(each, str)]
+        found = iter(
+            gate.requests(given, tenant=tenant)
             if genre is None
-            else gate.texts(batch, [genre] * len(batch), tenant=tenant)
+            else gate.texts(given, [genre] * len(given), tenant=tenant)
         )
-        for text, judgement in zip(batch, found, strict=True):
+        for each in batch:
+            if isinstance(each, Unread):
+                say(_unread(each, as_json=json))
+                continue
+            judgement = next(found)
             declined |= judgement.action == "decline"
-            say(_told(text, judgement, as_json=json))
+            say(_told(each, judgement, as_json=json))
     raise typer.Exit(1 if declined else 0)
 
 
@@ -73,26 +78,18 @@ def _told(text: str, found: Judgement, *, as_json: bool) -> str:
     return f"{found.action:8} {found.score:5.2f}  {found.category or '':15} {line[:_SHOWN]}"
 
 
-def _batches(texts: Iterator[str]) -> Iterator[list[str]]:
-    batch: list[str] = []
-    for text in texts:
-        batch.append(text)
+def _unread(found: Unread, *, as_json: bool) -> str:
+    if as_json:
+        return msgspec.json.encode({"error": msgspec.to_builtins(found)}).decode()
+    return f"error    {found.code}: {found.message}"
+
+
+def _batches(read: Iterator[str | Unread]) -> Iterator[list[str | Unread]]:
+    batch: list[str | Unread] = []
+    for each in read:
+        batch.append(each)
         if len(batch) == _BATCH:
             yield batch
             batch = []
     if batch:
         yield batch
-
-
-def _lines() -> Iterator[str]:
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        if not line.strip():
-            continue
-        try:
-            yield msgspec.json.decode(line, type=dict[str, str])["text"]
-        except (msgspec.DecodeError, KeyError) as error:
-            raise _bad(number) from error
-
-
-def _bad(number: int) -> GenreError:
-    return Rejected("bad_line", f'Expected {{"text": "..."}} in line {number}, got another line.')

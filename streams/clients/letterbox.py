@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -50,6 +50,8 @@ class Box:
 
     letters: dict[str, Letter] = field(default_factory=dict)
     replayed: set[str] = field(default_factory=set)
+    _kept: dict[int, deque[int]] = field(default_factory=dict)
+    """Offsets of the letters of each partition, oldest first."""
 
     def take(self, record: Source) -> None:
         """A letter, or the mark of one that was replayed."""
@@ -58,6 +60,11 @@ class Box:
             self.replayed.add(at)
         else:
             self.letters[place(record)] = _letter(record)
+            self._kept.setdefault(record.partition, deque()).append(record.offset)
+
+    def snapshot(self) -> Box:
+        """As it is now, for a thread to look through: it may hold hundreds of thousands."""
+        return Box(self.letters.copy(), self.replayed.copy())
 
     def meant(self, choice: Choice) -> Iterator[Letter]:
         """The letters that are chosen, newest first."""
@@ -70,14 +77,11 @@ class Box:
 
     def forget(self, partition: int, before: int) -> None:
         """Forget what stood before an offset: the topic does not keep it any longer."""
-        gone = [
-            each
-            for each in self.letters
-            if (where := _parsed(each))[0] == partition and where[1] < before
-        ]
-        for each in gone:
-            del self.letters[each]
-            self.replayed.discard(each)
+        kept = self._kept.get(partition, deque())
+        while kept and kept[0] < before:
+            gone = f"{partition}@{kept.popleft()}"
+            del self.letters[gone]
+            self.replayed.discard(gone)
 
 
 class Letterbox:

@@ -15,7 +15,7 @@ from msgspec import Meta
 from schemas.errors import Rejected
 from schemas.fields import Moment
 from streams.clients import letters as dead_letters
-from streams.clients.letterbox import Letterbox, is_place
+from streams.clients.letterbox import Box, Letterbox, is_place
 from streams.clients.letters import Choice
 from streams.gateway.backend import backend_of, caller_of
 from streams.gateway.bodies import in_query, read
@@ -63,36 +63,9 @@ async def page(request: web.Request) -> web.Response:
     limit = in_query(request, "limit", Annotated[int, Meta(ge=1, le=_LARGEST_PAGE)]) or _PAGE
     before = _place(in_query(request, "before", Name))
     letterbox = await _read(request)
-    box = letterbox.box(topic)
-    meant = list(box.meant(choice))
-    rest = iter(meant)
-    if before is not None:
-        any(each.place == before for each in rest)  # steps to behind it
-    shown = list(islice(rest, limit))
-    is_open = [each for each in meant if each.place not in box.replayed]
-    return _json(
-        {
-            "letters": [
-                {
-                    "letter": each.place,
-                    "time": each.time,
-                    "code": each.code,
-                    "message": each.message,
-                    "stage": each.stage,
-                    "origin": each.origin,
-                    "id": each.id,
-                    "cut": each.is_cut,
-                    "replayed": each.place in box.replayed,
-                }
-                for each in shown
-            ],
-            "next": shown[-1].place if shown and next(rest, None) is not None else None,
-            "total": len(meant),
-            "open": sum(not each.is_cut for each in is_open),
-            "cut": sum(each.is_cut for each in is_open),
-            "unread": letterbox.unread,
-        }
-    )
+    box = letterbox.box(topic).snapshot()
+    told = await asyncio.to_thread(_page, box, choice, before, limit)
+    return _json(told | {"unread": letterbox.unread})
 
 
 async def letter(request: web.Request) -> web.Response:
@@ -144,6 +117,36 @@ async def replay(request: web.Request) -> web.Response:
         count = await dead_letters.replay(backend.settings, topic, is_replayed)
         await backend.letterbox.read(afresh=True)
     return _json({"replayed": count, "cut": cut})
+
+
+def _page(box: Box, choice: Choice, before: str | None, limit: int) -> dict[str, Any]:
+    """The letters that are meant: so many of them, behind one; and how many there are in all."""
+    meant = list(box.meant(choice))
+    rest = iter(meant)
+    if before is not None:
+        any(each.place == before for each in rest)  # steps to behind it
+    shown = list(islice(rest, limit))
+    is_open = [each for each in meant if each.place not in box.replayed]
+    return {
+        "letters": [
+            {
+                "letter": each.place,
+                "time": each.time,
+                "code": each.code,
+                "message": each.message,
+                "stage": each.stage,
+                "origin": each.origin,
+                "id": each.id,
+                "cut": each.is_cut,
+                "replayed": each.place in box.replayed,
+            }
+            for each in shown
+        ],
+        "next": shown[-1].place if shown and next(rest, None) is not None else None,
+        "total": len(meant),
+        "open": sum(not each.is_cut for each in is_open),
+        "cut": sum(each.is_cut for each in is_open),
+    }
 
 
 async def _read(request: web.Request) -> Letterbox:

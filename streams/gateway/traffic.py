@@ -45,10 +45,9 @@ class Traffic:
     async def now(self) -> dict[str, Any]:
         """How everything stands. Raises what the broker raises, and TimeoutError."""
         self._meter.watch()
-        async with self._asking:
+        async with asyncio.timeout(_WITHIN), self._asking:
             if time.time() - self._at >= _PAUSE:
-                async with asyncio.timeout(_WITHIN):
-                    found = await standing(self._settings, *self._questions())
+                found = await standing(self._settings, *self._questions())
                 self._tell(found, time.time())
             return self._told
 
@@ -60,16 +59,16 @@ class Traffic:
 
     def _tell(self, found: Standing, now: float) -> None:
         before, seconds = self._standing, now - self._at
-        moved = _Moved(self._settings, before, found, seconds)
+        moved, delays = _Moved(self._settings, before, found, seconds), self._meter.delays()
         roles: list[dict[str, Any]] = []
         for role in _GROUPS.values():
             group = found.groups[self._settings.topic(role.name)]
             self._note(role, group, moved, now)
-            roles += self._role(role, group, moved, now)
+            roles += self._role(role, group, moved, delays, now)
         self._told = {
             "time": now,
             "tokens_per_second": self._meter.tokens_per_second(),
-            "latency": _delay(self._meter.delays().get(WHOLE)),
+            "latency": _delay(delays.get(WHOLE)),
             "topics": [_topic(each.name, each.dead_letters, moved) for each in TOPICS],
             "roles": roles,
             "alarms": list(_alarms(roles)),
@@ -88,8 +87,10 @@ class Traffic:
             ):
                 noted.moved[topic] = now
 
-    def _role(self, role: Role, group: Group, moved: _Moved, now: float) -> Iterator[Any]:
-        delays, noted = self._meter.delays(), self._noted[role.name]
+    def _role(
+        self, role: Role, group: Group, moved: _Moved, delays: Mapping[str, Delay], now: float
+    ) -> Iterator[Any]:
+        noted = self._noted[role.name]
         for agent in role.agents:
             full = self._settings.topic(agent.reads)
             oldest = [at for place, at in group.waiting.items() if place[0] == full]

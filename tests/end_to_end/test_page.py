@@ -193,3 +193,24 @@ async def test_a_gateway_that_is_killed_loses_nothing(desk: Desk, pipeline: Pipe
     assert await page.locator(".candidate").count() == 4
     assert await page.get_by_label("What should be written?").input_value() == "typed meanwhile"
     await page.get_by_text("The gateway does not answer.").wait_for(state="hidden")
+
+
+async def test_an_earlier_answer_that_could_not_be_had_is_asked_for_again(desk: Desk) -> None:
+    page = desk.page
+    await page.get_by_label("For user").fill("ruth")
+    await desk.ask("Tell me a joke about ladders.")
+    await desk.see("for ruth, best first")
+    kept = json.loads(await page.evaluate("sessionStorage.getItem('rounds')"))
+    await page.evaluate("sessionStorage.clear()")
+    await page.goto("about:blank")
+    away = {"status": 503, "code": "kafka_away", "title": "Away", "detail": "Kafka is away."}
+    answers = f"{desk.address}/v1/recommendations/*"
+    await page.route(
+        answers, lambda route: route.fulfill(status=503, body=json.dumps(away)), times=1
+    )
+    await page.goto(f"{desk.address}/#ask/{kept[0]['wish']['request_id']}/ruth")
+    await desk.see("Kafka is away.")
+    await desk.go("Flow")
+    await page.go_back()
+    await desk.see("for ruth, best first")
+    desk.complaints = [each for each in desk.complaints if "503" not in each]

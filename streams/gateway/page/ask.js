@@ -20,10 +20,11 @@ export const view = { words, mount };
 function mount(root, page) {
   const linked = page.route.length === 2 ? page.route : null;
   let waiting = false;
+  if (linked) rounds.open(page, ...linked);
 
   const round = () =>
     linked
-      ? rounds.open(page, ...linked)
+      ? rounds.find(page, ...linked)
       : (rounds.all(page).find((each) => each.wish.prompt !== undefined || each.wish.suggest) ??
         null);
   const draw = () => {

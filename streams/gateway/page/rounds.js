@@ -56,19 +56,23 @@ export function resume(page) {
   }
 }
 
-/** The answer of an earlier request, from the log; one of this tab as it is. */
-export function open(page, request_id, user_id) {
-  const known = all(page).find(
+/** The round of a request, or undefined. */
+export function find(page, request_id, user_id) {
+  return all(page).find(
     ({ wish }) => wish.request_id === request_id && wish.user_id === user_id,
   );
-  if (known) return known;
-  const round = fresh({ request_id, user_id });
-  rounds = [round, ...all(page)].slice(0, MOST);
+}
+
+/** Look an earlier request's answer up in the log, unless this tab has it and it did not fail. */
+export function open(page, request_id, user_id) {
+  const known = find(page, request_id, user_id);
+  if (known && known.state !== "failed") return;
+  const round = fresh(known?.wish ?? { request_id, user_id });
+  rounds = [round, ...all(page).filter((each) => each !== known)].slice(0, MOST);
   page.call("GET", place(round.wish)).then(
     (answer) => finish(page, round, answer),
     (problem) => fail(page, round, problem),
   );
-  return round;
 }
 
 /** Write no more of it; what was written stays to be read. */

@@ -37,7 +37,19 @@ def test_a_tombstone_takes_it_back_and_tenants_do_not_meet() -> None:
     assert len(known.nudges("acme", NOW)["sonnet"]) == 1
     known.apply("ada/sonnet", None)
     assert known.nudges(None, NOW) == {}
-    assert known.version == 3
+    assert None not in known.changes
+
+
+def test_a_change_is_of_one_tenant() -> None:
+    known = Corrections()
+    known.apply("ada/sonnet", correction())
+    known.apply("acme/bea/sonnet", correction("bea", tenant="acme"))
+    before = known.changes[None]
+    known.apply("acme/bea/sonnet", correction("bea", tenant="acme", days=1))
+    assert known.changes[None] == before < known.changes["acme"]
+    known.apply("ada/sonnet", None)
+    known.apply("ada/sonnet", correction())
+    assert known.changes[None] > before  # what was computed before is not taken for it
 
 
 def test_one_genre_listens_to_the_newest_corrections_only() -> None:

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from agents.classify.judge import Judge
 from agents.commands import classify as command
-from agents.commands.classify import _batches, _lines
+from agents.commands.classify import _batches, lines
 from agents.main import cli
 from schemas.fields import MAX_PROMPT_BYTES
 from tests.agents.classify.test_judge import make_judge
@@ -86,6 +86,6 @@ def test_people_get_a_table() -> None:
 
 def test_lines_are_taken_together_and_none_is_lost() -> None:
     source = io.BytesIO(b"\n".join(b"%d" % number for number in range(1000)))
-    batches = list(_batches(_lines(source)))
+    batches = list(_batches(lines(source)))
     assert [int(line) for batch in batches for line in batch] == list(range(1000))
     assert max(map(len, batches)) <= 128

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 
 from agents.commands import safety
 from genre_models.encoder import SentenceEncoder
-from schemas.errors import Rejected
 
 
 @pytest.fixture(autouse=True)
@@ -38,5 +37,11 @@ def test_json_lines_are_judged_in_their_order() -> None:
 
 
 def test_a_wrong_line_is_named() -> None:
-    done = CliRunner().invoke(safety.cli, ["check"], input='{"text": "a"}\n{"txt": "a"}\n')
-    assert isinstance(done.exception, Rejected) and "line 2" in str(done.exception)
+    lines = b'{"text": "a"}\n{"txt": "a"}\n{"text": "\xff"}\n{"text": "%s"}\n{"text": "b"}\n'
+    run, given = CliRunner(), lines % (b"a" * 40_000)
+    done = run.invoke(safety.cli, ["check", "--json"], input=given)
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    codes = [each.get("error", {}).get("code") for each in told]
+    assert codes == [None, "no_text", "not_utf8", "too_large", None] and done.exit_code == 0
+    shown = run.invoke(safety.cli, ["check"], input=given).stdout.splitlines()
+    assert shown[1].startswith("error    no_text: ") and shown[4].startswith("allow ")
