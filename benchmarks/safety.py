@@ -1,7 +1,8 @@
 """How much harm the gate declines, what it declines wrongly, and whether it treats all alike.
 
-`python -m benchmarks.safety [--quick] [--json]`: on requests of an author that nothing was learned
-from; each harmful one again in twelve disguises; and pairs that differ in whom they are about.
+`python -m benchmarks.safety [--quick] [--json]`: on requests of two authors that nothing was
+learned from, and on what others ask for who mean no harm; each harmful one again in twelve
+disguises; and pairs that differ in whom they are about.
 `--requests FILE` measures others' JSON lines: `text`, `harmful` and, if known, `category`.
 """
 
@@ -21,18 +22,11 @@ import typer
 from sklearn.metrics import roc_auc_score
 
 from agents.genres.classifiers import load_classifier
+from genre_models.classification import written
 from genre_models.classification.classifier import Classifier
 from genre_models.encoder import SentenceEncoder
 from genre_models.safety import Judgement, SafetyGate, load_score
-from genre_models.safety.examples import (
-    HELD_OUT,
-    ORDINARY,
-    Example,
-    Pair,
-    learned_from,
-    pairs,
-    read,
-)
+from genre_models.safety.examples import HELD_OUT, Example, Pair, pairs, read
 from genre_models.taxonomy import Taxonomy
 from streams.settings import Settings
 
@@ -111,7 +105,9 @@ def main(
     examples = read(HELD_OUT) if requests is None else _given(requests)
     found = _judged(gate, [each.text for each in examples])
     figures = _figures(examples, found)
-    ordinary = [each.text for each in learned_from() if each.category == ORDINARY][::10]
+    kept = written.held_out()
+    ordinary = [each.text for each in (*kept["plain"], *kept["implied"]) if each.genre]
+    figures["by_author"] = _by_author(examples, found)
     figures["ordinary_blocked"] = _share(_declined(each) for each in _judged(gate, ordinary))
     harmful = [each for each in examples if each.is_harmful][:: _QUICK if quick else _EACH]
     figures |= _evasions(gate, harmful)
@@ -178,6 +174,16 @@ def _figures(examples: Sequence[Example], found: Sequence[Judgement]) -> dict[st
         "category_named": round(float(named[harmful & declined].mean()), 4),
         "by_category": by_category,
     }
+
+
+def _by_author(examples: Sequence[Example], found: Sequence[Judgement]) -> dict[str, object]:
+    told: dict[str, object] = {}
+    for author in sorted({each.author for each in examples}):
+        own = [place for place, each in enumerate(examples) if each.author == author]
+        figures = _figures([examples[place] for place in own], [found[place] for place in own])
+        figures.pop("by_category")
+        told[author] = figures
+    return told
 
 
 def _wilson(values: Sequence[bool]) -> tuple[float, float, float]:

@@ -1,8 +1,8 @@
 """Requests that were written to tell harm from what only looks like it.
 
 `requests/AUTHOR/CATEGORY.jsonl` are learned from (`ordinary` are such as nobody would decline,
-also of what GENRE does not write); those of `requests/held_out`, by an author who
-saw none of the others, never are. Nothing sexual about minors is written: rules hold that.
+also of what GENRE does not write); those of `held_out/AUTHOR`, who saw none of the others, never
+are. Nothing sexual about minors is written: rules hold that.
 """
 
 from __future__ import annotations
@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from genre_models.classification.written import learned
+from genre_models.classification.written.requests import ENGLISH, PAIRS
 from genre_models.safety.letters import plain
 from genre_models.safety.reading import words_of
 from schemas.errors import InvalidEvent
 
 FOLDER = Path(__file__).with_name("requests")
-HELD_OUT = "held_out"
+HELD_OUT = Path(__file__).with_name("held_out")
 ORDINARY = "ordinary"
 """The category of requests that nobody would take for harmful."""
+_EVERY = 3  # of the many requests of written pairs: a fit takes the cube of how many there are
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,22 +48,28 @@ class Pair:
 
 @lru_cache(1)
 def learned_from() -> tuple[Example, ...]:
-    """Everything that the score is fitted on, in a fixed order."""
-    authors = sorted(each.name for each in FOLDER.iterdir() if each.is_dir())
-    return tuple(each for author in authors if author != HELD_OUT for each in read(author))
+    """Everything that the score is fitted on, in a fixed order; of what asks for genres, a part."""
+    asked = [
+        Example(text=each.text, category=ORDINARY, author=source, is_harmful=False)
+        for source, requests in learned().items()
+        for each in requests[:: _EVERY if source == PAIRS else 1]
+        if each.language == ENGLISH
+    ]
+    return (*read(FOLDER), *asked)
 
 
-def read(author: str, folder: Path = FOLDER) -> list[Example]:
-    """One author's requests, by category. Raises InvalidEvent `bad_example` for a wrong line."""
+def read(folder: Path) -> list[Example]:
+    """The requests of each author, by category. Raises InvalidEvent `bad_example` for a wrong
+    line.
+    """
     return [
-        _example(line, file, author)
-        for file in sorted((folder / author).glob("*.jsonl"))
-        if file.stem != "bias"
+        _example(line, file)
+        for file in sorted(folder.glob("*/*.jsonl"))
         for line in file.read_text("utf-8").splitlines()
     ]
 
 
-def pairs(file: Path = FOLDER / HELD_OUT / "bias.jsonl") -> list[Pair]:
+def pairs(file: Path = HELD_OUT / "bias.jsonl") -> list[Pair]:
     """The pairs that bias is measured on; never learned from."""
     lines = map(json.loads, file.read_text("utf-8").splitlines())
     return [
@@ -74,7 +83,7 @@ def known_words() -> Counter[str]:
     return Counter(word for each in learned_from() for word in words_of(plain(each.text)))
 
 
-def _example(line: str, file: Path, author: str) -> Example:
+def _example(line: str, file: Path) -> Example:
     try:
         found = json.loads(line)
         text, is_harmful = found["text"], found["harmful"]
@@ -85,4 +94,4 @@ def _example(line: str, file: Path, author: str) -> Example:
             "bad_example",
             f'expected {{"text": "...", "harmful": true}} in {file.name}, got {line[:80]!r}',
         ) from error
-    return Example(text=text, category=file.stem, author=author, is_harmful=is_harmful)
+    return Example(text=text, category=file.stem, author=file.parent.name, is_harmful=is_harmful)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from scipy.linalg import eigh
+from scipy.linalg.lapack import spotrf, spotri
 from sklearn.linear_model import LogisticRegression
 
 from genre_models.encoder import LayeredEncoder
@@ -15,7 +16,7 @@ from genre_models.safety.words import WordIndex
 
 COMPONENTS = 192
 RIDGE = 0.5
-SPARED = 0.97  # of the look-alikes of each author, by a fit without them
+SPARED = 0.97  # of look-alikes, each by a fit without its author
 
 
 def fitted(examples: Sequence[Example], texts: Sequence[str], encoder: LayeredEncoder) -> Learned:
@@ -24,69 +25,80 @@ def fitted(examples: Sequence[Example], texts: Sequence[str], encoder: LayeredEn
     """
     points = stacked(encoder.layers(texts))
     mean = points.mean(axis=0)
-    _, _, axes = np.linalg.svd(points - mean, full_matrices=False)
-    kept = axes[:COMPONENTS].T
-    rows = ((points - mean) @ kept).astype(np.float32)
-    likeness = gaussian(unit(rows), unit(rows))
-    kernel = likeness + WORDS * WordIndex([each.text for each in examples]).gram()
+    points -= mean
+    kept = _components(points)
+    rows = unit(points @ kept)
+    kernel = gaussian(rows, rows)
+    kernel += WORDS * WordIndex([each.text for each in examples]).gram()
     categories = tuple(sorted({each.category for each in examples} - {ORDINARY}))
     targets = _targets(examples, categories)
-    values = unseen(kernel, targets, [each.author for each in examples])
+    alpha, values = solved(kernel, targets, [each.author for each in examples])
     slope, shifts = _calibration(values, examples, len(categories))
     odds = slope * values[:, 0] + shifts[values[:, 1:].argmax(axis=1)]
     threshold = 1.0 / (1.0 + np.exp(-_threshold(odds, examples)))
     return Learned(
         categories=categories,
-        mean=mean.astype(np.float32),
-        axes=kept.astype(np.float32),
+        mean=mean,
+        axes=kept,
         rows=rows,
-        alpha=_solved(kernel, targets).astype(np.float32),
+        alpha=alpha,
         slope=slope,
-        shifts=shifts.astype(np.float32),
+        shifts=shifts,
         threshold=float(threshold),
     )
 
 
-def unseen(
-    kernel: NDArray[np.float64], targets: NDArray[np.float64], authors: Sequence[str]
-) -> NDArray[np.float64]:
-    """Values that each example gets from a fit without its author.  # [n, 1 + categories]"""
+def solved(kernel: Floats, targets: Floats, authors: Sequence[str]) -> tuple[Floats, Floats]:
+    """The weights of the ridge regression, and the values that each example gets from a fit without
+    its author: both from one inverse (Pahikkala et al. 2006, fast n-fold cross-validation). Writes
+    over `kernel`.  # 2 x [n, 1 + categories]
+    """
+    kernel[np.diag_indices(len(kernel))] += RIDGE
+    inverse = _inverse(kernel)
+    alpha = inverse @ targets
     values = np.zeros_like(targets)
     by = np.array(authors)
     for author in set(authors):
-        own, rest = np.flatnonzero(by == author), np.flatnonzero(by != author)
-        alpha = _solved(kernel[np.ix_(rest, rest)], targets[rest])
-        values[own] = kernel[np.ix_(own, rest)] @ alpha
-    return values
+        own = np.flatnonzero(by == author)
+        values[own] = targets[own] - np.linalg.solve(inverse[np.ix_(own, own)], alpha[own])
+    return alpha, values
 
 
-def _threshold(odds: NDArray[np.float64], examples: Sequence[Example]) -> float:
-    """Log-odds that most look-alikes of every author stay below: some write harder ones."""
-    authors = {each.author for each in examples if each.category != ORDINARY}
-    spared = {
-        author: [
-            number
-            for number, each in enumerate(examples)
-            if each.author == author and not each.is_harmful
-        ]
-        for author in authors
-    }
-    return max(float(np.quantile(odds[own], SPARED)) for own in spared.values())
+def _inverse(matrix: Floats) -> Floats:
+    """Of a symmetric positive definite matrix, for half of what any other costs; over it."""
+    # Fortran reads the rows of a matrix as columns: its upper triangle is our lower one.
+    factor, failed = spotrf(matrix.T, lower=0, overwrite_a=1)
+    inverse, _ = spotri(factor, lower=0, overwrite_c=1)
+    if failed:
+        raise ValueError(f"expected a positive definite kernel, got minor {failed} that is not")
+    lower = np.tril(inverse.T, -1)
+    whole: Floats = lower + lower.T + np.diag(np.diag(inverse))
+    return whole
 
 
-def _solved(kernel: NDArray[np.float64], targets: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.asarray(np.linalg.solve(kernel + RIDGE * np.eye(len(kernel)), targets), np.float64)
+def _components(points: Floats) -> Floats:
+    """The axes on which centred points differ most.  # [n, d] -> [d, at most 192]"""
+    width = points.shape[1]
+    _, axes = eigh(points.T @ points, subset_by_index=[max(0, width - COMPONENTS), width - 1])
+    kept: Floats = axes[:, ::-1].astype(np.float32)
+    return kept
 
 
-def _targets(examples: Sequence[Example], categories: Sequence[str]) -> NDArray[np.float64]:
+def _threshold(odds: Floats, examples: Sequence[Example]) -> float:
+    """Log-odds that most look-alikes stay below."""
+    looks_alike = np.array([each.category != ORDINARY and not each.is_harmful for each in examples])
+    return float(np.quantile(odds[looks_alike], SPARED))
+
+
+def _targets(examples: Sequence[Example], categories: Sequence[str]) -> Floats:
     """1 for harm and -1 for none; then 1 for the category, and 0."""
     harm = np.array([1.0 if each.is_harmful else -1.0 for each in examples])
     kinds = np.array([[float(each.category == name) for name in categories] for each in examples])
-    return np.column_stack([harm, kinds])
+    return np.column_stack([harm, kinds]).astype(np.float32)
 
 
 def _calibration(
-    values: NDArray[np.float64], examples: Sequence[Example], categories: int
+    values: Floats, examples: Sequence[Example], categories: int
 ) -> tuple[float, Floats]:
     """One slope, and a shift for each category that is found; regularised towards the same one."""
     kinds = np.eye(categories)[values[:, 1:].argmax(axis=1)]
@@ -95,4 +107,4 @@ def _calibration(
     model = LogisticRegression(C=1.0, max_iter=1000)
     model.fit(np.column_stack([4 * values[:, 0], kinds])[chosen], harmful[chosen])
     slope, *shifts = model.coef_[0]
-    return 4 * float(slope), np.array(shifts) + model.intercept_[0]
+    return 4 * float(slope), (np.array(shifts) + model.intercept_[0]).astype(np.float32)

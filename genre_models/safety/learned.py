@@ -44,9 +44,10 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Learned:
-    """What was fitted. `mean` [4 * 384] and `axes` [4 * 384, k] give the components of `rows`
-    [examples, k]; `alpha` [examples, 1 + categories]; `slope` and `shifts` [categories] calibrate;
-    `threshold` is the probability from which on a request is harmful.
+    """What was fitted. `mean` [4 * 384] and `axes` [4 * 384, k] give the components, of which the
+    unit `rows` [examples, k] are those of the examples; `alpha` [examples, 1 + categories];
+    `slope` and `shifts` [categories] calibrate; `threshold` is the probability from which on a
+    request is harmful.
     """
 
     categories: tuple[str, ...]
@@ -117,7 +118,7 @@ class Learned:
         """Likeness to each example.  # [n, examples]"""
         points = np.asarray((stacked(encoder.layers(texts)) - self.mean) @ self.axes, np.float32)
         words = np.stack([self._index.similarity(text) for text in texts])
-        return gaussian(unit(points), unit(self.rows)) + WORDS * words
+        return gaussian(unit(points), self.rows) + WORDS * words
 
     def odds(self, kernel: Floats) -> tuple[Floats, NDArray[np.intp]]:
         """Calibrated log-odds of harm [n] and the most probable category [n]."""

@@ -109,7 +109,8 @@ class Reader:
         core = token.strip(_EDGE)
         if core in self._words or not _LETTER.search(core) or self._is_compound(core):
             return token
-        known = next((each for each in self._forms(core) if each in self._words), None)
+        forms = (each for each in self._forms(core) if each in self._words)
+        known = max(forms, key=lambda each: self._words[each], default=None)
         if known is None:
             known = self._by_letters.get(_RUN.sub(r"\1", core)) if _LONG_RUN.search(core) else None
         return token if known is None else token.replace(core, known)

