@@ -36,9 +36,6 @@ log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
-Known = tuple[int, int, int]
-"""The last change to a tenant's corrections, and the day and hour in which they were weighed."""
-
 _TELLING = 4096  # characters of a prompt that tell its language
 _DOUBT = 0.99  # of a language that a request is not certainly in, the most confidence
 
@@ -69,9 +66,9 @@ class Judge:
     """The languages that texts can be written in, by their codes; None: any."""
     _short: Batches[ClassifiedRequest, ClassifiedRequest] = field(init=False)
     _long: Batches[ClassifiedRequest, ClassifiedRequest] = field(init=False)
-    _of_tenants: dict[str | None, tuple[Classifier, Known, Classifier]] = field(
-        default_factory=dict
-    )
+    _hour: tuple[int, int] = (0, 0)
+    _of_tenants: dict[str | None, tuple[Classifier, int, Classifier]] = field(default_factory=dict)
+    """By tenant: the plain classifier, the last change to corrections, and what both make."""
 
     def __post_init__(self) -> None:
         self._short = Batches(self.judge_all, _BATCH, "judge")
@@ -235,16 +232,19 @@ class Judge:
         It is renewed with every change to them and, as they fade, every hour.
         """
         plain, now = self.classifiers.of(tenant), datetime.now(UTC)
+        hour = (now.toordinal(), now.hour)
+        if self._hour != hour:
+            self._hour, self._of_tenants = hour, {}
+        known = self._of_tenants  # another thread may renew it
         change = self.corrections.changes.get(tenant)
         if change is None:
-            self._of_tenants.pop(tenant, None)
+            known.pop(tenant, None)
             return plain  # nothing is kept of a tenant that has corrected nothing
-        known = (change, now.toordinal(), now.hour)
-        fitted, of, corrected = self._of_tenants.get(tenant, (None, None, plain))
-        if fitted is plain and of == known:
+        fitted, of, corrected = known.get(tenant, (None, 0, plain))
+        if fitted is plain and of == change:
             return corrected
         corrected = plain.corrected(self.corrections.nudges(tenant, now))
-        self._of_tenants[tenant] = (plain, known, corrected)
+        known[tenant] = (plain, change, corrected)
         return corrected
 
 

@@ -65,15 +65,15 @@ def solved(kernel: Floats, targets: Floats, authors: Sequence[str]) -> tuple[Flo
 
 
 def _inverse(matrix: Floats) -> Floats:
-    """Of a symmetric positive definite matrix, for half of what any other costs; over it."""
+    """Of a symmetric positive definite matrix, in its place: it may take up half a gigabyte."""
     # Fortran reads the rows of a matrix as columns: its upper triangle is our lower one.
     factor, failed = spotrf(matrix.T, lower=0, overwrite_a=1)
-    inverse, _ = spotri(factor, lower=0, overwrite_c=1)
     if failed:
         raise ValueError(f"expected a positive definite kernel, got minor {failed} that is not")
-    lower = np.tril(inverse.T, -1)
-    whole: Floats = lower + lower.T + np.diag(np.diag(inverse))
-    return whole
+    inverse: Floats = spotri(factor, lower=0, overwrite_c=1)[0].T
+    for row in range(len(inverse)):
+        inverse[row, row + 1 :] = inverse[row + 1 :, row]
+    return inverse
 
 
 def _components(points: Floats) -> Floats:

@@ -83,7 +83,7 @@ def _careful(reading: Reading) -> Reading:
     def read(answer: bytes) -> bytes:
         try:
             return reading(answer)
-        except (ValueError, LookupError, struct.error):
+        except (ValueError, TypeError, LookupError, struct.error):
             return answer
 
     return read

@@ -59,8 +59,9 @@ class Box:
         if at is not None:
             self.replayed.add(at)
         else:
-            self.letters[place(record)] = _letter(record)
-            self._kept.setdefault(record.partition, deque()).append(record.offset)
+            if (at := place(record)) not in self.letters:  # else it is read once more
+                self._kept.setdefault(record.partition, deque()).append(record.offset)
+            self.letters[at] = _letter(record)
 
     def snapshot(self) -> Box:
         """As it is now, for a thread to look through: it may hold hundreds of thousands."""

@@ -20,11 +20,10 @@ export const view = { words, mount };
 function mount(root, page) {
   const linked = page.route.length === 2 ? page.route : null;
   let waiting = false;
-  if (linked) rounds.open(page, ...linked);
 
   const round = () =>
     linked
-      ? rounds.find(page, ...linked)
+      ? (rounds.find(page, ...linked) ?? null)
       : (rounds.all(page).find((each) => each.wish.prompt !== undefined || each.wish.suggest) ??
         null);
   const draw = () => {
@@ -74,6 +73,7 @@ function mount(root, page) {
   document.addEventListener("keydown", keys);
   const stop = rounds.listen(draw);
   rounds.resume(page);
+  if (linked) rounds.open(page, ...linked);
   draw();
   page.call("GET", "v1/genres").then(
     (found) => {

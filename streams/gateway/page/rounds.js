@@ -69,10 +69,14 @@ export function open(page, request_id, user_id) {
   if (known && known.state !== "failed") return;
   const round = fresh(known?.wish ?? { request_id, user_id });
   rounds = [round, ...all(page).filter((each) => each !== known)].slice(0, MOST);
-  page.call("GET", place(round.wish)).then(
-    (answer) => finish(page, round, answer),
-    (problem) => fail(page, round, problem),
-  );
+  streams.set(request_id, new AbortController()); // what is looked up is not followed, too
+  page
+    .call("GET", place(round.wish))
+    .then(
+      (answer) => finish(page, round, answer),
+      (problem) => fail(page, round, problem),
+    )
+    .finally(() => streams.delete(request_id));
 }
 
 /** Write no more of it; what was written stays to be read. */

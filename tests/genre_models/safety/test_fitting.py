@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from genre_models.safety import learned
-from genre_models.safety.fitting import fitted
+from genre_models.safety.fitting import RIDGE, fitted, solved
 from tests.genre_models.safety.toy import EXAMPLES, Toy
 
 
@@ -18,3 +19,16 @@ def test_harm_and_its_kind_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     assert bomb.probability > 0.8 > 0.3 > cake.probability
     assert (bomb.category, savings.category) == ("weapons", "fraud")
+
+
+def test_each_author_is_told_by_a_fit_of_the_others() -> None:
+    chance = np.random.default_rng(0)
+    rows = chance.normal(size=(30, 8)).astype(np.float32)
+    kernel, targets = rows @ rows.T, chance.normal(size=(30, 2)).astype(np.float32)
+    authors = [f"author {each % 3}" for each in range(30)]
+    alpha, values = solved(kernel.copy(), targets, authors)
+    ridge = RIDGE * np.eye(30)
+    assert np.allclose((kernel + ridge) @ alpha, targets, atol=1e-3)
+    own = np.array(authors) == "author 1"
+    others = np.linalg.solve((kernel + ridge)[np.ix_(~own, ~own)], targets[~own])
+    assert np.allclose(values[own], kernel[np.ix_(own, ~own)] @ others, atol=1e-3)

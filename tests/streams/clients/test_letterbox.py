@@ -71,6 +71,14 @@ def test_what_the_topic_keeps_no_longer_is_forgotten() -> None:
     assert list(box.letters) == ["0@2", "0@3"] and box.replayed == {"0@3"}
 
 
+def test_a_letter_that_is_read_twice_is_forgotten_once() -> None:
+    box = Box()
+    for number in (0, 1, 0, 1):
+        box.take(letter(number))
+    box.forget(0, 2)
+    assert box.letters == {}
+
+
 def test_of_ten_thousand_a_page_costs_no_decode(monkeypatch: pytest.MonkeyPatch) -> None:
     box = Box()
     for number in range(10_000):
