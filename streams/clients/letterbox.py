@@ -103,17 +103,12 @@ class Letterbox:
         """The letters of one topic."""
         return self._boxes[topic.name]
 
-    def counts(self) -> list[dict[str, str | int]]:
+    async def counts(self) -> list[dict[str, str | int]]:
         """How many letters each topic has, by code, and how many of them were replayed."""
-        told: list[dict[str, str | int]] = []
-        for name, box in self._boxes.items():
-            every = Counter(each.code for each in box.letters.values())
-            done = Counter(box.letters[at].code for at in box.replayed & box.letters.keys())
-            told += [
-                {"topic": name, "code": code, "letters": count, "replayed": done[code]}
-                for code, count in every.most_common()
-            ]
-        return told
+        boxes = {name: box.snapshot() for name, box in self._boxes.items()}
+        return await asyncio.to_thread(
+            lambda: [line for name, box in boxes.items() for line in _counts(name, box)]
+        )
 
     async def read(self, *, afresh: bool = False) -> None:
         """Look at what is new, for some seconds at most; `afresh` without a pause before it.
@@ -202,6 +197,13 @@ def is_place(text: str) -> bool:
     return bool(at) and all(
         each.isascii() and each.isdigit() and len(each) <= 18 for each in (partition, offset)
     )
+
+
+def _counts(topic: str, box: Box) -> Iterator[dict[str, str | int]]:
+    every = Counter(each.code for each in box.letters.values())
+    done = Counter(box.letters[at].code for at in box.replayed & box.letters.keys())
+    for code, count in every.most_common():
+        yield {"topic": topic, "code": code, "letters": count, "replayed": done[code]}
 
 
 def _parsed(at: str) -> tuple[int, int]:

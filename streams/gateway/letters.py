@@ -49,7 +49,7 @@ class Replay:
 async def counts(request: web.Request) -> web.Response:
     """How many letters each topic has, by code; `unread` are not counted yet: ask again."""
     box = await _read(request)
-    return _json({"letters": box.counts(), "unread": box.unread})
+    return _json({"letters": await box.counts(), "unread": box.unread})
 
 
 async def page(request: web.Request) -> web.Response:

@@ -31,13 +31,17 @@ async def test_what_is_new_is_read_and_nothing_twice(
     box = Letterbox(settings)
     await bury(settings, b"one", b"two")
     await box.read()
-    assert box.counts() == [{"topic": "requests", "code": "not_json", "letters": 2, "replayed": 0}]
+    assert await box.counts() == [
+        {"topic": "requests", "code": "not_json", "letters": 2, "replayed": 0}
+    ]
     (newest, oldest) = box.box(TOPIC).meant(Choice())
     assert await replay(settings, TOPIC, lambda each: each.offset == 0) == 1
     await bury(settings, b"three")
     await box.read(afresh=True)
     assert taken == 4 and box.unread == 0
-    assert box.counts() == [{"topic": "requests", "code": "not_json", "letters": 3, "replayed": 1}]
+    assert await box.counts() == [
+        {"topic": "requests", "code": "not_json", "letters": 3, "replayed": 1}
+    ]
     assert box.box(TOPIC).replayed == {oldest.place}
     found = await box.one(TOPIC, newest.place)
     assert found is not None and found.value == b"two"
@@ -55,7 +59,7 @@ async def test_a_question_reads_for_some_seconds_and_the_next_goes_on(
     await bury(broker.settings, b"one", b"two")
     monkeypatch.setattr(letterbox, "_READING", 0.0)
     await box.read()
-    assert box.unread == 2 and box.counts() == []
+    assert box.unread == 2 and await box.counts() == []
     monkeypatch.undo()
     await box.read()
     assert box.unread == 0 and len(box.box(TOPIC).letters) == 2
