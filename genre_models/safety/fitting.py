@@ -65,7 +65,7 @@ def solved(kernel: Floats, targets: Floats, authors: Sequence[str]) -> tuple[Flo
 
 
 def _inverse(matrix: Floats) -> Floats:
-    """Of a symmetric positive definite matrix, in its place: it may take up half a gigabyte."""
+    """Of a symmetric positive definite matrix, in its place: of 13,000 examples it is 670 MB."""
     # Fortran reads the rows of a matrix as columns: its upper triangle is our lower one.
     factor, failed = spotrf(matrix.T, lower=0, overwrite_a=1)
     if failed:

@@ -25,7 +25,7 @@ def load_score(models: Path, encoder: LayeredEncoder) -> Scores:
         score_file(models),
         lambda: _fitted(encoder).to_bytes(),
         Learned.from_bytes,
-        takes="a minute (`genre prepare` does it ahead)",
+        takes="some minutes (`genre prepare` does it ahead)",
     )
     return partial(learned.scores, encoder=encoder)
 
