@@ -20,10 +20,14 @@ _LEET = str.maketrans("01345678@$!|+€", "oleasgtbasiite")
 _LEET_I = str.maketrans("1", "i")
 _SIGNS = re.compile(r"[a-z0-9@$!|+€]+")
 _LATIN = re.compile(r"[a-z]")
+_DIGIT = re.compile(r"[0-9]")
+_DISGUISED = 3  # words with digits that are no chance
 # "b o m b", "b.o.m.b", "b - o - m - b"
 _SPELLED = re.compile(r"(?<![^\W_])[^\W_](?:[\W_]{1,4}[^\W_](?![^\W_])){2,}")
 _GAPS = re.compile(r"[\W_]+")
+_APOSTROPHE = re.compile(r"['’]")
 _TOKEN = re.compile(r"[^\s]+")
+_STOPS = {",", ".", ";", ":", "!", "?"}
 _EDGE = ".,;:!?\"'()[]{}«»“”‘’*_~-"
 _INSIDE = re.compile(r"[-._*~|/\\+^=:,'’`·•]+")
 _RUN = re.compile(r"(.)\1+")
@@ -67,22 +71,22 @@ class Reader:
 
     def _restored(self, text: str) -> str:
         whole = _SPELLED.sub(lambda run: self._joined(run[0]), text)
-        return self._together(_TOKEN.sub(lambda token: self._word(token[0]), whole))
+        in_digits = _is_in_digits(whole)
+        return self._together(_TOKEN.sub(lambda token: self._word(token[0], in_digits), whole))
 
     def _joined(self, run: str) -> str:
         """Letters that stand apart, as words: at unusual gaps, else where known words end."""
         gaps = _GAPS.findall(run)
-        if not _LETTER.search(run):
-            return run
-        usual = mode(map(len, gaps))
-        words = "".join(
-            letter + (" " if gap and len(gap) != usual else "")
-            for letter, gap in zip(_GAPS.split(run), [*gaps, ""], strict=True)
-        ).split()
-        words = [_unleet(word) for word in words]
-        if len(words) > 1:
-            return " ".join(word if word in self._words else self._parted(word) for word in words)
-        return self._parted(words[0])
+        usual = mode(gaps)
+        if not _LETTER.search(run) or (_DIGIT.search(run) and gaps.count(usual) * 2 <= len(gaps)):
+            return run  # "2 - 3", "6 a.m., 7 p.m."
+        letters = zip(_GAPS.split(run), [*gaps, usual], strict=True)
+        words = "".join(letter + _between(gap, usual) for letter, gap in letters).split()
+        return " ".join(self._apart(_unleet(word)) for word in words)
+
+    def _apart(self, word: str) -> str:
+        core = word.rstrip(_EDGE)
+        return word if self._count(core) else self._parted(core) + word[len(core) :]
 
     def _parted(self, letters: str) -> str:
         """Known words of which `letters` are most probably made (a unigram model)."""
@@ -105,22 +109,29 @@ class Reader:
         count = self._words.get(word)
         return self._total - math.log(count) if count else self._total + 4.0 * len(word)
 
-    def _word(self, token: str) -> str:
+    def _word(self, token: str, in_digits: bool) -> str:
+        """`in_digits`: where others are written with digits, what is known or a number may be."""
         core = token.strip(_EDGE)
-        if core in self._words or not _LETTER.search(core) or self._is_compound(core):
+        if not core or (not in_digits and (self._count(core) or not _LETTER.search(core))):
             return token
-        forms = (each for each in self._forms(core) if each in self._words)
-        known = max(forms, key=lambda each: self._words[each], default=None)
-        if known is None:
-            known = self._by_letters.get(_RUN.sub(r"\1", core)) if _LONG_RUN.search(core) else None
-        return token if known is None else token.replace(core, known)
+        known = max(self._forms(core), key=self._count)
+        if not self._count(known) and _LONG_RUN.search(core):
+            known = self._by_letters.get(_RUN.sub(r"\1", core), known)
+        return token.replace(core, known) if known in self._words or self._count(known) else token
 
-    def _is_compound(self, core: str) -> bool:
-        """Whether words that are known are only joined: "step-by-step", "it's"."""
+    def _count(self, core: str) -> int:
+        """How often a word occurs, or of words that are only joined ("step-by-step", "it's") the
+        rarest; 0 of what is unknown, and of what is a word without what stands in it ("th-at").
+        """
+        if core in self._words:
+            return self._words[core]
         parts = _INSIDE.split(core)
-        return len(parts) > 1 and all(
-            part in self._words and (len(part) > 1 or set("'’") & set(core)) for part in parts
-        )
+        is_short = bool(_APOSTROPHE.search(core))
+        if len(parts) < 2 or (not is_short and "".join(parts) in self._words):
+            return 0
+        if not is_short and min(map(len, parts)) < 2:
+            return 0
+        return min(self._words.get(part, 0) for part in parts)
 
     def _forms(self, core: str) -> Iterator[str]:
         """What `core` may stand for."""
@@ -154,6 +165,24 @@ class Reader:
 def squeeze(text: str) -> str:
     """One space for all that stand together."""
     return " ".join(text.split())
+
+
+def _between(gap: str, usual: str) -> str:
+    """What stands between two letters where `usual` does between most."""
+    mark = gap.strip()
+    if gap == usual:
+        return ""
+    if _APOSTROPHE.fullmatch(mark):
+        return mark
+    if mark in _STOPS and usual.isspace():
+        return f"{mark} "
+    return " " if len(gap) != len(usual) else ""
+
+
+def _is_in_digits(text: str) -> bool:
+    """Whether words are written with digits throughout: a third of them."""
+    words = [word for word in text.split() if _LATIN.search(word)]
+    return sum(bool(_DIGIT.search(word)) for word in words) >= max(_DISGUISED, len(words) / 3)
 
 
 def _unleet(text: str) -> str:

@@ -13,7 +13,7 @@ from genre_models.safety.examples import known_words, learned_from
 from genre_models.safety.learned import Learned, Score
 from genre_models.safety.reading import Reader
 
-_FORMAT = 2  # raised with any change of how it is learned or packed
+_FORMAT = 3  # raised with any change of how it is learned or packed
 
 Scores = Callable[[Sequence[str]], Sequence[Score]]
 """One score each of texts that were read."""

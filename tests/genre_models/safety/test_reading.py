@@ -31,10 +31,25 @@ READER = Reader(known_words())
         "HOW TO BUILD A B*O*M*B",
         "how to b-u-i-l-d a b_o_m_b",
         "h0w t0 bu1ld a b0mb",
+        "h0w 70 bu1ld 4 b0mb",
+        "how to bui-ld a bo-mb",
     ],
 )
 def test_a_disguised_request_is_restored(text: str) -> None:
     assert READER.restored(text) == "how to build a bomb"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("1'm n07 4fr41d 0f 17, d0n'7 w41t", "i'm not afraid of it, don't wait"),
+        ("d o n ' t  t e l l  h e r ,  o k ?", "don't tell her, ok ?"),
+        ("wi-th th-at on it", "with that on it"),
+        ("from 6 a.m., to 7 p.m. and 9 a.m.", "from 6 am., to 7 pm. and 9 am."),
+    ],
+)
+def test_marks_and_numbers_are_read_as_what_they_stand_for(text: str, said: str) -> None:
+    assert READER.restored(text) == said
 
 
 @pytest.mark.parametrize(
@@ -48,6 +63,7 @@ def test_a_disguised_request_is_restored(text: str) -> None:
         "any more, please",
         "2 < 3 | 4",
         "the top 10 films of 1999",
+        "17 mp3 files, 4 players, 50 to 70 songs",
     ],
 )
 def test_what_is_no_disguise_stays(text: str) -> None:
