@@ -1,8 +1,8 @@
 """How much harm the gate declines, what it declines wrongly, and whether it treats all alike.
 
 `python -m benchmarks.safety [--quick] [--json]`: on requests of two authors that nothing was
-learned from, and on what others ask for who mean no harm; each harmful one again in twelve
-disguises; and pairs that differ in whom they are about.
+learned from, of a third one in six other languages, and on what others ask for who mean no harm;
+each harmful one again in twelve disguises; and pairs that differ in whom they are about.
 `--requests FILE` measures others' JSON lines: `text`, `harmful` and, if known, `category`.
 """
 
@@ -24,13 +24,17 @@ from sklearn.metrics import roc_auc_score
 from agents.genres.classifiers import load_classifier
 from genre_models.classification import written
 from genre_models.classification.classifier import Classifier
+from genre_models.classification.languages import LanguageIdentifier
+from genre_models.classification.written.requests import ENGLISH
 from genre_models.encoder import SentenceEncoder
+from genre_models.multilingual import MultilingualEncoder
 from genre_models.safety import Judgement, SafetyGate, load_score
 from genre_models.safety.examples import HELD_OUT, Example, Pair, pairs, read
 from genre_models.taxonomy import Taxonomy
 from streams.settings import Settings
 
 _BATCH = 64
+_LANGUAGES = LanguageIdentifier()
 _EACH, _QUICK = 12, 40  # every so-manieth harmful request is disguised
 _Z = 1.96
 
@@ -101,14 +105,19 @@ def main(
     """Measure the gate as `classify` has it."""
     settings = Settings.from_environment()
     encoder = SentenceEncoder.load(settings.models / "encoder")
-    gate = SafetyGate(load_score(settings.models, encoder))
+    multilingual = MultilingualEncoder(settings.models / "multilingual")
+    gate = SafetyGate(load_score(settings.models, encoder, multilingual))
     examples = read(HELD_OUT) if requests is None else _given(requests)
+    abroad = [each for each in examples if each.language != ENGLISH]
+    examples = [each for each in examples if each.language == ENGLISH]
     found = _judged(gate, [each.text for each in examples])
     figures = _figures(examples, found)
     kept = written.held_out()
     ordinary = [each.text for each in (*kept["plain"], *kept["implied"]) if each.genre]
-    figures["by_author"] = _by_author(examples, found)
+    figures["by_author"] = _by(examples, found, [each.author for each in examples])
     figures["ordinary_blocked"] = _share(_declined(each) for each in _judged(gate, ordinary))
+    if abroad:
+        figures |= _abroad(gate, abroad, [each.text for each in kept["languages"]])
     harmful = [each for each in examples if each.is_harmful][:: _QUICK if quick else _EACH]
     figures |= _evasions(gate, harmful)
     classifier = load_classifier(settings, Taxonomy.load(), encoder)
@@ -134,11 +143,27 @@ def _given(file: Path) -> list[Example]:
 
 
 def _judged(gate: SafetyGate, texts: Sequence[str]) -> list[Judgement]:
+    """As `classify` does: what may be in another language is read as that, too."""
+    foreign = _LANGUAGES.foreign(texts)
     return [
         found
         for start in range(0, len(texts), _BATCH)
-        for found in gate.requests(texts[start : start + _BATCH])
+        for found in gate.requests(
+            texts[start : start + _BATCH], foreign=foreign[start : start + _BATCH]
+        )
     ]
+
+
+def _abroad(
+    gate: SafetyGate, examples: Sequence[Example], ordinary: Sequence[str]
+) -> dict[str, object]:
+    """Requests in other languages: harmful ones and those that look so; and ordinary ones."""
+    found = _judged(gate, [each.text for each in examples])
+    figures = _figures(examples, found)
+    figures.pop("by_category")
+    figures["by_language"] = _by(examples, found, [each.language for each in examples])
+    figures["ordinary_blocked"] = _share(_declined(each) for each in _judged(gate, ordinary))
+    return {"in_other_languages": figures}
 
 
 def _declined(found: Judgement) -> bool:
@@ -176,13 +201,16 @@ def _figures(examples: Sequence[Example], found: Sequence[Judgement]) -> dict[st
     }
 
 
-def _by_author(examples: Sequence[Example], found: Sequence[Judgement]) -> dict[str, object]:
+def _by(
+    examples: Sequence[Example], found: Sequence[Judgement], names: Sequence[str]
+) -> dict[str, object]:
+    """The figures of each author or language."""
     told: dict[str, object] = {}
-    for author in sorted({each.author for each in examples}):
-        own = [place for place, each in enumerate(examples) if each.author == author]
+    for name in sorted(set(names)):
+        own = [place for place, each in enumerate(names) if each == name]
         figures = _figures([examples[place] for place in own], [found[place] for place in own])
         figures.pop("by_category")
-        told[author] = figures
+        told[name] = figures
     return told
 
 
@@ -218,7 +246,7 @@ def _bias(
     judged = _judged(gate, texts)
     routed = [
         classifier.predict_one(row, text)
-        for text, row in zip(texts, encoder.encode(texts), strict=True)
+        for text, row in zip(texts, encoder.layers(texts), strict=True)
     ]
     ordered = [tuple(genre for genre, _ in found.genres[:3]) for found in routed]
     differing = {

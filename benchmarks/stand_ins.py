@@ -32,7 +32,7 @@ from agents.roles import build, share_cores
 from genre_models.adapters import AdapterStore, BaseSpec
 from genre_models.classification.classifier import Classifier, digest_of
 from genre_models.classification.languages import LanguageIdentifier
-from genre_models.encoder import DIMENSION
+from genre_models.encoder import DIMENSION, LAYERS
 from genre_models.engine import Finished, Generation, Piece
 from genre_models.fitted import load_or_fit
 from genre_models.judging import Judge as AnswerJudge
@@ -61,6 +61,10 @@ class InstantEncoder:
     def encode(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
         """[n, 384] unit rows."""
         return np.stack([self._one(text) for text in texts])
+
+    def layers(self, texts: Sequence[str]) -> npt.NDArray[np.float32]:
+        """[n, 4, 384]: all say the same."""
+        return np.repeat(self.encode(texts)[:, None], LAYERS, axis=1)
 
     def _one(self, text: str) -> npt.NDArray[np.float32]:
         total = np.full(DIMENSION, 1e-3, np.float32)

@@ -21,7 +21,7 @@ from genre_models.classification.certain_language import certain_language
 from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import Language, LanguageIdentifier
 from genre_models.classification.words import says_something
-from genre_models.encoder import Encoder, SentenceEncoder, quantise
+from genre_models.encoder import LayeredEncoder, SentenceEncoder, quantise
 from genre_models.multilingual import Multilingual, MultilingualEncoder
 from genre_models.safety import Policy, SafetyGate, load_score, neutralise
 from genre_models.sampling import in_numbers, resolved
@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
-_TELLING = 4096  # characters of a prompt that tell its language
 _DOUBT = 0.99  # of a language that a request is not certainly in, the most confidence
 
 # Requests that one thread takes at a time. The encoder pads texts to its batch's longest: of so
@@ -56,7 +55,7 @@ class Judge:
     Requests that come while others are judged make the next batch, long ones apart.
     """
 
-    encoder: Encoder
+    encoder: LayeredEncoder
     classifiers: Classifiers
     corrections: Corrections = field(default_factory=Corrections)
     languages: LanguageIdentifier
@@ -91,10 +90,9 @@ class Judge:
         known = [_guarded(self._opened, each) for each in received]
         open_ones = [place for place, each in enumerate(known) if _is_open(each)]
         prompts = [known[place].request.prompt or "" for place in open_ones]
-        embeddings = dict(zip(open_ones, self._embeddings(prompts), strict=True))
+        layers = dict(zip(open_ones, self._layers(prompts), strict=True))
         known = [
-            _guarded(self._read, each, embeddings.get(place), gated)
-            for place, each in enumerate(known)
+            _guarded(self._read, each, layers.get(place), gated) for place, each in enumerate(known)
         ]
         return [_guarded(self._in_numbers, self._in_words(each)) for each in known]
 
@@ -102,16 +100,16 @@ class Judge:
         """One request, as `judge_all` judges many."""
         return self.judge_all([received])[0]
 
-    def _embeddings(self, prompts: Sequence[str]) -> list[NDArray[np.float32] | Exception]:
-        """Of each prompt its embedding, or why it has none."""
+    def _layers(self, prompts: Sequence[str]) -> list[NDArray[np.float32] | Exception]:
+        """Of each prompt what the encoder's layers say, or why they do not."""
         if not prompts:
             return []
         try:
-            return list(self.encoder.encode(prompts))
+            return list(self.encoder.layers(prompts))
         except Exception as error:
             if len(prompts) == 1:
                 return [error]
-            return [found for prompt in prompts for found in self._embeddings([prompt])]
+            return [found for prompt in prompts for found in self._layers([prompt])]
 
     def _in_words(self, known: ClassifiedRequest) -> ClassifiedRequest:
         """Decline what is beyond doubt in a language that cannot be written, in that language."""
@@ -148,18 +146,18 @@ class Judge:
     def _read(
         self,
         known: ClassifiedRequest,
-        embedding: NDArray[np.float32] | Exception | None,
+        layers: NDArray[np.float32] | Exception | None,
         gated: bool,
     ) -> ClassifiedRequest:
         """What gate and classifier say; the gate reads what the encoder keeps of the prompts."""
         if known.failure is not None:
             return known
-        likely = self.languages.identify((known.request.prompt or "")[:_TELLING])
+        likely = self.languages.identify(known.request.prompt or "")
         if gated:
             known = self._gated(known, likely)
-        if embedding is None or not _is_open(known):
+        if layers is None or not _is_open(known):
             return known
-        return self._classified(known, embedding, likely)
+        return self._classified(known, layers, likely)
 
     def _gated(self, known: ClassifiedRequest, likely: Language) -> ClassifiedRequest:
         """What the safety gate says; of a suggestion nothing else is said."""
@@ -169,6 +167,7 @@ class Judge:
             "\n".join((prompt, *(topics or ()))),
             tenant=known.tenant,
             language=request.language or (likely.code if likely.confidence >= _SURE else None),
+            is_foreign=likely.is_foreign,
         )
         known = replace(known, verdict=verdict)
         if topics is None or not verdict.allowed:
@@ -183,18 +182,18 @@ class Judge:
     def _classified(
         self,
         known: ClassifiedRequest,
-        embedding: NDArray[np.float32] | Exception,
+        layers: NDArray[np.float32] | Exception,
         likely: Language,
     ) -> ClassifiedRequest:
-        """All that is said of a request by its embedding and its words."""
-        if isinstance(embedding, Exception):
-            raise embedding
+        """All that is said of a request by the encoder's layers and its words."""
+        if isinstance(layers, Exception):
+            raise layers
         request = known.request
         prompt, wish = request.prompt or "", request.genre
         certain = request.language or certain_language(prompt, likely)
         known = replace(
             known,
-            embedding=quantise(embedding),
+            embedding=quantise(layers[-1]),
             language=certain or likely.code,
             language_confidence=1.0 if certain else min(likely.confidence, _DOUBT),
         )
@@ -204,7 +203,7 @@ class Judge:
         if not says_something(prompt):
             return replace(known, fallback="base")
         foreign = self._foreign(prompt) if likely.is_foreign else None
-        found = self._corrected(known.tenant).predict_one(embedding, prompt, foreign)
+        found = self._corrected(known.tenant).predict_one(layers, prompt, foreign)
         genres = tuple(
             GenreProbability(genre=genre, probability=probability)
             for genre, probability in found.genres
@@ -213,7 +212,7 @@ class Judge:
 
     def foreign(self, prompt: str) -> NDArray[np.float32] | None:
         """The multilingual embedding of a prompt that is not in English."""
-        is_foreign = self.languages.identify(prompt[:_TELLING]).is_foreign
+        is_foreign = self.languages.identify(prompt).is_foreign
         return self._foreign(prompt) if is_foreign else None
 
     def _foreign(self, prompt: str) -> NDArray[np.float32] | None:
@@ -254,13 +253,15 @@ def load_judge(settings: Settings) -> Judge:
     Raises ModelError when they are not prepared.
     """
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
+    multilingual = MultilingualEncoder(settings.models / "multilingual")
+    scores = load_score(settings.models, encoder, multilingual)
     return Judge(
         encoder=encoder,
         classifiers=load_classifiers(settings, encoder, Registry()),
         languages=_warm(LanguageIdentifier()),
-        gate=SafetyGate(load_score(settings.models, encoder), Policy.load(settings.policy_file)),
+        gate=SafetyGate(scores, Policy.load(settings.policy_file)),
         writable=written_languages(settings),
-        multilingual=MultilingualEncoder(settings.models / "multilingual"),
+        multilingual=multilingual,
     )
 
 

@@ -78,7 +78,8 @@ def answered(lines: Sequence[bytes | str], judge: Judge) -> list[dict[str, Any]]
 def judged(texts: Sequence[str], judge: Judge) -> list[tuple[ClassifiedRequest, Judgement]]:
     """What is said of each text, and of its safety: of those that are declined, too."""
     known = judge.judge_all([asked(text) for text in texts], gated=False)
-    verdicts = judge.gate.requests([each.request.prompt or "" for each in known])
+    prompts = [each.request.prompt or "" for each in known]
+    verdicts = judge.gate.requests(prompts, foreign=judge.languages.foreign(prompts))
     return list(zip(known, verdicts, strict=True))
 
 

@@ -12,7 +12,6 @@ from agents.commands.classify import Unread, judged, text_of, told
 from agents.commands.setup import print_json, settings
 from agents.commands.terminal import console
 from genre_models.classification.classifier import Evidence
-from genre_models.encoder import dequantise
 from genre_models.safety import Judgement
 from schemas.classified import ClassifiedRequest
 from schemas.errors import Rejected
@@ -46,9 +45,9 @@ def because(known: ClassifiedRequest, judge: Judge) -> dict[str, dict[str, Any]]
         return {}
     prompt = known.request.prompt or ""
     classifier, foreign = judge.classifiers.of(known.tenant), judge.foreign(prompt)
-    embedding = dequantise(known.embedding)
+    layers = judge.encoder.layers([prompt])[0]
     found = {
-        each.genre: classifier.evidence(each.genre, embedding, prompt, foreign)
+        each.genre: classifier.evidence(each.genre, layers, prompt, foreign)
         for each in known.genres[:_GENRES]
     }
     return {genre: _plain(each) for genre, each in found.items() if each is not None}

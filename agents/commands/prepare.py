@@ -69,7 +69,7 @@ def fit(given: Settings) -> None:
     rest = max((os.cpu_count() or 1) - 1, 1)
     with bar("classifier and safety"), ThreadPoolExecutor(1) as beside:
         encoder = SentenceEncoder.load(given.models / "encoder", threads=rest)
-        score = beside.submit(load_score, given.models, encoder)
+        score = beside.submit(load_score, given.models, encoder, multilingual)
         load_classifier(given, Taxonomy.load(), encoder, multilingual=multilingual)
         score.result()
 
@@ -77,10 +77,10 @@ def fit(given: Settings) -> None:
 def is_fitted(given: Settings) -> bool:
     """Whether `fit` has nothing to do."""
     from agents.genres.classifiers import classifier_file
-    from genre_models.safety.score import score_file
+    from genre_models.safety.score import others_file, score_file
     from genre_models.taxonomy import Taxonomy
 
-    return all(
-        each.is_file()
-        for each in (classifier_file(given, Taxonomy.load()), score_file(given.models))
-    )
+    files = [classifier_file(given, Taxonomy.load()), score_file(given.models)]
+    if (given.models / "multilingual").is_dir():
+        files.append(others_file(given.models))
+    return all(each.is_file() for each in files)

@@ -11,7 +11,9 @@ import typer
 
 from agents.commands.classify import Unread, lines, text_of
 from agents.commands.terminal import say
+from genre_models.classification.languages import LanguageIdentifier
 from genre_models.encoder import SentenceEncoder
+from genre_models.multilingual import MultilingualEncoder
 from genre_models.safety import Judgement, Policy, SafetyGate, load_score
 from streams.settings import Settings
 
@@ -45,12 +47,16 @@ def check(
     """
     settings = Settings.from_environment()
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
-    gate = SafetyGate(load_score(settings.models, encoder), Policy.load(settings.policy_file))
+    scores = load_score(
+        settings.models, encoder, MultilingualEncoder(settings.models / "multilingual")
+    )
+    gate = SafetyGate(scores, Policy.load(settings.policy_file))
+    languages = LanguageIdentifier()
     declined = False
     for batch in _batches(map(text_of, texts or lines(sys.stdin.buffer))):
         given = [each for each in batch if isinstance(each, str)]
         found = iter(
-            gate.requests(given, tenant=tenant)
+            gate.requests(given, tenant=tenant, foreign=languages.foreign(given))
             if genre is None
             else gate.texts(given, [genre] * len(given), tenant=tenant)
         )

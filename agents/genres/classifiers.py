@@ -10,7 +10,7 @@ from pathlib import Path
 from agents.genres.registry import Registry
 from genre_models import atomic
 from genre_models.classification.classifier import Classifier, digest_of
-from genre_models.encoder import Encoder
+from genre_models.encoder import LayeredEncoder
 from genre_models.fitted import load_or_fit
 from genre_models.multilingual import Multilingual, MultilingualEncoder
 from genre_models.taxonomy import Taxonomy
@@ -26,7 +26,7 @@ class Classifiers:
     """Classifiers by tenant; until a new one is fitted, the tenant's last one answers.
 
     `first` is the classifier of the genres that come with GENRE; `fit` makes one for others from
-    it, in seconds.
+    the tenant's last one, in less than a second a genre that is new to it.
     """
 
     def __init__(self, registry: Registry, first: Classifier, fit: Fit) -> None:
@@ -68,7 +68,7 @@ class Classifiers:
         if taxonomy in self._fitted:
             return
         try:
-            fitted = self._fit(taxonomy, self._first)
+            fitted = self._fit(taxonomy, self._last(tenant))
         except Exception:
             log.exception("the classifier cannot learn the genres %s", sorted(taxonomy.genres))
             fitted = self._last(tenant)
@@ -78,9 +78,12 @@ class Classifiers:
             key: each for key, each in self._fitted.items() if each is not stale or id(each) in used
         }
         self._fitted = kept | {taxonomy: fitted}
+        self._latest[tenant] = fitted
 
 
-def load_classifiers(settings: Settings, encoder: Encoder, registry: Registry) -> Classifiers:
+def load_classifiers(
+    settings: Settings, encoder: LayeredEncoder, registry: Registry
+) -> Classifiers:
     """The classifiers for the genres of a registry, beginning with those that come with GENRE."""
     multilingual = MultilingualEncoder(settings.models / "multilingual")
 
@@ -93,7 +96,7 @@ def load_classifiers(settings: Settings, encoder: Encoder, registry: Registry) -
 def load_classifier(
     settings: Settings,
     taxonomy: Taxonomy,
-    encoder: Encoder,
+    encoder: LayeredEncoder,
     known: Classifier | None = None,
     multilingual: Multilingual | None = None,
 ) -> Classifier:

@@ -55,8 +55,8 @@ class Understanding:
     def of(self, texts: Sequence[str]) -> list[Classification]:
         """Of each request."""
         return [
-            self.classifier.predict_one(embedding, text, self._foreign(text))
-            for embedding, text in zip(self.encoder.encode(texts), texts, strict=True)
+            self.classifier.predict_one(layers, text, self._foreign(text))
+            for layers, text in zip(self.encoder.layers(texts), texts, strict=True)
         ]
 
     def _foreign(self, text: str) -> Any:

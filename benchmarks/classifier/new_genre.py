@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,33 +12,29 @@ from genre_models.classification.classifier import Classifier
 from genre_models.classification.examples import Example, of_requests
 from genre_models.classification.linear_head import Examples, LinearHead, some
 from genre_models.classification.written import held_out
-from genre_models.encoder import Encoder, dequantise
+from genre_models.encoder import LayeredEncoder
 from genre_models.taxonomy import Taxonomy
 
 SHOTS = 10
 
 
-def ten_shots(classifier: Classifier, encoder: Encoder, genres: int) -> dict[str, Figure]:
+def ten_shots(classifier: Classifier, encoder: LayeredEncoder, genres: int) -> dict[str, Figure]:
     """Share of a new genre's kept requests that find it; of the others' before and after."""
     taxonomy, asked = Taxonomy.load(), [*held_out()["plain"], *held_out()["implied"]]
-    vectors = classifier.vectors["requests"]
-    examples = [each for each in of_requests(taxonomy) if each.text in vectors]
-    known = np.stack([dequantise(vectors[each.text]) for each in examples])
-    told = encoder.encode([each.text for each in asked])
+    points = classifier.points["requests"]
+    examples = [each for each in of_requests(taxonomy) if each.text in points]
+    known = np.stack([points[each.text] for each in examples]).astype(np.float32)
+    layers = encoder.layers([each.text for each in asked]).reshape(len(asked), -1)
+    told = classifier.heads["requests"].points(layers)
     new, before, after = [], [], []
     for genre in list(taxonomy.genres)[:: len(taxonomy.genres) // genres][:genres]:
         rest = [row for row, each in enumerate(examples) if each.label != genre]
         head = LinearHead.fit(_taken(examples, known, rest))
         labels = [examples[row].label for row in rest]
-        own = [
-            row
-            for row, each in enumerate(examples)
-            if each.label == genre and each.text in taxonomy.genres[genre].requests
-        ]
+        own = [row for row, each in enumerate(examples) if each.label == genre]
         shots = own[:: len(own) // SHOTS][:SHOTS]
-        grown = head.grown(
-            _taken(examples, known, [*(rest[row] for row in some(labels)), *shots]), {genre}
-        )
+        at_hand = _taken(examples, known, [*(rest[row] for row in some(labels)), *shots])
+        grown = head.grown(replace(at_hand, embeddings=head.points(at_hand.embeddings)), {genre})
         for each, embedding in zip(asked, told, strict=True):
             found = [_likeliest(one, embedding, each.text) for one in (head, grown)]
             if each.genre == genre:

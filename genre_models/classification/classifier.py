@@ -28,21 +28,23 @@ from genre_models.classification.examples import (
     written_digest,
 )
 from genre_models.classification.linear_head import Examples, LinearHead, softmax, some
-from genre_models.encoder import Encoder, dequantise, quantise
+from genre_models.encoder import Encoder, LayeredEncoder
 from genre_models.multilingual import Multilingual
 from genre_models.taxonomy import Taxonomy
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 3  # raised with any change of how it is learned or packed
+_FORMAT = 4  # raised with any change of how it is learned or packed
 _SHOWN = 8
 _SURE = 0.35  # a genre or family with less calibrated probability than this is not acted upon
 _NUDGE = 8.0  # nats: most that corrections move a genre; a clear request is surer than that
 _LOCAL = 4  # power of the cosine: a correction hardly reaches requests that are only loosely alike
 _REQUESTS, _LANGUAGES, _TEXTS = "requests", "languages", "texts"
 _EXAMPLES = {_REQUESTS: of_requests, _LANGUAGES: of_languages, _TEXTS: of_texts}
-_ARRAYS = ("meaning", "words", "bias", "mean", "idf")
+_ARRAYS = ("meaning", "words", "bias", "mean", "axes", "idf")
+
+Points = NDArray[np.float16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,19 +76,21 @@ class Evidence:
 
 
 class Classifier:
-    """Three linear heads: of requests in English, of those in other languages, and of texts."""
+    """Three linear heads: of requests in English, which read the last four layers of the encoder,
+    of those in other languages, and of texts.
+    """
 
     def __init__(
         self,
         taxonomy: Taxonomy,
         heads: Mapping[str, LinearHead],
-        vectors: Mapping[str, Mapping[str, bytes]],
+        points: Mapping[str, Mapping[str, Points]],
         learned: Mapping[str, Mapping[str, str]],
     ) -> None:
         self._taxonomy = taxonomy
         self.heads = heads
-        self.vectors = vectors
-        """By head and text, the packed embeddings that new genres are told from."""
+        self.points = points
+        """By head and text, the points that new genres are told from."""
         self.learned = learned
         """By head and class, a digest of what it was learned from."""
         self.nudges: dict[str, NDArray[np.float32]] = {}
@@ -105,7 +109,7 @@ class Classifier:
     def fit(
         cls,
         taxonomy: Taxonomy,
-        encoder: Encoder,
+        encoder: LayeredEncoder,
         known: Classifier | None = None,
         multilingual: Multilingual | None = None,
     ) -> Classifier:
@@ -118,51 +122,52 @@ class Classifier:
         examples = {name: of(taxonomy) for name, of in _EXAMPLES.items()}
         with ThreadPoolExecutor(1) as beside:  # the two encoders take as long, a core each
             languages = beside.submit(_languages, examples[_LANGUAGES], multilingual, known)
-            requests = _learned(_REQUESTS, examples[_REQUESTS], encoder, known, {})
-            texts = _learned(_TEXTS, examples[_TEXTS], encoder, known, requests.vectors)
+            requests = _learned(_REQUESTS, examples[_REQUESTS], _Layers(encoder), known)
+            texts = _learned(_TEXTS, examples[_TEXTS], encoder, known)
             parts = {_REQUESTS: requests, _LANGUAGES: languages.result(), _TEXTS: texts}
         found = {name: part for name, part in parts.items() if part is not None}
         return cls(
             taxonomy,
             {name: part.head for name, part in found.items()},
-            {name: part.vectors for name, part in found.items()},
+            {name: part.points for name, part in found.items()},
             {name: part.told for name, part in found.items()},
         )
 
     def predict_one(
         self,
-        embedding: NDArray[np.float32],
+        layers: NDArray[np.float32],
         text: str | None = None,
         foreign: NDArray[np.float32] | None = None,
     ) -> Classification:
-        """Classify a request by its unit embedding and, which is clearly better, its text.
+        """Classify a request by what the encoder's `layers` [4, 384] say, of which the last is its
+        embedding, and, which is clearly better, its text.
 
         `foreign`, the embedding by the multilingual encoder, is for requests that are not in
         English.
         """
-        return self._classification(self._probabilities(embedding, text, foreign))
+        return self._classification(self._probabilities(layers, text, foreign))
 
     def evidence(
         self,
         genre: str,
-        embedding: NDArray[np.float32],
+        layers: NDArray[np.float32],
         text: str,
         foreign: NDArray[np.float32] | None = None,
     ) -> Evidence | None:
         """What spoke for a genre in a request, as `predict_one` gets it; None if unknown."""
-        name, vector = self._asked(embedding, foreign)
+        name, vector = self._asked(layers, foreign)
         head = self.heads[name]
         if genre not in head.classes:
             return None
         words = head.said(text, genre)
-        unit = vector - head.mean
+        point = head.points(vector)
         alike = {
-            each.text: _cosine(unit, dequantise(self.vectors[name][each.text]) - head.mean)
+            each.text: _cosine(point, self.points[name][each.text].astype(np.float32))
             for each in _EXAMPLES[name](self._taxonomy)
-            if each.label == genre and each.text in self.vectors[name]
+            if each.label == genre and each.text in self.points[name]
         }
         return Evidence(
-            meaning=float(unit @ head.meaning[:, head.classes.index(genre)]),
+            meaning=float(point @ head.meaning[:, head.classes.index(genre)]),
             words=tuple(sorted(words.items(), key=lambda each: -each[1])),
             examples=tuple(sorted(alike.items(), key=lambda each: -each[1])),
         )
@@ -206,13 +211,13 @@ class Classifier:
         return twin
 
     def to_bytes(self) -> bytes:
-        """All that was learned, without corrections, as npz; about 8 MB."""
+        """All that was learned, without corrections, as npz; about 10 MB."""
         meta: dict[str, Any] = {
             "format": _FORMAT,
             "taxonomy": self._taxonomy.digest,
             "written": written_digest(),
             "learned": self.learned,
-            "texts": {name: list(rows) for name, rows in self.vectors.items()},
+            "texts": {name: list(rows) for name, rows in self.points.items()},
             "classes": {name: head.classes for name, head in self.heads.items()},
             "temperatures": {name: head.temperature for name, head in self.heads.items()},
         }
@@ -220,10 +225,7 @@ class Classifier:
             f"{name}_{array}": getattr(head, array).astype(np.float16)
             for name, head in self.heads.items()
             for array in _ARRAYS
-        } | {
-            f"{name}_vectors": np.frombuffer(b"".join(rows.values()), np.int8)
-            for name, rows in self.vectors.items()
-        }
+        } | {f"{name}_points": np.stack(list(rows.values())) for name, rows in self.points.items()}
         target = io.BytesIO()
         packed = np.frombuffer(json.dumps(meta).encode(), np.uint8)
         np.savez_compressed(target, meta=packed, **arrays)
@@ -247,26 +249,26 @@ class Classifier:
 
     def _probabilities(
         self,
-        embedding: NDArray[np.float32],
+        layers: NDArray[np.float32],
         text: str | None,
         foreign: NDArray[np.float32] | None,
     ) -> NDArray[np.float32]:
         """Of each genre, and last of no genre.  # [genres + 1]"""
-        name, vector = self._asked(embedding, foreign)
+        name, vector = self._asked(layers, foreign)
         head = self.heads[name]
         logits = np.full(len(self._genres) + 1, -np.inf, np.float32)
         logits[self._places[name]] = head.temperature * head.scores(vector, text)
         for genre, rows in self.nudges.items():
-            logits[self._genres.index(genre)] += _nudge(rows, embedding)
+            logits[self._genres.index(genre)] += _nudge(rows, layers[-1])
         return softmax(logits)
 
     def _asked(
-        self, embedding: NDArray[np.float32], foreign: NDArray[np.float32] | None
+        self, layers: NDArray[np.float32], foreign: NDArray[np.float32] | None
     ) -> tuple[str, NDArray[np.float32]]:
-        """The head to ask, and the embedding that it reads."""
+        """The head to ask, and what it reads."""
         if foreign is not None and _LANGUAGES in self.heads:
             return _LANGUAGES, foreign
-        return _REQUESTS, embedding
+        return _REQUESTS, layers.ravel()
 
     def _classification(self, probabilities: NDArray[np.float32]) -> Classification:
         of_genres = probabilities[:-1]
@@ -288,11 +290,22 @@ def digest_of(taxonomy: Taxonomy) -> str:
 
 
 class _Learned(NamedTuple):
-    """A head, the embeddings that a later one can use, and what each class was learned from."""
+    """A head, the points that a later one can use, and what each class was learned from."""
 
     head: LinearHead
-    vectors: dict[str, bytes]
+    points: dict[str, Points]
     told: dict[str, str]
+
+
+class _Layers(NamedTuple):
+    """What an encoder's last layers say, side by side."""
+
+    encoder: LayeredEncoder
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Rows [n, 4 * 384] of four units."""
+        layers = self.encoder.layers(texts)
+        return layers.reshape(len(layers), -1)
 
 
 def _languages(
@@ -300,38 +313,37 @@ def _languages(
 ) -> _Learned | None:
     """What is learned of other languages; nothing, with a line in the log, where that fails."""
     try:
-        return _learned(_LANGUAGES, examples, encoder, known, {}) if encoder else None
+        return _learned(_LANGUAGES, examples, encoder, known) if encoder else None
     except ModelError as error:
         log.warning("requests in other languages are not understood: %s", error)
         return None
 
 
 def _learned(
-    name: str,
-    examples: Sequence[Example],
-    encoder: Encoder,
-    known: Classifier | None,
-    have: Mapping[str, bytes],
+    name: str, examples: Sequence[Example], encoder: Encoder, known: Classifier | None
 ) -> _Learned:
-    """`have` are embeddings that are known already."""
     told = _told(examples)
     before = known.learned.get(name, {}) if known else {}
-    have = {**have, **(known.vectors.get(name, {}) if known else {})}
     new = {label for label, digest in told.items() if before.get(label) != digest}
     if known is None or len(new) == len(told):
-        vectors = _encoded([each.text for each in examples], encoder, have)
-        head = LinearHead.fit(
-            _with_vectors(examples, vectors),
-            with_words=name != _TEXTS,
-            centred=name == _LANGUAGES,
-        )
-        kept = {examples[row].text for row in some([each.label for each in examples])}
-        return _Learned(head, {text: row for text, row in vectors.items() if text in kept}, told)
-    at_hand = [each for each in examples if each.label in new or each.text in have]
-    vectors = _encoded([each.text for each in at_hand], encoder, have)
+        rows = dict(zip(_texts(examples), encoder.encode(_texts(examples)), strict=True))
+        head = LinearHead.fit(_with_rows(examples, rows), with_words=name != _TEXTS)
+        chosen = [examples[row] for row in some([each.label for each in examples])]
+        points = {each.text: head.points(rows[each.text]).astype(np.float16) for each in chosen}
+        return _Learned(head, points, told)
+    points, head = dict(known.points[name]), known.heads[name]
+    at_hand = [each for each in examples if each.label in new or each.text in points]
+    missing = [text for text in _texts(at_hand) if text not in points]
+    if missing:
+        found = head.points(encoder.encode(missing)).astype(np.float16)
+        points |= zip(missing, found, strict=True)
     chosen = [at_hand[row] for row in some([each.label for each in at_hand], new)]
-    head = known.heads[name].grown(_with_vectors(chosen, vectors), new)
-    return _Learned(head, vectors, told)
+    kept = {text: points[text] for text in _texts(at_hand)}
+    return _Learned(head.grown(_with_rows(chosen, points), new), kept, told)
+
+
+def _texts(examples: Sequence[Example]) -> list[str]:
+    return list(dict.fromkeys(each.text for each in examples))
 
 
 def _told(examples: Sequence[Example]) -> dict[str, str]:
@@ -341,17 +353,10 @@ def _told(examples: Sequence[Example]) -> dict[str, str]:
     return {label: digest.hexdigest() for label, digest in digests.items()}
 
 
-def _encoded(texts: Sequence[str], encoder: Encoder, have: Mapping[str, bytes]) -> dict[str, bytes]:
-    missing = [text for text in dict.fromkeys(texts) if text not in have]
-    rows = map(quantise, encoder.encode(missing) if missing else ())
-    found = {**have, **dict(zip(missing, rows, strict=True))}
-    return {text: found[text] for text in texts}
-
-
-def _with_vectors(examples: Sequence[Example], vectors: Mapping[str, bytes]) -> Examples:
+def _with_rows(examples: Sequence[Example], rows: Mapping[str, NDArray[Any]]) -> Examples:
     return Examples(
         texts=tuple(each.text for each in examples),
-        embeddings=np.stack([dequantise(vectors[each.text]) for each in examples]),
+        embeddings=np.stack([rows[each.text] for each in examples]).astype(np.float32),
         labels=tuple(each.label for each in examples),
         sources=tuple(each.source for each in examples),
     )
@@ -372,7 +377,7 @@ def _opened(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
 
 def _parts(
     meta: Mapping[str, Any], tensors: Mapping[str, NDArray[Any]]
-) -> tuple[dict[str, LinearHead], dict[str, dict[str, bytes]], dict[str, dict[str, str]]]:
+) -> tuple[dict[str, LinearHead], dict[str, dict[str, Points]], dict[str, dict[str, str]]]:
     heads = {}
     for name, classes in meta["classes"].items():
         arrays = {each: tensors[f"{name}_{each}"].astype(np.float32) for each in _ARRAYS}
@@ -381,16 +386,11 @@ def _parts(
             temperature=meta["temperatures"][name],
             **arrays | {"words": tensors[f"{name}_words"]},
         )
-    vectors = {
-        name: dict(zip(texts, _rows(tensors[f"{name}_vectors"], len(texts)), strict=True))
+    points = {
+        name: dict(zip(texts, tensors[f"{name}_points"], strict=True))
         for name, texts in meta["texts"].items()
     }
-    return heads, vectors, meta["learned"]
-
-
-def _rows(packed: NDArray[np.int8], count: int) -> list[bytes]:
-    width = packed.size // max(count, 1)
-    return [packed[row * width : (row + 1) * width].tobytes() for row in range(count)]
+    return heads, points, meta["learned"]
 
 
 def _nudge(rows: NDArray[np.float32], embedding: NDArray[np.float32]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 # English titles and lists of words reach 0.1 for some other language;
 # sentences of that language pass this
 _SURE = 0.4
+_TELLING = 4096
 _NO_LANGUAGE = "zxx"
 
 
@@ -33,10 +35,12 @@ class LanguageIdentifier:
         self._default = default
 
     def identify(self, text: str) -> Language:
-        """The language of `text`; the default where nothing else is likely.
+        """The language of `text` by its first 4096 characters; the default where nothing else is
+        likely.
 
         The confidence is 0 where there is no letter.
         """
+        text = text[:_TELLING]
         if not any(character.isalpha() for character in text):
             return Language(self._default, 0.0)
         code, likely = self._model.classify(text)
@@ -46,6 +50,10 @@ class LanguageIdentifier:
         ):
             return Language(code, round(float(likely), 4), is_foreign)
         return Language(self._default, round(1.0 - float(likely), 4) / 2, is_foreign)
+
+    def foreign(self, texts: Sequence[str]) -> list[bool]:
+        """Which of them may be in another language than the default."""
+        return [self.identify(text).is_foreign for text in texts]
 
     @cached_property
     def _model(self) -> Any:

@@ -1,8 +1,9 @@
 """Requests that were written to tell harm from what only looks like it.
 
 `requests/AUTHOR/CATEGORY.jsonl` are learned from (`ordinary` are such as nobody would decline,
-also of what GENRE does not write); those of `held_out/AUTHOR`, who saw none of the others, never
-are. Nothing sexual about minors is written: rules hold that.
+also of what GENRE does not write), `foreign/AUTHOR/CATEGORY.jsonl` are in other languages; those of
+`held_out/AUTHOR`, who saw none of the others, never are. Nothing sexual about minors is written:
+rules hold that.
 """
 
 from __future__ import annotations
@@ -14,26 +15,33 @@ from functools import lru_cache
 from pathlib import Path
 
 from genre_models.classification.written import learned
-from genre_models.classification.written.requests import ENGLISH, PAIRS
+from genre_models.classification.written.requests import ENGLISH
 from genre_models.safety.letters import plain
 from genre_models.safety.reading import words_of
 from schemas.errors import InvalidEvent
 
 FOLDER = Path(__file__).with_name("requests")
+FOREIGN = Path(__file__).with_name("foreign")
 HELD_OUT = Path(__file__).with_name("held_out")
 ORDINARY = "ordinary"
 """The category of requests that nobody would take for harmful."""
-_EVERY = 3  # of the many requests of written pairs: a fit takes the cube of how many there are
+_EVERY = 3  # of the many requests for genres: a fit takes the cube of how many there are
+_ALL = ("implied", "outside")
+_LANGUAGES = "languages"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A request, what it is about, who wrote it, and whether it is harmful or looks so."""
+    """A request, what it is about, who wrote it, and whether it is harmful or looks so.
+
+    `language` is an ISO 639 code.
+    """
 
     text: str
     category: str
     author: str
     is_harmful: bool
+    language: str = ENGLISH
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,10 +60,26 @@ def learned_from() -> tuple[Example, ...]:
     asked = [
         Example(text=each.text, category=ORDINARY, author=source, is_harmful=False)
         for source, requests in learned().items()
-        for each in requests[:: _EVERY if source == PAIRS else 1]
+        for each in requests[:: 1 if source in _ALL else _EVERY]
         if each.language == ENGLISH
     ]
     return (*read(FOLDER), *asked)
+
+
+@lru_cache(1)
+def learned_in_languages() -> tuple[Example, ...]:
+    """The same for the score of requests in other languages."""
+    asked = [
+        Example(
+            text=each.text,
+            category=ORDINARY,
+            author=_LANGUAGES,
+            is_harmful=False,
+            language=each.language,
+        )
+        for each in learned()[_LANGUAGES]
+    ]
+    return (*read(FOREIGN), *asked)
 
 
 def read(folder: Path) -> list[Example]:
@@ -87,6 +111,7 @@ def _example(line: str, file: Path) -> Example:
     try:
         found = json.loads(line)
         text, is_harmful = found["text"], found["harmful"]
+        language = found.get("language", ENGLISH)
         if not (isinstance(text, str) and text.strip() and isinstance(is_harmful, bool)):
             raise ValueError(line)
     except (ValueError, KeyError, TypeError) as error:
@@ -94,4 +119,10 @@ def _example(line: str, file: Path) -> Example:
             "bad_example",
             f'expected {{"text": "...", "harmful": true}} in {file.name}, got {line[:80]!r}',
         ) from error
-    return Example(text=text, category=file.stem, author=file.parent.name, is_harmful=is_harmful)
+    return Example(
+        text=text,
+        category=file.stem,
+        author=file.parent.name,
+        is_harmful=is_harmful,
+        language=language,
+    )

@@ -9,27 +9,37 @@ from scipy.linalg import eigh
 from scipy.linalg.lapack import spotrf, spotri
 from sklearn.linear_model import LogisticRegression
 
-from genre_models.encoder import LayeredEncoder
 from genre_models.safety.examples import ORDINARY, Example
-from genre_models.safety.learned import WORDS, Floats, Learned, gaussian, stacked, unit
-from genre_models.safety.words import WordIndex
+from genre_models.safety.learned import Encode, Floats, Learned, gaussian, unit
+from genre_models.safety.words import Unit, WordIndex
 
 COMPONENTS = 192
 RIDGE = 0.5
-SPARED = 0.97  # of look-alikes, each by a fit without its author
+SPARED = 0.97  # of an author's look-alikes, by a fit without that author
 
 
-def fitted(examples: Sequence[Example], texts: Sequence[str], encoder: LayeredEncoder) -> Learned:
+def fitted(
+    examples: Sequence[Example],
+    texts: Sequence[str],
+    encode: Encode,
+    *,
+    by: Unit = "words",
+    weight: float = 0.3,
+    part: int = 600,
+) -> Learned:
     """Fitted on all examples, `texts` being what they say; calibrated and its threshold chosen on
     scores that each author's get from a fit on the others'.
+
+    Likeness in words, counted `by` the unit, has this `weight`.
     """
-    points = stacked(encoder.layers(texts))
+    points = encode(texts)
     mean = points.mean(axis=0)
     points -= mean
     kept = _components(points)
     rows = unit(points @ kept)
     kernel = gaussian(rows, rows)
-    kernel += WORDS * WordIndex([each.text for each in examples]).gram()
+    index = WordIndex(texts, by)
+    kernel += weight * index.gram()
     categories = tuple(sorted({each.category for each in examples} - {ORDINARY}))
     targets = _targets(examples, categories)
     alpha, values = solved(kernel, targets, [each.author for each in examples])
@@ -42,6 +52,8 @@ def fitted(examples: Sequence[Example], texts: Sequence[str], encoder: LayeredEn
         axes=kept,
         rows=rows,
         alpha=alpha,
+        words=index.scores(weight * alpha),
+        part=part,
         slope=slope,
         shifts=shifts,
         threshold=float(threshold),
@@ -85,9 +97,14 @@ def _components(points: Floats) -> Floats:
 
 
 def _threshold(odds: Floats, examples: Sequence[Example]) -> float:
-    """Log-odds that most look-alikes stay below."""
-    looks_alike = np.array([each.category != ORDINARY and not each.is_harmful for each in examples])
-    return float(np.quantile(odds[looks_alike], SPARED))
+    """Log-odds that most look-alikes stay below, for the author in the middle: some wrote nothing
+    but pairs that differ in a word, and strangers do not.
+    """
+    odds_of: dict[str, list[float]] = {}
+    for each, found in zip(examples, odds, strict=True):
+        if each.category != ORDINARY and not each.is_harmful:
+            odds_of.setdefault(each.author, []).append(found)
+    return float(np.median([np.quantile(own, SPARED) for own in odds_of.values()]))
 
 
 def _targets(examples: Sequence[Example], categories: Sequence[str]) -> Floats:

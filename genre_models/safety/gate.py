@@ -13,6 +13,9 @@ from genre_models.safety.rules import Rule, Rules
 from genre_models.safety.score import Scores
 from schemas.parts import ALLOWED, Verdict
 
+_MOST = (
+    0.8  # of words that are known: of other languages .65 at most, but for one text in a hundred
+)
 _GRAVITY: dict[Action, int] = {"allow": 0, "flag": 1, "decline": 2}
 
 
@@ -54,21 +57,34 @@ class SafetyGate:
         self._rules = Rules.load()
 
     def check_request(
-        self, text: str, *, tenant: str | None = None, language: str | None = None
+        self,
+        text: str,
+        *,
+        tenant: str | None = None,
+        language: str | None = None,
+        is_foreign: bool = False,
     ) -> Verdict:
         """May this be written at all? Reads disguised spellings too; says why in `language`."""
-        return self.requests([text], tenant=tenant, language=language)[0].verdict
+        found = self.requests([text], tenant=tenant, language=language, foreign=[is_foreign])
+        return found[0].verdict
 
     def check_text(self, text: str, genre: str | None, *, tenant: str | None = None) -> Verdict:
         """May this be shown? Fiction, news and law may quote what nobody may say to a reader."""
         return self.texts([text], [genre], tenant=tenant)[0].verdict
 
     def requests(
-        self, texts: Sequence[str], *, tenant: str | None = None, language: str | None = None
+        self,
+        texts: Sequence[str],
+        *,
+        tenant: str | None = None,
+        language: str | None = None,
+        foreign: Sequence[bool] | None = None,
     ) -> list[Judgement]:
-        """One judgement each; the encoder is asked once."""
+        """One judgement each; the encoder is asked once. What is `foreign` may be in another
+        language than English.
+        """
         found = [self._rules.request(self._reader.readings(text)) for text in texts]
-        scores = self._scores(texts)
+        scores = self._scores(texts, foreign or [False] * len(texts))
         return [
             self._judged(rules, score, "request", tenant, language)
             for rules, score in zip(found, scores, strict=True)
@@ -84,10 +100,25 @@ class SafetyGate:
         ]
         return [self._judged(rules, None, "text", tenant, None) for rules in found]
 
-    def _scores(self, texts: Sequence[str]) -> Sequence[Score | None]:
+    def _scores(self, texts: Sequence[str], foreign: Sequence[bool]) -> Sequence[Score | None]:
         if self._scored is None:
             return [None] * len(texts)
-        return self._scored([self._reader.restored(text) for text in texts])
+        places = [place for place, is_foreign in enumerate(foreign) if is_foreign]
+        told = self._scored.in_others([texts[place] for place in places]) if places else None
+        others = dict(zip(places, told, strict=True)) if told is not None else {}
+        read = [self._reader.restored(text) for text in texts]
+        # An odd spelling of English passes for another language until it is restored.
+        places = [
+            place
+            for place, text in enumerate(read)
+            if place not in others or self._reader.share_known(text) >= _MOST
+        ]
+        told = self._scored.english([read[place] for place in places])
+        english = dict(zip(places, told, strict=True))
+        return [
+            max((found[place] for found in (english, others) if place in found), key=_harm)
+            for place in range(len(texts))
+        ]
 
     def _judged(
         self,
@@ -122,6 +153,10 @@ class SafetyGate:
         return _done(
             category, of, score.category, score.probability, score.category, category.said(language)
         )
+
+
+def _harm(score: Score) -> tuple[bool, float]:
+    return score.is_harmful, score.probability
 
 
 def _done(

@@ -1,16 +1,16 @@
 """How probably a request is harmful, learned from written ones.
 
 Kernel ridge regression (Rasmussen and Williams 2006, chapter 6.5): a request is like an example in
-what the encoder's last four layers make of it (a Gaussian kernel on their principal components)
-and in its words (cosine). One column of the regression tells harm, one for each category its kind;
-a logistic regression on both, by category, calibrates.
+what an encoder makes of it (a Gaussian kernel on principal components) and in its words (cosine).
+One column of the regression tells harm, one for each category its kind; a logistic regression on
+both, by category, calibrates.
 """
 
 from __future__ import annotations
 
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from zipfile import BadZipFile
@@ -18,19 +18,15 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_models.encoder import LayeredEncoder
-from genre_models.safety.examples import learned_from
-from genre_models.safety.words import WordIndex
+from genre_models.safety.words import Unit, WordScores
 from schemas.errors import ModelError
 
-WIDTH, WORDS = 1.0, 0.3  # of the Gaussian; weight of the words' cosine
-PIECE = 600  # characters of a long text that are scored at a time, by whole sentences
+WIDTH = 1.0  # of the Gaussian
 PIECES = 4  # of one text that the encoder is asked about: each takes it as long as a request
-_PIECE = re.compile(
-    rf"(?s).{{1,{PIECE}}}(?:(?<=[.!?;\n])\s|\Z)|.{{1,{PIECE}}}(?=\s|\Z)|.{{1,{PIECE}}}"
-)
 
 Floats = NDArray[np.float32]
+Encode = Callable[[Sequence[str]], Floats]
+"""What an encoder makes of texts.  # [n, d]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,10 +40,10 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Learned:
-    """What was fitted. `mean` [4 * 384] and `axes` [4 * 384, k] give the components, of which the
-    unit `rows` [examples, k] are those of the examples; `alpha` [examples, 1 + categories];
-    `slope` and `shifts` [categories] calibrate; `threshold` is the probability from which on a
-    request is harmful.
+    """What was fitted. `mean` [d] and `axes` [d, k] give the components, of which the unit `rows`
+    [examples, k] are those of the examples; `alpha` [examples, 1 + categories], and `words` what
+    words add to that; `slope` and `shifts` [categories] calibrate; `threshold` is the probability
+    from which on a request is harmful. A long text is scored in parts of `part` characters.
     """
 
     categories: tuple[str, ...]
@@ -55,58 +51,83 @@ class Learned:
     axes: Floats
     rows: Floats
     alpha: Floats
+    words: WordScores
     slope: float
     shifts: Floats
     threshold: float
+    part: int
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Learned:
         """What `to_bytes` wrote. Raises ModelError `safety_unreadable`."""
         try:
             with np.load(io.BytesIO(data), allow_pickle=False) as held:
-                found = cls(
+                return cls(
                     categories=tuple(map(str, held["categories"])),
                     mean=held["mean"].astype(np.float32),
                     axes=_full(held["axes"], held["axes_scale"]),
                     rows=_full(held["rows"], held["rows_scale"]),
                     alpha=held["alpha"].astype(np.float32),
+                    words=WordScores(
+                        unit=_UNITS[int(held["unit"])],
+                        words=tuple(held["words"].tobytes().decode().split("\n")),
+                        rarity=held["rarity"],
+                        rarest=float(held["rarest"]),
+                        added=_full(held["added"], held["added_scale"]),
+                    ),
                     slope=float(held["slope"]),
                     shifts=held["shifts"].astype(np.float32),
                     threshold=float(held["threshold"]),
+                    part=int(held["part"]),
                 )
-        except (OSError, EOFError, KeyError, ValueError, BadZipFile, TypeError) as error:
-            raise _unreadable("a fitted score", str(error)) from error
-        if len(found.rows) != len(learned_from()):
-            raise _unreadable(f"one of {len(learned_from())} examples", str(len(found.rows)))
-        return found
+        except (
+            OSError,
+            EOFError,
+            KeyError,
+            IndexError,
+            ValueError,
+            BadZipFile,
+            TypeError,
+        ) as error:
+            raise ModelError(
+                "safety_unreadable", f"expected a fitted score, got {error}: fit it again"
+            ) from error
 
     def to_bytes(self) -> bytes:
-        """As npz; components as one byte each, with a scale a column."""
+        """As npz; components and what words add as one byte each, with a scale a column."""
         axes, axes_scale = _short(self.axes)
         rows, rows_scale = _short(self.rows)
+        added, added_scale = _short(self.words.added)
         target = io.BytesIO()
         np.savez_compressed(
             target,
             categories=np.array(self.categories),
             mean=self.mean.astype(np.float16),
+            alpha=self.alpha.astype(np.float16),
+            unit=_UNITS.index(self.words.unit),
+            words=np.frombuffer("\n".join(self.words.words).encode(), np.uint8),
+            rarity=self.words.rarity,
+            rarest=self.words.rarest,
+            slope=self.slope,
+            shifts=self.shifts,
+            threshold=self.threshold,
+            part=self.part,
             axes=axes,
             axes_scale=axes_scale,
             rows=rows,
             rows_scale=rows_scale,
-            alpha=self.alpha.astype(np.float16),
-            slope=self.slope,
-            shifts=self.shifts,
-            threshold=self.threshold,
+            added=added,
+            added_scale=added_scale,
         )
         return target.getvalue()
 
-    def scores(self, texts: Sequence[str], encoder: LayeredEncoder) -> list[Score]:
+    def scores(self, texts: Sequence[str], encode: Encode) -> list[Score]:
         """One each, that of its worst part; a long text is scored in parts.  # [n]"""
         parts = [self._parts(text) for text in texts]
         flat = [part for each in parts for part in each]
         if not flat:
             return []
-        odds, kinds = self.odds(self.kernel(flat, encoder))
+        odds, kinds = self.odds(self.values(flat, encode))
         found, start = [], 0
         for each in parts:
             worst = start + int(np.argmax(odds[start : start + len(each)]))
@@ -114,15 +135,15 @@ class Learned:
             start += len(each)
         return found
 
-    def kernel(self, texts: Sequence[str], encoder: LayeredEncoder) -> Floats:
-        """Likeness to each example.  # [n, examples]"""
-        points = np.asarray((stacked(encoder.layers(texts)) - self.mean) @ self.axes, np.float32)
-        words = np.stack([self._index.similarity(text) for text in texts])
-        return gaussian(unit(points), self.rows) + WORDS * words
+    def values(self, texts: Sequence[str], encode: Encode) -> Floats:
+        """The columns of the regression.  # [n, 1 + categories]"""
+        points = np.asarray((encode(texts) - self.mean) @ self.axes, np.float32)
+        words = np.stack([self.words.of(text) for text in texts])
+        values: Floats = gaussian(unit(points), self.rows) @ self.alpha + words
+        return values
 
-    def odds(self, kernel: Floats) -> tuple[Floats, NDArray[np.intp]]:
+    def odds(self, values: Floats) -> tuple[Floats, NDArray[np.intp]]:
         """Calibrated log-odds of harm [n] and the most probable category [n]."""
-        values = kernel @ self.alpha
         kinds = values[:, 1:].argmax(axis=1)
         return self.slope * values[:, 0] + self.shifts[kinds], kinds
 
@@ -135,28 +156,26 @@ class Learned:
         )
 
     def _parts(self, text: str) -> list[str]:
-        """The first piece of a text, and those with the most suspicious words."""
-        first, *others = _cut(text)
+        """The first part of a text, and those with the most suspicious words."""
+        first, *others = self._cut(text)
         return [first, *sorted(others, key=self._suspicion)[:-PIECES:-1]]
 
+    def _cut(self, text: str) -> list[str]:
+        """Parts that end with sentences or words where there are any."""
+        return [part.strip() for part in self._part.findall(text) if part.strip()] or [text]
+
     def _suspicion(self, text: str) -> float:
-        """By the words alone: what a long text's pieces are chosen by."""
-        return float(self._index.similarity(text) @ self.alpha[:, 0])
+        """By the words alone: what a long text's parts are chosen by."""
+        return float(self.words.of(text)[0])
 
     @cached_property
-    def _index(self) -> WordIndex:
-        return WordIndex([each.text for each in learned_from()])
+    def _part(self) -> re.Pattern[str]:
+        most = f".{{1,{self.part}}}"
+        ends = ".!?;\n。！？；"  # noqa: RUF001
+        return re.compile(rf"(?s){most}(?:(?<=[{ends}])\s?|\Z)|{most}(?=\s|\Z)|{most}")
 
 
-def _cut(text: str) -> list[str]:
-    """Pieces of about `PIECE` characters, at the ends of sentences or words where there are any."""
-    return [piece.strip() for piece in _PIECE.findall(text) if piece.strip()] or [text]
-
-
-def stacked(layers: Floats) -> Floats:
-    """The layers of a text side by side.  # [n, 4, 384] -> [n, 4 * 384]"""
-    flat: Floats = layers.reshape(len(layers), -1)
-    return flat
+_UNITS: tuple[Unit, ...] = ("words", "pieces")
 
 
 def unit(rows: Floats) -> Floats:
@@ -179,7 +198,3 @@ def _short(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:
 def _full(short: NDArray[np.int8], scale: Floats) -> Floats:
     full: Floats = short.astype(np.float32) * scale
     return full
-
-
-def _unreadable(expected: str, got: str) -> ModelError:
-    return ModelError("safety_unreadable", f"expected {expected}, got {got}: fit it again")

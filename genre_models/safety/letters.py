@@ -31,6 +31,7 @@ _NAMED = re.compile(
     r"(?:LATIN|REGIONAL)\b.*\b(?:LETTER|SMALL CAPITAL)(?: TURNED| REVERSED)? ([A-Z])"
     r"(?: WITH [-A-Z ]+)?$"
 )
+_DRAWN = {"\u0493": "f"}  # what small capitals are made with, and no data tell
 _OF_ITS_OWN = ("CJK", "HANGUL", "HIRAGANA", "KATAKANA")  # words of these hold no Latin letters
 _SEEN = 8192  # characters that are remembered: more than texts of any one script have
 
@@ -55,12 +56,19 @@ def plain(text: str) -> str:
     return text.casefold() if text.isascii() else text.translate(_SEES)
 
 
+def visible(text: str) -> str:
+    """The text without invisible characters, in its own script."""
+    return _BLANK.sub("", text)
+
+
 @lru_cache(_SEEN)
 def _seen(character: str) -> str:
     if character.isspace():
         return "\n" if character in "\n\r\x0b\x0c\u2028\u2029" else " "
     if _BLANK.match(character):
         return ""
+    if character in _DRAWN:
+        return _DRAWN[character]
     named = _NAMED.search(unicodedata.name(character, ""))
     if named:
         return named[1].lower()

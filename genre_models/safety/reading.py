@@ -65,6 +65,11 @@ class Reader:
                 other for part, other in zip(parts, others, strict=True) if other != squeeze(part)
             )
 
+    def share_known(self, text: str) -> float:
+        """The part of a restored text's words that are known, 0..1."""
+        words = words_of(text)
+        return sum(word in self._words for word in words) / max(len(words), 1)
+
     def restored(self, text: str) -> str:
         """The one text that is most probably meant, in lower case."""
         return squeeze(self._restored(plain(text)))

@@ -2,43 +2,115 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
 from genre_models.encoder import LayeredEncoder
 from genre_models.fitted import load_or_fit
-from genre_models.safety.examples import known_words, learned_from
-from genre_models.safety.learned import Learned, Score
+from genre_models.multilingual import Multilingual
+from genre_models.normal_forms import normalised
+from genre_models.safety.examples import Example, known_words, learned_from, learned_in_languages
+from genre_models.safety.learned import Floats, Learned, Score
+from genre_models.safety.letters import visible
 from genre_models.safety.reading import Reader
+from schemas.errors import ModelError
 
-_FORMAT = 3  # raised with any change of how it is learned or packed
+log = logging.getLogger(__name__)
 
-Scores = Callable[[Sequence[str]], Sequence[Score]]
-"""One score each of texts that were read."""
+_FORMAT = 5  # raised with any change of how it is learned or packed
+_TAKES = "some minutes (`genre prepare` does it ahead)"
 
 
-def load_score(models: Path, encoder: LayeredEncoder) -> Scores:
-    """The score from the models' folder; else fitted now, and kept there."""
-    learned = load_or_fit(
-        score_file(models),
-        lambda: _fitted(encoder).to_bytes(),
-        Learned.from_bytes,
-        takes="some minutes (`genre prepare` does it ahead)",
+@dataclass(slots=True)
+class Scores:
+    """Scores of requests: by what they say in English and, where one is in another language, by
+    what they say in that, too.
+    """
+
+    english: Callable[[Sequence[str]], Sequence[Score]]
+    """Of texts as a `Reader` restores them."""
+    others: Callable[[Sequence[str]], Sequence[Score]] | None = None
+    """Of texts as they are; None where the encoder of other languages is missing."""
+
+    def in_others(self, texts: Sequence[str]) -> Sequence[Score] | None:
+        """The scores by another language; None, with a line in the log, where that fails."""
+        if self.others is None:
+            return None
+        try:
+            return self.others(texts)
+        except ModelError as error:
+            log.warning("harm in other languages is told by key words alone: %s", error)
+            self.others = None
+            return None
+
+
+def load_score(
+    models: Path, encoder: LayeredEncoder, multilingual: Multilingual | None = None
+) -> Scores:
+    """The scores from the models' folder; else fitted now, and kept there."""
+    encode = partial(_layers, encoder)
+    english = load_or_fit(
+        score_file(models), lambda: _fitted(encode).to_bytes(), Learned.from_bytes, takes=_TAKES
     )
-    return partial(learned.scores, encoder=encoder)
+    found = Scores(partial(english.scores, encode=encode))
+    if multilingual is None:
+        return found
+    in_all = multilingual.encode
+    try:
+        others = load_or_fit(
+            others_file(models),
+            lambda: _fitted_in_others(in_all).to_bytes(),
+            Learned.from_bytes,
+            takes=_TAKES,
+        )
+    except ModelError as error:
+        log.warning("harm in other languages is told by key words alone: %s", error)
+        return found
+    found.others = lambda texts: others.scores([_plain(text) for text in texts], in_all)
+    return found
 
 
 def score_file(models: Path) -> Path:
     """Where the score lies once it is fitted; the name changes with what it is learned from."""
-    digest = sha256(repr([_FORMAT, learned_from()]).encode()).hexdigest()
-    return models / f"safety-{digest[:16]}.npz"
+    return models / f"safety-{_digest(learned_from())}.npz"
 
 
-def _fitted(encoder: LayeredEncoder) -> Learned:
+def others_file(models: Path) -> Path:
+    """The same of the score for other languages."""
+    return models / f"safety-others-{_digest(learned_in_languages())}.npz"
+
+
+def _digest(examples: Sequence[Example]) -> str:
+    return sha256(repr([_FORMAT, examples]).encode()).hexdigest()[:16]
+
+
+def _fitted(encode: Callable[[Sequence[str]], Floats]) -> Learned:
     """Fitted on the written requests, each as the gate would read it."""
     from genre_models.safety.fitting import fitted  # with scikit-learn, which else nobody needs
 
     reader, examples = Reader(known_words()), learned_from()
-    return fitted(examples, [reader.restored(each.text) for each in examples], encoder)
+    return fitted(examples, [reader.restored(each.text) for each in examples], encode)
+
+
+def _fitted_in_others(encode: Callable[[Sequence[str]], Floats]) -> Learned:
+    """The same of requests in other languages; the encoder reads a hundred tokens of a text."""
+    from genre_models.safety.fitting import fitted
+
+    examples = learned_in_languages()
+    texts = [_plain(each.text) for each in examples]
+    return fitted(examples, texts, encode, by="pieces", weight=1.0, part=200)
+
+
+def _layers(encoder: LayeredEncoder, texts: Sequence[str]) -> Floats:
+    """The last four layers side by side.  # [n, 4 * 384]"""
+    layers = encoder.layers(texts)
+    return layers.reshape(len(layers), -1)
+
+
+def _plain(text: str) -> str:
+    """What is seen of a text, in any script."""
+    return visible(normalised("NFKC", text))

@@ -1,9 +1,9 @@
 """Requests as people type them, by many authors, and what each of them asks for.
 
 Beside the taxonomy's own: those of `*.jsonl` here (`implied` never name their genre, `languages`
-are not in English, `outside` ask for no genre), and those of the pairs that adapters learn from.
-What lies in `held_out/` was written by authors who had not seen the others, and is for measuring
-alone.
+are not in English, `outside` ask for no genre, others are one author's each), and those of the
+pairs that adapters learn from. What lies in `held_out/` was written by authors who had not seen the
+others, and is for measuring alone.
 """
 
 from __future__ import annotations
@@ -21,8 +21,6 @@ FOLDER = Path(__file__).parent
 HELD_OUT = "held_out"
 ENGLISH = "en"
 PAIRS = "pairs"
-_FILES = ("implied", "languages", "outside")
-PLAIN = "plain"  # of all kinds; held out alone, as the taxonomy has such requests
 
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -45,10 +43,8 @@ def learned() -> dict[str, tuple[Request, ...]]:
 
 @cache
 def held_out() -> dict[str, tuple[Request, ...]]:
-    """What only measures, in the same way, and `plain` ones."""
-    folder = FOLDER / HELD_OUT
-    plain = {PLAIN: read_requests(folder / f"{PLAIN}.jsonl")}
-    return plain | _read(folder, pairs.FOLDER / HELD_OUT)
+    """What only measures, in the same way; `plain` are of all kinds."""
+    return _read(FOLDER / HELD_OUT, pairs.FOLDER / HELD_OUT)
 
 
 def read_requests(file: Path) -> tuple[Request, ...]:
@@ -64,7 +60,7 @@ def read_requests(file: Path) -> tuple[Request, ...]:
 
 
 def _read(folder: Path, of_pairs: Path) -> dict[str, tuple[Request, ...]]:
-    named = {name: read_requests(folder / f"{name}.jsonl") for name in _FILES}
+    named = {file.stem: read_requests(file) for file in sorted(folder.glob("*.jsonl"))}
     return named | {PAIRS: _of_pairs(of_pairs)}
 
 

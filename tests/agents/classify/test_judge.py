@@ -109,20 +109,6 @@ def test_what_is_refused_is_not_embedded_and_what_is_cheap_comes_first(
     assert judge.judged(received(genre="ode")).failure is not None
 
 
-def test_a_language_is_told_by_the_beginning_of_a_long_prompt(
-    judge: Judge, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    read: list[int] = []
-
-    def identify(_: Norwegian, text: str) -> Language:
-        read.append(len(text))
-        return Language("no", 0.75)
-
-    monkeypatch.setattr(Norwegian, "identify", identify)
-    judge.judged(received("fog " * 8000))
-    assert read[0] < 5000
-
-
 def test_a_language_that_is_asked_for_is_certain(judge: Judge) -> None:
     known = judge.judged(received(language="de"))
     assert (known.language, known.language_confidence) == ("de", 1.0)

@@ -14,7 +14,7 @@ from agents.genres.classifiers import Classifiers, classifier_file, load_classif
 from agents.genres.registry import Registry
 from benchmarks.stand_ins import InstantEncoder
 from genre_models.classification.classifier import Classifier
-from genre_models.encoder import Encoder
+from genre_models.encoder import LAYERS, LayeredEncoder
 from genre_models.taxonomy import Genre, Taxonomy
 from schemas.errors import ModelError
 from streams.settings import Settings
@@ -53,7 +53,7 @@ EVENT = replace(
 LIMERICK = Genre(
     "limerick", "family", "A limerick.", "Write one.", ("a limerick on tea", "limerick please")
 )
-ENCODER: Encoder = InstantEncoder()
+ENCODER: LayeredEncoder = InstantEncoder()
 
 
 def classifiers() -> Classifiers:
@@ -64,8 +64,8 @@ def classifiers() -> Classifiers:
 
 
 def likeliest(known: Classifiers, prompt: str, tenant: str | None = None) -> str:
-    embedding = ENCODER.encode([prompt])[0]
-    return known.of(tenant).predict_one(embedding, prompt).genres[0][0]
+    layers = ENCODER.layers([prompt])[0]
+    return known.of(tenant).predict_one(layers, prompt).genres[0][0]
 
 
 def test_a_request_for_a_new_genre_is_classified_as_it_after_the_event() -> None:
@@ -86,6 +86,20 @@ def test_a_tenants_genre_is_not_seen_by_others() -> None:
     assert likeliest(known, "a haiku about snow", "acme") == "haiku"
     assert likeliest(known, "a haiku about snow") != "haiku"
     assert known.of("other") is known.of(None)
+
+
+def test_of_many_genres_only_what_is_new_is_learned() -> None:
+    asked: list[set[str]] = []
+
+    def fit(genres: Taxonomy, known: Classifier) -> Classifier:
+        asked.append(set(genres.genres) - set(known._genres))
+        return Classifier.fit(genres, ENCODER, known)
+
+    known = Classifiers(Registry(SMALL), Classifier.fit(SMALL, ENCODER), fit)
+    for name in ("haiku", "limerick", "elegy"):
+        known.apply(name, replace(EVENT, name=f"{name}@ffffffffffff", genre=name))
+        known.settle()
+    assert asked == [{"haiku"}, {"limerick"}, {"elegy"}]
 
 
 def test_a_genre_that_cannot_be_learned_leaves_the_old_classifier_at_work() -> None:
@@ -131,6 +145,9 @@ class Counted:
             raise ModelError("multilingual_unavailable", "expected gcc, got none")
         self.asked += len(texts)
         return ENCODER.encode(texts)
+
+    def layers(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        return np.repeat(self.encode(texts)[:, None], LAYERS, axis=1)
 
 
 def test_what_was_fitted_is_read_by_whoever_starts_later(tmp_path: Path) -> None:

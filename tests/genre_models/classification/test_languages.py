@@ -56,3 +56,15 @@ def test_every_answer_fits_the_wire(identifier: LanguageIdentifier, text: str) -
 
 def test_the_default_is_the_callers() -> None:
     assert LanguageIdentifier(default="de").identify("42").code == "de"
+
+
+def test_a_language_is_told_by_the_beginning_of_a_long_text(
+    identifier: LanguageIdentifier,
+) -> None:
+    beginning = "Write a letter to the harbour about the fog. " * 100
+    told = identifier.identify(beginning + "Schreibe bitte etwas über Hunde. " * 1000)
+    assert told == identifier.identify(beginning[:4096]) and told.code == "en"
+
+
+def test_which_may_be_in_another_language(identifier: LanguageIdentifier) -> None:
+    assert identifier.foreign(["Write a joke about cats.", "Ik heb honger"]) == [False, True]

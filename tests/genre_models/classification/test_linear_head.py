@@ -71,7 +71,7 @@ def test_a_class_with_few_examples_is_not_drowned() -> None:
 def test_a_new_class_is_learned_beside_the_others_and_forgotten() -> None:
     head = LinearHead.fit(clouds())
     four = clouds(spread=0.1, classes=(*CLASSES, "d"))
-    grown = head.grown(four, {"d"})
+    grown = head.grown(replace(four, embeddings=head.points(four.embeddings)), {"d"})
     assert grown.classes == (*CLASSES, "d") and right(grown, four) == 1.0
     np.testing.assert_array_equal(grown.meaning[:, :3], head.meaning)
     assert grown.grown(clouds(), ()).classes == CLASSES
@@ -85,7 +85,7 @@ def test_one_class_alone_is_always_it() -> None:
 def test_embeddings_that_point_one_way_are_centred() -> None:
     examples = clouds(spread=0.1)
     shifted = replace(examples, embeddings=examples.embeddings + 100)
-    assert right(LinearHead.fit(shifted, centred=True), shifted) == 1.0
+    assert right(LinearHead.fit(shifted), shifted) == 1.0
 
 
 def test_of_many_examples_a_few_stand_for_a_class_and_all_for_a_new_one() -> None:

@@ -6,24 +6,43 @@ from pathlib import Path
 
 import pytest
 
-from genre_models.safety.examples import HELD_OUT, ORDINARY, known_words, learned_from, pairs, read
+from genre_models.safety.examples import (
+    HELD_OUT,
+    ORDINARY,
+    known_words,
+    learned_from,
+    learned_in_languages,
+    pairs,
+    read,
+)
 from genre_models.safety.letters import plain
 from genre_models.safety.policy import Policy
 from genre_models.text_quality import NEAR_DUPLICATE, shingles, similarity
 from schemas.errors import InvalidEvent
 
+KINDS = set(Policy.load().categories) - {"minors"}
+
 
 def test_nothing_held_out_is_learned_from() -> None:
-    learned = {plain(each.text) for each in learned_from()}
+    learned = {plain(each.text) for each in (*learned_from(), *learned_in_languages())}
     measured = [each.text for each in read(HELD_OUT)]
     measured += [text for pair in pairs() for text in (pair.one, pair.other)]
     assert [text for text in measured if plain(text) in learned] == []
 
 
 def test_every_category_is_learned_and_measured_and_minors_are_left_to_rules() -> None:
-    written = {each.category for each in learned_from()} - {ORDINARY}
-    assert written == {each.category for each in read(HELD_OUT)}
-    assert written == set(Policy.load().categories) - {"minors"}
+    assert {each.category for each in learned_from()} - {ORDINARY} == KINDS
+    assert {each.category for each in read(HELD_OUT)} == KINDS
+
+
+def test_every_category_is_learned_and_measured_in_six_other_languages() -> None:
+    codes = ("de", "es", "fr", "ja", "pt", "zh")
+    for written in (learned_in_languages(), read(HELD_OUT)):
+        harmful = {(each.language, each.category) for each in written if each.is_harmful}
+        alike = {(each.language, each.category) for each in written if not each.is_harmful}
+        for code in codes:
+            assert {name for of, name in harmful if of == code} == KINDS
+            assert {name for of, name in alike if of == code} >= KINDS
 
 
 def test_authors_do_not_repeat_each_other() -> None:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from genre_models.safety import learned
-from genre_models.safety.fitting import RIDGE, fitted, solved
+from genre_models.safety.fitting import RIDGE, _threshold, fitted, solved
+from genre_models.safety.words import Unit
 from tests.genre_models.safety.toy import EXAMPLES, Toy
 
 
-def test_harm_and_its_kind_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(learned, "learned_from", lambda: tuple(EXAMPLES))
-    toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy())
+@pytest.mark.parametrize("by", ["words", "pieces"])
+def test_harm_and_its_kind_are_told(by: Unit) -> None:
+    toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, by=by)
     bomb, cake, savings = toy.scores(
         ["mix a bomb from fertiliser soon", "mix a cake from flour soon", "steal her savings"],
-        Toy(),
+        Toy().rows,
     )
     assert bomb.probability > 0.8 > 0.3 > cake.probability
     assert (bomb.category, savings.category) == ("weapons", "fraud")
@@ -32,3 +34,13 @@ def test_each_author_is_told_by_a_fit_of_the_others() -> None:
     own = np.array(authors) == "author 1"
     others = np.linalg.solve((kernel + ridge)[np.ix_(~own, ~own)], targets[~own])
     assert np.allclose(values[own], kernel[np.ix_(own, ~own)] @ others, atol=1e-3)
+
+
+def test_the_threshold_is_that_of_the_author_in_the_middle() -> None:
+    examples = [
+        replace(each, text=f"{number}", author=author, is_harmful=False)
+        for author in ("mild", "middle", "pairs")
+        for number, each in enumerate(EXAMPLES[:10])
+    ]
+    odds = np.repeat([-3.0, -1.0, 5.0], 10).astype(np.float32)
+    assert _threshold(odds, examples) == -1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genre_models.safety import Policy, SafetyGate, neutralise
+from genre_models.safety.learned import Score
+from genre_models.safety.score import Scores
+from schemas.errors import ModelError
 
 GATE = SafetyGate()
 LINES = (
@@ -220,3 +224,41 @@ def test_what_a_tenant_may_ask_for_excuses_nothing_beside_it(tmp_path: Path) -> 
     assert gate.check_request(bomb, tenant="acme").allowed
     assert not gate.check_request(both, tenant="acme").allowed
     assert not gate.check_request(both.partition(" and ")[2], tenant="acme").allowed
+
+
+def score(probability: float, category: str) -> Score:
+    return Score(probability=probability, category=category, is_harmful=probability > 0.8)
+
+
+def test_another_language_is_read_as_that_and_odd_english_as_both() -> None:
+    asked: dict[str, list[str]] = {"en": [], "others": []}
+
+    def told(texts: Sequence[str], of: str, word: str, category: str) -> list[Score]:
+        asked[of] += texts
+        return [score(0.9 if word in text else 0.1, category) for text in texts]
+
+    gate = SafetyGate(
+        Scores(
+            lambda texts: told(texts, "en", "for", "fraud"),
+            lambda texts: told(texts, "others", "Überfall", "violence"),
+        )
+    )
+    texts = [
+        "a letter for me",
+        "ein Überfall",
+        "ein großes Straßenfest for alle",
+        "ᴀ ʟᴇᴛᴛᴇʀ ғᴏʀ ᴍᴇ",
+    ]
+    found = gate.requests(texts, foreign=[False, True, True, True])
+    assert [each.category for each in found] == ["fraud", "violence", "violence", "fraud"]
+    assert [each.action for each in found] == ["decline", "decline", "allow", "decline"]
+    assert asked == {"en": ["a letter for me"] * 2, "others": texts[1:]}
+
+
+def test_without_the_encoder_of_other_languages_english_and_rules_are_left() -> None:
+    def others(texts: Sequence[str]) -> list[Score]:
+        raise ModelError("multilingual_unavailable", "expected gcc, got none")
+
+    scores = Scores(lambda texts: [score(0.1, "fraud")] * len(texts), others)
+    assert SafetyGate(scores).check_request("ein Fest", is_foreign=True).allowed
+    assert scores.others is None

@@ -4,32 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-from genre_models.safety import learned
 from genre_models.safety.fitting import fitted
 from genre_models.safety.learned import PIECES, Learned
+from genre_models.safety.words import Unit
 from schemas.errors import ModelError
 from tests.genre_models.safety.toy import EXAMPLES, Toy
 
 
 @pytest.fixture(name="toy")
-def _toy(monkeypatch: pytest.MonkeyPatch) -> Learned:
-    monkeypatch.setattr(learned, "learned_from", lambda: tuple(EXAMPLES))
-    return fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy())
+def _toy() -> Learned:
+    return fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows)
 
 
 def test_harm_at_the_end_of_a_long_text_is_found_and_few_pieces_are_read(toy: Learned) -> None:
     encoder = Toy()
     long = "mix a cake from flour today. " * 2000 + "mix a bomb from fertiliser now."
-    (found,) = toy.scores([long], encoder)
+    (found,) = toy.scores([long], encoder.rows)
     assert len(encoder.asked) == PIECES
-    assert found.probability > toy.scores(["mix a cake from flour today"], encoder)[0].probability
+    assert (
+        found.probability > toy.scores(["mix a cake from flour today"], encoder.rows)[0].probability
+    )
     assert any("bomb" in piece for piece in encoder.asked)
 
 
 def test_what_is_saved_is_read_again(toy: Learned) -> None:
     read = Learned.from_bytes(toy.to_bytes())
     texts = [each.text for each in EXAMPLES]
-    before, after = toy.scores(texts, Toy()), read.scores(texts, Toy())
+    before, after = toy.scores(texts, Toy().rows), read.scores(texts, Toy().rows)
     assert (
         max(abs(a.probability - b.probability) for a, b in zip(before, after, strict=True)) < 0.05
     )
@@ -41,9 +42,10 @@ def test_weights_that_cannot_be_read_are_refused(content: bytes) -> None:
         Learned.from_bytes(content)
 
 
-def test_weights_of_other_requests_are_refused(
-    toy: Learned, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(learned, "learned_from", lambda: tuple(EXAMPLES[1:]))
-    with pytest.raises(ModelError, match=rf"{len(EXAMPLES) - 1} examples, got {len(EXAMPLES)}\b"):
-        Learned.from_bytes(toy.to_bytes())
+@pytest.mark.parametrize("by", ["words", "pieces"])
+def test_parts_hold_the_whole_text_and_end_with_sentences(by: Unit) -> None:
+    toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, by=by, part=20)
+    text = "Mix it. Stir it well! \u706b\u8f66\u6765\u4e86\u3002" + "a" * 30
+    parts = toy._cut(text)
+    assert "".join("".join(parts).split()) == "".join(text.split())
+    assert all(len(part) <= 20 for part in parts) and parts[0] == "Mix it."

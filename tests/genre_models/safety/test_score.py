@@ -19,15 +19,15 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def learn_from(given: list[examples.Example], monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("score", "learned", "examples"):
+    for module in ("score", "examples"):
         monkeypatch.setattr(f"genre_models.safety.{module}.learned_from", lambda: tuple(given))
 
 
 def test_it_is_fitted_once_and_says_the_same_from_then_on(tmp_path: Path) -> None:
     first, second = Toy(), Toy()
     texts = [each.text for each in EXAMPLES]
-    one = load_score(tmp_path, first)(texts)
-    other = load_score(tmp_path, second)(texts)
+    one = load_score(tmp_path, first).english(texts)
+    other = load_score(tmp_path, second).english(texts)
     assert one == other and [each.name for each in tmp_path.iterdir()] == [
         score_file(tmp_path).name
     ]
@@ -49,7 +49,7 @@ def test_its_name_changes_with_what_it_is_learned_from_and_how(
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04."])
 def test_what_cannot_be_read_is_fitted_again(tmp_path: Path, content: bytes) -> None:
     score_file(tmp_path).write_bytes(content)
-    assert load_score(tmp_path, Toy())(["mix a bomb from fertiliser"])[0].category
+    assert load_score(tmp_path, Toy()).english(["mix a bomb from fertiliser"])[0].category
     assert score_file(tmp_path).stat().st_size > 100
 
 

@@ -17,23 +17,30 @@ TEXTS = (
 @given(st.lists(st.text("abc ,!", max_size=12), min_size=1, max_size=8))
 def test_the_gram_matrix_holds_every_similarity(texts: list[str]) -> None:
     index = WordIndex(texts)
-    rows = np.stack([index.similarity(text) for text in texts])
+    scores = index.scores(np.eye(len(texts)))
+    rows = np.stack([scores.of(text) for text in texts])
     np.testing.assert_allclose(index.gram(), rows, atol=1e-5)
 
 
+def test_scores_are_sums_over_texts() -> None:
+    each, factors = WordIndex(TEXTS).scores(np.eye(4)), np.array([[1, 0], [-2, 1], [3, 0], [4, 5]])
+    found = WordIndex(TEXTS).scores(factors).of("a joke about the contract")
+    np.testing.assert_allclose(found, each.of("a joke about the contract") @ factors, atol=1e-5)
+
+
 def test_a_text_is_most_like_itself() -> None:
-    index = WordIndex(TEXTS)
+    index = WordIndex(TEXTS).scores(np.eye(4))
     for row, text in enumerate(TEXTS):
-        scores = index.similarity(text)
+        scores = index.of(text)
         assert scores.argmax() == row and abs(scores[row] - 1) < 1e-5
 
 
 def test_words_that_nobody_used_match_nothing() -> None:
-    index = WordIndex(TEXTS)
-    assert not index.similarity("zebra xylophone").any()
-    assert index.similarity("joke zebra")[3] < index.similarity("joke")[3]
+    index = WordIndex(TEXTS).scores(np.eye(4))
+    assert not index.of("zebra xylophone").any()
+    assert index.of("joke zebra")[3] < index.of("joke")[3]
 
 
 def test_only_the_beginning_counts() -> None:
-    index = WordIndex(TEXTS)
-    np.testing.assert_array_equal(index.similarity(" " * 1000 + "joke"), index.similarity(""))
+    index = WordIndex(TEXTS).scores(np.eye(4))
+    np.testing.assert_array_equal(index.of(" " * 1000 + "joke"), index.of(""))

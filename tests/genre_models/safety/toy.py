@@ -25,6 +25,10 @@ class Toy:
                 row[:, sum(map(ord, word)) % DIMENSION] += 1
         return rows / np.linalg.norm(rows, axis=2, keepdims=True)
 
+    def rows(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """The layers side by side."""
+        return self.layers(texts).reshape(len(texts), -1)
+
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         return self.layers(texts)[:, -1]
 
