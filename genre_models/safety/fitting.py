@@ -25,7 +25,6 @@ def fitted(
     *,
     by: Unit = "words",
     weight: float = 0.3,
-    part: int = 600,
 ) -> Learned:
     """Fitted on all examples, `texts` being what they say; calibrated and its threshold chosen on
     scores that each author's get from a fit on the others'.
@@ -53,7 +52,6 @@ def fitted(
         rows=rows,
         alpha=alpha,
         words=index.scores(weight * alpha),
-        part=part,
         slope=slope,
         shifts=shifts,
         threshold=float(threshold),

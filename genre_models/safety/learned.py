@@ -12,7 +12,6 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from zipfile import BadZipFile
 
 import numpy as np
@@ -23,6 +22,13 @@ from schemas.errors import ModelError
 
 WIDTH = 1.0  # of the Gaussian
 PIECES = 4  # of one text that the encoder is asked about: each takes it as long as a request
+_UNITS: tuple[Unit, ...] = ("words", "pieces")
+# Parts of a text: encoders read that many characters, of languages without gaps fewer.
+_LONG = re.compile(r"(?s).{1,600}(?:(?<=[.!?;\n])\s|\Z)|.{1,600}(?=\s|\Z)|.{1,600}")
+_SHORT = re.compile(
+    r"(?s).{1,200}(?:(?<=[.!?;\n\u3002\uff01\uff1f\uff1b])\s?|\Z)|.{1,200}(?=\s|\Z)|.{1,200}"
+)
+_PARTS: dict[Unit, re.Pattern[str]] = {"words": _LONG, "pieces": _SHORT}
 
 Floats = NDArray[np.float32]
 Encode = Callable[[Sequence[str]], Floats]
@@ -43,7 +49,7 @@ class Learned:
     """What was fitted. `mean` [d] and `axes` [d, k] give the components, of which the unit `rows`
     [examples, k] are those of the examples; `alpha` [examples, 1 + categories], and `words` what
     words add to that; `slope` and `shifts` [categories] calibrate; `threshold` is the probability
-    from which on a request is harmful. A long text is scored in parts of `part` characters.
+    from which on a request is harmful. A long text is scored in parts.
     """
 
     categories: tuple[str, ...]
@@ -55,7 +61,6 @@ class Learned:
     slope: float
     shifts: Floats
     threshold: float
-    part: int
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Learned:
@@ -78,7 +83,6 @@ class Learned:
                     slope=float(held["slope"]),
                     shifts=held["shifts"].astype(np.float32),
                     threshold=float(held["threshold"]),
-                    part=int(held["part"]),
                 )
         except (
             OSError,
@@ -111,7 +115,6 @@ class Learned:
             slope=self.slope,
             shifts=self.shifts,
             threshold=self.threshold,
-            part=self.part,
             axes=axes,
             axes_scale=axes_scale,
             rows=rows,
@@ -162,20 +165,12 @@ class Learned:
 
     def _cut(self, text: str) -> list[str]:
         """Parts that end with sentences or words where there are any."""
-        return [part.strip() for part in self._part.findall(text) if part.strip()] or [text]
+        parts = _PARTS[self.words.unit].findall(text)
+        return [part.strip() for part in parts if part.strip()] or [text]
 
     def _suspicion(self, text: str) -> float:
         """By the words alone: what a long text's parts are chosen by."""
         return float(self.words.of(text)[0])
-
-    @cached_property
-    def _part(self) -> re.Pattern[str]:
-        most = f".{{1,{self.part}}}"
-        ends = ".!?;\n。！？；"  # noqa: RUF001
-        return re.compile(rf"(?s){most}(?:(?<=[{ends}])\s?|\Z)|{most}(?=\s|\Z)|{most}")
-
-
-_UNITS: tuple[Unit, ...] = ("words", "pieces")
 
 
 def unit(rows: Floats) -> Floats:

@@ -102,7 +102,7 @@ def _fitted_in_others(encode: Callable[[Sequence[str]], Floats]) -> Learned:
 
     examples = learned_in_languages()
     texts = [_plain(each.text) for each in examples]
-    return fitted(examples, texts, encode, by="pieces", weight=1.0, part=200)
+    return fitted(examples, texts, encode, by="pieces", weight=1.0)
 
 
 def _layers(encoder: LayeredEncoder, texts: Sequence[str]) -> Floats:
