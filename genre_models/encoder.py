@@ -49,6 +49,18 @@ class LayeredEncoder(Encoder, Protocol):
         """Unit rows; the last layer's are the embeddings.  # [n, layers, dimension]"""
 
 
+@dataclass(frozen=True, slots=True)
+class SideBySide:
+    """An encoder's last layers as one vector."""
+
+    encoder: LayeredEncoder
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Rows of four units.  # [n, 4 * 384]"""
+        layers = self.encoder.layers(texts)
+        return layers.reshape(len(layers), -1)
+
+
 @dataclass(slots=True, eq=False)
 class _Asked:
     """What one thread wants encoded, and its rows once they are."""

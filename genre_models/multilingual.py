@@ -10,6 +10,7 @@ import ctypes
 import logging
 import subprocess
 import unicodedata
+from collections import OrderedDict
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,8 @@ _KERNELS = cache_folder("kernel")
 _READ = 400  # characters in which the first tokens are looked for
 _LONGEST = 96  # tokens, at 4 ms of a core: what is asked for stands at the beginning
 _BATCH = 32
+_KEPT = 64  # texts whose rows are kept: genre and harm of a request are read from the same one
+_NONE = np.zeros((0, DIMENSION), np.float32)
 
 
 class Multilingual(Protocol):
@@ -51,6 +54,7 @@ class MultilingualEncoder:
         self._folder = folder
         self._kernels = kernels
         self._turn = Lock()
+        self._kept: OrderedDict[bytes, NDArray[np.float32]] = OrderedDict()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows [n, 384]; only the first 96 tokens (within 400 characters) of a text count.
@@ -62,15 +66,26 @@ class MultilingualEncoder:
 
     def _encoded(self, texts: Sequence[str]) -> NDArray[np.float32]:
         library, model = self._library
-        rows = np.empty((len(texts), DIMENSION), np.float32)
-        for start in range(0, len(texts), _BATCH):
-            if len(texts) > TOLD and start % TOLD == 0:
-                log.info("%d of %d texts in all languages", start, len(texts))
-            batch = [self._begin(text) for text in texts[start : start + _BATCH]]
-            taken = rows[start : start + len(batch)]
+        begins = [self._begin(text) for text in texts]
+        rows = {each: self._kept[each] for each in begins if each in self._kept}
+        new = list(dict.fromkeys(each for each in begins if each not in rows))
+        for start in range(0, len(new), _BATCH):
+            if len(new) > TOLD and start % TOLD == 0:
+                log.info("%d of %d texts in all languages", start, len(new))
+            batch = new[start : start + _BATCH]
+            taken = np.empty((len(batch), DIMENSION), np.float32)
             strings = (ctypes.c_char_p * len(batch))(*batch)
             library.e5_embed_batch(model, strings, len(batch), 1, taken.ctypes.data)
-        return rows
+            rows |= zip(batch, taken, strict=True)
+        self._keep(rows)
+        return np.stack([rows[each] for each in begins]) if begins else _NONE
+
+    def _keep(self, rows: dict[bytes, NDArray[np.float32]]) -> None:
+        for begin, row in list(rows.items())[-_KEPT:]:
+            self._kept[begin] = row.copy()  # of its own: a view would keep its whole batch
+            self._kept.move_to_end(begin)
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
 
     def _begin(self, text: str) -> bytes:
         """As much of a text as is read."""

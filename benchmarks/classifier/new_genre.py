@@ -12,7 +12,7 @@ from genre_models.classification.classifier import Classifier
 from genre_models.classification.examples import Example, of_requests
 from genre_models.classification.linear_head import Examples, LinearHead, some
 from genre_models.classification.written import held_out
-from genre_models.encoder import LayeredEncoder
+from genre_models.encoder import LayeredEncoder, SideBySide
 from genre_models.taxonomy import Taxonomy
 
 SHOTS = 10
@@ -24,8 +24,8 @@ def ten_shots(classifier: Classifier, encoder: LayeredEncoder, genres: int) -> d
     points = classifier.points["requests"]
     examples = [each for each in of_requests(taxonomy) if each.text in points]
     known = np.stack([points[each.text] for each in examples]).astype(np.float32)
-    layers = encoder.layers([each.text for each in asked]).reshape(len(asked), -1)
-    told = classifier.heads["requests"].points(layers)
+    rows = SideBySide(encoder).encode([each.text for each in asked])
+    told = classifier.heads["requests"].points(rows)
     new, before, after = [], [], []
     for genre in list(taxonomy.genres)[:: len(taxonomy.genres) // genres][:genres]:
         rest = [row for row, each in enumerate(examples) if each.label != genre]

@@ -28,7 +28,7 @@ from genre_models.classification.examples import (
     written_digest,
 )
 from genre_models.classification.linear_head import Examples, LinearHead, softmax, some
-from genre_models.encoder import Encoder, LayeredEncoder
+from genre_models.encoder import Encoder, LayeredEncoder, SideBySide
 from genre_models.multilingual import Multilingual
 from genre_models.taxonomy import Taxonomy
 from schemas.errors import ModelError
@@ -122,7 +122,7 @@ class Classifier:
         examples = {name: of(taxonomy) for name, of in _EXAMPLES.items()}
         with ThreadPoolExecutor(1) as beside:  # the two encoders take as long, a core each
             languages = beside.submit(_languages, examples[_LANGUAGES], multilingual, known)
-            requests = _learned(_REQUESTS, examples[_REQUESTS], _Layers(encoder), known)
+            requests = _learned(_REQUESTS, examples[_REQUESTS], SideBySide(encoder), known)
             texts = _learned(_TEXTS, examples[_TEXTS], encoder, known)
             parts = {_REQUESTS: requests, _LANGUAGES: languages.result(), _TEXTS: texts}
         found = {name: part for name, part in parts.items() if part is not None}
@@ -211,7 +211,7 @@ class Classifier:
         return twin
 
     def to_bytes(self) -> bytes:
-        """All that was learned, without corrections, as npz; about 10 MB."""
+        """All that was learned, without corrections, as npz; about 8 MB."""
         meta: dict[str, Any] = {
             "format": _FORMAT,
             "taxonomy": self._taxonomy.digest,
@@ -295,17 +295,6 @@ class _Learned(NamedTuple):
     head: LinearHead
     points: dict[str, Points]
     told: dict[str, str]
-
-
-class _Layers(NamedTuple):
-    """What an encoder's last layers say, side by side."""
-
-    encoder: LayeredEncoder
-
-    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Rows [n, 4 * 384] of four units."""
-        layers = self.encoder.layers(texts)
-        return layers.reshape(len(layers), -1)
 
 
 def _languages(

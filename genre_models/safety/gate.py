@@ -13,9 +13,9 @@ from genre_models.safety.rules import Rule, Rules
 from genre_models.safety.score import Scores
 from schemas.parts import ALLOWED, Verdict
 
-_MOST = (
-    0.8  # of words that are known: of other languages .65 at most, but for one text in a hundred
-)
+# of words that are known where a text is in English: of texts in other languages .65 are, but for
+# one in a hundred
+_MOST = 0.8
 _GRAVITY: dict[Action, int] = {"allow": 0, "flag": 1, "decline": 2}
 
 

@@ -12,6 +12,7 @@ import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import get_args
 from zipfile import BadZipFile
 
 import numpy as np
@@ -22,7 +23,7 @@ from schemas.errors import ModelError
 
 WIDTH = 1.0  # of the Gaussian
 PIECES = 4  # of one text that the encoder is asked about: each takes it as long as a request
-_UNITS: tuple[Unit, ...] = ("words", "pieces")
+_UNITS: tuple[Unit, ...] = get_args(Unit)
 # Parts of a text: encoders read that many characters, of languages without gaps fewer.
 _LONG = re.compile(r"(?s).{1,600}(?:(?<=[.!?;\n])\s|\Z)|.{1,600}(?=\s|\Z)|.{1,600}")
 _SHORT = re.compile(

@@ -122,7 +122,7 @@ class Reader:
         known = max(self._forms(core), key=self._count)
         if not self._count(known) and _LONG_RUN.search(core):
             known = self._by_letters.get(_RUN.sub(r"\1", core), known)
-        return token.replace(core, known) if known in self._words or self._count(known) else token
+        return token.replace(core, known) if self._count(known) else token
 
     def _count(self, core: str) -> int:
         """How often a word occurs, or of words that are only joined ("step-by-step", "it's") the
@@ -131,10 +131,9 @@ class Reader:
         if core in self._words:
             return self._words[core]
         parts = _INSIDE.split(core)
-        is_short = bool(_APOSTROPHE.search(core))
-        if len(parts) < 2 or (not is_short and "".join(parts) in self._words):
-            return 0
-        if not is_short and min(map(len, parts)) < 2:
+        if not _APOSTROPHE.search(core) and (
+            "".join(parts) in self._words or min(map(len, parts)) < 2
+        ):
             return 0
         return min(self._words.get(part, 0) for part in parts)
 

@@ -9,12 +9,12 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
-from genre_models.encoder import LayeredEncoder
+from genre_models.encoder import LayeredEncoder, SideBySide
 from genre_models.fitted import load_or_fit
 from genre_models.multilingual import Multilingual
 from genre_models.normal_forms import normalised
 from genre_models.safety.examples import Example, known_words, learned_from, learned_in_languages
-from genre_models.safety.learned import Floats, Learned, Score
+from genre_models.safety.learned import Encode, Learned, Score
 from genre_models.safety.letters import visible
 from genre_models.safety.reading import Reader
 from schemas.errors import ModelError
@@ -52,7 +52,7 @@ def load_score(
     models: Path, encoder: LayeredEncoder, multilingual: Multilingual | None = None
 ) -> Scores:
     """The scores from the models' folder; else fitted now, and kept there."""
-    encode = partial(_layers, encoder)
+    encode = SideBySide(encoder).encode
     english = load_or_fit(
         score_file(models), lambda: _fitted(encode).to_bytes(), Learned.from_bytes, takes=_TAKES
     )
@@ -88,7 +88,7 @@ def _digest(examples: Sequence[Example]) -> str:
     return sha256(repr([_FORMAT, examples]).encode()).hexdigest()[:16]
 
 
-def _fitted(encode: Callable[[Sequence[str]], Floats]) -> Learned:
+def _fitted(encode: Encode) -> Learned:
     """Fitted on the written requests, each as the gate would read it."""
     from genre_models.safety.fitting import fitted  # with scikit-learn, which else nobody needs
 
@@ -96,19 +96,13 @@ def _fitted(encode: Callable[[Sequence[str]], Floats]) -> Learned:
     return fitted(examples, [reader.restored(each.text) for each in examples], encode)
 
 
-def _fitted_in_others(encode: Callable[[Sequence[str]], Floats]) -> Learned:
+def _fitted_in_others(encode: Encode) -> Learned:
     """The same of requests in other languages; the encoder reads a hundred tokens of a text."""
     from genre_models.safety.fitting import fitted
 
     examples = learned_in_languages()
     texts = [_plain(each.text) for each in examples]
     return fitted(examples, texts, encode, by="pieces", weight=1.0)
-
-
-def _layers(encoder: LayeredEncoder, texts: Sequence[str]) -> Floats:
-    """The last four layers side by side.  # [n, 4 * 384]"""
-    layers = encoder.layers(texts)
-    return layers.reshape(len(layers), -1)
 
 
 def _plain(text: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from genre_models.multilingual import MultilingualEncoder
+from genre_models.multilingual import _KEPT, MultilingualEncoder
 from genre_models.weights import DEFAULT_CACHE, prepare_multilingual
 from schemas.errors import ModelError
 
@@ -35,9 +37,30 @@ def test_what_means_the_same_lies_near_whatever_the_language(
 
 def test_a_text_has_the_same_row_in_any_batch(multilingual: MultilingualEncoder) -> None:
     texts = [f"{number} chistes" for number in range(40)]
+    alone = MultilingualEncoder(multilingual._folder, multilingual._kernels)
     np.testing.assert_allclose(
-        multilingual.encode(texts)[33], multilingual.encode(texts[33:34])[0], atol=1e-5
+        multilingual.encode(texts)[33], alone.encode(texts[33:34])[0], atol=1e-5
     )
+
+
+def test_what_gate_and_classifier_both_ask_for_is_encoded_once(
+    multilingual: MultilingualEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, model = multilingual._library
+    encoded: list[int] = []
+
+    def embed(model: int, texts: Sequence[bytes], count: int, *rest: int) -> None:
+        encoded.append(count)
+        library.e5_embed_batch(model, texts, count, *rest)
+
+    counting = SimpleNamespace(e5_token_count=library.e5_token_count, e5_embed_batch=embed)
+    monkeypatch.setitem(multilingual.__dict__, "_library", (counting, model))
+    first = multilingual.encode(["ein Gedicht", "un poema", "ein Gedicht"])
+    again = multilingual.encode(["un poema", "um poema"])
+    assert encoded == [2, 1]
+    np.testing.assert_array_equal(first[[0, 1]], [first[2], again[0]])
+    multilingual.encode([f"{number} poemas" for number in range(_KEPT + 1)])
+    assert len(multilingual._kept) == _KEPT and multilingual.encode([]).shape == (0, 384)
 
 
 @pytest.mark.parametrize(
