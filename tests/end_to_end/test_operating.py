@@ -171,6 +171,18 @@ async def test_letters_are_replayed_one_and_all(desk: Desk) -> None:
     assert desk.complaints == []
 
 
+async def test_a_chart_that_is_not_drawn_anew_yet_widens_no_page(desk: Desk) -> None:
+    page = desk.page
+    await page.add_init_script("window.ResizeObserver = class { observe() {} disconnect() {} }")
+    await page.set_viewport_size({"width": 1280, "height": 800})
+    await page.goto(page.url.replace("#genres", "#flow"))
+    await page.reload()
+    await page.locator(".chart .uplot").wait_for()
+    await page.set_viewport_size({"width": 380, "height": 800})
+    assert await page.evaluate("document.querySelector('.uplot').scrollWidth") > 380
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 380
+
+
 async def test_a_gateway_that_goes_is_told_and_the_last_figures_stay(desk: Desk) -> None:
     await desk.page.goto(desk.page.url.replace("#genres", "#flow"))
     await desk.says("No record was ever written")
