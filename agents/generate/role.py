@@ -31,7 +31,9 @@ def build(settings: Settings) -> RoleApp:
     app = attached(settings, writer)
     registry, texts = writer.library.registry, TextStore(settings.corpora)
     app.facts["engine"] = ": ".join(engine_of(settings))
-    app.beside("announce", partial(announce, store=store, registry=registry, left=texts.left))
+    announcing = partial(announce, store=store, registry=registry, left=texts.left)
+    # Who waits for `ready` and asks at once would be answered without adapters.
+    app.beside("announce", announcing, awaited=True)
     return app
 
 

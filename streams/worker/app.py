@@ -74,6 +74,7 @@ class RoleApp(faust.App):
         self.letters: defaultdict[str, Counter[str]] = defaultdict(Counter)
         """Dead letters that were written, by topic and code."""
         self._attempts = Attempts()
+        self._awaited: set[str] = set()
         self.followers: list[Follower[Any]] = []
         self._vitals = Vitals(self, limit=settings.standstill)
         self._watchdog = Watchdog(self._look, limit=settings.standstill)
@@ -185,9 +186,16 @@ class RoleApp(faust.App):
             log.exception("what was deleted may stand in the tables' files")
             self.scrub_soon()
 
-    def beside(self, name: str, work: Callable[[Publish], Awaitable[None]]) -> None:
-        """Run the role's timer `name` beside its agents; it is given what it publishes with."""
+    def beside(
+        self, name: str, work: Callable[[Publish], Awaitable[None]], *, awaited: bool = False
+    ) -> None:
+        """Run the role's timer `name` beside its agents; it is given what it publishes with.
+
+        The worker is not called ready before work that is `awaited` has ended, or failed, once.
+        """
         declared = self.role.timer(name)
+        if awaited:
+            self._awaited.add(name)
 
         async def run() -> None:
             """Begins again after what data may cause; a broker that is gone ends the worker."""
@@ -208,7 +216,9 @@ class RoleApp(faust.App):
                 except Exception as error:
                     self.counts["timer_failed"] += 1
                     log.error("%s: begins again after %s", name, type(error).__name__)
-                    await asyncio.sleep(_AGAIN)
+                finally:
+                    self._awaited.discard(name)
+                await asyncio.sleep(_AGAIN)
 
         self.task(run)
 
@@ -257,8 +267,8 @@ class RoleApp(faust.App):
         """What the health page tells."""
         return {
             "role": self.role.name,
-            "ready": self.ready and self._watchdog.reason is None,
-            "reason": self._watchdog.reason or self._vitals.doing,
+            "ready": self.ready and self._watchdog.reason is None and not self._awaited,
+            "reason": self._watchdog.reason or self._vitals.doing or self._begins,
             "partitions": self._partitions,
             "dead_letters": self.letters,
             "in_flight": {topic: inbox.in_flight for topic, inbox in self.inboxes.items()},
@@ -266,6 +276,11 @@ class RoleApp(faust.App):
             **self.facts,
             "unacknowledged": {name: each.unacknowledged for name, each in self.tables.items()},
         }
+
+    @property
+    def _begins(self) -> str | None:
+        """What must have run once before the worker is ready."""
+        return ", ".join(sorted(self._awaited)) or None
 
     def _look(self) -> Iterable[Due]:
         self._partitions = self._vitals.partitions(self._watchdog.age)

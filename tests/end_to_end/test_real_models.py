@@ -27,7 +27,6 @@ async def real(fitted: Path, tmp_path: Path) -> AsyncIterator[Pipeline]:
         embedded_broker(given) as broker,
         running(broker.settings, tmp_path / "logs", module="agents.main") as started,
     ):
-        await started.until("adapters", 3)
         yield started
 
 

@@ -155,6 +155,31 @@ async def test_a_timer_outlives_what_data_may_cause_and_what_is_too_large(
     assert app.counts == {"timer_failed": 2, "output_too_large": 1}
 
 
+@pytest.mark.parametrize("error", [None, ValueError()])
+async def test_a_worker_is_ready_once_what_it_must_do_first_has_run(
+    monkeypatch: pytest.MonkeyPatch, error: Exception | None
+) -> None:
+    app, runs = RoleApp(ROLES["generate"], SETTINGS), 0
+    app.producer = Producer()
+    tasks: list[Any] = []
+    monkeypatch.setattr(RoleApp, "ready", True)
+    monkeypatch.setattr(app, "task", tasks.append)
+    monkeypatch.setattr("streams.worker.app._AGAIN", 0.0)
+
+    async def work(publish: Publish) -> None:
+        nonlocal runs
+        runs += 1
+        assert app.state()["ready"] == (runs > 1)
+        assert app.state()["reason"] == ("announce" if runs == 1 else None)
+        if error is not None and runs == 1:
+            raise error
+
+    assert app.state()["ready"]
+    app.beside("announce", work, awaited=True)
+    await tasks[0]()
+    assert app.state()["ready"] and app.state()["reason"] is None
+
+
 async def test_the_ends_of_the_agents_partitions_are_known_or_none(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
