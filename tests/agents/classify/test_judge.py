@@ -338,7 +338,7 @@ def test_the_multilingual_encoder_is_asked_for_other_languages_alone(judge: Judg
 
 
 def test_without_the_multilingual_encoder_requests_are_judged_all_the_same(judge: Judge) -> None:
-    foreign = Foreign(ModelError("multilingual_unavailable", "no gcc"))
+    foreign = Foreign(ModelError("multilingual_unavailable", "no file"))
     judge.languages, judge.multilingual = IDENTIFIER, foreign
     for _ in range(2):
         known = judge.judged(received("erzähl mir bitte einen Witz über das Wetter in den Bergen"))

@@ -142,7 +142,7 @@ class Counted:
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if not self._is_there:
-            raise ModelError("multilingual_unavailable", "expected gcc, got none")
+            raise ModelError("multilingual_unavailable", "expected the encoder, got none")
         self.asked += len(texts)
         return ENCODER.encode(texts)
 

@@ -257,7 +257,7 @@ def test_another_language_is_read_as_that_and_odd_english_as_both() -> None:
 
 def test_without_the_encoder_of_other_languages_english_and_rules_are_left() -> None:
     def others(texts: Sequence[str]) -> list[Score]:
-        raise ModelError("multilingual_unavailable", "expected gcc, got none")
+        raise ModelError("multilingual_unavailable", "expected the encoder, got none")
 
     scores = Scores(lambda texts: [score(0.1, "fraud")] * len(texts), others)
     assert SafetyGate(scores).check_request("ein Fest", is_foreign=True).allowed

