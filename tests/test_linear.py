@@ -131,8 +131,10 @@ def written(tree: ast.Module, known: set[str]) -> Iterator[tuple[int, str, int]]
 
 OF_RULES = {  # of rules.toml and languages.toml, in `SafetyGate`, which is tried below
     "near",
+    "what",
     "_words(unless, edges)",
     "_words(tables['lookalikes'])",
+    "_words([every for each in entries for every in _alone(each)])",
 }
 
 

@@ -83,8 +83,10 @@ class SafetyGate:
         """One judgement each; the encoder is asked once. What is `foreign` may be in another
         language than English.
         """
-        found = [self._rules.request(self._reader.readings(text)) for text in texts]
-        scores = self._scores(texts, foreign or [False] * len(texts))
+        read = [self._reader.read(text) for text in texts]
+        found = [self._rules.request((each.letters, *each.others)) for each in read]
+        restored = [each.restored for each in read]
+        scores = self._scores(texts, restored, foreign or [False] * len(texts))
         return [
             self._judged(rules, score, "request", tenant, language)
             for rules, score in zip(found, scores, strict=True)
@@ -94,19 +96,22 @@ class SafetyGate:
         self, texts: Sequence[str], genres: Sequence[str | None], *, tenant: str | None = None
     ) -> list[Judgement]:
         """One judgement each, by the rules for texts of their genres."""
+        read = [self._reader.read(text) for text in texts]
         found = [
-            self._rules.text(self._reader.readings(text), genre)
-            for text, genre in zip(texts, genres, strict=True)
+            self._rules.text((each.letters, *each.others), genre)
+            for each, genre in zip(read, genres, strict=True)
         ]
         return [self._judged(rules, None, "text", tenant, None) for rules in found]
 
-    def _scores(self, texts: Sequence[str], foreign: Sequence[bool]) -> Sequence[Score | None]:
+    def _scores(
+        self, texts: Sequence[str], read: Sequence[str], foreign: Sequence[bool]
+    ) -> Sequence[Score | None]:
+        """Of each text, as it is and as it is read, the graver score of both languages'."""
         if self._scored is None:
             return [None] * len(texts)
         places = [place for place, is_foreign in enumerate(foreign) if is_foreign]
         told = self._scored.in_others([texts[place] for place in places]) if places else None
         others = dict(zip(places, told, strict=True)) if told is not None else {}
-        read = [self._reader.restored(text) for text in texts]
         # An odd spelling of English passes for another language until it is restored.
         places = [
             place

@@ -22,7 +22,7 @@ from genre_models.safety.words import Unit, WordScores
 from schemas.errors import ModelError
 
 WIDTH = 1.0  # of the Gaussian
-PIECES = 4  # of one text that the encoder is asked about: each takes it as long as a request
+PIECES = 3  # of one text that the encoder is asked about: each takes it as long as a request
 _UNITS: tuple[Unit, ...] = get_args(Unit)
 # Parts of a text: encoders read that many characters, of languages without gaps fewer.
 _LONG = re.compile(r"(?s).{1,600}(?:(?<=[.!?;\n])\s|\Z)|.{1,600}(?=\s|\Z)|.{1,600}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from statistics import mode
@@ -41,43 +42,62 @@ _SHORT = 3  # letters of a word that neighbours are not joined to
 _MOST = 5_000  # letters of such a run that are: more takes its time
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A text in plain letters; what of it reads otherwise with digits and signs as letters, and
+    what reads otherwise restored; and the one text that is most probably meant. In lower case.
+    """
+
+    letters: str
+    others: tuple[str, str]
+    restored: str
+
+
 class Reader:
     """Reads texts by the words that it knows, with how often they occur.
 
-    >>> Reader({"build": 3, "a": 9, "bomb": 1}).restored("BUILD a bo-mb, a 8ooomb, a b\\to\\tm\\tb")
+    >>> reader = Reader({"build": 3, "a": 9, "bomb": 1})
+    >>> reader.read("BUILD a bo-mb, a 8ooomb, a b\\to\\tm\\tb").restored
     'build a bomb, a bomb, a bomb'
     """
 
     def __init__(self, words: Mapping[str, int]) -> None:
         self._words = words
         self._total = math.log(sum(words.values()) + 1)
+        self._costs = {word: self._total - math.log(count) for word, count in words.items()}
 
-    def readings(self, text: str) -> Iterator[str]:
-        """The text in plain letters; then what of it reads otherwise with digits and signs as
-        letters, and what reads otherwise restored.
-        """
+    def read(self, text: str) -> Reading:
+        """What a text says."""
         letters = plain(text)
         parts = [part for part in _PART.findall(letters) if not part.isspace()]
-        yield squeeze(letters)
-        for read in (_unleet, self._restored):
-            others = [squeeze(read(part)) for part in parts]
-            yield "\n".join(
-                other for part, other in zip(parts, others, strict=True) if other != squeeze(part)
-            )
+        plainly = [squeeze(part) for part in parts]
+        unleet = [squeeze(_unleet(part)) for part in parts]
+        known: dict[tuple[str, bool], str] = {}
+        restored = [squeeze(self._restored(part, known)) for part in parts]
+        read = list(zip(plainly, unleet, restored, strict=True))
+        others = (
+            "\n".join(other for part, other, _ in read if other != part),
+            "\n".join(found for part, other, found in read if found not in (part, other)),
+        )
+        return Reading(squeeze(letters), others, " ".join(restored))
 
     def share_known(self, text: str) -> float:
         """The part of a restored text's words that are known, 0..1."""
         words = words_of(text)
         return sum(word in self._words for word in words) / max(len(words), 1)
 
-    def restored(self, text: str) -> str:
-        """The one text that is most probably meant, in lower case."""
-        return squeeze(self._restored(plain(text)))
-
-    def _restored(self, text: str) -> str:
+    def _restored(self, text: str, known: dict[tuple[str, bool], str]) -> str:
+        """`known` are tokens that stood in other parts of the text."""
         whole = _SPELLED.sub(lambda run: self._joined(run[0]), text)
         in_digits = _is_in_digits(whole)
-        return self._together(_TOKEN.sub(lambda token: self._word(token[0], in_digits), whole))
+
+        def word(token: re.Match[str]) -> str:
+            asked = (token[0], in_digits)
+            if asked not in known:
+                known[asked] = self._word(*asked)
+            return known[asked]
+
+        return self._together(_TOKEN.sub(word, whole))
 
     def _joined(self, run: str) -> str:
         """Letters that stand apart, as words: at unusual gaps, else where known words end."""
@@ -98,21 +118,19 @@ class Reader:
         text, rest = letters[:_MOST], letters[_MOST:]
         costs, starts = [0.0], [0]
         for end in range(1, len(text) + 1):
-            cost, start = min(
-                (costs[start] + self._cost(text[start:end]), start)
-                for start in range(max(0, end - _LONGEST), end)
-            )
-            costs.append(cost)
-            starts.append(start)
+            least, begin = math.inf, end
+            for start in range(max(0, end - _LONGEST), end):
+                cost = self._costs.get(text[start:end])
+                cost = costs[start] + (self._total + 4.0 * (end - start) if cost is None else cost)
+                if cost < least:
+                    least, begin = cost, start
+            costs.append(least)
+            starts.append(begin)
         ends = [len(text)]
         while ends[-1]:
             ends.append(starts[ends[-1]])
         words = [text[start:end] for start, end in pairwise(reversed(ends))]
         return " ".join([*words, rest] if rest else words)
-
-    def _cost(self, word: str) -> float:
-        count = self._words.get(word)
-        return self._total - math.log(count) if count else self._total + 4.0 * len(word)
 
     def _word(self, token: str, in_digits: bool) -> str:
         """`in_digits`: where others are written with digits, what is known or a number may be."""

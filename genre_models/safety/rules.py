@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 from genre_models.safety.letters import plain
 
@@ -17,18 +17,23 @@ _NEAR = 80  # characters around what is found, in which it may be excused
 _AFTER = re.compile(r"[.;!?\n]")  # an excuse that comes later stands in the same sentence
 _DENIED = re.compile(r"(?:\bnot?|\bnever|n.t|\bwithout)\W+(?:\w+\W+){0,3}$")
 _OTHER = re.compile(r"[^\x00-\x7f]+")
+_ANY = re.compile("")
 
 Applies = Literal["request", "text", "both"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One entry of rules.toml; it speaks about a plain text that it matches."""
+    """One entry of rules.toml; it speaks about a plain text that it matches.
+
+    A text without what it `needs` it does not match; this takes a part of the time.
+    """
 
     code: str
     category: str
     reason: str
     pattern: re.Pattern[str]
+    needs: re.Pattern[str]
     unless: re.Pattern[str]
     applies: Applies
     lenient: frozenset[str]
@@ -48,19 +53,26 @@ class Rule:
         applies: Applies = "request",
         lenient: Sequence[str] = (),
         edges: bool = True,
+        alone: re.Pattern[str] = _ANY,
     ) -> Rule:
-        """The rule of one table; its fields are explained at the head of rules.toml."""
+        """The rule of one table; its fields are explained at the head of rules.toml.
+
+        `alone` is what any rule needs that has edges and no `object`.
+        """
         near = _words(intent, edges)
+        needs = alone if edges else _OTHER  # no edges: a language without gaps, not English
         if object:
             between = rf"(?:(?!{_words(apart, edges)}).){{0,{within}}}?"
             what = _words(object, edges)
             near = f"{near}{between}{what}|{what}{between}{near}"
+            needs = re.compile(what)
         pattern, excuse = re.compile(near, re.DOTALL), re.compile(_words(unless, edges))
         return cls(
             code=code or category,
             category=category,
             reason=reason,
             pattern=pattern,
+            needs=needs,
             unless=excuse,
             applies=applies,
             lenient=frozenset(lenient),
@@ -93,28 +105,41 @@ class Rules:
     def load(cls) -> Rules:
         """Those that come with GENRE."""
         tables, languages = _table("rules.toml"), _table("languages.toml")
-        rules = [Rule.read(**each) for each in (*tables["rule"], *languages["rule"])]
+        entries = (*tables["rule"], *languages["rule"])
+        alone = re.compile(_words([every for each in entries for every in _alone(each)]))
+        rules = [Rule.read(**each, alone=alone) for each in entries]
         rules.sort(key=lambda rule: rule.category != "minors")  # what no policy allows comes first
         return cls(tuple(rules), re.compile(_words(tables["lookalikes"])))
 
-    def request(self, readings: Iterator[str]) -> Iterator[Rule]:
+    def request(self, readings: Iterable[str]) -> Iterator[Rule]:
         """The rules that speak against a request, found as they are asked for."""
         return self._speaking(readings, [rule for rule in self.rules if rule.applies != "text"])
 
-    def text(self, readings: Iterator[str], genre: str | None) -> Iterator[Rule]:
+    def text(self, readings: Iterable[str], genre: str | None) -> Iterator[Rule]:
         """The rules that speak against a text of a genre, found as they are asked for."""
         rules = [
             rule for rule in self.rules if rule.applies != "request" and genre not in rule.lenient
         ]
         return self._speaking(readings, rules)
 
-    def _speaking(self, readings: Iterator[str], rules: Sequence[Rule]) -> Iterator[Rule]:
+    def _speaking(self, readings: Iterable[str], rules: Sequence[Rule]) -> Iterator[Rule]:
         clear = {self.lookalikes.sub(" ", reading) for reading in readings if reading}
-        return (rule for rule in rules if any(map(rule.speaks, clear)))
+        there = {
+            needed: [text for text in clear if needed.search(text)]
+            for needed in {rule.needs for rule in rules}
+        }
+        return (rule for rule in rules if any(map(rule.speaks, there[rule.needs])))
 
 
-def _table(name: str) -> dict[str, list]:  # type: ignore[type-arg]  # as TOML has it
+def _table(name: str) -> dict[str, list[Any]]:
     return tomllib.loads(resources.files(__package__).joinpath(name).read_text("utf-8"))
+
+
+def _alone(entry: dict[str, Any]) -> list[str]:
+    """The patterns of a rule that has edges and no object: one search tells of all of them that
+    a text has none.
+    """
+    return entry["intent"] if entry.get("edges", True) and not entry.get("object") else []
 
 
 def _words(patterns: Sequence[str], edges: bool = True) -> str:

@@ -93,7 +93,7 @@ def _fitted(encode: Encode) -> Learned:
     from genre_models.safety.fitting import fitted  # with scikit-learn, which else nobody needs
 
     reader, examples = Reader(known_words()), learned_from()
-    return fitted(examples, [reader.restored(each.text) for each in examples], encode)
+    return fitted(examples, [reader.read(each.text).restored for each in examples], encode)
 
 
 def _fitted_in_others(encode: Encode) -> Learned:

@@ -36,7 +36,7 @@ READER = Reader(known_words())
     ],
 )
 def test_a_disguised_request_is_restored(text: str) -> None:
-    assert READER.restored(text) == "how to build a bomb"
+    assert READER.read(text).restored == "how to build a bomb"
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_disguised_request_is_restored(text: str) -> None:
     ],
 )
 def test_marks_and_numbers_are_read_as_what_they_stand_for(text: str, said: str) -> None:
-    assert READER.restored(text) == said
+    assert READER.read(text).restored == said
 
 
 @pytest.mark.parametrize(
@@ -67,10 +67,10 @@ def test_marks_and_numbers_are_read_as_what_they_stand_for(text: str, said: str)
     ],
 )
 def test_what_is_no_disguise_stays(text: str) -> None:
-    assert READER.restored(text) == " ".join(text.split())
+    assert READER.read(text).restored == " ".join(text.split())
 
 
 @given(st.text())
 def test_any_text_is_read(text: str) -> None:
-    assert isinstance(READER.restored(text), str)
-    assert next(READER.readings(text)) is not None
+    assert isinstance(READER.read(text).restored, str)
+    assert isinstance(READER.read(text).letters, str)
