@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 _ASKED = "query: "  # what the encoder was trained to have before a text that asks
 _READ = 400  # characters in which the first tokens are looked for
 _LONGEST = 128  # tokens: what is asked for stands at the beginning
+_TOLD = 16  # batches after which it is said how far many texts are
 _KEPT = 64  # texts whose rows are kept: genre and harm of a request are read from the same one
 _NONE = np.zeros((0, DIMENSION), np.float32)
 _NAMES = {
@@ -70,8 +71,8 @@ class MultilingualEncoder:
         keys = [tokenizer.ids(_ASKED + _begin(text), _LONGEST) for text in texts]
         rows = {key: self._kept[key] for key in keys if key in self._kept}
         new = list({key for key in keys if key not in rows})
-        for batch in batches([len(key) for key in new]):
-            if len(new) > TOLD:
+        for number, batch in enumerate(batches([len(key) for key in new])):
+            if len(new) > TOLD and number % _TOLD == 0:
                 log.info("%d of %d texts in all languages", len(rows), len(keys))
             tokens = [new[index] for index in batch]
             rows |= zip(tokens, self._batch(tokens), strict=True)

@@ -9,6 +9,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from genre_models.classification.written.requests import ENGLISH
 from genre_models.encoder import LayeredEncoder, SideBySide
 from genre_models.fitted import load_or_fit
 from genre_models.multilingual import Multilingual
@@ -97,12 +98,19 @@ def _fitted(encode: Encode) -> Learned:
 
 
 def _fitted_in_others(encode: Encode) -> Learned:
-    """The same of requests in other languages; the encoder reads a hundred tokens of a text."""
+    """The same of requests in other languages; the encoder reads 128 tokens of a text."""
     from genre_models.safety.fitting import fitted
 
     examples = learned_in_languages()
     texts = [_plain(each.text) for each in examples]
-    return fitted(examples, texts, encode, by="pieces", weight=1.0)
+    return fitted(
+        examples,
+        texts,
+        encode,
+        by="pieces",
+        weight=1.0,
+        is_own=lambda each: each.language != ENGLISH,
+    )
 
 
 def _plain(text: str) -> str:

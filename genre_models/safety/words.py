@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"[^\W_]+|[^\w\s]")
 # characters: what is asked for stands at the beginning, material to work on comes after it
 _LONGEST = {"words": 1000, "pieces": 400}
 _PIECES = (2, 3, 4)
+_BLOCK = 1024  # texts at a time: nearly all of them have the most frequent words
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,9 @@ class WordIndex:
         """Cosine of each text with each.  # [texts, texts]"""
         gram = np.zeros((self._size, self._size), np.float32)
         for rows, weights in self._postings.values():
-            gram[np.ix_(rows, rows)] += np.outer(weights, weights)
+            for start in range(0, len(rows), _BLOCK):
+                part = slice(start, start + _BLOCK)
+                gram[np.ix_(rows[part], rows)] += np.outer(weights[part], weights)
         return gram
 
     def _index(
