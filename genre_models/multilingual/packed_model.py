@@ -5,9 +5,9 @@
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +39,25 @@ class Sizes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vocabulary:
-    """`pieces` in the order of their ids with their log-probabilities, the ids of three special
-    ones, and what `spellings` of a character stand for.
+    """Pieces by their ids with their log-probabilities, the ids of three special ones, and what
+    `spellings` of a character stand for. The pieces are parts of one `text` of UTF-8, as 250,000
+    strings take 40 MB.
     """
 
-    pieces: tuple[str, ...]
-    scores: NDArray[np.float32]
+    text: bytes
+    ends: array[int]
+    scores: array[float]
     begin: int
     end: int
     unknown: int
     spellings: Mapping[int, str]
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def piece(self, number: int) -> str:
+        """The piece with an id."""
+        return self.text[self.ends[number] : self.ends[number + 1]].decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +134,6 @@ class _Cursor:
     def bytes(self, count: int) -> bytes:
         return self._next(count).tobytes()
 
-    def array(self, kind: type[np.generic], count: int) -> NDArray[Any]:
-        return self._next(count * np.dtype(kind).itemsize).view(kind)
-
     def numbers(self, form: str) -> tuple[Any, ...]:
         return struct.unpack(f"<{form}", self.bytes(struct.calcsize(f"<{form}")))
 
@@ -142,12 +148,12 @@ class _Cursor:
 def _vocabulary(cursor: _Cursor) -> Vocabulary:
     count, begin, end, _, unknown = cursor.numbers("5i")
     (length,) = cursor.numbers("Q")
-    ends = cursor.array(np.uint32, count + 1).tolist()
-    scores = cursor.array(np.float32, count)
+    ends, scores = array("I", cursor.bytes(4 * count + 4)), array("f", cursor.bytes(4 * count))
     text = cursor.bytes(length)
     _, (size,) = cursor.numbers("i"), cursor.numbers("I")
     return Vocabulary(
-        pieces=tuple(text[start:stop].decode() for start, stop in pairwise(ends)),
+        text=text,
+        ends=ends,
         scores=scores,
         begin=begin,
         end=end,

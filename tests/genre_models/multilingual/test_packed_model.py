@@ -21,13 +21,9 @@ def packed(folder: Path) -> PackedModel:
 def test_sizes_and_vocabulary_are_those_of_the_model(packed: PackedModel) -> None:
     sizes, vocabulary = packed.sizes, packed.vocabulary
     assert (sizes.hidden, sizes.layers, sizes.heads, sizes.inner) == (384, 12, 12, 1536)
-    assert vocabulary.pieces[vocabulary.begin : vocabulary.begin + 4] == (
-        "<s>",
-        "<pad>",
-        "</s>",
-        "<unk>",
-    )
-    assert len(vocabulary.pieces) == len(vocabulary.scores) == sizes.tokens - 35
+    special = (vocabulary.begin, vocabulary.end, vocabulary.unknown)
+    assert [vocabulary.piece(number) for number in special] == ["<s>", "</s>", "<unk>"]
+    assert len(vocabulary) == len(vocabulary.ends) - 1 == sizes.tokens - 35
     assert vocabulary.spellings[ord("\ufb01")] == "fi"
 
 

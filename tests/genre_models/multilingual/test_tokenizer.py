@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from array import array
+from itertools import accumulate
 from pathlib import Path
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,8 +17,9 @@ from genre_models.multilingual.tokenizer import Tokenizer
 PIECES = ("<s>", "</s>", "<unk>", "\u2581", "\u2581ab", "a", "b", "c", "ab", "bc", "\u2581a")
 SMALL = Tokenizer(
     Vocabulary(
-        pieces=PIECES,
-        scores=np.array([0, 0, 0, -2, -4, -3, -3, -3, -4, -3.5, -3], np.float32),
+        text="".join(PIECES).encode(),
+        ends=array("I", [0, *accumulate(len(piece.encode()) for piece in PIECES)]),
+        scores=array("f", [0, 0, 0, -2, -4, -3, -3, -3, -4, -3.5, -3]),
         begin=0,
         end=1,
         unknown=2,
