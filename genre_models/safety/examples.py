@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -55,7 +56,6 @@ class Pair:
     changed: str
 
 
-@lru_cache(1)
 def learned_from() -> tuple[Example, ...]:
     """Everything that the score is fitted on, in a fixed order; of what asks for genres, a part."""
     asked = [
@@ -67,7 +67,6 @@ def learned_from() -> tuple[Example, ...]:
     return (*read(FOLDER), *asked)
 
 
-@lru_cache(1)
 def learned_in_languages() -> tuple[Example, ...]:
     """The same for the score of requests in other languages, with a part of those in English."""
     asked = [
@@ -104,7 +103,8 @@ def pairs(file: Path = HELD_OUT / "bias.jsonl") -> list[Pair]:
     ]
 
 
-def known_words() -> Counter[str]:
+@lru_cache(1)
+def known_words() -> Mapping[str, int]:
     """The words of what is learned from, with how often they occur."""
     return Counter(word for each in learned_from() for word in words_of(plain(each.text)))
 
