@@ -46,8 +46,8 @@ ENV PATH=/opt/genre/environment/bin:$PATH \
 USER 10001
 WORKDIR /home/genre
 
-# 503 while a worker starts, recovers its tables, waits in a rebalance or hears nothing of Kafka; `docker inspect` shows
-# the reason. One that stands ends with code 70, and the restart policy starts it again.
+# 503 while a worker starts, recovers its tables, announces its adapters, waits in a rebalance or hears nothing of
+# Kafka; `docker inspect` shows the reason. One that stands ends with code 70, and the restart policy starts it again.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=6 \
     CMD ["python", "-c", "import http.client as http; page = http.HTTPConnection('127.0.0.1', 8080, timeout=4); page.request('GET', '/health'); told = page.getresponse(); print(told.read().decode()); raise SystemExit(told.status != 200)"]
 ENTRYPOINT ["genre"]

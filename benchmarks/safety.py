@@ -301,7 +301,7 @@ def _times(gate: SafetyGate, encoder: SentenceEncoder, texts: Sequence[str]) -> 
 
 
 def _longest(gate: SafetyGate, texts: Sequence[str]) -> dict[str, object]:
-    """Processor seconds of the longest request that is read: as it is, and at worst disguised."""
+    """Processor seconds of the longest request in English: as it is, and at worst disguised."""
     took = {}
     for name, disguise in {"undisguised": lambda text, _: text, **DISGUISES}.items():
         disguised = disguise(" ".join(texts), random.Random(0)).encode()
@@ -309,7 +309,7 @@ def _longest(gate: SafetyGate, texts: Sequence[str]) -> dict[str, object]:
         begun = time.process_time()
         gate.check_request(text)
         took[name] = round(time.process_time() - begun, 2)
-    slowest = max(took, key=lambda name: took[name])
+    slowest = max(DISGUISES, key=lambda name: took[name])
     return {
         "long_request_s": took["undisguised"],
         "long_disguised_s": took[slowest],

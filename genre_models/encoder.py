@@ -184,7 +184,9 @@ class SentenceEncoder:
 
 
 def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """The indices of texts of these lengths, shortest first, cut where a text is much longer."""
+    """The indices of texts of these lengths in tokens, at most 32 at a time and alike in length,
+    shortest first.
+    """
     batch: list[int] = []
     for index in sorted(range(len(lengths)), key=lengths.__getitem__):
         if len(batch) == _BATCH or (batch and lengths[index] > 2 * lengths[batch[0]] + _ALIKE):

@@ -253,7 +253,7 @@ def load_judge(settings: Settings) -> Judge:
     Raises ModelError when they are not prepared.
     """
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
-    multilingual = MultilingualEncoder(settings.models / "multilingual")
+    multilingual = MultilingualEncoder(settings.models / "multilingual", settings.model_threads)
     scores = load_score(settings.models, encoder, multilingual)
     return Judge(
         encoder=encoder,

@@ -48,7 +48,9 @@ def check(
     settings = Settings.from_environment()
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
     scores = load_score(
-        settings.models, encoder, MultilingualEncoder(settings.models / "multilingual")
+        settings.models,
+        encoder,
+        MultilingualEncoder(settings.models / "multilingual", settings.model_threads),
     )
     gate = SafetyGate(scores, Policy.load(settings.policy_file))
     languages = LanguageIdentifier()

@@ -85,7 +85,7 @@ def load_classifiers(
     settings: Settings, encoder: LayeredEncoder, registry: Registry
 ) -> Classifiers:
     """The classifiers for the genres of a registry, beginning with those that come with GENRE."""
-    multilingual = MultilingualEncoder(settings.models / "multilingual")
+    multilingual = MultilingualEncoder(settings.models / "multilingual", settings.model_threads)
 
     def fit(taxonomy: Taxonomy, known: Classifier | None = None) -> Classifier:
         return load_classifier(settings, taxonomy, encoder, known, multilingual)

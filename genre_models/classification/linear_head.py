@@ -29,10 +29,9 @@ _COMPONENTS = 384  # of embeddings; 256 and 640 were no better
 _LENGTH = 0.4
 _PASSES, _TOLERANCE = 200, 1e-2
 _TEMPERATURES = np.geomspace(0.5, 30.0, 100)
-# The columns of others have not learned what is new, and a column of few examples keeps near -1.
-# Where others lost a point at most, new genres of ten requests got .74 of theirs with a lift alone
-# (.28), .79, .80 and .81 when stretched by 1.3, 1.6 and 2 besides (of two authors who were left
-# out; 2 s + 1.25 gives .83 for 1.3 points).
+# The columns of others have not learned what is new, and one of few examples keeps near -1. Lifted
+# alone, new genres of ten requests got .74 of theirs where others lost a point at most; stretched
+# by 1.3, 1.6 and 2 as well, .79, .80 and .81 (requests of two authors who were left out).
 _STRETCH, _LIFT = 2.0, 1.22
 _FITTING = Lock()  # of one thread at a time: filters of warnings are the whole process's
 _AGAINST, _LEAST = 2500, 6  # examples that a new class is told from: in all, of each class
@@ -120,7 +119,9 @@ class LinearHead:
         return points
 
     def scores(self, embedding: NDArray[np.float32], text: str | None) -> NDArray[np.float32]:
-        """One score a class, about 1 for the right one and -1 for others; without text, rougher."""
+        """One score a class, about 1 for the right one and -1 for others, 3 and -1 of a `grown`
+        class; without text, rougher.
+        """
         scores: NDArray[np.floating] = self.points(embedding) @ self.meaning + self.bias
         if text is not None and len(self.words):
             buckets, weights = self._bag(text)
@@ -142,7 +143,9 @@ class LinearHead:
         return buckets, weights / max(float(np.linalg.norm(weights)), 1e-6)
 
     def probabilities(self, scores: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Calibrated probabilities; each row sums to 1.  # [..., classes]"""
+        """Probabilities, calibrated but for `grown` classes, which are surer than they may be; each
+        row sums to 1.  # [..., classes]
+        """
         return softmax(scores * self.temperature)
 
 

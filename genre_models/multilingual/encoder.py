@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from genre_models.devices import has_bf16
 from genre_models.encoder import DIMENSION, TOLD, batches, torch_threads
-from genre_models.multilingual.packed_model import PackedModel
+from genre_models.multilingual.packed_model import PackedModel, unavailable
 from genre_models.multilingual.tokenizer import Tokenizer
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,10 @@ class MultilingualEncoder:
     @cached_property
     def _loaded(self) -> tuple[PackedModel, Tokenizer, Any]:
         packed = PackedModel.open(self._folder)
-        return packed, Tokenizer(packed.vocabulary), _model(packed)
+        try:
+            return packed, Tokenizer(packed.vocabulary), _model(packed)
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise unavailable(self._folder, error) from error
 
 
 def _begin(text: str) -> str:
@@ -134,7 +137,8 @@ def _model(packed: PackedModel) -> Any:
         type_vocab_size=sizes.types,
         layer_norm_eps=sizes.epsilon,
     )
-    with torch.device("meta"):  # no memory for weights that are replaced
+    # No memory for weights that are replaced. What numbers the tokens stays there: it is given.
+    with torch.device("meta"):
         model = BertModel(config, add_pooling_layer=False)
     dtype = torch.bfloat16 if has_bf16("cpu") else torch.float32
     shapes = {name: each.shape for name, each in model.state_dict().items()}

@@ -31,7 +31,6 @@ class Sizes:
     layers: int
     heads: int
     inner: int
-    tokens: int
     positions: int
     types: int
     epsilon: float
@@ -76,11 +75,7 @@ class PackedModel:
         try:
             return cls._read(np.memmap(folder / FILE, np.uint8, "r"))
         except (OSError, ValueError, struct.error, UnicodeDecodeError) as error:
-            raise ModelError(
-                "multilingual_unavailable",
-                f"expected the multilingual encoder in {folder}, got {error}: remove the folder, "
-                "and `genre prepare` fetches it",
-            ) from error
+            raise unavailable(folder, error) from error
 
     @classmethod
     def _read(cls, data: NDArray[np.uint8]) -> PackedModel:
@@ -89,13 +84,12 @@ class PackedModel:
             raise ValueError("a file of another kind")
         cursor.numbers("I")  # of the format
         *whole, epsilon, _ = cursor.numbers("7ifi")
-        hidden, layers, heads, inner, tokens, positions, types = whole
+        hidden, layers, heads, inner, _, positions, types = whole
         sizes = Sizes(
             hidden=hidden,
             layers=layers,
             heads=heads,
             inner=inner,
-            tokens=tokens,
             positions=positions,
             types=types,
             epsilon=epsilon,
@@ -122,6 +116,15 @@ class PackedModel:
     def _width(self, name: str) -> int:
         """Inputs of a matrix: only one has those of the inner layer."""
         return self.sizes.inner if name.endswith(".fo.w") else self.sizes.hidden
+
+
+def unavailable(folder: Path, got: Exception) -> ModelError:
+    """The error of a file that is missing or broken."""
+    return ModelError(
+        "multilingual_unavailable",
+        f"expected the multilingual encoder in {folder}, got {got}: remove the folder, and "
+        "`genre prepare` fetches it",
+    )
 
 
 class _Cursor:

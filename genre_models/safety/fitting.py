@@ -32,8 +32,8 @@ def fitted(
     """Fitted on all examples, `texts` being what they say; calibrated and its threshold chosen on
     scores that each author's get from a fit on the others'.
 
-    Likeness in words, counted `by` the unit, has this `weight`. The threshold is chosen on such
-    examples as the score is asked about, its own.
+    Likeness in words, counted `by` the unit, has this `weight`. The threshold is chosen on
+    the examples that `is_own` accepts: those like what the score is asked about.
     """
     points = encode(texts)
     mean = points.mean(axis=0)

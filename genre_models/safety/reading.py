@@ -34,23 +34,26 @@ _INSIDE = re.compile(r"[-._*~|/\\+^=:,'’`·•]+")
 _RUN = re.compile(r"(.)\1+")
 _LONG_RUN = re.compile(r"(.)\1{2,}")
 _LETTER = re.compile(r"[^\W\d_]")
-# what is read at a time: a disguise in one place is no reason to judge all of a long text again
-_PART = re.compile(r"(?s).{1,600}(?=\s|\Z)|.{1,600}")
+# what is read at a time: a disguise in one place is no reason to judge all of a long text again;
+# not cut where letters stand apart
+_PART = re.compile(r"(?s).{1,600}(?=\s\S{2}|\Z)|.{1,600}")
 _WORD = re.compile(r"[^\W_]+")
 _LONGEST = 14  # letters of a word that are looked for in what is written without gaps
 _SHORT = 3  # letters of a word that neighbours are not joined to
-_MOST = 5_000  # letters of such a run that are: more takes its time
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A text in plain letters; what of it reads otherwise with digits and signs as letters, and
-    what reads otherwise restored; and the one text that is most probably meant. In lower case.
-    """
+    """What a text says, in lower case."""
 
     letters: str
+    """All of it, in plain letters."""
     others: tuple[str, str]
+    """The parts that read otherwise with digits and signs as letters, and those that read otherwise
+    restored.
+    """
     restored: str
+    """All of it, as it is most probably meant."""
 
 
 class Reader:
@@ -77,7 +80,7 @@ class Reader:
         read = list(zip(plainly, unleet, restored, strict=True))
         others = (
             "\n".join(other for part, other, _ in read if other != part),
-            "\n".join(found for part, other, found in read if found not in (part, other)),
+            "\n".join(found for part, _, found in read if found != part),
         )
         return Reading(squeeze(letters), others, " ".join(restored))
 
@@ -115,22 +118,20 @@ class Reader:
 
     def _parted(self, letters: str) -> str:
         """Known words of which `letters` are most probably made (a unigram model)."""
-        text, rest = letters[:_MOST], letters[_MOST:]
         costs, starts = [0.0], [0]
-        for end in range(1, len(text) + 1):
+        for end in range(1, len(letters) + 1):
             least, begin = math.inf, end
             for start in range(max(0, end - _LONGEST), end):
-                cost = self._costs.get(text[start:end])
+                cost = self._costs.get(letters[start:end])
                 cost = costs[start] + (self._total + 4.0 * (end - start) if cost is None else cost)
                 if cost < least:
                     least, begin = cost, start
             costs.append(least)
             starts.append(begin)
-        ends = [len(text)]
+        ends = [len(letters)]
         while ends[-1]:
             ends.append(starts[ends[-1]])
-        words = [text[start:end] for start, end in pairwise(reversed(ends))]
-        return " ".join([*words, rest] if rest else words)
+        return " ".join(letters[start:end] for start, end in pairwise(reversed(ends)))
 
     def _word(self, token: str, in_digits: bool) -> str:
         """`in_digits`: where others are written with digits, what is known or a number may be."""

@@ -17,7 +17,6 @@ _NEAR = 80  # characters around what is found, in which it may be excused
 _AFTER = re.compile(r"[.;!?\n]")  # an excuse that comes later stands in the same sentence
 _DENIED = re.compile(r"(?:\bnot?|\bnever|n.t|\bwithout)\W+(?:\w+\W+){0,3}$")
 _OTHER = re.compile(r"[^\x00-\x7f]+")
-_ANY = re.compile("")
 
 Applies = Literal["request", "text", "both"]
 
@@ -26,7 +25,7 @@ Applies = Literal["request", "text", "both"]
 class Rule:
     """One entry of rules.toml; it speaks about a plain text that it matches.
 
-    A text without what it `needs` it does not match; this takes a part of the time.
+    It does not match a text without what it `needs`, which is quicker to look for.
     """
 
     code: str
@@ -53,7 +52,7 @@ class Rule:
         applies: Applies = "request",
         lenient: Sequence[str] = (),
         edges: bool = True,
-        alone: re.Pattern[str] = _ANY,
+        alone: re.Pattern[str],
     ) -> Rule:
         """The rule of one table; its fields are explained at the head of rules.toml.
 

@@ -279,8 +279,9 @@ class RoleApp(faust.App):
 
     @property
     def _begins(self) -> str | None:
-        """What must have run once before the worker is ready."""
-        return ", ".join(sorted(self._awaited)) or None
+        """What must run once before the worker is ready, however long it takes."""
+        names = ", ".join(sorted(self._awaited))
+        return f"before its first {names}" if names else None
 
     def _look(self) -> Iterable[Due]:
         self._partitions = self._vitals.partitions(self._watchdog.age)

@@ -72,6 +72,7 @@ def test_a_new_class_is_learned_beside_the_others_and_forgotten() -> None:
     head = LinearHead.fit(clouds())
     four = clouds(spread=0.1, classes=(*CLASSES, "d"))
     grown = head.grown(replace(four, embeddings=head.points(four.embeddings)), {"d"})
+    # It gets what lies between it and another, as one of few examples must.
     assert grown.classes == (*CLASSES, "d") and right(grown, four) >= 0.9
     np.testing.assert_array_equal(grown.meaning[:, :3], head.meaning)
     assert grown.grown(clouds(), ()).classes == CLASSES

@@ -9,6 +9,7 @@ import pytest
 
 from genre_models.multilingual import MultilingualEncoder
 from genre_models.multilingual.encoder import _KEPT
+from genre_models.multilingual.packed_model import FILE
 from schemas.errors import ModelError
 
 
@@ -76,3 +77,11 @@ def test_without_its_file_it_says_what_is_missing(tmp_path: Path) -> None:
         with pytest.raises(ModelError, match="genre prepare") as caught:
             encoder.encode(["hola"])
         assert caught.value.code == "multilingual_unavailable"
+
+
+def test_a_file_without_one_of_its_weights_is_refused(folder: Path, tmp_path: Path) -> None:
+    whole = (folder / FILE).read_bytes()
+    (tmp_path / FILE).write_bytes(whole.replace(b"l3.fi.w", b"l3.fx.w", 1))
+    with pytest.raises(ModelError, match=r"l3\.fi\.w") as caught:
+        MultilingualEncoder(tmp_path).encode(["hola"])
+    assert caught.value.code == "multilingual_unavailable"

@@ -23,7 +23,7 @@ def test_sizes_and_vocabulary_are_those_of_the_model(packed: PackedModel) -> Non
     assert (sizes.hidden, sizes.layers, sizes.heads, sizes.inner) == (384, 12, 12, 1536)
     special = (vocabulary.begin, vocabulary.end, vocabulary.unknown)
     assert [vocabulary.piece(number) for number in special] == ["<s>", "</s>", "<unk>"]
-    assert len(vocabulary) == len(vocabulary.ends) - 1 == sizes.tokens - 35
+    assert len(vocabulary) == len(vocabulary.ends) - 1 == 250_002
     assert vocabulary.spellings[ord("\ufb01")] == "fi"
 
 

@@ -159,24 +159,23 @@ async def test_a_timer_outlives_what_data_may_cause_and_what_is_too_large(
 async def test_a_worker_is_ready_once_what_it_must_do_first_has_run(
     monkeypatch: pytest.MonkeyPatch, error: Exception | None
 ) -> None:
-    app, runs = RoleApp(ROLES["generate"], SETTINGS), 0
+    app = RoleApp(ROLES["generate"], SETTINGS)
     app.producer = Producer()
+    told: list[tuple[bool, str | None]] = []
     tasks: list[Any] = []
     monkeypatch.setattr(RoleApp, "ready", True)
     monkeypatch.setattr(app, "task", tasks.append)
     monkeypatch.setattr("streams.worker.app._AGAIN", 0.0)
 
     async def work(publish: Publish) -> None:
-        nonlocal runs
-        runs += 1
-        assert app.state()["ready"] == (runs > 1)
-        assert app.state()["reason"] == ("announce" if runs == 1 else None)
-        if error is not None and runs == 1:
+        told.append((app.state()["ready"], app.state()["reason"]))
+        if error is not None and len(told) == 1:
             raise error
 
     assert app.state()["ready"]
     app.beside("announce", work, awaited=True)
     await tasks[0]()
+    assert told == [(False, "before its first announce"), (True, None)][: 2 if error else 1]
     assert app.state()["ready"] and app.state()["reason"] is None
 
 
