@@ -28,6 +28,7 @@ from genre_models.adapters import AdapterStore, BaseSpec, add_starters
 from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
 from genre_models.judging import Judge
+from genre_models.multilingual import MultilingualEncoder
 from genre_models.safety import SafetyGate
 from genre_models.taxonomy import Taxonomy
 from schemas.candidates import CandidateSet
@@ -94,9 +95,10 @@ def loaded(settings: Settings, store: AdapterStore) -> tuple[LocalEngine, TextJu
     engine = LocalEngine.load(
         base, store, fast=True, threads=settings.model_threads, rows=IN_FLIGHT
     )
+    multilingual = MultilingualEncoder(settings.models / "multilingual")
     return engine, TextJudge(
         encoder=encoder,
-        classifiers=load_classifiers(settings, encoder, Registry()),
+        classifiers=load_classifiers(settings, encoder, Registry(), multilingual),
         gate=SafetyGate(),
         judge=Judge.load(),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,25 +14,20 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_models.kept_rows import KeptRows
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
 DIMENSION = 384
-TOLD = 512  # of very many texts: it is said how far they are after so many of them
 LAYERS = 4  # the last ones, whose states are told apart
 _SCALE = 127  # largest int8; a component of a unit vector is at most 1
-_BATCH = 32
-# Texts of a batch are padded to its longest: one has at most twice the tokens of another, and
-# these more.
-_ALIKE = 20
 # tokens that one thread of a batch has at least: on fewer, two took a third more processor time,
 # which is the engine's where it runs beside
 _SHARE = 512
 _LONGEST = 256  # tokens; the encoder was trained on no more
 _READ = 4096  # characters in which they are looked for: to cut a long text up takes its time
-# texts whose states are kept: genre and harm of a request are read from the same ones
-_KEPT = 512
+_KEPT = 512  # texts whose states are kept
 
 
 class Encoder(Protocol):
@@ -83,7 +78,7 @@ class SentenceEncoder:
         # the tokenizer keeps its settings in itself and refuses a second thread
         self._lock = Lock()
         self._asked: deque[_Asked] = deque()
-        self._kept: OrderedDict[tuple[int, ...], NDArray[np.float32]] = OrderedDict()
+        self._rows = KeptRows(_KEPT)
 
     @classmethod
     def load(cls, folder: Path, *, threads: int | None = None) -> SentenceEncoder:
@@ -145,23 +140,7 @@ class SentenceEncoder:
             return np.zeros((0, LAYERS, DIMENSION), np.float32)
         cut = [text[:_READ] for text in texts]
         tokens = self._tokenizer(cut, truncation=True, max_length=_LONGEST)["input_ids"]
-        keys = [tuple(each) for each in tokens]
-        known = {key: self._kept[key] for key in keys if key in self._kept}
-        new = list({key for key in keys if key not in known})
-        for number, indices in enumerate(batches([len(key) for key in new])):
-            if len(new) > TOLD and number % (TOLD // _BATCH) == 0:
-                log.info("%d of %d texts", len(known), len(keys))
-            batch = [new[index] for index in indices]
-            known |= zip(batch, self._batch(batch), strict=True)
-        self._keep(known)
-        return np.stack([known[key] for key in keys])
-
-    def _keep(self, known: dict[tuple[int, ...], NDArray[np.float32]]) -> None:
-        for key, rows in known.items():
-            self._kept[key] = rows.copy()  # of its own: a view would keep its whole batch
-            self._kept.move_to_end(key)
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+        return self._rows.of([tuple(each) for each in tokens], self._batch)
 
     def _batch(self, tokens: Sequence[tuple[int, ...]]) -> NDArray[np.float32]:
         import torch
@@ -181,20 +160,6 @@ class SentenceEncoder:
             )
             unit: NDArray[np.float32] = torch.nn.functional.normalize(means, dim=2).numpy()
         return unit
-
-
-def batches(lengths: Sequence[int]) -> Iterator[list[int]]:
-    """The indices of texts of these lengths in tokens, at most 32 at a time and alike in length,
-    shortest first.
-    """
-    batch: list[int] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if len(batch) == _BATCH or (batch and lengths[index] > 2 * lengths[batch[0]] + _ALIKE):
-            yield batch
-            batch = []
-        batch.append(index)
-    if batch:
-        yield batch
 
 
 @contextmanager

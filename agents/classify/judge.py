@@ -257,7 +257,7 @@ def load_judge(settings: Settings) -> Judge:
     scores = load_score(settings.models, encoder, multilingual)
     return Judge(
         encoder=encoder,
-        classifiers=load_classifiers(settings, encoder, Registry()),
+        classifiers=load_classifiers(settings, encoder, Registry(), multilingual),
         languages=_warm(LanguageIdentifier()),
         gate=SafetyGate(scores, Policy.load(settings.policy_file)),
         writable=written_languages(settings),

@@ -26,6 +26,7 @@ from genre_models.encoder import SentenceEncoder
 from genre_models.endings import ANY
 from genre_models.engine import Engine, Finished, Generation, Piece, chat_prompt
 from genre_models.judging import Judge
+from genre_models.multilingual import MultilingualEncoder
 from genre_models.preferences.signals import digest
 from genre_models.preferences.styles import STYLES
 from genre_models.safety import Policy, SafetyGate
@@ -329,7 +330,8 @@ def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> Engi
     """
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
     library = Library(Registry(), store, settings.library_list)
-    classifiers = load_classifiers(settings, encoder, library.registry)
+    multilingual = MultilingualEncoder(settings.models / "multilingual", settings.model_threads)
+    classifiers = load_classifiers(settings, encoder, library.registry, multilingual)
     judge = TextJudge(
         encoder=encoder,
         classifiers=classifiers,

@@ -12,7 +12,7 @@ from genre_models import atomic
 from genre_models.classification.classifier import Classifier, digest_of
 from genre_models.encoder import LayeredEncoder
 from genre_models.fitted import load_or_fit
-from genre_models.multilingual import Multilingual, MultilingualEncoder
+from genre_models.multilingual import Multilingual
 from genre_models.taxonomy import Taxonomy
 from schemas.adapters import AdapterEvent
 from streams.settings import Settings
@@ -82,10 +82,12 @@ class Classifiers:
 
 
 def load_classifiers(
-    settings: Settings, encoder: LayeredEncoder, registry: Registry
+    settings: Settings,
+    encoder: LayeredEncoder,
+    registry: Registry,
+    multilingual: Multilingual,
 ) -> Classifiers:
     """The classifiers for the genres of a registry, beginning with those that come with GENRE."""
-    multilingual = MultilingualEncoder(settings.models / "multilingual", settings.model_threads)
 
     def fit(taxonomy: Taxonomy, known: Classifier | None = None) -> Classifier:
         return load_classifier(settings, taxonomy, encoder, known, multilingual)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import unicodedata
-from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -15,17 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_models.devices import has_bf16
-from genre_models.encoder import DIMENSION, TOLD, batches, torch_threads
+from genre_models.encoder import DIMENSION, torch_threads
+from genre_models.kept_rows import KeptRows
 from genre_models.multilingual.packed_model import PackedModel, unavailable
 from genre_models.multilingual.tokenizer import Tokenizer
-
-log = logging.getLogger(__name__)
 
 _ASKED = "query: "  # what the encoder was trained to have before a text that asks
 _READ = 400  # characters in which the first tokens are looked for
 _LONGEST = 128  # tokens: what is asked for stands at the beginning
-_TOLD = 16  # batches after which it is said how far many texts are
-_KEPT = 64  # texts whose rows are kept: genre and harm of a request are read from the same one
+_KEPT = 64  # texts whose rows are kept
 _NONE = np.zeros((0, DIMENSION), np.float32)
 _NAMES = {
     "q": "attention.self.query",
@@ -56,7 +52,7 @@ class MultilingualEncoder:
         self._folder = folder
         self._threads = threads
         self._turn = Lock()
-        self._kept: OrderedDict[tuple[int, ...], NDArray[np.float32]] = OrderedDict()
+        self._rows = KeptRows(_KEPT, "texts in all languages")
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows [n, 384]; only the first 128 tokens (within 400 characters) of a text count.
@@ -69,22 +65,7 @@ class MultilingualEncoder:
     def _encoded(self, texts: Sequence[str]) -> NDArray[np.float32]:
         _, tokenizer, _ = self._loaded
         keys = [tokenizer.ids(_ASKED + _begin(text), _LONGEST) for text in texts]
-        rows = {key: self._kept[key] for key in keys if key in self._kept}
-        new = list({key for key in keys if key not in rows})
-        for number, batch in enumerate(batches([len(key) for key in new])):
-            if len(new) > TOLD and number % _TOLD == 0:
-                log.info("%d of %d texts in all languages", len(rows), len(keys))
-            tokens = [new[index] for index in batch]
-            rows |= zip(tokens, self._batch(tokens), strict=True)
-        self._keep(rows)
-        return np.stack([rows[key] for key in keys]) if keys else _NONE
-
-    def _keep(self, rows: dict[tuple[int, ...], NDArray[np.float32]]) -> None:
-        for key, row in list(rows.items())[-_KEPT:]:
-            self._kept[key] = row.copy()  # of its own: a view would keep its whole batch
-            self._kept.move_to_end(key)
-        while len(self._kept) > _KEPT:
-            self._kept.popitem(last=False)
+        return self._rows.of(keys, self._batch) if keys else _NONE
 
     def _batch(self, tokens: Sequence[tuple[int, ...]]) -> NDArray[np.float32]:
         import torch

@@ -56,6 +56,7 @@ class Pair:
     changed: str
 
 
+@lru_cache(1)
 def learned_from() -> tuple[Example, ...]:
     """Everything that the score is fitted on, in a fixed order; of what asks for genres, a part."""
     asked = [
@@ -79,7 +80,7 @@ def learned_in_languages() -> tuple[Example, ...]:
         )
         for each in learned()[_LANGUAGES]
     ]
-    beside = [each for each in read(FOLDER) if each.category != ORDINARY]
+    beside = [each for each in learned_from() if each.category != ORDINARY]
     return (*read(FOREIGN), *asked, *beside[::_BESIDE])
 
 

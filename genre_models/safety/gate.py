@@ -84,7 +84,7 @@ class SafetyGate:
         language than English.
         """
         read = [self._reader.read(text) for text in texts]
-        found = [self._rules.request((each.letters, *each.others)) for each in read]
+        found = [self._rules.request(each.all) for each in read]
         restored = [each.restored for each in read]
         scores = self._scores(texts, restored, foreign or [False] * len(texts))
         return [
@@ -98,8 +98,7 @@ class SafetyGate:
         """One judgement each, by the rules for texts of their genres."""
         read = [self._reader.read(text) for text in texts]
         found = [
-            self._rules.text((each.letters, *each.others), genre)
-            for each, genre in zip(read, genres, strict=True)
+            self._rules.text(each.all, genre) for each, genre in zip(read, genres, strict=True)
         ]
         return [self._judged(rules, None, "text", tenant, None) for rules in found]
 

@@ -55,6 +55,11 @@ class Reading:
     restored: str
     """All of it, as it is most probably meant."""
 
+    @property
+    def all(self) -> tuple[str, ...]:
+        """What rules are read on."""
+        return (self.letters, *self.others)
+
 
 class Reader:
     """Reads texts by the words that it knows, with how often they occur.

@@ -53,7 +53,7 @@ def test_what_gate_and_classifier_both_ask_for_is_encoded_once(
     assert encoded == [2, 1]
     np.testing.assert_array_equal(first[[0, 1]], [first[2], again[0]])
     multilingual.encode([f"{number} poemas" for number in range(_KEPT + 1)])
-    assert len(multilingual._kept) == _KEPT and multilingual.encode([]).shape == (0, 384)
+    assert len(multilingual._rows) == _KEPT and multilingual.encode([]).shape == (0, 384)
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ def test_pieces_make_the_text_again(text: str) -> None:
     assert "".join(pieces(text)) == re.sub(" +", "\u2581", f" {text.strip()}")
 
 
-def test_it_cuts_as_sentencepiece_does(folder: Path) -> None:
+def test_it_cuts_as_the_model_was_trained_to_read(folder: Path) -> None:
     real = Tokenizer(PackedModel.open(folder).vocabulary)
     # what the documentation of XLM-R gives for these
     assert real.ids("Hello world", 9) == (0, 35378, 8999, 2)
