@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -14,7 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_models.kept_rows import KeptRows
+from genre_models.kept_rows import KeptRows, Tokens
+from genre_models.tuned import Tuned
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -42,6 +44,16 @@ class LayeredEncoder(Encoder, Protocol):
 
     def layers(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows; the last layer's are the embeddings.  # [n, layers, dimension]"""
+
+
+class TunableEncoder(LayeredEncoder, Protocol):
+    """An encoder of which copies can be tuned."""
+
+    def tuned(self, texts: Sequence[str], kinds: NDArray[np.intp]) -> Tuned:
+        """What a copy of the upper layers learns from texts that are of kinds, or of none: -1."""
+
+    def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Encoder:
+        """This encoder with other weights where some are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,33 @@ class SentenceEncoder:
         assert asked.rows is not None
         return asked.rows
 
+    def tuned(self, texts: Sequence[str], kinds: NDArray[np.intp]) -> Tuned:
+        """What three layers learn from texts that are of kinds, or of none: -1; takes minutes and
+        all cores, while others may ask.
+        """
+        from genre_models.tuning import tune
+
+        with self._lock:
+            tokens = self._tokens(texts)
+        return tune(self._model, tokens, kinds)
+
+    def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> SentenceEncoder:
+        """This encoder with other weights where some are given; the rest is shared, and its turn.
+
+        Raises RuntimeError for weights that it does not have.
+        """
+        import torch
+
+        shared = {
+            id(each): each for name, each in self._model.named_parameters() if name not in weights
+        }
+        model = deepcopy(self._model, shared)
+        given = {name: torch.from_numpy(each) for name, each in weights.items()}
+        model.load_state_dict({**self._model.state_dict(), **given}, assign=True)
+        other = SentenceEncoder(model, self._tokenizer, self._threads)
+        other._lock = self._lock
+        return other
+
     def _encode_all(self, asked: _Asked) -> None:
         """Encode what everybody waits for; where that fails, each thread its own."""
         together = [asked]
@@ -138,9 +177,12 @@ class SentenceEncoder:
     def _encoded(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if not texts:
             return np.zeros((0, LAYERS, DIMENSION), np.float32)
+        return self._rows.of(self._tokens(texts), self._batch)
+
+    def _tokens(self, texts: Sequence[str]) -> list[Tokens]:
         cut = [text[:_READ] for text in texts]
-        tokens = self._tokenizer(cut, truncation=True, max_length=_LONGEST)["input_ids"]
-        return self._rows.of([tuple(each) for each in tokens], self._batch)
+        found = self._tokenizer(cut, truncation=True, max_length=_LONGEST)["input_ids"]
+        return [tuple(each) for each in found]
 
     def _batch(self, tokens: Sequence[tuple[int, ...]]) -> NDArray[np.float32]:
         import torch

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import compress
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import eigh
 from scipy.linalg.lapack import spotrf, spotri
 from sklearn.linear_model import LogisticRegression
 
+from genre_models.encoder import TunableEncoder
 from genre_models.safety.examples import ORDINARY, Example
-from genre_models.safety.learned import Encode, Floats, Learned, gaussian, unit
+from genre_models.safety.learned import Encode, Floats, Learned, gaussian, heard, opinion_of, unit
 from genre_models.safety.words import Unit, WordIndex
+from genre_models.tuned import Tuned
 
 COMPONENTS = 192
 RIDGE = 0.5
 _BLOCK = 1024  # rows of a kernel at a time
+ASIDE = ("eighth", "twenty_sixth", "twenty_third")
+"""Authors that what is tuned does not learn from: the threshold is that of their look-alikes, which
+were neither among the easiest nor the hardest.
+"""
 SPARED = 0.97  # of an author's look-alikes, by a fit without that author
 
 
@@ -28,12 +36,14 @@ def fitted(
     by: Unit = "words",
     weight: float = 0.3,
     is_own: Callable[[Example], bool] = lambda each: True,
+    tunable: TunableEncoder | None = None,
 ) -> Learned:
     """Fitted on all examples, `texts` being what they say; calibrated and its threshold chosen on
     scores that each author's get from a fit on the others'.
 
     Likeness in words, counted `by` the unit, has this `weight`. The threshold is chosen on
-    the examples that `is_own` accepts: those like what the score is asked about.
+    the examples that `is_own` accepts: those like what the score is asked about. A `tunable`
+    encoder is tuned for a second opinion.
     """
     points = encode(texts)
     mean = points.mean(axis=0)
@@ -48,7 +58,13 @@ def fitted(
     slope, shifts = _calibration(values, examples, len(categories))
     odds = slope * values[:, 0] + shifts[values[:, 1:].argmax(axis=1)]
     own = np.array([is_own(each) for each in examples])
-    least = _threshold(odds[own], [each for each in examples if is_own(each)])
+    tuned = None
+    if tunable is not None:
+        aside = np.array([each.author in ASIDE for each in examples])
+        kinds = np.where(targets[:, 0] > 0, targets[:, 1:].argmax(axis=1), -1)
+        tuned, odds[aside] = _second(tunable, texts, kinds, aside, odds)
+        own &= aside
+    least = _threshold(odds[own], list(compress(examples, own)))
     return Learned(
         categories=categories,
         mean=mean,
@@ -59,7 +75,26 @@ def fitted(
         slope=slope,
         shifts=shifts,
         threshold=1.0 / (1.0 + math.exp(-least)),
+        tuned=tuned,
     )
+
+
+def _second(
+    tunable: TunableEncoder,
+    texts: Sequence[str],
+    kinds: NDArray[np.intp],
+    aside: NDArray[np.bool_],
+    odds: Floats,
+) -> tuple[Tuned, Floats]:
+    """What is tuned on the examples that are not set aside, and the odds of those that are once
+    its opinion is heard.
+    """
+    taught = np.flatnonzero(~aside).tolist()
+    tuned = tunable.tuned([texts[row] for row in taught], kinds[taught])
+    told = np.flatnonzero(aside).tolist()
+    found = odds[told]
+    heard(found, [texts[row] for row in told], opinion_of(tuned, tunable))
+    return tuned, found
 
 
 def _kernel(rows: Floats, gram: Floats, weight: float) -> Floats:

@@ -10,20 +10,20 @@ from hashlib import sha256
 from pathlib import Path
 
 from genre_models.classification.written.requests import ENGLISH
-from genre_models.encoder import LayeredEncoder, SideBySide
+from genre_models.encoder import SideBySide, TunableEncoder
 from genre_models.fitted import load_or_fit
 from genre_models.multilingual import Multilingual
 from genre_models.normal_forms import normalised
 from genre_models.safety.examples import Example, known_words, learned_from, learned_in_languages
-from genre_models.safety.learned import Encode, Learned, Score
+from genre_models.safety.learned import Encode, Learned, Score, opinion_of
 from genre_models.safety.letters import visible
 from genre_models.safety.reading import Reader
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 5  # raised with any change of how it is learned or packed
-_TAKES = "some minutes (`genre prepare` does it ahead)"
+_FORMAT = 6  # raised with any change of how it is learned or packed
+_TAKES = "minutes, with two cores a quarter of an hour (`genre prepare` does it ahead)"
 
 
 @dataclass(slots=True)
@@ -50,14 +50,15 @@ class Scores:
 
 
 def load_score(
-    models: Path, encoder: LayeredEncoder, multilingual: Multilingual | None = None
+    models: Path, encoder: TunableEncoder, multilingual: Multilingual | None = None
 ) -> Scores:
     """The scores from the models' folder; else fitted now, and kept there."""
     encode = SideBySide(encoder).encode
     english = load_or_fit(
-        score_file(models), lambda: _fitted(encode).to_bytes(), Learned.from_bytes, takes=_TAKES
+        score_file(models), lambda: _fitted(encoder).to_bytes(), Learned.from_bytes, takes=_TAKES
     )
-    found = Scores(partial(english.scores, encode=encode))
+    opinion = None if english.tuned is None else opinion_of(english.tuned, encoder)
+    found = Scores(partial(english.scores, encode=encode, opinion=opinion))
     if multilingual is None:
         return found
     in_all = multilingual.encode
@@ -89,12 +90,13 @@ def _digest(examples: Sequence[Example]) -> str:
     return sha256(repr([_FORMAT, examples]).encode()).hexdigest()[:16]
 
 
-def _fitted(encode: Encode) -> Learned:
+def _fitted(encoder: TunableEncoder) -> Learned:
     """Fitted on the written requests, each as the gate would read it."""
     from genre_models.safety.fitting import fitted  # with scikit-learn, which else nobody needs
 
     reader, examples = Reader(known_words()), learned_from()
-    return fitted(examples, [reader.read(each.text).restored for each in examples], encode)
+    texts = [reader.read(each.text).restored for each in examples]
+    return fitted(examples, texts, SideBySide(encoder).encode, tunable=encoder)
 
 
 def _fitted_in_others(encode: Encode) -> Learned:

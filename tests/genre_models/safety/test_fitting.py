@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from genre_models.safety.fitting import RIDGE, _threshold, fitted, solved
 from genre_models.safety.words import Unit
+from genre_models.tuned import Tuned
 from tests.genre_models.safety.toy import EXAMPLES, Toy
 
 
@@ -21,6 +24,34 @@ def test_harm_and_its_kind_are_told(by: Unit) -> None:
     )
     assert bomb.probability > 0.8 > 0.3 > cake.probability
     assert (bomb.category, savings.category) == ("weapons", "fraud")
+
+
+@pytest.mark.usefixtures("two_aside")
+def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("genre_models.safety.learned.DOUBT", -100.0)  # of everything
+    learned: list[tuple[str, int]] = []
+
+    @dataclass
+    class Watched(Toy):
+        bias: float
+        asked: list[str] = field(default_factory=list)
+
+        def tuned(self, texts: Sequence[str], kinds: NDArray[np.intp]) -> Tuned:
+            learned.extend(zip(texts, kinds.tolist(), strict=True))
+            return replace(super().tuned(texts, kinds), bias=self.bias)
+
+    thresholds = []
+    for bias in (0.0, 2.0):
+        marked = [replace(each, text=f"{each.text} {each.author}") for each in EXAMPLES]
+        texts = [each.text for each in marked]
+        toy = fitted(marked, texts, Toy().rows, tunable=Watched(bias))
+        thresholds.append(np.log(toy.threshold / (1 - toy.threshold)))
+    assert {text for text, _ in learned} == {each.text for each in marked if each.author == "one"}
+    assert {kind for text, kind in learned if "bomb" in text} == {1}
+    assert {kind for text, kind in learned if "cake" in text} == {-1}
+    assert thresholds[1] - thresholds[0] == pytest.approx(1.0, abs=1e-3)
 
 
 def test_each_author_is_told_by_a_fit_of_the_others() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from genre_models.safety.fitting import fitted
-from genre_models.safety.learned import PIECES, Learned
+from genre_models.safety.learned import DOUBT, PIECES, Learned, opinion_of
 from genre_models.safety.words import Unit
 from schemas.errors import ModelError
 from tests.genre_models.safety.toy import EXAMPLES, Toy
@@ -34,6 +35,23 @@ def test_what_is_saved_is_read_again(toy: Learned) -> None:
     assert (
         max(abs(a.probability - b.probability) for a, b in zip(before, after, strict=True)) < 0.05
     )
+
+
+@pytest.mark.usefixtures("two_aside")
+def test_the_opinion_is_heard_on_texts_in_doubt_alone_also_when_it_is_read_again() -> None:
+    texts = [each.text for each in EXAMPLES]
+    toy = fitted(EXAMPLES, texts, Toy().rows, tunable=Toy())
+    read = Learned.from_bytes(toy.to_bytes())
+    assert toy.tuned is not None and read.tuned is not None
+    assert np.allclose(read.tuned.head, toy.tuned.head) and read.tuned.bias == toy.tuned.bias
+    odds, _ = read.odds(read.values(texts, Toy().rows))
+    asked = Toy()
+    told = read.scores(texts, Toy().rows, opinion_of(read.tuned, asked))
+    doubtful = [text for text, each in zip(texts, odds, strict=True) if each >= DOUBT]
+    assert asked.asked == doubtful and 0 < len(doubtful) < len(texts)
+    alone = read.scores(texts, Toy().rows)
+    changed = [one != other for one, other in zip(told, alone, strict=True)]
+    assert changed == [text in doubtful for text in texts]
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04."])

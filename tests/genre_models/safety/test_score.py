@@ -16,6 +16,7 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     """A few requests to learn from, but for tests that want the real score."""
     if "scores" not in request.fixturenames:
         learn_from(EXAMPLES, monkeypatch)
+        request.getfixturevalue("two_aside")
 
 
 def learn_from(given: list[examples.Example], monkeypatch: pytest.MonkeyPatch) -> None:

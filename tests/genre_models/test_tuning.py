@@ -1,0 +1,89 @@
+"""Tuning upper layers of a small model, and the encoder that has them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from copy import deepcopy
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import BertConfig, BertModel
+
+from genre_models.encoder import SentenceEncoder
+from genre_models.tuning import LAYERS, tune
+
+_YES, _NO, _FILLERS = (5, 6), 7, range(10, 30)
+_TOKENS = [(1, sign, filler, 2) for sign in (*_YES, _NO, _NO) for filler in _FILLERS]
+_KINDS = np.repeat([0, 1, -1, -1], len(_FILLERS))
+
+
+class Numbers:
+    """Texts are their tokens' numbers."""
+
+    def __call__(self, texts: list[str], **_: object) -> dict[str, list[list[int]]]:
+        return {"input_ids": [list(map(int, text.split())) for text in texts]}
+
+
+@pytest.fixture(name="model")
+def _model() -> Iterator[Any]:
+    with torch.random.fork_rng(devices=()):
+        torch.manual_seed(0)
+        yield BertModel(
+            BertConfig(
+                vocab_size=40,
+                hidden_size=32,
+                num_hidden_layers=5,
+                num_attention_heads=2,
+                intermediate_size=64,
+                max_position_embeddings=16,
+            ),
+            add_pooling_layer=False,
+        ).eval()
+
+
+def test_what_is_tuned_tells_yes_from_no_in_an_encoder_that_has_it(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genre_models.tuning.EPOCHS", 40)
+    encoder = SentenceEncoder(model, Numbers())
+    texts = [" ".join(map(str, each)) for each in _TOKENS]
+    before = {name: each.clone() for name, each in model.state_dict().items()}
+    tuned = encoder.tuned(texts, _KINDS)
+    odds = tuned.odds(encoder.with_weights(tuned.weights).encode(texts))
+    assert (odds[_KINDS >= 0] > 0).all() and (odds[_KINDS < 0] < 0).all()
+    assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
+    assert {name.split(".")[2] for name in tuned.weights} == {"2", "3", "4"} and LAYERS == 3
+
+
+def test_it_repeats_and_leaves_the_chance_of_others_alone(model: Any) -> None:
+    torch.manual_seed(7)
+    wanted = torch.rand(3)
+    torch.manual_seed(7)
+    first, second = (tune(deepcopy(model), _TOKENS, _KINDS) for _ in range(2))
+    assert torch.equal(torch.rand(3), wanted)
+    assert np.array_equal(first.head, second.head) and first.bias == second.bias
+    other = tune(deepcopy(model), _TOKENS, _KINDS, seed=1)
+    assert not np.array_equal(first.head, other.head)
+
+
+def test_texts_of_no_kind_alone_are_learned_from(model: Any) -> None:
+    """As a batch may hold no other."""
+    kinds = np.where(np.arange(len(_TOKENS)) == 0, 0, -1)
+    assert np.isfinite(tune(model, _TOKENS, kinds).head).all()
+
+
+def test_the_encoder_with_other_weights_shares_the_rest(model: Any) -> None:
+    encoder = SentenceEncoder(model, Numbers())
+    name = "encoder.layer.4.output.dense.weight"
+    other = encoder.with_weights({name: np.zeros((32, 64), np.float32)})
+    theirs, ours = (
+        {key: each.data_ptr() for key, each in of._model.named_parameters()}
+        for of in (other, encoder)
+    )
+    assert [key for key in ours if ours[key] != theirs[key]] == [name]
+    assert not np.allclose(other.encode(["1 5 2"]), encoder.encode(["1 5 2"]))
+    assert np.allclose(encoder.with_weights({}).encode(["1 5 2"]), encoder.encode(["1 5 2"]))
+    with pytest.raises(RuntimeError, match="nothing"):
+        encoder.with_weights({"nothing": np.zeros(1, np.float32)})
