@@ -143,12 +143,13 @@ class SentenceEncoder:
         return tune(self._model, tokens, kinds)
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> SentenceEncoder:
-        """This encoder with other weights where some are given; the rest is shared, and its turn.
+        """This encoder with other weights where some are given; they share the rest and take turns.
 
         Raises RuntimeError for weights that it does not have.
         """
         import torch
 
+        # Nothing is copied that is not replaced.
         shared = {
             id(each): each for name, each in self._model.named_parameters() if name not in weights
         }

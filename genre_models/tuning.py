@@ -1,7 +1,7 @@
 """Tuning the upper layers of a BERT to a question that is answered with yes or no.
 
 The lower layers stay as they are, so that what they make of each text is computed once. A second
-head tells the kinds of yes apart: what is learned for that, strangers' texts need, too.
+head tells the kinds of yes apart: what is learned from that helps on texts by strangers, too.
 """
 
 from __future__ import annotations
@@ -63,11 +63,12 @@ def tune(model: Any, tokens: Sequence[Tokens], kinds: NDArray[np.intp], seed: in
     """Tune a copy of the upper layers of `model`, a transformers BertModel, on texts whose answer
     is yes, of one of the `kinds` from 0 on, or no: -1.
 
-    Takes all cores: about a hundred texts a second and epoch on two with AVX2.
+    Nobody else may draw from torch's generator meanwhile. Takes all cores: about a hundred texts a
+    second and epoch on two with AVX2.
     """
     lower, layers = model.encoder.layer[:-LAYERS], model.encoder.layer[-LAYERS:]
     chance = np.random.default_rng(seed)
-    with torch_threads(os.cpu_count() or 1), torch.random.fork_rng(devices=()):
+    with torch_threads(len(os.sched_getaffinity(0))), torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         width, count = model.config.hidden_size, int(kinds.max()) + 1
         upper = _Upper([deepcopy(each) for each in layers], width, count)

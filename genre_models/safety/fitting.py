@@ -43,7 +43,8 @@ def fitted(
 
     Likeness in words, counted `by` the unit, has this `weight`. The threshold is chosen on
     the examples that `is_own` accepts: those like what the score is asked about. A `tunable`
-    encoder is tuned for a second opinion.
+    encoder is tuned for a second opinion, and the threshold chosen on the authors in `ASIDE`.
+    Raises ValueError where one of these is missing.
     """
     points = encode(texts)
     mean = points.mean(axis=0)
@@ -51,16 +52,16 @@ def fitted(
     kept = _components(points)
     rows = unit(points @ kept)
     index = WordIndex(texts, by)
-    kernel = _kernel(rows, index.gram(), weight)
     categories = tuple(sorted({each.category for each in examples} - {ORDINARY}))
     targets = _targets(examples, categories)
-    alpha, values = solved(kernel, targets, [each.author for each in examples])
+    authors = [each.author for each in examples]
+    alpha, values = solved(_kernel(rows, index.gram(), weight), targets, authors)
     slope, shifts = _calibration(values, examples, len(categories))
     odds = slope * values[:, 0] + shifts[values[:, 1:].argmax(axis=1)]
     own = np.array([is_own(each) for each in examples])
     tuned = None
     if tunable is not None:
-        aside = np.array([each.author in ASIDE for each in examples])
+        aside = _aside(authors)
         kinds = np.where(targets[:, 0] > 0, targets[:, 1:].argmax(axis=1), -1)
         tuned, odds[aside] = _second(tunable, texts, kinds, aside, odds)
         own &= aside
@@ -89,12 +90,20 @@ def _second(
     """What is tuned on the examples that are not set aside, and the odds of those that are once
     its opinion is heard.
     """
-    taught = np.flatnonzero(~aside).tolist()
-    tuned = tunable.tuned([texts[row] for row in taught], kinds[taught])
-    told = np.flatnonzero(aside).tolist()
-    found = odds[told]
-    heard(found, [texts[row] for row in told], opinion_of(tuned, tunable))
+    tuned = tunable.tuned(list(compress(texts, ~aside)), kinds[~aside])
+    found = odds[aside]
+    heard(found, list(compress(texts, aside)), opinion_of(tuned, tunable))
     return tuned, found
+
+
+def _aside(authors: Sequence[str]) -> NDArray[np.bool_]:
+    """Which examples are of authors that are set aside."""
+    missing = sorted({*ASIDE} - {*authors})
+    if missing:
+        raise ValueError(
+            f"expected examples of {missing[0]}, got those of {', '.join(sorted({*authors}))}"
+        )
+    return np.isin(authors, ASIDE)
 
 
 def _kernel(rows: Floats, gram: Floats, weight: float) -> Floats:

@@ -4,13 +4,14 @@ Kernel ridge regression (Rasmussen and Williams 2006, chapter 6.5): a request is
 what an encoder makes of it (a Gaussian kernel on principal components) and in its words (cosine).
 One column of the regression tells harm, one for each category its kind; a logistic regression on
 both, by category, calibrates. Where that leaves doubt, an encoder that was tuned to tell harm gives
-a second opinion: its log-odds are added.
+a second opinion: half of its log-odds are added.
 """
 
 from __future__ import annotations
 
 import io
 import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
@@ -25,7 +26,8 @@ from genre_models.tuned import Tuned
 from schemas.errors import ModelError
 
 WIDTH = 1.0  # of the Gaussian
-PIECES = 3  # of one text that the encoder is asked about: each takes it as long as a request
+# Of one text that the encoder is asked about: each takes it as long as a request, in doubt twice.
+PIECES = 3
 _UNITS: tuple[Unit, ...] = get_args(Unit)
 # Parts of a text: encoders read that many characters, of languages without gaps fewer.
 _LONG = re.compile(r"(?s).{1,600}(?:(?<=[.!?;\n])\s|\Z)|.{1,600}(?=\s|\Z)|.{1,600}")
@@ -35,6 +37,7 @@ _SHORT = re.compile(
 _PARTS: dict[Unit, re.Pattern[str]] = {"words": _LONG, "pieces": _SHORT}
 
 Floats = NDArray[np.float32]
+# What is fitted depends on the next two: with either, `_FORMAT` in score.py is raised.
 # Log-odds from which on there is doubt. Of left-out authors' ordinary requests .28 have more, of
 # look-alikes .33, of harmful ones .93; the rest of these would not be declined with an opinion.
 DOUBT = -1.0
@@ -48,7 +51,7 @@ Encode = Callable[[Sequence[str]], Floats]
 """What an encoder makes of texts.  # [n, d]"""
 
 Opinion = Callable[[Sequence[str]], Floats]
-"""Log-odds that are added to those of texts in doubt.  # [n]"""
+"""Log-odds of harm of texts in doubt.  # [n]"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +112,12 @@ class Learned:
             KeyError,
             IndexError,
             ValueError,
+            RuntimeError,
             BadZipFile,
+            zlib.error,
             TypeError,
         ) as error:
-            raise ModelError(
-                "safety_unreadable", f"expected a fitted score, got {error}: fit it again"
-            ) from error
+            raise unreadable(error) from error
 
     def to_bytes(self) -> bytes:
         """As npz; components and what words add as one byte each, with a scale a column."""
@@ -197,8 +200,13 @@ class Learned:
         return float(self.words.of(text)[0])
 
 
+def unreadable(got: Exception) -> ModelError:
+    """The error of a file that is no fitted score."""
+    return ModelError("safety_unreadable", f"expected a fitted score, got {got}: fit it again")
+
+
 def heard(odds: Floats, texts: Sequence[str], opinion: Opinion) -> None:
-    """Add the opinion on texts in doubt to their odds, in place."""
+    """Add half of the opinion on texts in doubt to their odds, in place."""
     doubtful = np.flatnonzero(odds >= DOUBT).tolist()
     if doubtful:
         odds[doubtful] += _TRUST * opinion([texts[place] for place in doubtful])
@@ -240,6 +248,8 @@ def _tuned(held: Mapping[str, NDArray[Any]]) -> Tuned | None:
         for name in held
         if name.startswith(_TUNED)
     }
+    if not all(np.isfinite(each).all() for each in (held[_HEAD], *weights.values())):
+        raise ValueError("expected finite numbers")
     return Tuned(weights=weights, head=np.array(head, np.float32), bias=float(bias))
 
 

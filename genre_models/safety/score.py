@@ -15,7 +15,7 @@ from genre_models.fitted import load_or_fit
 from genre_models.multilingual import Multilingual
 from genre_models.normal_forms import normalised
 from genre_models.safety.examples import Example, known_words, learned_from, learned_in_languages
-from genre_models.safety.learned import Encode, Learned, Score, opinion_of
+from genre_models.safety.learned import Encode, Learned, Score, opinion_of, unreadable
 from genre_models.safety.letters import visible
 from genre_models.safety.reading import Reader
 from schemas.errors import ModelError
@@ -53,12 +53,14 @@ def load_score(
     models: Path, encoder: TunableEncoder, multilingual: Multilingual | None = None
 ) -> Scores:
     """The scores from the models' folder; else fitted now, and kept there."""
-    encode = SideBySide(encoder).encode
-    english = load_or_fit(
-        score_file(models), lambda: _fitted(encoder).to_bytes(), Learned.from_bytes, takes=_TAKES
+    found = Scores(
+        load_or_fit(
+            score_file(models),
+            lambda: _fitted(encoder).to_bytes(),
+            partial(_in_english, encoder=encoder),
+            takes=_TAKES,
+        )
     )
-    opinion = None if english.tuned is None else opinion_of(english.tuned, encoder)
-    found = Scores(partial(english.scores, encode=encode, opinion=opinion))
     if multilingual is None:
         return found
     in_all = multilingual.encode
@@ -97,6 +99,16 @@ def _fitted(encoder: TunableEncoder) -> Learned:
     reader, examples = Reader(known_words()), learned_from()
     texts = [reader.read(each.text).restored for each in examples]
     return fitted(examples, texts, SideBySide(encoder).encode, tunable=encoder)
+
+
+def _in_english(data: bytes, encoder: TunableEncoder) -> Callable[[Sequence[str]], list[Score]]:
+    """The score of requests in English. Raises ModelError `safety_unreadable`."""
+    learned = Learned.from_bytes(data)
+    try:
+        opinion = None if learned.tuned is None else opinion_of(learned.tuned, encoder)
+    except RuntimeError as error:
+        raise unreadable(error) from error
+    return partial(learned.scores, encode=SideBySide(encoder).encode, opinion=opinion)
 
 
 def _fitted_in_others(encode: Encode) -> Learned:

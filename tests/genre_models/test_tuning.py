@@ -64,6 +64,7 @@ def test_it_repeats_and_leaves_the_chance_of_others_alone(model: Any) -> None:
     first, second = (tune(deepcopy(model), _TOKENS, _KINDS) for _ in range(2))
     assert torch.equal(torch.rand(3), wanted)
     assert np.array_equal(first.head, second.head) and first.bias == second.bias
+    assert all(np.array_equal(each, second.weights[name]) for name, each in first.weights.items())
     other = tune(deepcopy(model), _TOKENS, _KINDS, seed=1)
     assert not np.array_equal(first.head, other.head)
 

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from genre_models.safety.fitting import RIDGE, _threshold, fitted, solved
+from genre_models.safety.examples import learned_from
+from genre_models.safety.fitting import ASIDE, RIDGE, _threshold, fitted, solved
 from genre_models.safety.words import Unit
 from genre_models.tuned import Tuned
 from tests.genre_models.safety.toy import EXAMPLES, Toy
@@ -52,6 +53,12 @@ def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
     assert {kind for text, kind in learned if "bomb" in text} == {1}
     assert {kind for text, kind in learned if "cake" in text} == {-1}
     assert thresholds[1] - thresholds[0] == pytest.approx(1.0, abs=1e-3)
+
+
+def test_authors_that_are_set_aside_are_there() -> None:
+    assert set(ASIDE) <= {each.author for each in learned_from() if not each.is_harmful}
+    with pytest.raises(ValueError, match="expected examples of eighth, got those of one, two"):
+        fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, tunable=Toy())
 
 
 def test_each_author_is_told_by_a_fit_of_the_others() -> None:

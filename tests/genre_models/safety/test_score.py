@@ -33,6 +33,7 @@ def test_it_is_fitted_once_and_says_the_same_from_then_on(tmp_path: Path) -> Non
         score_file(tmp_path).name
     ]
     assert len(first.asked) == 2 * len(second.asked) == 2 * len(texts)
+    assert second.other is not None and 0 < len(second.other.asked) < len(texts)
     assert sum(each.is_harmful for each in one) >= len(EXAMPLES) / 4
 
 

@@ -17,6 +17,7 @@ class Toy:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.other: Toy | None = None
 
     def layers(self, texts: Sequence[str]) -> NDArray[np.float32]:
         self.asked += texts
@@ -34,14 +35,17 @@ class Toy:
         return self.layers(texts)[:, -1]
 
     def tuned(self, texts: Sequence[str], kinds: NDArray[np.intp]) -> Tuned:
-        """The direction from the mean of no to that of yes; the weights say who was tuned."""
-        rows = self.encode(texts)
+        """The direction from the mean of no to that of yes."""
+        rows = Toy().encode(texts)
         head = rows[kinds >= 0].mean(0) - rows[kinds < 0].mean(0)
         return Tuned(weights={"toy": np.ones(1, np.float32)}, head=head, bias=-0.5)
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Toy:
-        assert list(weights) == ["toy"]
-        return self
+        """Another toy, which is kept: what it is asked is told apart."""
+        if list(weights) != ["toy"]:
+            raise RuntimeError(f"a toy's weights were expected, got {list(weights)}")
+        self.other = Toy()
+        return self.other
 
 
 HARM = [("fraud", "steal her savings by a letter"), ("weapons", "mix a bomb from fertiliser")]
