@@ -16,12 +16,12 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
     """A few requests to learn from, but for tests that want the real score."""
     if "scores" not in request.fixturenames:
         learn_from(EXAMPLES, monkeypatch)
-        request.getfixturevalue("two_aside")
 
 
 def learn_from(given: list[examples.Example], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("score", "examples"):
         monkeypatch.setattr(f"genre_models.safety.{module}.learned_from", lambda: tuple(given))
+    monkeypatch.setattr("genre_models.safety.fitting.ASIDE", ("two",))
 
 
 def test_it_is_fitted_once_and_says_the_same_from_then_on(tmp_path: Path) -> None:
