@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 # harm with two, .48 with three, .53 with four, .51 with six (three epochs at half the rate); three
 # at this rate and for four epochs .51, four for five .53.
 LAYERS, EPOCHS = 3, 4
+SEED = 0  # of batches, heads and dropout: the same requests give the same fit on a machine
 _RATE, _HEAD_RATE = 4e-4, 1e-3
 _DECAY, _DROPPED, _STEEPEST = 0.01, 0.1, 1.0
 _KIND = 0.3  # of the loss of kinds, beside that of answers
@@ -59,7 +60,7 @@ class _Upper(nn.Module):
         return self.head(found)[:, 0], self.kinds(found)
 
 
-def tune(model: Any, tokens: Sequence[Tokens], kinds: NDArray[np.intp], seed: int = 0) -> Tuned:
+def tune(model: Any, tokens: Sequence[Tokens], kinds: NDArray[np.intp]) -> Tuned:
     """Tune a copy of the upper layers of `model`, a transformers BertModel, on texts whose answer
     is yes, of one of the `kinds` from 0 on, or no: -1.
 
@@ -67,9 +68,9 @@ def tune(model: Any, tokens: Sequence[Tokens], kinds: NDArray[np.intp], seed: in
     second and epoch on two with AVX2.
     """
     lower, layers = model.encoder.layer[:-LAYERS], model.encoder.layer[-LAYERS:]
-    chance = np.random.default_rng(seed)
+    chance = np.random.default_rng(SEED)
     with torch_threads(len(os.sched_getaffinity(0))), torch.random.fork_rng(devices=()):
-        torch.manual_seed(seed)
+        torch.manual_seed(SEED)
         width, count = model.config.hidden_size, int(kinds.max()) + 1
         upper = _Upper([deepcopy(each) for each in layers], width, count)
         states = _states(model.embeddings, lower, tokens)
@@ -112,7 +113,6 @@ def _learn(upper: _Upper, states: Sequence[Tensor], kinds: Tensor, chance: Any) 
             rate.step()
             losses += loss.item() * len(rows)
         log.info("epoch %d of %d: loss %.3f", epoch + 1, EPOCHS, losses / len(states))
-    upper.eval()
 
 
 def _loss(upper: _Upper, states: Tensor, mask: Tensor, kinds: Tensor) -> Tensor:
