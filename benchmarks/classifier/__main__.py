@@ -1,8 +1,8 @@
 """How well public texts are classified, and requests understood that nobody learned from.
 
-Each figure comes with a 95 % interval. Of public texts, `head` is the product's, `svc` TF-IDF and a
-linear support vector machine, `points` the lead; their packages and embeddings are kept in the
-cache, and each split is printed as soon as it is measured.
+Each figure comes with a 95 % interval. Of public texts, `classifier` is the product's, `svc` TF-IDF
+and a linear support vector machine, `points` the lead; their packages are kept in the cache, and
+each split is printed as soon as it is measured.
 
 `requests` are the kept ones in English, plain and `implied`, which never name their genre. Of the
 requests of the kept `pairs` many are a topic alone: their adapter knew what it was to write.
@@ -10,7 +10,8 @@ requests of the kept `pairs` many are a topic alone: their adapter knew what it 
 genre. `new_genre` is learned from ten requests by a head that has seen none of it. Times are of one
 English request, over the encoder alone in the same run. `--requests FILE` takes JSON lines with
 `text`, `genre` (null where none is meant) and, where it is not English, `language` instead.
-`--quick` takes R8 alone of the public texts, and learns two new genres instead of twelve.
+`--quick` takes R8 alone of the public texts, and learns two new genres instead of twelve; `--split`
+measures one split and nothing else.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from benchmarks.report import arguments, show_json
 from genre_models.classification.classifier import Classification, Classifier
 from genre_models.classification.languages import LanguageIdentifier
 from genre_models.classification.written import Request, held_out, read_requests
-from genre_models.encoder import Encoder, SentenceEncoder
+from genre_models.encoder import SentenceEncoder
 from genre_models.multilingual import MultilingualEncoder
 from genre_models.packages import DEFAULT_CACHE
 from genre_models.taxonomy import Taxonomy
@@ -51,6 +52,20 @@ class Understanding:
     multilingual: MultilingualEncoder
     languages: LanguageIdentifier
     classifier: Classifier
+
+    @classmethod
+    def load(cls, settings: Settings) -> Understanding:
+        """The product's own, on one core."""
+        encoder = SentenceEncoder.load(prepare_encoder(settings.models), threads=1)
+        multilingual = MultilingualEncoder(prepare_multilingual(settings.models))
+        return cls(
+            encoder=encoder,
+            multilingual=multilingual,
+            languages=LanguageIdentifier(),
+            classifier=load_classifier(
+                settings, Taxonomy.load(), encoder, multilingual=multilingual
+            ),
+        )
 
     def of(self, texts: Sequence[str]) -> list[Classification]:
         """Of each request."""
@@ -159,39 +174,44 @@ def _milliseconds(call: Any) -> float:
     return (time.thread_time() - before) * 1000
 
 
-def public_texts(encoder: Encoder, *, quick: bool) -> dict[str, Any]:
-    """The figures of each split, printed as they come."""
+def public_texts(names: Sequence[str], settings: Settings) -> dict[str, Any]:
+    """The figures of each split, printed as they come; all cores are taken."""
+    encoder = SentenceEncoder.load(prepare_encoder(settings.models))
     figures = {}
-    for name, split in list(SPLITS.items())[: QUICK if quick else None]:
-        figures[name] = compared(split(DEFAULT_CACHE), encoder, DEFAULT_CACHE)
+    for name in names:
+        figures[name] = compared(SPLITS[name](DEFAULT_CACHE), encoder)
         _print(figures[name], f"{name}.")
+    return figures
+
+
+def request_figures(settings: Settings, *, quick: bool) -> dict[str, Any]:
+    """The figures of the kept requests, times, and what a new genre learns."""
+    understanding = Understanding.load(settings)
+    figures = kept(understanding) | {"times": times(understanding)}
+    figures["new_genre"] = ten_shots(
+        understanding.classifier, understanding.encoder, genres=2 if quick else 12
+    )
     return figures
 
 
 def main() -> None:
     """Measure and print."""
     options = arguments(
-        __doc__ or "", {"requests": "JSON lines with text and genre, measured instead"}
+        __doc__ or "",
+        {"requests": "JSON lines with text and genre, measured instead"},
+        {"split": (tuple(SPLITS), "public texts, measured instead")},
     )
     share_cores()
     settings = Settings.from_environment()
-    encoder = SentenceEncoder.load(prepare_encoder(settings.models), threads=1)
-    multilingual = MultilingualEncoder(prepare_multilingual(settings.models))
-    understanding = Understanding(
-        encoder=encoder,
-        multilingual=multilingual,
-        languages=LanguageIdentifier(),
-        classifier=load_classifier(settings, Taxonomy.load(), encoder, multilingual=multilingual),
-    )
-    splits = {}
+    figures: dict[str, Any] = {}
+    splits: dict[str, Any] = {}
     if options.requests:
-        figures = others(understanding, read_requests(options.requests))
+        figures = others(Understanding.load(settings), read_requests(options.requests))
+    elif options.split:
+        splits = public_texts([options.split], settings)
     else:
-        splits = public_texts(encoder, quick=options.quick)
-        figures = kept(understanding) | {"times": times(understanding)}
-        figures["new_genre"] = ten_shots(
-            understanding.classifier, encoder, genres=2 if options.quick else 12
-        )
+        splits = public_texts(list(SPLITS)[: QUICK if options.quick else None], settings)
+        figures = request_figures(settings, quick=options.quick)
     _print(figures)
     if options.json:
         show_json(figures | {"splits": splits} if splits else figures)

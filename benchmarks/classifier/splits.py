@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
+from genre_models.classification.examples import Example
 from genre_models.corpora.pinned import BROWN, ORANGE
 from genre_models.corpora.readers import paragraphs, read, untagged
 from genre_models.packages import fetch
@@ -23,20 +24,11 @@ _WORDS = 4  # of a paragraph; what is shorter is a heading or a rest of one
 
 
 @dataclass(frozen=True, slots=True)
-class Labelled:
-    """A text, its class, and the file that it is from; "" where nobody says."""
-
-    text: str
-    label: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
 class Split:
-    """What is learned from, and what is measured on."""
+    """What is learned from, and what is measured on; the source is a text's file, or ""."""
 
-    training: tuple[Labelled, ...]
-    test: tuple[Labelled, ...]
+    training: tuple[Example, ...]
+    test: tuple[Example, ...]
 
 
 def reuters_8(cache: Path) -> Split:
@@ -71,23 +63,23 @@ SPLITS: Mapping[str, Callable[[Path], Split]] = MappingProxyType(
 
 def parted(files: Iterable[tuple[str, str, Iterable[str]]]) -> Split:
     """Every fifth file of a class, from its fifth on, is the test: (class, name, texts)."""
-    training: list[Labelled] = []
-    test: list[Labelled] = []
+    training: list[Example] = []
+    test: list[Example] = []
     seen: Counter[str] = Counter()
     for label, name, texts in sorted(files, key=lambda each: each[:2]):
         seen[label] += 1
         (training if seen[label] % _FIFTH else test).extend(
-            Labelled(text, label, name) for text in texts if len(text.split()) >= _WORDS
+            Example(text, label, name) for text in texts if len(text.split()) >= _WORDS
         )
     return Split(tuple(training), tuple(test))
 
 
-def table(text: str) -> Iterator[Labelled]:
+def table(text: str) -> Iterator[Example]:
     """Rows of a table of Orange: the class, then the text."""
     for line in text.split("\n")[_HEADERS:]:
         label, _, words = line.partition("\t")
         if words.strip():
-            yield Labelled(words, label, "")
+            yield Example(words, label, "")
 
 
 def _published(name: str, cache: Path) -> Split:

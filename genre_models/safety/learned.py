@@ -215,7 +215,7 @@ def heard(odds: Floats, texts: Sequence[str], opinion: Opinion) -> None:
 def opinion_of(tuned: Tuned, encoder: TunableEncoder) -> Opinion:
     """The opinion of the encoder with the weights that were tuned."""
     other = encoder.with_weights(tuned.weights)
-    return lambda texts: tuned.odds(other.encode(texts))
+    return lambda texts: tuned.scores(other.encode(texts))[:, 0]
 
 
 def unit(rows: Floats) -> Floats:
@@ -235,22 +235,22 @@ def _packed(tuned: Tuned | None) -> dict[str, Any]:
     if tuned is None:
         return {}
     weights = {f"{_TUNED}{name}": each.astype(np.float16) for name, each in tuned.weights.items()}
-    return {**weights, _HEAD: np.append(tuned.head, np.float32(tuned.bias))}
+    return {**weights, _HEAD: np.append(tuned.head, tuned.bias)}
 
 
 def _tuned(held: Mapping[str, NDArray[Any]]) -> Tuned | None:
     """What `_packed` packed."""
     if _HEAD not in held:
         return None
-    *head, bias = held[_HEAD]
+    head = held[_HEAD].astype(np.float32)
     weights = {
         name.removeprefix(_TUNED): held[name].astype(np.float32)
         for name in held
         if name.startswith(_TUNED)
     }
-    if not all(np.isfinite(each).all() for each in (held[_HEAD], *weights.values())):
+    if not all(np.isfinite(each).all() for each in (head, *weights.values())):
         raise ValueError("expected finite numbers")
-    return Tuned(weights=weights, head=np.array(head, np.float32), bias=float(bias))
+    return Tuned(weights=weights, head=head[:-1, None], bias=head[-1:])
 
 
 def _short(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:

@@ -12,7 +12,7 @@ import torch
 from transformers import BertConfig, BertModel
 
 from genre_models.encoder import SentenceEncoder
-from genre_models.tuning import LAYERS, tune
+from genre_models.tuning import LAYERS, _some, tune
 
 _YES, _NO, _FILLERS = (5, 6), 7, range(10, 30)
 _TOKENS = [(1, sign, filler, 2) for sign in (*_YES, _NO, _NO) for filler in _FILLERS]
@@ -51,10 +51,29 @@ def test_what_is_tuned_tells_yes_from_no_in_an_encoder_that_has_it(
     texts = [" ".join(map(str, each)) for each in _TOKENS]
     before = {name: each.clone() for name, each in model.state_dict().items()}
     tuned = encoder.tuned(texts, _KINDS)
-    odds = tuned.odds(encoder.with_weights(tuned.weights).encode(texts))
+    odds = tuned.scores(encoder.with_weights(tuned.weights).encode(texts))[:, 0]
     assert (odds[_KINDS >= 0] > 0).all() and (odds[_KINDS < 0] < 0).all()
     assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
     assert {name.split(".")[2] for name in tuned.weights} == {"2", "3", "4"} and LAYERS == 3
+
+
+def test_what_is_tuned_tells_classes_apart(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genre_models.tuning.EPOCHS", 80)
+    encoder = SentenceEncoder(model, Numbers())
+    texts = [" ".join(map(str, each)) for each in _TOKENS]
+    classes = _KINDS + 1
+    tuned = encoder.tuned_to_classes(texts, classes)
+    scores = tuned.scores(encoder.with_weights(tuned.weights).encode(texts))
+    assert scores.shape == (len(texts), 3) and (scores.argmax(1) == classes).all()
+
+
+def test_a_step_reads_some_of_a_long_text_and_others_the_next_time() -> None:
+    states, chance = torch.arange(9.0)[:, None].expand(9, 2), np.random.default_rng(0)
+    read = [_some(states, 4, chance) for _ in range(8)]
+    assert all(len({*each[:, 0].tolist()}) == 4 for each in read)
+    assert {*torch.cat(read)[:, 0].tolist()} == {*range(9)}
+    assert torch.equal(_some(states[:4], 4, chance), states[:4])
+    assert torch.equal(_some(states, None, chance), states)
 
 
 def test_it_repeats_and_leaves_the_chance_of_others_alone(

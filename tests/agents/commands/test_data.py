@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import orjson
 import pytest
@@ -13,7 +14,8 @@ from typer.testing import CliRunner
 from agents.main import cli
 from genre_models.corpora import EXTRACTORS
 from genre_models.corpora.extractor import Cut
-from schemas.errors import ModelError
+from schemas.errors import ModelError, Rejected
+from tests.genre_models.safety.toy import Toy
 
 NOUNS = [
     "ferry",
@@ -73,3 +75,56 @@ def test_a_genre_without_texts_is_refused_before_anything_is_fetched(tmp_path: P
     with pytest.raises(ModelError) as refused:
         run("fetch", "joke", "haiku", "--cache", str(tmp_path))
     assert refused.value.code == "no_corpus" and not list(tmp_path.iterdir())
+
+
+@pytest.fixture(name="toy")
+def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.commands.data.prepare_encoder", lambda folder: folder)
+    monkeypatch.setattr(
+        "agents.commands.data.SentenceEncoder", SimpleNamespace(load=lambda folder: Toy())
+    )
+
+
+EXAMPLES = "Text;LABEL;source\n" + "".join(
+    f'"a {form} about a {noun}";{label};me\n'
+    for form, label in (("joke", "joke"), ("memo", "7"))
+    for noun in NOUNS
+)
+
+
+@pytest.mark.usefixtures("toy")
+def test_texts_are_labelled_in_their_order(tmp_path: Path) -> None:
+    (tmp_path / "examples.csv").write_text(EXAMPLES)
+    (tmp_path / "texts.jsonl").write_text(
+        '{"text": "a memo about a lamp"}\n{"text": " "}\n[1]\n{"text": "a joke", "id": 3}\n{"text"'
+    )
+    lines = run("label", str(tmp_path / "examples.csv"), str(tmp_path / "texts.jsonl"))
+    first, *odd, fourth, broken = map(orjson.loads, lines.splitlines())
+    assert (first["text"], first["label"]) == ("a memo about a lamp", "7")
+    assert first["probability"] > 0.5 and first["alternatives"] == [
+        {"label": "joke", "probability": pytest.approx(1 - first["probability"], abs=1e-5)}
+    ]
+    assert fourth["label"] == "joke"
+    assert [each["error"]["code"] for each in (*odd, broken)] == ["bad_source"] * 3
+    assert (
+        "a text that is not blank in line 2 of texts.jsonl, got ' '" in odd[0]["error"]["message"]
+    )
+
+
+@pytest.mark.usefixtures("toy")
+@pytest.mark.parametrize(
+    ("examples", "message"),
+    [
+        ("text,label\na,one\nb,one\n", "Expected texts of two labels or more in .*, got 1"),
+        ("text,label\na,\n", "Expected a label that is not blank in line 2"),
+        ('{"text": "a", "Text": "b", "label": "c"}', "Expected each name once in line 1"),
+        ('{"text": "a", "label": true}', "Expected a label that is not blank in line 1"),
+        ("text,kind\na,one\n", "columns text and label"),
+        ("", "Expected text in examples.csv, got an empty file"),
+    ],
+)
+def test_examples_that_are_none_are_refused(tmp_path: Path, examples: str, message: str) -> None:
+    (tmp_path / "examples.csv").write_text(examples)
+    (tmp_path / "texts.csv").write_text("text\na\n")
+    with pytest.raises(Rejected, match=message):
+        run("label", str(tmp_path / "examples.csv"), str(tmp_path / "texts.csv"))

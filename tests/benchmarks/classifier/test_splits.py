@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-from benchmarks.classifier.splits import Labelled, parted, table
+from benchmarks.classifier.splits import parted, table
+from genre_models.classification.examples import Example
 
 
 def test_a_table_has_three_rows_of_headers_and_no_text_in_blank_lines() -> None:
     rows = 'Category\tText\nd\tstring\nclass\t\n\ntrade\tan "odd text\r\nearn\tnet\n\n'
     assert list(table(rows)) == [
-        Labelled('an "odd text\r', "trade", ""),
-        Labelled("net", "earn", ""),
+        Example('an "odd text\r', "trade", ""),
+        Example("net", "earn", ""),
     ]
 
 

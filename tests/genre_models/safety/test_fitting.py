@@ -41,7 +41,7 @@ def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
 
         def tuned(self, texts: Sequence[str], kinds: NDArray[np.intp]) -> Tuned:
             learned.extend(zip(texts, kinds.tolist(), strict=True))
-            return replace(super().tuned(texts, kinds), bias=self.bias)
+            return replace(super().tuned(texts, kinds), bias=np.full(1, self.bias, np.float32))
 
     thresholds = []
     for bias in (0.0, 2.0):

@@ -91,7 +91,9 @@ def test_damaged_weights_are_refused_or_read() -> None:
 
 
 def test_an_opinion_that_is_no_number_is_refused(toy: Learned) -> None:
-    tuned = Tuned(weights={}, head=np.full(3, np.nan, np.float32), bias=0.0)
+    tuned = Tuned(
+        weights={}, head=np.full((3, 1), np.nan, np.float32), bias=np.zeros(1, np.float32)
+    )
     with pytest.raises(ModelError, match="expected finite numbers"):
         Learned.from_bytes(replace(toy, tuned=tuned).to_bytes())
 

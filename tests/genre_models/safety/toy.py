@@ -11,6 +11,8 @@ from genre_models.encoder import DIMENSION, LAYERS
 from genre_models.safety.examples import Example
 from genre_models.tuned import Tuned
 
+_WEIGHTS = {"toy": np.ones(1, np.float32)}
+
 
 class Toy:
     """Texts that are alike where they share words."""
@@ -38,11 +40,19 @@ class Toy:
         """The direction from the mean of no to that of yes."""
         rows = Toy().encode(texts)
         head = rows[kinds >= 0].mean(0) - rows[kinds < 0].mean(0)
-        return Tuned(weights={"toy": np.ones(1, np.float32)}, head=head, bias=-0.5)
+        return Tuned(weights=_WEIGHTS, head=head[:, None], bias=np.full(1, -0.5, np.float32))
+
+    def tuned_to_classes(self, texts: Sequence[str], classes: NDArray[np.intp]) -> Tuned:
+        """The mean of each class."""
+        rows = Toy().encode(texts)
+        means = [rows[classes == each].mean(0) for each in range(classes.max() + 1)]
+        return Tuned(
+            weights=_WEIGHTS, head=np.stack(means, axis=1), bias=np.zeros(len(means), np.float32)
+        )
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Toy:
         """Another toy, which is kept: what it is asked is told apart."""
-        if list(weights) != ["toy"]:
+        if weights.keys() != _WEIGHTS.keys():
             raise RuntimeError(f"a toy's weights were expected, got {list(weights)}")
         self.other = Toy()
         return self.other
