@@ -53,7 +53,7 @@ class TunableEncoder(LayeredEncoder, Protocol):
         """What a copy of the upper layers learns from texts that are of kinds, or of none: -1."""
 
     def tuned_to_classes(self, texts: Sequence[str], classes: NDArray[np.intp]) -> Tuned:
-        """What it learns from texts that are of classes, from 0 on."""
+        """What it learns from texts of `classes`, numbered from 0."""
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Encoder:
         """This encoder with other weights where some are given."""
@@ -144,7 +144,7 @@ class SentenceEncoder:
         return tune(self._model, self._cut(texts), kinds)
 
     def tuned_to_classes(self, texts: Sequence[str], classes: NDArray[np.intp]) -> Tuned:
-        """What they learn from texts that are of classes, from 0 on."""
+        """Tune three layers to tell apart `classes`, numbered from 0."""
         from genre_models.tuning import tune_classes
 
         return tune_classes(self._model, self._cut(texts), classes)

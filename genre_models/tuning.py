@@ -65,13 +65,14 @@ class _Upper(nn.Module):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Recipe:
     """How it is learned: the `loss` of what heads say and labels, the highest `rate`, the texts of
-    a `batch`. Of a longer text a step reads `most` tokens, each time others, in the last epoch all.
+    a `batch`, and how many tokens of a longer text a step reads, drawn anew each time; the last
+    epoch reads all.
     """
 
     loss: Callable[[list[Tensor], Tensor], Tensor]
     rate: float
     batch: int
-    most: int | None = None
+    tokens: int | None = None
 
 
 def tune(model: Any, tokens: Sequence[Tokens], kinds: NDArray[np.intp]) -> Tuned:
@@ -87,7 +88,7 @@ def tune(model: Any, tokens: Sequence[Tokens], kinds: NDArray[np.intp]) -> Tuned
 
 def tune_classes(model: Any, tokens: Sequence[Tokens], classes: NDArray[np.intp]) -> Tuned:
     """The same on texts of `classes` from 0 on; the scores are the logits of each."""
-    recipe = _Recipe(loss=_classified, rate=3e-4, batch=32, most=64)
+    recipe = _Recipe(loss=_classified, rate=3e-4, batch=32, tokens=64)
     return _tuned(model, tokens, classes, (int(classes.max()) + 1,), recipe)
 
 
@@ -135,7 +136,7 @@ def _learn(upper: _Upper, states: Sequence[Tensor], labels: Tensor, recipe: _Rec
     upper.train()
     for epoch in range(EPOCHS):
         losses = 0.0
-        most = recipe.most if epoch + 1 < EPOCHS else None
+        most = recipe.tokens if epoch + 1 < EPOCHS else None
         for rows in _batches([len(each) for each in states], recipe.batch, chance):
             read = [_some(states[row], most, chance).float() for row in rows]
             loss = recipe.loss(upper(*_padded(read)), labels[rows])
@@ -162,7 +163,7 @@ def _classified(told: list[Tensor], classes: Tensor) -> Tensor:
 
 
 def _some(states: Tensor, most: int | None, chance: Any) -> Tensor:
-    """States of at most so many tokens; their places are in them."""
+    """At most `most` states, drawn at random; order does not count, as each knows its position."""
     if most is None or len(states) <= most:
         return states
     return states[chance.permutation(len(states))[:most]]

@@ -22,7 +22,7 @@ _IN_ALL = ("implied", "languages", "outside")  # requests for all languages
 
 
 class Example(NamedTuple):
-    """A text, its genre or `NO_GENRE`, and whom it is from."""
+    """A text, its class (here a genre or `NO_GENRE`), and whom it is from."""
 
     text: str
     label: str

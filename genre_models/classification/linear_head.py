@@ -227,11 +227,12 @@ def _columns(
 
     `classes` are all labels, or some new ones.
     """
-    names, counts = np.unique(labels, return_counts=True)
+    names, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
     weights = dict(zip(names, counts.mean() / counts, strict=True))
     if len(names) == len(classes) > 2:
-        machine = _machine(features, labels, weights)
-        order = np.searchsorted(machine.classes_, classes)
+        # By number: scikit-learn takes a name such as "7" for one.
+        machine = _machine(features, places, dict(enumerate(weights.values())))
+        order = np.searchsorted(names, classes)
         return machine.coef_[order].T.astype(np.float32), machine.intercept_[order]
     columns = np.zeros((features.shape[1], len(classes)), np.float32)
     bias = np.ones(len(classes), np.float32)

@@ -20,7 +20,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_models.encoder import TunableEncoder
+from genre_models.encoder import DIMENSION, TunableEncoder
 from genre_models.safety.words import Unit, WordScores
 from genre_models.tuned import Tuned
 from schemas.errors import ModelError
@@ -243,6 +243,8 @@ def _tuned(held: Mapping[str, NDArray[Any]]) -> Tuned | None:
     if _HEAD not in held:
         return None
     head = held[_HEAD].astype(np.float32)
+    if head.shape != (DIMENSION + 1,):
+        raise ValueError(f"expected a head of {DIMENSION + 1} numbers, got {head.shape}")
     weights = {
         name.removeprefix(_TUNED): held[name].astype(np.float32)
         for name in held

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from typing import Any
 
@@ -11,8 +11,9 @@ import pytest
 import torch
 from transformers import BertConfig, BertModel
 
+from genre_models import tuning
 from genre_models.encoder import SentenceEncoder
-from genre_models.tuning import LAYERS, _some, tune
+from genre_models.tuning import EPOCHS, LAYERS, tune
 
 _YES, _NO, _FILLERS = (5, 6), 7, range(10, 30)
 _TOKENS = [(1, sign, filler, 2) for sign in (*_YES, _NO, _NO) for filler in _FILLERS]
@@ -37,7 +38,7 @@ def _model() -> Iterator[Any]:
                 num_hidden_layers=5,
                 num_attention_heads=2,
                 intermediate_size=64,
-                max_position_embeddings=16,
+                max_position_embeddings=128,
             ),
             add_pooling_layer=False,
         ).eval()
@@ -67,13 +68,23 @@ def test_what_is_tuned_tells_classes_apart(model: Any, monkeypatch: pytest.Monke
     assert scores.shape == (len(texts), 3) and (scores.argmax(1) == classes).all()
 
 
-def test_a_step_reads_some_of_a_long_text_and_others_the_next_time() -> None:
-    states, chance = torch.arange(9.0)[:, None].expand(9, 2), np.random.default_rng(0)
-    read = [_some(states, 4, chance) for _ in range(8)]
-    assert all(len({*each[:, 0].tolist()}) == 4 for each in read)
-    assert {*torch.cat(read)[:, 0].tolist()} == {*range(9)}
-    assert torch.equal(_some(states[:4], 4, chance), states[:4])
-    assert torch.equal(_some(states, None, chance), states)
+def test_a_step_reads_some_of_a_long_text_until_the_last_epoch(
+    model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[torch.Tensor] = []
+    padded = tuning._padded
+
+    def watched(rows: Sequence[torch.Tensor]) -> Any:
+        read.extend(each for each in rows if each.is_floating_point())
+        return padded(rows)
+
+    monkeypatch.setattr(tuning, "_padded", watched)
+    tokens = [(1, *range(10, 40), *range(10, 40), *range(10, 30), 2), (1, 5, 2)] * 20
+    tuning.tune_classes(model, tokens, np.array([0, 1] * 20))
+    long = [each for each in read if len(each) > 3]
+    lengths = [len(each) for each in long]
+    assert lengths == [64] * 20 * (EPOCHS - 1) + [82] * 20
+    assert len({each.sum().item() for each in long[:20]}) == 20  # each time others
 
 
 def test_it_repeats_and_leaves_the_chance_of_others_alone(

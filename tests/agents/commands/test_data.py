@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from agents.main import cli
+from genre_models.classification.examples import Example
 from genre_models.corpora import EXTRACTORS
 from genre_models.corpora.extractor import Cut
 from schemas.errors import ModelError, Rejected
@@ -86,37 +87,62 @@ def _toy(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 EXAMPLES = "Text;LABEL;source\n" + "".join(
-    f'"a {form} about a {noun}";{label};me\n'
-    for form, label in (("joke", "joke"), ("memo", "7"))
+    f'"a {form} about a {noun}"; {label};me {noun}\n'
+    for form, label in (("joke", "joke"), ("memo", "7"), ("poem", "poem"))
     for noun in NOUNS
 )
 
 
 @pytest.mark.usefixtures("toy")
-def test_texts_are_labelled_in_their_order(tmp_path: Path) -> None:
+def test_texts_are_labelled_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.commands.data._TOGETHER", 2)
+    monkeypatch.setattr("agents.commands.data._SHOWN", 2)
     (tmp_path / "examples.csv").write_text(EXAMPLES)
     (tmp_path / "texts.jsonl").write_text(
-        '{"text": "a memo about a lamp"}\n{"text": " "}\n[1]\n{"text": "a joke", "id": 3}\n{"text"'
+        '{"text": "a memo about a lamp"}\n\n{"text": " "}\n[1]\n{"text": "a joke"}\n{"text"'
     )
     lines = run("label", str(tmp_path / "examples.csv"), str(tmp_path / "texts.jsonl"))
-    first, *odd, fourth, broken = map(orjson.loads, lines.splitlines())
-    assert (first["text"], first["label"]) == ("a memo about a lamp", "7")
-    assert first["probability"] > 0.5 and first["alternatives"] == [
-        {"label": "joke", "probability": pytest.approx(1 - first["probability"], abs=1e-5)}
-    ]
-    assert fourth["label"] == "joke"
-    assert [each["error"]["code"] for each in (*odd, broken)] == ["bad_source"] * 3
-    assert (
-        "a text that is not blank in line 2 of texts.jsonl, got ' '" in odd[0]["error"]["message"]
+    first, blank, array, joke, broken = map(orjson.loads, lines.splitlines())
+    assert (first["line"], first["text"], first["label"]) == (1, "a memo about a lamp", "7")
+    assert first["probability"] > 0.5
+    assert [{*each} for each in first["alternatives"]] == [{"label", "probability"}]
+    assert (joke["line"], joke["label"]) == (5, "joke")
+    assert [each["error"]["code"] for each in (blank, array, broken)] == ["bad_source"] * 3
+    assert "a text that is not blank in line 3 of texts.jsonl, got ' '" in blank["error"]["message"]
+
+
+@pytest.mark.usefixtures("toy")
+def test_what_is_learned_from_is_what_the_file_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    learned: list[Example] = []
+    monkeypatch.setattr(
+        "agents.commands.data.fitted", lambda examples, encoder: learned.extend(examples)
     )
+    (tmp_path / "examples.jsonl").write_text(
+        '{"text": "a ", "label": " one ", "source": " me "}\n{"Text": "b", "label": 2.5}\n'
+        '{"text": "c", "label": 3, "source": 9}\n{"text": "d", "label": "e", "source": " "}'
+    )
+    (tmp_path / "texts.csv").write_bytes("text\n".encode("utf-16"))
+    assert run("label", str(tmp_path / "examples.jsonl"), str(tmp_path / "texts.csv")) == ""
+    assert learned == [
+        Example("a ", "one", "me"),
+        Example("b", "2.5", ""),
+        Example("c", "3", "9"),
+        Example("d", "e", ""),
+    ]
 
 
 @pytest.mark.usefixtures("toy")
 @pytest.mark.parametrize(
     ("examples", "message"),
     [
-        ("text,label\na,one\nb,one\n", "Expected texts of two labels or more in .*, got 1"),
+        ("text,label\na,one\nb,one \n", "Expected texts with two labels or more, got 1"),
         ("text,label\na,\n", "Expected a label that is not blank in line 2"),
+        (
+            '{"text": "a", "label": 1, "source": [2]}',
+            "Expected a source that is not blank in line 1",
+        ),
         ('{"text": "a", "Text": "b", "label": "c"}', "Expected each name once in line 1"),
         ('{"text": "a", "label": true}', "Expected a label that is not blank in line 1"),
         ("text,kind\na,one\n", "columns text and label"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from genre_models.encoder import DIMENSION
 from genre_models.safety.fitting import fitted
 from genre_models.safety.learned import DOUBT, PIECES, Floats, Learned, opinion_of
 from genre_models.safety.words import Unit
@@ -92,10 +93,13 @@ def test_damaged_weights_are_refused_or_read() -> None:
 
 def test_an_opinion_that_is_no_number_is_refused(toy: Learned) -> None:
     tuned = Tuned(
-        weights={}, head=np.full((3, 1), np.nan, np.float32), bias=np.zeros(1, np.float32)
+        weights={}, head=np.full((DIMENSION, 1), np.nan, np.float32), bias=np.zeros(1, np.float32)
     )
     with pytest.raises(ModelError, match="expected finite numbers"):
         Learned.from_bytes(replace(toy, tuned=tuned).to_bytes())
+    short = replace(tuned, head=tuned.head[:2])
+    with pytest.raises(ModelError, match="expected a head of 385 numbers, got \\(3,\\)"):
+        Learned.from_bytes(replace(toy, tuned=short).to_bytes())
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04."])
