@@ -22,7 +22,8 @@ from genre_models.classification.words import bag
 from genre_models.corpora import Text
 from genre_models.corpora.cleaning import is_prose, tidy, without_contacts
 from genre_models.corpora.duplicates import distinct
-from genre_models.files import File, documents, table
+from genre_models.files import File, documents
+from genre_models.files.table import table
 from genre_models.preferences.text_attributes import text_attributes
 from genre_models.safety import SafetyGate, neutralise
 from genre_models.text_quality import quality, shingles

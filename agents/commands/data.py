@@ -18,7 +18,7 @@ from genre_models.classification.examples import Example
 from genre_models.classification.text_classifier import TextClassifier, fitted
 from genre_models.corpora import EXTRACTORS, is_fetched, load_corpus, load_prepared
 from genre_models.encoder import SentenceEncoder
-from genre_models.files import Columns, Document, File, Row, documents, table
+from genre_models.files import Columns, Document, File, Row, rows
 from genre_models.files.table import by_folded_names
 from genre_models.packages import DEFAULT_CACHE
 from genre_models.weights import prepare_encoder
@@ -121,7 +121,7 @@ def _read(path: Path) -> File:
 
 def _examples(file: File) -> Iterator[Example]:
     """Raises Rejected `bad_source` for the first line that is none."""
-    for row in _rows(file, _EXAMPLES):
+    for row in rows(file, _EXAMPLES):
         cells = _cells(row)
         said = str(cells.get("source") or "").strip()
         source = _word(row, cells, "source").strip() if said else ""
@@ -130,20 +130,16 @@ def _examples(file: File) -> Iterator[Example]:
 
 def _texts(file: File) -> Iterator[tuple[int, str | Rejected]]:
     """Each text, or why there is none, and its line."""
-    for row in _rows(file, _TEXTS):
+    for row in rows(file, _TEXTS):
         try:
             yield row.line, _word(row, _cells(row), "text")
         except Rejected as error:
             yield row.line, error
 
 
-def _rows(file: File, columns: Columns) -> Iterator[Row | Document]:
-    return documents(file) if file.is_json else table(file, columns)
-
-
 def _cells(row: Row | Document) -> Mapping[str, Any]:
     """By folded names. Raises Rejected `bad_source`."""
-    found = row.value() if isinstance(row, Document) else row.cells
+    found = row.value()
     if not isinstance(found, Mapping):
         raise row.file.refused(row.line, "an object with a text", f"{found!r:.40}")
     try:

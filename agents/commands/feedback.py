@@ -15,7 +15,7 @@ import typer
 
 from agents.commands.setup import checked, print_json, settings
 from agents.commands.terminal import say
-from genre_models.files import Columns, Document, File, documents, table
+from genre_models.files import Columns, File, rows
 from genre_models.files.table import by_folded_names
 from schemas.errors import InvalidEvent, Rejected
 from schemas.feedback import Feedback
@@ -125,11 +125,9 @@ def read(file: File, tenant: str | None = None) -> Iterator[Line]:
     Raises Rejected `bad_source` where what follows cannot be trusted: no such header, a quotation
     mark that is not closed.
     """
-    rows = documents(file) if file.is_json else table(file, COLUMNS)
-    for row in rows:
+    for row in rows(file, COLUMNS):
         try:
-            cells = row.value() if isinstance(row, Document) else row.cells
-            yield Line(row.line, reaction(cells, tenant))
+            yield Line(row.line, reaction(row.value(), tenant))
         except (InvalidEvent, Rejected) as error:
             yield Line(row.line, error=error.message)
 

@@ -41,6 +41,10 @@ class Row:
     line: int
     cells: Mapping[str, str | None]
 
+    def value(self) -> Any:
+        """What it says, as a document of JSON would."""
+        return self.cells
+
 
 def folded(name: str) -> str:
     """A column's name as it is compared: without case and outer spaces."""

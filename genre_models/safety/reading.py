@@ -143,7 +143,7 @@ class Reader:
         core = token.strip(_EDGE)
         if not core or (not in_digits and (self._count(core) or not _LETTER.search(core))):
             return token
-        known = max(self._forms(core), key=self._count)
+        known = max(dict.fromkeys(self._forms(core)), key=self._count)
         if not self._count(known) and _LONG_RUN.search(core):
             known = self._by_letters.get(_RUN.sub(r"\1", core), known)
         return token.replace(core, known) if self._count(known) else token

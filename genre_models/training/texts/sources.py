@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from genre_models.files import File, documents, table
+from genre_models.files import File, rows
 from genre_models.files.table import by_folded_names, folded
 from genre_models.training.texts.data_set import data_set, parquet
 from genre_models.training.texts.pairs import Pair, Unlike, columns, pair
@@ -75,12 +75,12 @@ def _unfit(source: Source) -> str | None:
 def _sources(place: str, column: str | None, tell: Tell) -> Iterator[Source]:
     if place.startswith("datasets:"):
         name = place.removeprefix("datasets:")
-        return _of_rows(data_set(name), f"the data set {name}", column)
+        return _of_data(data_set(name), f"the data set {name}", column)
     path = Path(place).expanduser()
     if place and path.is_dir():
         return _of_folder(path, tell)
     if path.suffix.lower() == ".parquet" and path.is_file():
-        return _of_rows(parquet(path), path.name, column)
+        return _of_data(parquet(path), path.name, column)
     if not place or not path.exists():
         raise Rejected(
             "no_source",
@@ -92,11 +92,9 @@ def _sources(place: str, column: str | None, tell: Tell) -> Iterator[Source]:
         tell(f"{file.name}: {note}")
     if file.suffix == ".txt" and not _is_table(file, column):
         return _of_lines(file)
-    if file.is_json:
-        return _of_documents(file, column)
-    if file.suffix not in (".csv", ".tsv", ".txt"):
+    if not file.is_json and file.suffix not in (".csv", ".tsv", ".txt"):
         raise Rejected("no_source", f"Expected a file that ends in {KNOWN}, got {file.name}.")
-    return _of_table(file, column)
+    return _of_file(file, column)
 
 
 def _is_table(file: File, column: str | None) -> bool:
@@ -105,21 +103,16 @@ def _is_table(file: File, column: str | None) -> bool:
     return len(names) > 1 and columns(column).fit(frozenset(map(folded, names)))
 
 
-def _of_documents(file: File, column: str | None) -> Iterator[Source]:
-    """Objects with a text, or bare strings."""
-    for document in documents(file):
-        yield _source(document.value(), f"line {document.line} of {file.name}", column)
+def _of_file(file: File, column: str | None) -> Iterator[Source]:
+    """Rows with a text, objects with one, or bare strings."""
+    for row in rows(file, columns(column)):
+        yield _source(row.value(), f"line {row.line} of {file.name}", column)
 
 
-def _of_table(file: File, column: str | None) -> Iterator[Source]:
-    for row in table(file, columns(column)):
-        yield _source(row.cells, f"line {row.line} of {file.name}", column)
-
-
-def _of_rows(
-    rows: Iterator[tuple[int, Mapping[str, Any]]], name: str, column: str | None
+def _of_data(
+    found: Iterator[tuple[int, Mapping[str, Any]]], name: str, column: str | None
 ) -> Iterator[Source]:
-    for number, row in rows:
+    for number, row in found:
         yield _source(row, f"row {number} of {name}", column)
 
 

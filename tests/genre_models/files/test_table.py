@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_models.files import Columns, File, table
+from genre_models.files import Columns, File
+from genre_models.files.table import table
 from schemas.errors import Rejected
 
 COLUMNS = Columns(
