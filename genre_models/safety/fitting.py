@@ -8,8 +8,7 @@ from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import eigh
-from scipy.linalg.lapack import spotrf, spotri
+from scipy.linalg import cho_solve, cholesky, eigh, solve_triangular
 from sklearn.linear_model import LogisticRegression
 
 from genre_models.encoder import TunableEncoder
@@ -20,6 +19,11 @@ from genre_models.tuned import Tuned
 
 COMPONENTS = 192
 RIDGE = 0.5
+LANDMARKS = 12_000
+"""Examples that a request is compared with, at most. With a half of 22,000 the two scores together
+decline as much as with all, in half of the memory; a fit on that half alone would decline less.
+"""
+_JITTER = 1e-3  # examples that hardly differ make a kernel singular in float32
 _BLOCK = 1024  # rows of a kernel at a time
 ASIDE = ("eighth", "twenty_sixth", "twenty_third")
 """Authors that what is tuned does not learn from: the threshold is that of their look-alikes, which
@@ -55,7 +59,9 @@ def fitted(
     categories = tuple(sorted({each.category for each in examples} - {ORDINARY}))
     targets = _targets(examples, categories)
     authors = [each.author for each in examples]
-    alpha, values = solved(_kernel(rows, index.gram(), weight), targets, authors)
+    places = np.arange(0, len(texts), math.ceil(len(texts) / LANDMARKS))
+    kernel = _kernel(rows, places, weight * index.gram(places))
+    alpha, values = solved(kernel, places, targets, authors)
     slope, shifts = _calibration(values, examples, len(categories))
     odds = slope * values[:, 0] + shifts[values[:, 1:].argmax(axis=1)]
     own = np.array([is_own(each) for each in examples])
@@ -66,13 +72,15 @@ def fitted(
         tuned, odds[aside] = _second(tunable, texts, kinds, aside, odds)
         own &= aside
     least = _threshold(odds[own], list(compress(examples, own)))
+    of_words = np.zeros_like(targets)
+    of_words[places] = weight * alpha
     return Learned(
         categories=categories,
         mean=mean,
         axes=kept,
-        rows=rows,
+        rows=rows[places],
         alpha=alpha,
-        words=index.scores(weight * alpha),
+        words=index.scores(of_words),
         slope=slope,
         shifts=shifts,
         threshold=1.0 / (1.0 + math.exp(-least)),
@@ -106,40 +114,40 @@ def _aside(authors: Sequence[str]) -> NDArray[np.bool_]:
     return np.isin(authors, ASIDE)
 
 
-def _kernel(rows: Floats, gram: Floats, weight: float) -> Floats:
-    """Likeness of each example with each. In the place of `gram`: of 22,000 it is 2 GB."""
-    gram *= weight
+def _kernel(rows: Floats, places: NDArray[np.intp], gram: Floats) -> Floats:
+    """Likeness of each example with landmarks at `places`, written over that of their words."""
     for start in range(0, len(rows), _BLOCK):
-        gram[start : start + _BLOCK] += gaussian(rows[start : start + _BLOCK], rows)
+        gram[start : start + _BLOCK] += gaussian(rows[start : start + _BLOCK], rows[places])
     return gram
 
 
-def solved(kernel: Floats, targets: Floats, authors: Sequence[str]) -> tuple[Floats, Floats]:
-    """The weights of the ridge regression, and the values that each example gets from a fit without
-    its author: both from one inverse (Pahikkala et al. 2006, fast n-fold cross-validation). Writes
-    over `kernel`.  # 2 x [n, 1 + categories]
+def solved(
+    kernel: Floats, places: NDArray[np.intp], targets: Floats, authors: Sequence[str]
+) -> tuple[Floats, Floats]:
+    """The weights of a ridge regression on landmarks (Nyström; Rudi et al. 2015, equation 5), and
+    the values that each example gets from a fit without its author (Pahikkala et al. 2006, fast
+    n-fold cross-validation). Writes over `kernel` [n, m], of examples and landmarks, which are the
+    examples at `places`.  # [m, 1 + categories], [n, 1 + categories]
     """
-    kernel[np.diag_indices(len(kernel))] += RIDGE
-    inverse = _inverse(kernel)
-    alpha = inverse @ targets
-    values = np.zeros_like(targets)
-    by = np.array(authors)
+    between = kernel[places]
+    between[np.diag_indices(len(places))] += _JITTER
+    lower = cholesky(between, lower=True, overwrite_a=True)
+    # In these features of examples [m, n] the kernel is a scalar product.
+    features = solve_triangular(lower, kernel.T, lower=True, overwrite_b=True)
+    squares = features @ features.T
+    squares[np.diag_indices(len(places))] += RIDGE
+    factor = cholesky(squares, lower=True, overwrite_a=True)
+    weights = cho_solve((factor, True), features @ targets)
+    alpha = solve_triangular(lower, weights, lower=True, trans="T")
+    missed = targets - features.T @ weights
+    halves = solve_triangular(factor, features, lower=True, overwrite_b=True)
+    values, by = np.zeros_like(targets), np.array(authors)
     for author in set(authors):
         own = np.flatnonzero(by == author)
-        values[own] = targets[own] - np.linalg.solve(inverse[np.ix_(own, own)], alpha[own])
+        leverage = halves[:, own].T @ halves[:, own]
+        rest = np.eye(len(own), dtype=np.float32) - leverage
+        values[own] = targets[own] - np.linalg.solve(rest, missed[own])
     return alpha, values
-
-
-def _inverse(matrix: Floats) -> Floats:
-    """Of a symmetric positive definite matrix, in its place."""
-    # Fortran reads the rows of a matrix as columns: its upper triangle is our lower one.
-    factor, failed = spotrf(matrix.T, lower=0, overwrite_a=1)
-    if failed:
-        raise ValueError(f"expected a positive definite kernel, got minor {failed} that is not")
-    inverse: Floats = spotri(factor, lower=0, overwrite_c=1)[0].T
-    for row in range(len(inverse)):
-        inverse[row, row + 1 :] = inverse[row + 1 :, row]
-    return inverse
 
 
 def _components(points: Floats) -> Floats:

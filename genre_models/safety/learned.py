@@ -4,7 +4,7 @@ Kernel ridge regression (Rasmussen and Williams 2006, chapter 6.5): a request is
 what an encoder makes of it (a Gaussian kernel on principal components) and in its words (cosine).
 One column of the regression tells harm, one for each category its kind; a logistic regression on
 both, by category, calibrates. Where that leaves doubt, an encoder that was tuned to tell harm gives
-a second opinion: half of its log-odds are added.
+a second opinion: its log-odds are added.
 """
 
 from __future__ import annotations
@@ -37,13 +37,11 @@ _SHORT = re.compile(
 _PARTS: dict[Unit, re.Pattern[str]] = {"words": _LONG, "pieces": _SHORT}
 
 Floats = NDArray[np.float32]
-# What is fitted depends on the next two: with either, `_FORMAT` in score.py is raised.
-# Log-odds from which on there is doubt. Of left-out authors' ordinary requests .28 have more, of
-# look-alikes .33, of harmful ones .93; the rest of these would not be declined with an opinion.
+# Log-odds from which on there is doubt; with another number, `_FORMAT` in score.py is raised. Of
+# left-out authors' ordinary requests .30 have more, of look-alikes .26, of harmful ones .93. From
+# -2 on .82 would be declined at .03 of look-alikes, where .81 are, but .52 asked about; from 0 on
+# .76 and .13.
 DOUBT = -1.0
-# In an opinion, which is surer than it may be: .3, .5, .7 and 1 declined .62, .62, .60 and .59 of
-# the harm of three left-out authors, at .03 of their look-alikes, where none declined .51.
-_TRUST = 0.5
 _TUNED = "tuned/"  # before the names of weights in the file
 _HEAD = "head"
 
@@ -66,7 +64,7 @@ class Score:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Learned:
     """What was fitted. `mean` [d] and `axes` [d, k] give the components, of which the unit `rows`
-    [examples, k] are those of the examples; `alpha` [examples, 1 + categories], and `words` what
+    [landmarks, k] are those of some examples; `alpha` [landmarks, 1 + categories], and `words` what
     words add to that; `slope` and `shifts` [categories] calibrate; `threshold` is the probability
     from which on a request is harmful. A long text is scored in parts. `tuned` gives an opinion on
     texts in doubt.
@@ -206,10 +204,10 @@ def unreadable(got: Exception) -> ModelError:
 
 
 def heard(odds: Floats, texts: Sequence[str], opinion: Opinion) -> None:
-    """Add half of the opinion on texts in doubt to their odds, in place."""
+    """Add the opinion on texts in doubt to their odds, in place."""
     doubtful = np.flatnonzero(odds >= DOUBT).tolist()
     if doubtful:
-        odds[doubtful] += _TRUST * opinion([texts[place] for place in doubtful])
+        odds[doubtful] += opinion([texts[place] for place in doubtful])
 
 
 def opinion_of(tuned: Tuned, encoder: TunableEncoder) -> Opinion:

@@ -92,13 +92,17 @@ class WordIndex:
             added=added,
         )
 
-    def gram(self) -> NDArray[np.float32]:
-        """Cosine of each text with each.  # [texts, texts]"""
-        gram = np.zeros((self._size, self._size), np.float32)
+    def gram(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
+        """Cosine of each text with those at `places`.  # [texts, places]"""
+        gram = np.zeros((self._size, len(places)), np.float32)
+        columns = np.full(self._size, -1)
+        columns[places] = np.arange(len(places))
         for rows, weights in self._postings.values():
+            there = columns[rows] >= 0
+            own, theirs = columns[rows[there]], weights[there]
             for start in range(0, len(rows), _BLOCK):
                 part = slice(start, start + _BLOCK)
-                gram[np.ix_(rows[part], rows)] += np.outer(weights[part], weights)
+                gram[np.ix_(rows[part], own)] += np.outer(weights[part], theirs)
         return gram
 
     def _index(

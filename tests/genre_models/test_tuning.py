@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from transformers import BertConfig, BertModel
 
 from genre_models import tuning
 from genre_models.encoder import SentenceEncoder
-from genre_models.tuning import EPOCHS, LAYERS, tune
+from genre_models.tuning import ANSWERS, CLASSES, tune
 
 _YES, _NO, _FILLERS = (5, 6), 7, range(10, 30)
 _TOKENS = [(1, sign, filler, 2) for sign in (*_YES, _NO, _NO) for filler in _FILLERS]
@@ -47,7 +49,7 @@ def _model() -> Iterator[Any]:
 def test_what_is_tuned_tells_yes_from_no_in_an_encoder_that_has_it(
     model: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("genre_models.tuning.EPOCHS", 40)
+    monkeypatch.setattr("genre_models.tuning.ANSWERS", replace(ANSWERS, epochs=40))
     encoder = SentenceEncoder(model, Numbers())
     texts = [" ".join(map(str, each)) for each in _TOKENS]
     before = {name: each.clone() for name, each in model.state_dict().items()}
@@ -55,11 +57,11 @@ def test_what_is_tuned_tells_yes_from_no_in_an_encoder_that_has_it(
     odds = tuned.scores(encoder.with_weights(tuned.weights).encode(texts))[:, 0]
     assert (odds[_KINDS >= 0] > 0).all() and (odds[_KINDS < 0] < 0).all()
     assert all(torch.equal(each, before[name]) for name, each in model.state_dict().items())
-    assert {name.split(".")[2] for name in tuned.weights} == {"2", "3", "4"} and LAYERS == 3
+    assert {name.split(".")[2] for name in tuned.weights} == {"1", "2", "3", "4"}
 
 
 def test_what_is_tuned_tells_classes_apart(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("genre_models.tuning.EPOCHS", 80)
+    monkeypatch.setattr("genre_models.tuning.CLASSES", replace(CLASSES, epochs=80))
     encoder = SentenceEncoder(model, Numbers())
     texts = [" ".join(map(str, each)) for each in _TOKENS]
     classes = _KINDS + 1
@@ -83,8 +85,23 @@ def test_a_step_reads_some_of_a_long_text_until_the_last_epoch(
     tuning.tune_classes(model, tokens, np.array([0, 1] * 20))
     long = [each for each in read if len(each) > 3]
     lengths = [len(each) for each in long]
-    assert lengths == [64] * 20 * (EPOCHS - 1) + [82] * 20
+    assert lengths == [64] * 20 * (CLASSES.epochs - 1) + [82] * 20
     assert len({each.sum().item() for each in long[:20]}) == 20  # each time others
+
+
+def test_what_is_known_is_seldom_read_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    learned: list[int] = []
+    batches = tuning._batches
+
+    def watched(lengths: NDArray[np.intp], *given: Any) -> Iterator[list[int]]:
+        learned.append(len(lengths))
+        return batches(lengths, *given)
+
+    monkeypatch.setattr(tuning, "_batches", watched)
+    monkeypatch.setattr("genre_models.tuning.ANSWERS", replace(ANSWERS, epochs=150))
+    tune(model, _TOKENS, _KINDS)
+    assert learned[0] == len(_TOKENS)
+    assert 0.05 * len(_TOKENS) < np.mean(learned[-10:]) < 0.5 * len(_TOKENS)
 
 
 def test_it_repeats_and_leaves_the_chance_of_others_alone(
