@@ -136,8 +136,8 @@ class SentenceEncoder:
         return asked.rows
 
     def tuned(self, texts: Sequence[str], kinds: NDArray[np.intp]) -> Tuned:
-        """What three layers learn from texts that are of kinds, or of none: -1; takes minutes and
-        all cores, while others may ask.
+        """What the upper layers learn from texts that are of kinds, or of none: -1; takes minutes
+        and all cores, while others may ask.
         """
         from genre_models.tuning import tune
 

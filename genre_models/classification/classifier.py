@@ -8,7 +8,6 @@ from __future__ import annotations
 import io
 import json
 import logging
-import zipfile
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from copy import copy
@@ -19,6 +18,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_models.arrays import unpacked
 from genre_models.classification.examples import (
     NO_GENRE,
     Example,
@@ -354,11 +354,10 @@ def _with_rows(examples: Sequence[Example], rows: Mapping[str, NDArray[Any]]) ->
 def _opened(data: bytes) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     """What a saved classifier says of itself, and its arrays."""
     try:
-        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            meta = json.loads(arrays["meta"].tobytes())
-            tensors = {name: arrays[name] for name in arrays if name != "meta"}
+        tensors = unpacked(data)
+        meta = json.loads(tensors.pop("meta").tobytes())
         return {"format": None, "taxonomy": None, "written": None} | meta, tensors
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
             "classifier_unreadable", f"expected a saved classifier, got {error}"
         ) from error

@@ -26,9 +26,7 @@ FOREIGN = Path(__file__).with_name("foreign")
 HELD_OUT = Path(__file__).with_name("held_out")
 ORDINARY = "ordinary"
 """The category of requests that nobody would take for harmful."""
-_EVERY = 3  # of the many requests for genres, which few take for harmful: a fit takes its time
-_BESIDE = 10  # of the requests in English: more of them told authors apart no better
-_ALL = ("implied", "outside")
+_BESIDE = 10  # every so-manieth request in English: more of them told authors apart no better
 _LANGUAGES = "languages"
 
 
@@ -58,11 +56,11 @@ class Pair:
 
 @lru_cache(1)
 def learned_from() -> tuple[Example, ...]:
-    """Everything that the score is fitted on, in a fixed order; of what asks for genres, a part."""
+    """Everything that the score is fitted on, in a fixed order."""
     asked = [
         Example(text=each.text, category=ORDINARY, author=source, is_harmful=False)
         for source, requests in learned().items()
-        for each in requests[:: 1 if source in _ALL else _EVERY]
+        for each in requests
         if each.language == ENGLISH
     ]
     return (*read(FOLDER), *asked)

@@ -21,7 +21,7 @@ COMPONENTS = 192
 RIDGE = 0.5
 LANDMARKS = 12_000
 """Examples that a request is compared with, at most. With a half of 22,000 the two scores together
-decline as much as with all, in half of the memory; a fit on that half alone would decline less.
+declined as much as with all, in half of the memory; learned from that half alone, less.
 """
 _JITTER = 1e-3  # examples that hardly differ make a kernel singular in float32
 _BLOCK = 1024  # rows of a kernel at a time
@@ -59,9 +59,8 @@ def fitted(
     categories = tuple(sorted({each.category for each in examples} - {ORDINARY}))
     targets = _targets(examples, categories)
     authors = [each.author for each in examples]
-    places = np.arange(0, len(texts), math.ceil(len(texts) / LANDMARKS))
-    kernel = _kernel(rows, places, weight * index.gram(places))
-    alpha, values = solved(kernel, places, targets, authors)
+    places = np.linspace(0, len(texts) - 1, min(len(texts), LANDMARKS)).astype(np.intp)
+    alpha, values = solved(_kernel(rows, places, index, weight), places, targets, authors)
     slope, shifts = _calibration(values, examples, len(categories))
     odds = slope * values[:, 0] + shifts[values[:, 1:].argmax(axis=1)]
     own = np.array([is_own(each) for each in examples])
@@ -114,40 +113,55 @@ def _aside(authors: Sequence[str]) -> NDArray[np.bool_]:
     return np.isin(authors, ASIDE)
 
 
-def _kernel(rows: Floats, places: NDArray[np.intp], gram: Floats) -> Floats:
-    """Likeness of each example with landmarks at `places`, written over that of their words."""
+def _kernel(rows: Floats, places: NDArray[np.intp], index: WordIndex, weight: float) -> Floats:
+    """Likeness of each example with landmarks at `places`: of 43,000 2 GB.  # [n, m]"""
+    kernel, landmarks = index.gram(places), rows[places]
+    kernel *= weight
     for start in range(0, len(rows), _BLOCK):
-        gram[start : start + _BLOCK] += gaussian(rows[start : start + _BLOCK], rows[places])
-    return gram
+        kernel[start : start + _BLOCK] += gaussian(rows[start : start + _BLOCK], landmarks)
+    return kernel
 
 
 def solved(
     kernel: Floats, places: NDArray[np.intp], targets: Floats, authors: Sequence[str]
 ) -> tuple[Floats, Floats]:
     """The weights of a ridge regression on landmarks (Nyström; Rudi et al. 2015, equation 5), and
-    the values that each example gets from a fit without its author (Pahikkala et al. 2006, fast
-    n-fold cross-validation). Writes over `kernel` [n, m], of examples and landmarks, which are the
-    examples at `places`.  # [m, 1 + categories], [n, 1 + categories]
+    the values that each example gets from a fit without its author's targets (Pahikkala et al.
+    2006, fast n-fold cross-validation). Writes over `kernel` [n, m], of examples and landmarks,
+    which are the examples at `places`; takes a gigabyte and a half beside for m of 12,000. Raises
+    LinAlgError for a kernel that is not positive definite.  # [m, 1 + categories], [n, the same]
     """
-    between = kernel[places]
-    between[np.diag_indices(len(places))] += _JITTER
-    lower = cholesky(between, lower=True, overwrite_a=True)
-    # In these features of examples [m, n] the kernel is a scalar product.
-    features = solve_triangular(lower, kernel.T, lower=True, overwrite_b=True)
-    squares = features @ features.T
-    squares[np.diag_indices(len(places))] += RIDGE
-    factor = cholesky(squares, lower=True, overwrite_a=True)
+    lower = _factor(kernel[places], _JITTER)
+    # Scalar products of these features [m, n] are the kernel as landmarks tell it.
+    features = _halved(lower, kernel.T)
+    factor = _factor(features @ features.T, RIDGE)
     weights = cho_solve((factor, True), features @ targets)
     alpha = solve_triangular(lower, weights, lower=True, trans="T")
     missed = targets - features.T @ weights
-    halves = solve_triangular(factor, features, lower=True, overwrite_b=True)
+    features = _halved(factor, features)
     values, by = np.zeros_like(targets), np.array(authors)
     for author in set(authors):
         own = np.flatnonzero(by == author)
-        leverage = halves[:, own].T @ halves[:, own]
-        rest = np.eye(len(own), dtype=np.float32) - leverage
+        theirs = features[:, own]
+        rest = np.eye(len(own), dtype=np.float32) - theirs.T @ theirs
         values[own] = targets[own] - np.linalg.solve(rest, missed[own])
     return alpha, values
+
+
+def _factor(matrix: Floats, added: float) -> Floats:
+    """The lower Cholesky factor of a symmetric matrix with something added to its diagonal."""
+    matrix[np.diag_indices(len(matrix))] += added
+    # Fortran reads columns: it writes in the place of a transposed matrix alone.
+    factor: Floats = cholesky(matrix.T, lower=True, overwrite_a=True, check_finite=False)
+    return factor
+
+
+def _halved(factor: Floats, columns: Floats) -> Floats:
+    """What the lower `factor` makes into `columns`, which are stored one by one; in their place."""
+    halved: Floats = solve_triangular(
+        factor, columns, lower=True, overwrite_b=True, check_finite=False
+    )
+    return halved
 
 
 def _components(points: Floats) -> Floats:

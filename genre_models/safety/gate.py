@@ -13,8 +13,8 @@ from genre_models.safety.rules import Rule, Rules
 from genre_models.safety.score import Scores
 from schemas.parts import ALLOWED, Verdict
 
-# of words that are known where a text is in English: of texts in other languages .65 are, but for
-# one in a hundred
+# of words that are known where a text is in English: of texts in other languages fewer than .72
+# are, but for one in a hundred
 _MOST = 0.8
 _GRAVITY: dict[Action, int] = {"allow": 0, "flag": 1, "decline": 2}
 

@@ -1,7 +1,8 @@
 """How probably a request is harmful, learned from written ones.
 
-Kernel ridge regression (Rasmussen and Williams 2006, chapter 6.5): a request is like an example in
-what an encoder makes of it (a Gaussian kernel on principal components) and in its words (cosine).
+Kernel ridge regression (Rasmussen and Williams 2006, chapter 6.5): a request is compared with some
+of the examples, the landmarks, in what an encoder makes of it (a Gaussian kernel on principal
+components) and in its words (cosine).
 One column of the regression tells harm, one for each category its kind; a logistic regression on
 both, by category, calibrates. Where that leaves doubt, an encoder that was tuned to tell harm gives
 a second opinion: its log-odds are added.
@@ -11,15 +12,14 @@ from __future__ import annotations
 
 import io
 import re
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_models.arrays import unpacked
 from genre_models.encoder import DIMENSION, TunableEncoder
 from genre_models.safety.words import Unit, WordScores
 from genre_models.tuned import Tuned
@@ -54,7 +54,9 @@ Opinion = Callable[[Sequence[str]], Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """The calibrated probability of harm, the most probable category, whether it is too much."""
+    """The probability of harm, the most probable category, whether it is too much. Calibrated where
+    there was no doubt; with an opinion added, it is surer than it may be.
+    """
 
     probability: float
     category: str
@@ -85,36 +87,26 @@ class Learned:
     def from_bytes(cls, data: bytes) -> Learned:
         """What `to_bytes` wrote. Raises ModelError `safety_unreadable`."""
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as held:
-                return cls(
-                    categories=tuple(map(str, held["categories"])),
-                    mean=held["mean"].astype(np.float32),
-                    axes=_full(held["axes"], held["axes_scale"]),
-                    rows=_full(held["rows"], held["rows_scale"]),
-                    alpha=held["alpha"].astype(np.float32),
-                    words=WordScores(
-                        unit=_UNITS[int(held["unit"])],
-                        words=tuple(held["words"].tobytes().decode().split("\n")),
-                        rarity=held["rarity"],
-                        rarest=float(held["rarest"]),
-                        added=_full(held["added"], held["added_scale"]),
-                    ),
-                    slope=float(held["slope"]),
-                    shifts=held["shifts"].astype(np.float32),
-                    threshold=float(held["threshold"]),
-                    tuned=_tuned(held),
-                )
-        except (
-            OSError,
-            EOFError,
-            KeyError,
-            IndexError,
-            ValueError,
-            RuntimeError,
-            BadZipFile,
-            zlib.error,
-            TypeError,
-        ) as error:
+            held = unpacked(data)
+            return cls(
+                categories=tuple(map(str, held["categories"])),
+                mean=held["mean"].astype(np.float32),
+                axes=_full(held["axes"], held["axes_scale"]),
+                rows=_full(held["rows"], held["rows_scale"]),
+                alpha=held["alpha"].astype(np.float32),
+                words=WordScores(
+                    unit=_UNITS[int(held["unit"])],
+                    words=tuple(held["words"].tobytes().decode().split("\n")),
+                    rarity=held["rarity"],
+                    rarest=float(held["rarest"]),
+                    added=_full(held["added"], held["added_scale"]),
+                ),
+                slope=float(held["slope"]),
+                shifts=held["shifts"].astype(np.float32),
+                threshold=float(held["threshold"]),
+                tuned=_tuned(held),
+            )
+        except (KeyError, IndexError, ValueError, TypeError) as error:
             raise unreadable(error) from error
 
     def to_bytes(self) -> bytes:

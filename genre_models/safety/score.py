@@ -23,7 +23,7 @@ from schemas.errors import ModelError
 log = logging.getLogger(__name__)
 
 _FORMAT = 7  # raised with any change of how it is learned or packed
-_TAKES = "minutes, with two cores a quarter of an hour (`genre prepare` does it ahead)"
+_TAKES = "minutes, on two cores half an hour (`genre prepare` does it ahead)"
 
 
 @dataclass(slots=True)

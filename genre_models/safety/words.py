@@ -93,7 +93,7 @@ class WordIndex:
         )
 
     def gram(self, places: NDArray[np.intp]) -> NDArray[np.float32]:
-        """Cosine of each text with those at `places`.  # [texts, places]"""
+        """Cosine of each text with those at `places`, each named once.  # [texts, places]"""
         gram = np.zeros((self._size, len(places)), np.float32)
         columns = np.full(self._size, -1)
         columns[places] = np.arange(len(places))

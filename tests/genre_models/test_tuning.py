@@ -81,12 +81,15 @@ def test_a_step_reads_some_of_a_long_text_until_the_last_epoch(
         return padded(rows)
 
     monkeypatch.setattr(tuning, "_padded", watched)
+    monkeypatch.setattr(tuning, "_EASY", 0.0)
     tokens = [(1, *range(10, 40), *range(10, 40), *range(10, 30), 2), (1, 5, 2)] * 20
-    tuning.tune_classes(model, tokens, np.array([0, 1] * 20))
-    long = [each for each in read if len(each) > 3]
-    lengths = [len(each) for each in long]
-    assert lengths == [64] * 20 * (CLASSES.epochs - 1) + [82] * 20
-    assert len({each.sum().item() for each in long[:20]}) == 20  # each time others
+    for learn, recipe, some in ((tuning.tune_classes, CLASSES, 64), (tune, ANSWERS, 66)):
+        read.clear()
+        learn(model, tokens, np.array([0, 1] * 20))
+        long = [each for each in read if len(each) > 3]
+        lengths = [len(each) for each in long]
+        assert lengths == [some] * 20 * (recipe.epochs - 1) + [82] * 20
+        assert len({each.sum().item() for each in long[:20]}) == 20  # each time others
 
 
 def test_what_is_known_is_seldom_read_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,9 +17,13 @@ from genre_models.tuned import Tuned
 from tests.genre_models.safety.toy import EXAMPLES, Toy
 
 
-@pytest.mark.parametrize("by", ["words", "pieces"])
-def test_harm_and_its_kind_are_told(by: Unit) -> None:
+@pytest.mark.parametrize(("by", "landmarks"), [("words", 99), ("words", 15), ("pieces", 99)])
+def test_harm_and_its_kind_are_told(
+    by: Unit, landmarks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genre_models.safety.fitting.LANDMARKS", landmarks)
     toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, by=by)
+    assert len(toy.rows) == len(toy.alpha) == min(landmarks, len(EXAMPLES))
     bomb, cake, savings = toy.scores(
         ["mix a bomb from fertiliser soon", "mix a cake from flour soon", "steal her savings"],
         Toy().rows,
@@ -53,7 +57,7 @@ def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
     assert {text for text, _ in learned} == {each.text for each in marked if each.author == "one"}
     assert {kind for text, kind in learned if "bomb" in text} == {1}
     assert {kind for text, kind in learned if "cake" in text} == {-1}
-    assert thresholds[1] - thresholds[0] == pytest.approx(1.0, abs=1e-3)
+    assert thresholds[1] - thresholds[0] == pytest.approx(2.0, abs=1e-3)
 
 
 def test_authors_that_are_set_aside_are_there() -> None:
