@@ -38,9 +38,9 @@ _PARTS: dict[Unit, re.Pattern[str]] = {"words": _LONG, "pieces": _SHORT}
 
 Floats = NDArray[np.float32]
 # Log-odds from which on there is doubt; with another number, `_FORMAT` in score.py is raised. Of
-# left-out authors' ordinary requests .30 have more, of look-alikes .26, of harmful ones .93. From
-# -2 on .82 would be declined at .03 of look-alikes, where .81 are, but .52 asked about; from 0 on
-# .76 and .13.
+# left-out authors' ordinary requests .26 have more, of look-alikes .27, of harmful ones .92. From
+# -2 on .79 of harm would be declined at .03 of look-alikes, where .78 is, but half of the ordinary
+# requests asked about; from 0 on .75, and .11 asked about.
 DOUBT = -1.0
 _TUNED = "tuned/"  # before the names of weights in the file
 _HEAD = "head"

@@ -49,8 +49,8 @@ class Reading:
     letters: str
     """All of it, in plain letters."""
     others: tuple[str, str]
-    """The parts that read otherwise with digits and signs as letters, and those whose restored form
-    is neither.
+    """The parts that read otherwise with digits and signs as letters, and those that read otherwise
+    restored.
     """
     restored: str
     """All of it, as it is most probably meant."""
@@ -85,7 +85,7 @@ class Reader:
         read = list(zip(plainly, unleet, restored, strict=True))
         others = (
             "\n".join(other for part, other, _ in read if other != part),
-            "\n".join(found for *seen, found in read if found not in seen),
+            "\n".join(found for part, _, found in read if found != part),
         )
         return Reading(squeeze(letters), others, " ".join(restored))
 
