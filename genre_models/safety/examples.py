@@ -26,7 +26,7 @@ FOREIGN = Path(__file__).with_name("foreign")
 HELD_OUT = Path(__file__).with_name("held_out")
 ORDINARY = "ordinary"
 """The category of requests that nobody would take for harmful."""
-_BESIDE = 10  # every so-manieth request in English: more of them told authors apart no better
+_BESIDE = 10  # every so-manieth request in English: a third of those of 17 authors did no better
 _LANGUAGES = "languages"
 
 
