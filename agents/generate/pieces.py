@@ -61,7 +61,7 @@ class Pieces:
         return (last or moment != self._told) and any(map(self._part, self._gathered))
 
     def due(self) -> list[Progress]:
-        """A piece of each candidate that has gone on by a sentence: takes a millisecond each."""
+        """A piece of each candidate that has gone on by a sentence; encodes each."""
         self._told = int(self._clock() / MOMENT)
         return [piece for index in list(self._gathered) for piece in self._piece(index)]
 

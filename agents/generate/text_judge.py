@@ -117,10 +117,11 @@ class TextJudge:
         judgements = self.judge.judged(
             answers, np.stack([known[request] for request in asked]), embeddings
         )
+        safe = self.gate.texts(texts, [arm.genre for arm, _, _ in rows], tenant=task.tenant)
         classifier = self.classifiers.of(task.tenant)
         told: defaultdict[int, list[Draft]] = defaultdict(list)
-        for (arm, number, end), text, embedding, judgement in zip(
-            rows, shown, embeddings, judgements, strict=True
+        for (arm, number, end), text, embedding, judgement, safety in zip(
+            rows, shown, embeddings, judgements, safe, strict=True
         ):
             genre = arm.genre
             draft = Draft(
@@ -130,7 +131,7 @@ class TextJudge:
                 embedding=embedding,
                 likeness=classifier.text_probability(embedding, genre) if genre else 0.0,
                 judgement=judgement,
-                verdict=self.gate.check_text(text.text, genre, tenant=task.tenant),
+                verdict=safety.verdict,
             )
             told[arm.index].append(draft)
         return told

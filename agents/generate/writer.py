@@ -29,7 +29,7 @@ from genre_models.judging import Judge
 from genre_models.multilingual import MultilingualEncoder
 from genre_models.preferences.signals import digest
 from genre_models.preferences.styles import STYLES
-from genre_models.safety import Policy, SafetyGate
+from genre_models.safety import Policy, SafetyGate, load_score
 from genre_models.taxonomy import Genre
 from schemas.adapters import AdapterEvent
 from schemas.candidates import CandidateSet
@@ -335,7 +335,7 @@ def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> Engi
     judge = TextJudge(
         encoder=encoder,
         classifiers=classifiers,
-        gate=SafetyGate(policy=Policy.load(settings.policy_file)),
+        gate=SafetyGate(load_score(settings.models, encoder), Policy.load(settings.policy_file)),
         judge=Judge.load(),
     )
     engine = EngineThread(load_engine(settings, store))

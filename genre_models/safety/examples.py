@@ -3,7 +3,8 @@
 `requests/AUTHOR/CATEGORY.jsonl` are learned from (`ordinary` are such as nobody would decline,
 also of what GENRE does not write), `foreign/AUTHOR/CATEGORY.jsonl` are in other languages; those of
 `held_out/AUTHOR`, who saw none of the others, never are. Nothing sexual about minors is written:
-rules hold that.
+rules hold that. No harmful text is written at all: what texts say that mean no harm is learned from
+the pairs that adapters learn from.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from pathlib import Path
 
 from genre_models.classification.written import learned
 from genre_models.classification.written.requests import ENGLISH
+from genre_models.corpora.written.pairs import FOLDER as PAIRS
+from genre_models.corpora.written.pairs import read_pairs
 from genre_models.safety.letters import plain
 from genre_models.safety.reading import words_of
 from schemas.errors import InvalidEvent
@@ -28,6 +31,9 @@ ORDINARY = "ordinary"
 """The category of requests that nobody would take for harmful."""
 _BESIDE = 10  # every so-manieth request in English: a third of those of 17 authors did no better
 _LANGUAGES = "languages"
+_APART = 3  # every so-manieth genre: texts of these are not learned from
+_TEXTS = 4  # every so-manieth text of the others is; every second of those by its beginning alone
+_BEGINNING = 200  # characters: what a piece of a text that streams is judged with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +88,28 @@ def learned_in_languages() -> tuple[Example, ...]:
     return (*read(FOREIGN), *asked, *beside[::_BESIDE])
 
 
+@lru_cache(1)
+def texts_learned_from() -> tuple[Example, ...]:
+    """Texts that mean no harm, whole and by their beginnings; the author is the genre."""
+    return tuple(
+        Example(
+            text=_begun(text) if number % 2 else text,
+            category=ORDINARY,
+            author=f"{genre} texts",
+            is_harmful=False,
+        )
+        for genre in _genres()
+        if genre not in _apart()
+        for number, text in enumerate(_texts(genre)[::_TEXTS])
+    )
+
+
+@lru_cache(1)
+def texts_apart() -> tuple[str, ...]:
+    """Such texts of other genres, by which it is told how harmful one may look."""
+    return tuple(text for genre in _apart() for text in _texts(genre))
+
+
 def read(folder: Path) -> list[Example]:
     """The requests of each author, by category. Raises InvalidEvent `bad_example` for a wrong
     line.
@@ -106,6 +134,23 @@ def pairs(file: Path = HELD_OUT / "bias.jsonl") -> list[Pair]:
 def known_words() -> Mapping[str, int]:
     """The words of what is learned from, with how often they occur."""
     return Counter(word for each in learned_from() for word in words_of(plain(each.text)))
+
+
+def _genres() -> list[str]:
+    return sorted(file.stem for file in PAIRS.glob("*.jsonl"))
+
+
+def _apart() -> list[str]:
+    return _genres()[::_APART]
+
+
+def _texts(genre: str) -> list[str]:
+    return [pair.text for pair in read_pairs(PAIRS / f"{genre}.jsonl")]
+
+
+def _begun(text: str) -> str:
+    """The words of the first so many characters."""
+    return text if len(text) <= _BEGINNING else text[:_BEGINNING].rpartition(" ")[0]
 
 
 def _example(line: str, file: Path) -> Example:

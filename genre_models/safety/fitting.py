@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import compress
 
 import numpy as np
@@ -13,7 +13,16 @@ from sklearn.linear_model import LogisticRegression
 
 from genre_models.encoder import TunableEncoder
 from genre_models.safety.examples import ORDINARY, Example
-from genre_models.safety.learned import Encode, Floats, Learned, gaussian, heard, opinion_of, unit
+from genre_models.safety.learned import (
+    Encode,
+    Floats,
+    Learned,
+    gaussian,
+    heard,
+    opinion_of,
+    probable,
+    unit,
+)
 from genre_models.safety.words import Unit, WordIndex
 from genre_models.tuned import Tuned
 
@@ -30,6 +39,7 @@ ASIDE = ("eighth", "twenty_sixth", "twenty_third")
 were neither among the easiest nor the hardest.
 """
 SPARED = 0.97  # of an author's look-alikes, by a fit without that author
+TEXTS_SPARED = 0.99  # of texts of genres that are not learned from: of several one more is shown
 
 
 def fitted(
@@ -41,6 +51,7 @@ def fitted(
     weight: float = 0.3,
     is_own: Callable[[Example], bool] = lambda each: True,
     tunable: TunableEncoder | None = None,
+    texts_apart: Sequence[str] = (),
 ) -> Learned:
     """Fitted on all examples, `texts` being what they say; calibrated and its threshold chosen on
     scores that each author's get from a fit on the others'.
@@ -48,7 +59,8 @@ def fitted(
     Likeness in words, counted `by` the unit, has this `weight`. The threshold is chosen on
     the examples that `is_own` accepts: those like what the score is asked about. A `tunable`
     encoder is tuned for a second opinion, and the threshold chosen on the authors in `ASIDE`.
-    Raises ValueError where one of these is missing.
+    `texts_apart`, which mean no harm, give the threshold of texts. Raises ValueError where one of
+    the authors is missing.
     """
     points = encode(texts)
     mean = points.mean(axis=0)
@@ -73,7 +85,7 @@ def fitted(
     least = _threshold(odds[own], list(compress(examples, own)))
     of_words = np.zeros_like(targets)
     of_words[places] = weight * alpha
-    return Learned(
+    learned = Learned(
         categories=categories,
         mean=mean,
         axes=kept,
@@ -82,9 +94,14 @@ def fitted(
         words=index.scores(of_words),
         slope=slope,
         shifts=shifts,
-        threshold=1.0 / (1.0 + math.exp(-least)),
+        threshold=probable(least),
         tuned=tuned,
     )
+    if not texts_apart:
+        return learned
+    opinion = None if tuned is None or tunable is None else opinion_of(tuned, tunable)
+    told, _ = learned.worst(texts_apart, encode, opinion)
+    return replace(learned, text_threshold=probable(float(np.quantile(told, TEXTS_SPARED))))
 
 
 def _second(

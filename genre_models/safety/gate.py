@@ -95,12 +95,29 @@ class SafetyGate:
     def texts(
         self, texts: Sequence[str], genres: Sequence[str | None], *, tenant: str | None = None
     ) -> list[Judgement]:
-        """One judgement each, by the rules for texts of their genres."""
+        """One judgement each, by the rules for texts of their genres; the encoder is asked once,
+        about those in English.
+        """
         read = [self._reader.read(text) for text in texts]
         found = [
             self._rules.text(each.all, genre) for each, genre in zip(read, genres, strict=True)
         ]
-        return [self._judged(rules, None, "text", tenant, None) for rules in found]
+        scores = self._scores_of_texts([each.restored for each in read])
+        return [
+            self._judged(rules, score, "text", tenant, None)
+            for rules, score in zip(found, scores, strict=True)
+        ]
+
+    def _scores_of_texts(self, read: Sequence[str]) -> Sequence[Score | None]:
+        if self._scored is None:
+            return [None] * len(read)
+        places = [place for place, text in enumerate(read) if self._is_english(text)]
+        told = self._scored.texts([read[place] for place in places])
+        english = dict(zip(places, told, strict=True))
+        return [english.get(place) for place in range(len(read))]
+
+    def _is_english(self, text: str) -> bool:
+        return self._reader.share_known(text) >= _MOST
 
     def _scores(
         self, texts: Sequence[str], read: Sequence[str], foreign: Sequence[bool]
@@ -115,7 +132,7 @@ class SafetyGate:
         places = [
             place
             for place, text in enumerate(read)
-            if place not in others or self._reader.share_known(text) >= _MOST
+            if place not in others or self._is_english(text)
         ]
         told = self._scored.english([read[place] for place in places])
         english = dict(zip(places, told, strict=True))

@@ -1,4 +1,4 @@
-"""How probably a request is harmful, learned from written ones.
+"""How probably a request or a text is harmful, learned from written requests and ordinary texts.
 
 Kernel ridge regression (Rasmussen and Williams 2006, chapter 6.5): a request is compared with some
 of the examples, the landmarks, in what an encoder makes of it (a Gaussian kernel on principal
@@ -11,6 +11,7 @@ a second opinion: its log-odds are added.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,8 +69,9 @@ class Learned:
     """What was fitted. `mean` [d] and `axes` [d, k] give the components, of which the unit `rows`
     [landmarks, k] are those of some examples; `alpha` [landmarks, 1 + categories], and `words` what
     words add to that; `slope` and `shifts` [categories] calibrate; `threshold` is the probability
-    from which on a request is harmful. A long text is scored in parts. `tuned` gives an opinion on
-    texts in doubt.
+    from which on a request is harmful, `text_threshold` that of a text: more than any where no
+    texts were learned from. A long text is scored in parts. `tuned` gives an opinion on texts in
+    doubt.
     """
 
     categories: tuple[str, ...]
@@ -81,6 +83,7 @@ class Learned:
     slope: float
     shifts: Floats
     threshold: float
+    text_threshold: float = math.inf
     tuned: Tuned | None = None
 
     @classmethod
@@ -104,6 +107,7 @@ class Learned:
                 slope=float(held["slope"]),
                 shifts=held["shifts"].astype(np.float32),
                 threshold=float(held["threshold"]),
+                text_threshold=float(held["text_threshold"]),
                 tuned=_tuned(held),
             )
         except (KeyError, IndexError, ValueError, TypeError) as error:
@@ -127,6 +131,7 @@ class Learned:
             slope=self.slope,
             shifts=self.shifts,
             threshold=self.threshold,
+            text_threshold=self.text_threshold,
             axes=axes,
             axes_scale=axes_scale,
             rows=rows,
@@ -138,22 +143,38 @@ class Learned:
         return target.getvalue()
 
     def scores(
-        self, texts: Sequence[str], encode: Encode, opinion: Opinion | None = None
+        self,
+        texts: Sequence[str],
+        encode: Encode,
+        opinion: Opinion | None = None,
+        *,
+        are_requests: bool = True,
     ) -> list[Score]:
-        """One each, that of its worst part; a long text is scored in parts.  # [n]"""
+        """One each, that of its worst part.  # [n]"""
+        least = self.threshold if are_requests else self.text_threshold
+        odds, kinds = self.worst(texts, encode, opinion)
+        return [
+            self._score(float(each), int(kind), least)
+            for each, kind in zip(odds, kinds, strict=True)
+        ]
+
+    def worst(
+        self, texts: Sequence[str], encode: Encode, opinion: Opinion | None = None
+    ) -> tuple[Floats, NDArray[np.intp]]:
+        """The log-odds of the worst part of each text [n], and its category [n]."""
         parts = [self._parts(text) for text in texts]
         flat = [part for each in parts for part in each]
         if not flat:
-            return []
+            return np.zeros(0, np.float32), np.zeros(0, np.intp)
         odds, kinds = self.odds(self.values(flat, encode))
         if opinion is not None:
             heard(odds, flat, opinion)
-        found, start = [], 0
-        for each in parts:
-            worst = start + int(np.argmax(odds[start : start + len(each)]))
-            found.append(self._score(float(odds[worst]), int(kinds[worst])))
-            start += len(each)
-        return found
+        starts = np.cumsum([0, *map(len, parts[:-1])])
+        worst = [
+            start + int(np.argmax(odds[start : start + len(each)]))
+            for start, each in zip(starts, parts, strict=True)
+        ]
+        return odds[worst], kinds[worst]
 
     def values(self, texts: Sequence[str], encode: Encode) -> Floats:
         """The columns of the regression.  # [n, 1 + categories]"""
@@ -167,12 +188,12 @@ class Learned:
         kinds = values[:, 1:].argmax(axis=1)
         return self.slope * values[:, 0] + self.shifts[kinds], kinds
 
-    def _score(self, odds: float, kind: int) -> Score:
-        probability = 1.0 / (1.0 + float(np.exp(-odds)))
+    def _score(self, odds: float, kind: int, least: float) -> Score:
+        probability = probable(odds)
         return Score(
             probability=round(probability, 4),
             category=self.categories[kind],
-            is_harmful=probability >= self.threshold,
+            is_harmful=probability >= least,
         )
 
     def _parts(self, text: str) -> list[str]:
@@ -193,6 +214,11 @@ class Learned:
 def unreadable(got: Exception) -> ModelError:
     """The error of a file that is no fitted score."""
     return ModelError("safety_unreadable", f"expected a fitted score, got {got}: fit it again")
+
+
+def probable(odds: float) -> float:
+    """The probability that log-odds mean."""
+    return 1.0 / (1.0 + math.exp(-odds))
 
 
 def heard(odds: Floats, texts: Sequence[str], opinion: Opinion) -> None:

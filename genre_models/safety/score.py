@@ -14,28 +14,37 @@ from genre_models.encoder import SideBySide, TunableEncoder
 from genre_models.fitted import load_or_fit
 from genre_models.multilingual import Multilingual
 from genre_models.normal_forms import normalised
-from genre_models.safety.examples import Example, known_words, learned_from, learned_in_languages
-from genre_models.safety.learned import Encode, Learned, Score, opinion_of, unreadable
+from genre_models.safety.examples import (
+    Example,
+    known_words,
+    learned_from,
+    learned_in_languages,
+    texts_apart,
+    texts_learned_from,
+)
+from genre_models.safety.learned import Encode, Learned, Opinion, Score, opinion_of, unreadable
 from genre_models.safety.letters import visible
 from genre_models.safety.reading import Reader
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
-_FORMAT = 7  # raised with any change of how it is learned or packed
+_FORMAT = 8  # raised with any change of how it is learned or packed
 _TAKES = "minutes, on two cores half an hour (`genre prepare` does it ahead)"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Scores:
     """Scores of requests: by what they say in English and, where one is in another language, by
-    what they say in that, too.
+    what they say in that, too; and of texts in English.
     """
 
     english: Callable[[Sequence[str]], Sequence[Score]]
-    """Of texts as a `Reader` restores them."""
+    """Of requests as a `Reader` restores them."""
+    texts: Callable[[Sequence[str]], Sequence[Score]]
+    """Of texts, restored in the same way."""
     others: Callable[[Sequence[str]], Sequence[Score]] | None = None
-    """Of texts as they are; None where the encoder of other languages is missing."""
+    """Of requests as they are; None where the encoder of other languages is missing."""
 
     def in_others(self, texts: Sequence[str]) -> Sequence[Score] | None:
         """The scores by another language; None, with a line in the log, where that fails."""
@@ -53,13 +62,11 @@ def load_score(
     models: Path, encoder: TunableEncoder, multilingual: Multilingual | None = None
 ) -> Scores:
     """The scores from the models' folder; else fitted now, and kept there."""
-    found = Scores(
-        load_or_fit(
-            score_file(models),
-            lambda: _fitted(encoder).to_bytes(),
-            partial(_in_english, encoder=encoder),
-            takes=_TAKES,
-        )
+    found = load_or_fit(
+        score_file(models),
+        lambda: _fitted(encoder).to_bytes(),
+        partial(_in_english, encoder=encoder),
+        takes=_TAKES,
     )
     if multilingual is None:
         return found
@@ -80,7 +87,8 @@ def load_score(
 
 def score_file(models: Path) -> Path:
     """Where the score lies once it is fitted; the name changes with what it is learned from."""
-    return models / f"safety-{_digest(learned_from())}.npz"
+    learned = _digest((*learned_from(), *texts_learned_from()))
+    return models / f"safety-{learned}.npz"
 
 
 def others_file(models: Path) -> Path:
@@ -93,22 +101,30 @@ def _digest(examples: Sequence[Example]) -> str:
 
 
 def _fitted(encoder: TunableEncoder) -> Learned:
-    """Fitted on the written requests, each as the gate would read it."""
+    """Fitted on the written requests and texts, each as the gate would read it."""
     from genre_models.safety.fitting import fitted  # with scikit-learn, which else nobody needs
 
-    reader, examples = Reader(known_words()), learned_from()
-    texts = [reader.read(each.text).restored for each in examples]
-    return fitted(examples, texts, SideBySide(encoder).encode, tunable=encoder)
+    reader, examples = Reader(known_words()), (*learned_from(), *texts_learned_from())
+    return fitted(
+        examples,
+        [reader.read(each.text).restored for each in examples],
+        SideBySide(encoder).encode,
+        tunable=encoder,
+        texts_apart=[reader.read(text).restored for text in texts_apart()],
+    )
 
 
-def _in_english(data: bytes, encoder: TunableEncoder) -> Callable[[Sequence[str]], list[Score]]:
-    """The score of requests in English. Raises ModelError `safety_unreadable`."""
+def _in_english(data: bytes, encoder: TunableEncoder) -> Scores:
+    """The scores in English. Raises ModelError `safety_unreadable`."""
     learned = Learned.from_bytes(data)
-    try:
-        opinion = None if learned.tuned is None else opinion_of(learned.tuned, encoder)
-    except RuntimeError as error:
-        raise unreadable(error) from error
-    return partial(learned.scores, encode=SideBySide(encoder).encode, opinion=opinion)
+    opinion: Opinion | None = None
+    if learned.tuned is not None:
+        try:
+            opinion = opinion_of(learned.tuned, encoder)
+        except RuntimeError as error:
+            raise unreadable(error) from error
+    score = partial(learned.scores, encode=SideBySide(encoder).encode, opinion=opinion)
+    return Scores(english=score, texts=partial(score, are_requests=False))
 
 
 def _fitted_in_others(encode: Encode) -> Learned:

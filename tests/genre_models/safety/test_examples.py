@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from genre_models.corpora.written.pairs import FOLDER, read_pairs
 from genre_models.safety.examples import (
     HELD_OUT,
     ORDINARY,
@@ -14,6 +15,8 @@ from genre_models.safety.examples import (
     learned_in_languages,
     pairs,
     read,
+    texts_apart,
+    texts_learned_from,
 )
 from genre_models.safety.letters import plain
 from genre_models.safety.policy import Policy
@@ -54,6 +57,16 @@ def test_authors_do_not_repeat_each_other() -> None:
         if author != other_author and similarity(one, other) >= NEAR_DUPLICATE
     ]
     assert near == []
+
+
+def test_texts_that_are_learned_from_and_those_apart_are_of_different_genres() -> None:
+    learned, apart = texts_learned_from(), texts_apart()
+    genres = {each.author.removesuffix(" texts") for each in learned}
+    written = {pair.text: file.stem for file in FOLDER.glob("*.jsonl") for pair in read_pairs(file)}
+    assert len(genres) > 20 and not genres & {written[text] for text in apart}
+    assert not any(each.is_harmful or each.category != ORDINARY for each in learned)
+    begun = [each.text for each in learned if each.text not in written]
+    assert len(learned) / 4 < len(begun) < len(learned) and max(map(len, begun)) <= 200
 
 
 def test_known_words_are_those_of_what_is_learned_from() -> None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from genre_models.safety.examples import learned_from
 from genre_models.safety.fitting import ASIDE, RIDGE, _threshold, fitted, solved
-from genre_models.safety.learned import Floats, gaussian, unit
+from genre_models.safety.learned import Floats, gaussian, opinion_of, unit
 from genre_models.safety.words import Unit
 from genre_models.tuned import Tuned
 from tests.genre_models.safety.toy import EXAMPLES, Toy
@@ -58,6 +58,27 @@ def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
     assert {kind for text, kind in learned if "bomb" in text} == {1}
     assert {kind for text, kind in learned if "cake" in text} == {-1}
     assert thresholds[1] - thresholds[0] == pytest.approx(2.0, abs=1e-3)
+
+
+@pytest.mark.usefixtures("two_aside")
+def test_few_texts_that_mean_no_harm_are_as_harmful_as_the_threshold_of_texts() -> None:
+    apart = [f"mix a {number} cake from flour" for number in range(199)] + ["mix a bomb"]
+    texts = [each.text for each in EXAMPLES]
+    toy = fitted(EXAMPLES, texts, Toy().rows, tunable=Toy(), texts_apart=apart)
+    assert toy.tuned is not None
+    rows, opinion = Toy().rows, opinion_of(toy.tuned, Toy())
+    told = toy.scores(apart, rows, opinion, are_requests=False)
+    assert [each.is_harmful for each in told[-2:]] == [False, True]
+    assert 1 <= sum(each.is_harmful for each in told) <= 0.03 * len(apart)
+    asked = toy.scores(apart, rows, opinion)
+    assert [each.probability for each in asked] == [each.probability for each in told]
+
+
+def test_without_texts_none_is_harmful() -> None:
+    texts = [each.text for each in EXAMPLES]
+    toy = fitted(EXAMPLES, texts, Toy().rows)
+    told = toy.scores(texts, Toy().rows, are_requests=False)
+    assert not any(each.is_harmful for each in told)
 
 
 def test_authors_that_are_set_aside_are_there() -> None:

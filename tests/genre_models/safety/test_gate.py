@@ -236,6 +236,26 @@ def score(probability: float, category: str) -> Score:
     return Score(probability=probability, category=category, is_harmful=probability > 0.8)
 
 
+def unasked(texts: Sequence[str]) -> list[Score]:
+    raise AssertionError(f"expected no question, got one about {texts}")
+
+
+def test_texts_in_english_have_a_score_of_their_own() -> None:
+    asked: list[str] = []
+
+    def told(texts: Sequence[str]) -> list[Score]:
+        asked.extend(texts)
+        return [score(0.9 if "rats" in text else 0.1, "hate") for text in texts]
+
+    gate = SafetyGate(Scores(english=unasked, texts=told))
+    texts = ["They breed like rats.", "They sing like birds.", "Sie singen wie die Vögel im Wald."]
+    found = gate.texts(texts, ["joke", None, "joke"])
+    assert [each.action for each in found] == ["decline", "allow", "allow"]
+    assert [(each.category, each.score) for each in found[1:]] == [("hate", 0.1), (None, 0.0)]
+    assert found[0].verdict.code == "hate"
+    assert asked == [text.lower() for text in texts[:2]]
+
+
 def test_another_language_is_read_as_that_and_odd_english_as_both() -> None:
     asked: dict[str, list[str]] = {"en": [], "others": []}
 
@@ -245,8 +265,9 @@ def test_another_language_is_read_as_that_and_odd_english_as_both() -> None:
 
     gate = SafetyGate(
         Scores(
-            lambda texts: told(texts, "en", "for", "fraud"),
-            lambda texts: told(texts, "others", "Überfall", "violence"),
+            english=lambda texts: told(texts, "en", "for", "fraud"),
+            texts=unasked,
+            others=lambda texts: told(texts, "others", "Überfall", "violence"),
         )
     )
     texts = [
@@ -265,6 +286,8 @@ def test_without_the_encoder_of_other_languages_english_and_rules_are_left() -> 
     def others(texts: Sequence[str]) -> list[Score]:
         raise ModelError("multilingual_unavailable", "expected the encoder, got none")
 
-    scores = Scores(lambda texts: [score(0.1, "fraud")] * len(texts), others)
+    scores = Scores(
+        english=lambda texts: [score(0.1, "fraud")] * len(texts), texts=unasked, others=others
+    )
     assert SafetyGate(scores).check_request("ein Fest", is_foreign=True).allowed
     assert scores.others is None
