@@ -18,6 +18,8 @@ from genre_models.engine import Finished
 from genre_models.judging import Judge
 from genre_models.projection import project
 from genre_models.safety import SafetyGate
+from genre_models.safety.learned import Score
+from genre_models.safety.score import Scores
 from schemas.candidates import Candidate
 from schemas.generations import GenerationTask
 from tests.agents.generate.conftest import task
@@ -81,6 +83,21 @@ def test_what_may_not_be_shown_says_so(judge: TextJudge) -> None:
     drafts = {0: [ended(JOKE)], 1: [ended(unsafe)]}
     shown, held_back = judge.candidates(asked("joke", "joke"), drafts)
     assert shown.verdict.allowed and not held_back.verdict.allowed
+
+
+def test_what_the_learned_score_declines_gives_way_to_another_draft(judge: TextJudge) -> None:
+    mean = "They breed like rats and the town is full of them."
+
+    def told(texts: Sequence[str]) -> list[Score]:
+        return [
+            Score(probability=0.9, category="hate", is_harmful="rats" in each) for each in texts
+        ]
+
+    scored = replace(judge, gate=SafetyGate(Scores(english=told, texts=told)))
+    (shown,) = scored.candidates(asked("joke"), {0: [ended(mean), ended(JOKE)]})
+    assert (shown.text, shown.verdict.allowed) == (JOKE, True)
+    (alone,) = scored.candidates(asked("joke"), {0: [ended(mean)]})
+    assert not alone.verdict.allowed and alone.verdict.code == "hate"
 
 
 def test_a_row_that_failed_is_a_candidate_with_its_code(judge: TextJudge) -> None:
