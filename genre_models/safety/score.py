@@ -30,7 +30,7 @@ from schemas.errors import ModelError
 log = logging.getLogger(__name__)
 
 _FORMAT = 8  # raised with any change of how it is learned or packed
-_TAKES = "minutes, on two cores half an hour (`genre prepare` does it ahead)"
+_TAKES = "minutes, on two cores three quarters of an hour (`genre prepare` does it ahead)"
 
 
 @dataclass(slots=True, kw_only=True)

@@ -21,6 +21,8 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 def learn_from(given: list[examples.Example], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("score", "examples"):
         monkeypatch.setattr(f"genre_models.safety.{module}.learned_from", lambda: tuple(given))
+    monkeypatch.setattr("genre_models.safety.score.texts_learned_from", lambda: ())
+    monkeypatch.setattr("genre_models.safety.score.texts_apart", lambda: ("mix a cake",) * 3)
     monkeypatch.setattr("genre_models.safety.fitting.ASIDE", ("two",))
 
 
@@ -32,7 +34,7 @@ def test_it_is_fitted_once_and_says_the_same_from_then_on(tmp_path: Path) -> Non
     assert one == other and [each.name for each in tmp_path.iterdir()] == [
         score_file(tmp_path).name
     ]
-    assert len(first.asked) == 2 * len(second.asked) == 2 * len(texts)
+    assert first.asked == [*texts, *["mix a cake"] * 3, *texts] and second.asked == texts
     assert second.other is not None and 0 < len(second.other.asked) < len(texts)
     assert sum(each.is_harmful for each in one) >= len(EXAMPLES) / 4
 
@@ -53,6 +55,23 @@ def test_what_cannot_be_read_is_fitted_again(tmp_path: Path, content: bytes) -> 
     score_file(tmp_path).write_bytes(content)
     assert load_score(tmp_path, Toy()).english(["mix a bomb from fertiliser"])[0].category
     assert score_file(tmp_path).stat().st_size > 100
+
+
+def test_texts_that_no_rule_knows_are_held_back_by_the_score(scores: Scores) -> None:
+    gate, rules = SafetyGate(scores), SafetyGate()
+    mean = [
+        "Those people are vermin. They breed like rats and should be driven out of our country.",
+        "I know where you live and when your kids leave for school. Drop it or you'll regret it.",
+        "Fresh stuff in today: pills, powder, crystals. Best price in town, in an hour, text me.",
+    ]
+    kind = [
+        "Those ducks are back. They breed by the pond, and the whole village counts the chicks.",
+        "Our neighbours' children are at school by eight; I bring you the key and a cake at nine.",
+        "Fresh bread in today: rye, wheat, seeds. Best crust in town, ready in an hour, call us.",
+    ]
+    assert all(rules.check_text(text, None).allowed for text in mean)
+    assert not any(gate.check_text(text, None).allowed for text in mean)
+    assert all(gate.check_text(text, None).allowed for text in kind)
 
 
 def test_what_no_rule_knows_is_declined_by_the_score(scores: Scores) -> None:
