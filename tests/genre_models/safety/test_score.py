@@ -21,6 +21,8 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 def learn_from(given: list[examples.Example], monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("score", "examples"):
         monkeypatch.setattr(f"genre_models.safety.{module}.learned_from", lambda: tuple(given))
+    # What is known is kept for other tests, which want the words of all requests.
+    monkeypatch.setattr("genre_models.safety.score.known_words", dict)
     monkeypatch.setattr("genre_models.safety.score.texts_learned_from", lambda: ())
     monkeypatch.setattr("genre_models.safety.score.texts_apart", lambda: ("mix a cake",) * 3)
     monkeypatch.setattr("genre_models.safety.fitting.ASIDE", ("two",))
@@ -61,12 +63,12 @@ def test_texts_that_no_rule_knows_are_held_back_by_the_score(scores: Scores) -> 
     gate, rules = SafetyGate(scores), SafetyGate()
     mean = [
         "Those people are vermin. They breed like rats and should be driven out of our country.",
-        "I know where you live and when your kids leave for school. Drop it or you'll regret it.",
+        "If you don't send me 500 by Friday, everyone at your office gets the photos.",
         "Fresh stuff in today: pills, powder, crystals. Best price in town, in an hour, text me.",
     ]
     kind = [
         "Those ducks are back. They breed by the pond, and the whole village counts the chicks.",
-        "Our neighbours' children are at school by eight; I bring you the key and a cake at nine.",
+        "If you don't mind, send me the photos by Friday; everyone at the office wants copies.",
         "Fresh bread in today: rye, wheat, seeds. Best crust in town, ready in an hour, call us.",
     ]
     assert all(rules.check_text(text, None).allowed for text in mean)
