@@ -85,7 +85,7 @@ class EngineWriter:
         self._freed = asyncio.Condition()
         # They wait for one encoder, which encodes together what they ask for meanwhile.
         self._judging = ThreadPoolExecutor(_JUDGES, thread_name_prefix="text-judge")
-        # Sentences that a client waits for do not wait for whole texts.
+        # Sentences that a client waits for do not queue behind whole texts; the encoder they share.
         self._gating = ThreadPoolExecutor(1, thread_name_prefix="pieces")
         self._cancelled: OrderedDict[str, None] = OrderedDict()
         self._writing: dict[int, tuple[str, tuple[str, ...]]] = {}
@@ -324,7 +324,7 @@ def adapters_of(task: GenerationTask) -> frozenset[str]:
 
 
 def load_writer(settings: Settings, base: BaseSpec, store: AdapterStore) -> EngineWriter:
-    """The writer with the real models; takes about three seconds.
+    """The writer with the real models; takes about three seconds, where the score is fitted.
 
     Raises ModelError when they are not prepared.
     """

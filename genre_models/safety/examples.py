@@ -3,8 +3,8 @@
 `requests/AUTHOR/CATEGORY.jsonl` are learned from (`ordinary` are such as nobody would decline,
 also of what GENRE does not write), `foreign/AUTHOR/CATEGORY.jsonl` are in other languages; those of
 `held_out/AUTHOR`, who saw none of the others, never are. Nothing sexual about minors is written:
-rules hold that. No harmful text is written at all: what texts say that mean no harm is learned from
-the pairs that adapters learn from.
+rules hold that. No harmful text is learned from; ordinary texts come from the pairs that adapters
+are trained on.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ ORDINARY = "ordinary"
 """The category of requests that nobody would take for harmful."""
 _BESIDE = 10  # every so-manieth request in English: a third of those of 17 authors did no better
 _LANGUAGES = "languages"
-_APART = 3  # every so-manieth genre: texts of these are not learned from
-_TEXTS = 4  # every so-manieth text of the others is; every second of those by its beginning alone
-_BEGINNING = 200  # characters: what a piece of a text that streams is judged with
+_APART = 3  # one genre in so many: texts of these are not learned from
+_TEXTS = 4  # one text in so many of the others is; every second of those, where long, is cut
+_BEGINNING = 200  # characters: about as much as a piece of a text that streams is judged with
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +91,7 @@ def learned_in_languages() -> tuple[Example, ...]:
 @lru_cache(1)
 def texts_learned_from() -> tuple[Example, ...]:
     """Texts that mean no harm, whole and by their beginnings; the author is the genre."""
+    apart = _apart()
     return tuple(
         Example(
             text=_begun(text) if number % 2 else text,
@@ -99,14 +100,14 @@ def texts_learned_from() -> tuple[Example, ...]:
             is_harmful=False,
         )
         for genre in _genres()
-        if genre not in _apart()
+        if genre not in apart
         for number, text in enumerate(_texts(genre)[::_TEXTS])
     )
 
 
 @lru_cache(1)
 def texts_apart() -> tuple[str, ...]:
-    """Such texts of other genres, by which it is told how harmful one may look."""
+    """Ordinary texts of the other genres, on which the threshold of texts is set."""
     return tuple(text for genre in _apart() for text in _texts(genre))
 
 

@@ -69,7 +69,9 @@ class SafetyGate:
         return found[0].verdict
 
     def check_text(self, text: str, genre: str | None, *, tenant: str | None = None) -> Verdict:
-        """May this be shown? Fiction, news and law may quote what nobody may say to a reader."""
+        """May this be shown? Fiction, news and law may quote what nobody may say to a reader, where
+        a rule says so; the learned score is that of all genres.
+        """
         return self.texts([text], [genre], tenant=tenant)[0].verdict
 
     def requests(

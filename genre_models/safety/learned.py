@@ -69,8 +69,8 @@ class Learned:
     """What was fitted. `mean` [d] and `axes` [d, k] give the components, of which the unit `rows`
     [landmarks, k] are those of some examples; `alpha` [landmarks, 1 + categories], and `words` what
     words add to that; `slope` and `shifts` [categories] calibrate; `threshold` is the probability
-    from which on a request is harmful, `text_threshold` that of a text: more than any where no
-    texts were learned from. A long text is scored in parts. `tuned` gives an opinion on texts in
+    from which on a request is harmful, `text_threshold` that of a text: more than any where it
+    was set on none. A long text is scored in parts. `tuned` gives an opinion on texts in
     doubt.
     """
 

@@ -87,7 +87,7 @@ def load_score(
 
 def score_file(models: Path) -> Path:
     """Where the score lies once it is fitted; the name changes with what it is learned from."""
-    learned = _digest((*learned_from(), *texts_learned_from()))
+    learned = _digest((*learned_from(), *texts_learned_from(), *texts_apart()))
     return models / f"safety-{learned}.npz"
 
 
@@ -96,7 +96,7 @@ def others_file(models: Path) -> Path:
     return models / f"safety-others-{_digest(learned_in_languages())}.npz"
 
 
-def _digest(examples: Sequence[Example]) -> str:
+def _digest(examples: Sequence[Example | str]) -> str:
     return sha256(repr([_FORMAT, examples]).encode()).hexdigest()[:16]
 
 

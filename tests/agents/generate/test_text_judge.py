@@ -93,7 +93,10 @@ def test_what_the_learned_score_declines_gives_way_to_another_draft(judge: TextJ
             Score(probability=0.9, category="hate", is_harmful="rats" in each) for each in texts
         ]
 
-    scored = replace(judge, gate=SafetyGate(Scores(english=told, texts=told)))
+    def unasked(texts: Sequence[str]) -> list[Score]:
+        raise AssertionError(f"expected no question about requests, got {texts}")
+
+    scored = replace(judge, gate=SafetyGate(Scores(english=unasked, texts=told)))
     (shown,) = scored.candidates(asked("joke"), {0: [ended(mean), ended(JOKE)]})
     assert (shown.text, shown.verdict.allowed) == (JOKE, True)
     (alone,) = scored.candidates(asked("joke"), {0: [ended(mean)]})
