@@ -63,12 +63,12 @@ def test_texts_that_no_rule_knows_are_held_back_by_the_score(scores: Scores) -> 
     gate, rules = SafetyGate(scores), SafetyGate()
     mean = [
         "Those people are vermin. They breed like rats and should be driven out of our country.",
-        "If you don't send me 500 by Friday, everyone at your office gets the photos.",
+        "Selling five phones, locked, no papers, cash only, don't ask where they come from.",
         "Fresh stuff in today: pills, powder, crystals. Best price in town, in an hour, text me.",
     ]
     kind = [
         "Those ducks are back. They breed by the pond, and the whole village counts the chicks.",
-        "If you don't mind, send me the photos by Friday; everyone at the office wants copies.",
+        "Selling five chairs, oak, no scratches, cash or card, ask me where they come from.",
         "Fresh bread in today: rye, wheat, seeds. Best crust in town, ready in an hour, call us.",
     ]
     assert all(rules.check_text(text, None).allowed for text in mean)
