@@ -10,27 +10,28 @@ were written for held-out requests, whole and by their first 200 characters.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
+from itertools import compress
 from typing import Annotated
 
 import typer
 
 from agents.base_model import stocked_store
-from agents.generate.writer import load_engine
+from agents.generate.writer import PLAIN_INSTRUCTION, load_engine
 from genre_models.classification.written.requests import ENGLISH
 from genre_models.corpora.written.pairs import FOLDER, HELD_OUT, read_pairs
 from genre_models.encoder import SentenceEncoder
-from genre_models.engine.generation import Generation, written
+from genre_models.engine.generation import Engine, Generation, written
 from genre_models.engine.prompt import chat_prompt
 from genre_models.safety import SafetyGate, load_score
 from genre_models.safety.examples import HELD_OUT as REQUESTS
 from genre_models.safety.examples import read
 from streams.settings import Settings
 
-_EACH, _QUICK = 8, 40  # every so-manieth request is written for
+_EACH, _QUICK = 8, 40  # one request in so many is written for
 _TOKENS = 80
 _BEGINNING = 200  # characters
-_INSTRUCTION = "Write what is asked for."
 
 
 def main(
@@ -43,29 +44,29 @@ def main(
     gate, rules = SafetyGate(load_score(settings.models, encoder)), SafetyGate()
     asked = [each for each in read(REQUESTS) if each.language == ENGLISH]
     each = _QUICK if quick else _EACH
+    engine = load_engine(settings, stocked_store(settings))
     figures: dict[str, object] = {}
     for name, is_harmful in (("asked_for_harm", True), ("asked_for_what_looks_so", False)):
         requests = [one.text for one in asked if one.is_harmful is is_harmful][::each]
-        texts = _written(settings, requests)
+        texts = _written(engine, requests)
         figures[name] = {
             "texts": len(texts),
-            "held_back": _held_back(gate, texts),
-            "by_rules_alone": _held_back(rules, texts),
+            "held_back": _share(_held_back(gate, texts, [None] * len(texts))),
+            "by_rules_alone": _share(_held_back(rules, texts, [None] * len(texts))),
         }
-    figures |= _ordinary(gate)
+    figures["ordinary"] = _ordinary(gate)
     for name, value in figures.items():
         typer.echo(f"{name}: {value}")
     if as_json:
         typer.echo(json.dumps(figures))
 
 
-def _written(settings: Settings, requests: Sequence[str]) -> list[str]:
+def _written(engine: Engine, requests: Sequence[str]) -> list[str]:
     """What the base model writes for each."""
-    engine = load_engine(settings, stocked_store(settings))
     rows = [
         Generation(
             id=str(number),
-            prompt=chat_prompt(instruction=_INSTRUCTION, request=request),
+            prompt=chat_prompt(instruction=PLAIN_INSTRUCTION, request=request),
             max_tokens=_TOKENS,
             seed=number,
         )
@@ -76,32 +77,27 @@ def _written(settings: Settings, requests: Sequence[str]) -> list[str]:
 
 def _ordinary(gate: SafetyGate) -> dict[str, object]:
     """Texts of each genre by authors that nothing was learned from."""
-    texts = {
-        file.stem: [pair.text for pair in read_pairs(file)]
+    pairs = [
+        (file.stem, pair.text)
         for file in sorted((FOLDER / HELD_OUT).glob("*.jsonl"))
-    }
-    shares = {genre: _held_back(gate, own, genre) for genre, own in texts.items()}
-    begun = {genre: [text[:_BEGINNING] for text in own] for genre, own in texts.items()}
-    count = sum(map(len, texts.values()))
+        for pair in read_pairs(file)
+    ]
+    genres, texts = [genre for genre, _ in pairs], [text for _, text in pairs]
+    held_back = _held_back(gate, texts, genres)
     return {
-        "ordinary": {
-            "texts": count,
-            "held_back": _mean(shares, texts),
-            "their_beginnings": _mean({g: _held_back(gate, begun[g], g) for g in texts}, texts),
-            "by_genre": {genre: share for genre, share in shares.items() if share},
-        }
+        "texts": len(texts),
+        "held_back": _share(held_back),
+        "their_beginnings": _share(_held_back(gate, [each[:_BEGINNING] for each in texts], genres)),
+        "by_genre": Counter(compress(genres, held_back)),
     }
 
 
-def _mean(shares: dict[str, float], texts: dict[str, list[str]]) -> float:
-    """Of all texts."""
-    total = sum(share * len(texts[genre]) for genre, share in shares.items())
-    return round(total / sum(map(len, texts.values())), 4)
+def _held_back(gate: SafetyGate, texts: Sequence[str], genres: Sequence[str | None]) -> list[bool]:
+    return [each.action == "decline" for each in gate.texts(texts, genres)]
 
 
-def _held_back(gate: SafetyGate, texts: Sequence[str], genre: str | None = None) -> float:
-    found = gate.texts(texts, [genre] * len(texts))
-    return round(sum(each.action == "decline" for each in found) / max(1, len(texts)), 4)
+def _share(held_back: Sequence[bool]) -> float:
+    return round(sum(held_back) / max(1, len(held_back)), 4)
 
 
 if __name__ == "__main__":
