@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,7 @@ class Supervisor:
         self._module = module
         self._watching: list[asyncio.Task[None]] = []
         self._given_up = asyncio.Event()
+        self._beside: list[subprocess.Popen[bytes]] = []
         self.workers: list[RoleProcess] = []
 
     async def __aenter__(self) -> Supervisor:
@@ -67,7 +69,7 @@ class Supervisor:
             task.cancel()
         await asyncio.gather(*self._watching, return_exceptions=True)
         await stop(
-            [worker.process for worker in self.workers],
+            [*self._beside, *(worker.process for worker in self.workers)],
             within=self._settings.stop_limit + _GRACE,
         )
 
@@ -80,11 +82,20 @@ class Supervisor:
             state=self._settings.state / f"{role}-{number}",
         )
         path = self._logs / f"{role}-{number}.log"
-        worker = RoleProcess(
-            role=role, settings=settings, log=path, process=self._spawn(role, settings, path)
-        )
+        process = self._spawn(("worker", role), settings, path)
+        worker = RoleProcess(role=role, settings=settings, log=path, process=process)
         self.workers.append(worker)
         return worker
+
+    def beside(self, *command: str) -> Path:
+        """Run a command once, when no worker wants the processor, at the longest until all are
+        stopped; the log of what it says.
+        """
+        path = self._logs / f"{command[0]}.log"
+        process = self._spawn(command, self._settings, path)
+        os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))  # its threads inherit
+        self._beside.append(process)
+        return path
 
     async def ready(self, within: float = 60.0) -> None:
         """Return when every worker is ready.
@@ -120,7 +131,7 @@ class Supervisor:
             delay = min(_DELAY * 2 ** (ends - 1), _LONGEST_DELAY)
             log.warning("%s; starting it again in %.0f s, see %s", why, delay, worker.log)
             await asyncio.sleep(delay)
-            worker.process = self._spawn(worker.role, worker.settings, worker.log)
+            worker.process = self._spawn(("worker", worker.role), worker.settings, worker.log)
 
     async def _until_it_ends(self, worker: RoleProcess) -> None:
         """Wait for the end of a worker; end it when its health page is silent for too long.
@@ -139,12 +150,14 @@ class Supervisor:
                     worker.process.kill()
                 await asyncio.sleep(0.25)
 
-    def _spawn(self, role: str, settings: Settings, path: Path) -> subprocess.Popen[bytes]:
+    def _spawn(
+        self, command: Sequence[str], settings: Settings, path: Path
+    ) -> subprocess.Popen[bytes]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("ab") as output:
             # A session of its own: Ctrl-C reaches only the supervisor, which stops the workers.
             return subprocess.Popen(
-                [sys.executable, "-m", self._module, "worker", role],
+                [sys.executable, "-m", self._module, *command],
                 env=os.environ | settings.environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

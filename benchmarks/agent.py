@@ -29,7 +29,7 @@ from genre_models.encoder import SentenceEncoder
 from genre_models.engine import Finished, Generation, chat_prompt
 from genre_models.judging import Judge
 from genre_models.multilingual import MultilingualEncoder
-from genre_models.safety import SafetyGate
+from genre_models.safety import SafetyGate, load_score
 from genre_models.taxonomy import Taxonomy
 from schemas.candidates import CandidateSet
 from schemas.generations import ArmTask, GenerationTask
@@ -99,7 +99,7 @@ def loaded(settings: Settings, store: AdapterStore) -> tuple[LocalEngine, TextJu
     return engine, TextJudge(
         encoder=encoder,
         classifiers=load_classifiers(settings, encoder, Registry(), multilingual),
-        gate=SafetyGate(),
+        gate=SafetyGate(load_score(settings.models, encoder)),
         judge=Judge.load(),
     )
 

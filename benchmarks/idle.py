@@ -30,7 +30,13 @@ READY_AND_SILENT = 2.0
 async def at_rest(seconds: float) -> float:
     """Percent of a core that `genre up` takes, with its real models and nothing to do."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agents.main", "up", stdout=PIPE, env=os.environ | {"COLUMNS": "200"}
+        sys.executable,
+        "-m",
+        "agents.main",
+        "up",
+        "--no-tune",
+        stdout=PIPE,
+        env=os.environ | {"COLUMNS": "200"},
     )
     assert process.stdout is not None
     try:

@@ -3,7 +3,8 @@
 `python -m benchmarks.safety [--quick] [--json]`: on requests of two authors that nothing was
 learned from, of a third one in six other languages, and on what others ask for who mean no harm;
 each harmful one again in twelve disguises; and pairs that differ in whom they are about.
-`--requests FILE` measures others' JSON lines: `text`, `harmful` and, if known, `category`.
+`--requests FILE` measures others' JSON lines: `text`, `harmful` and, if known, `category`. What
+ships is measured once `genre prepare --tune` has run.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from genre_models.encoder import SentenceEncoder
 from genre_models.multilingual import MultilingualEncoder
 from genre_models.safety import Judgement, SafetyGate, load_score
 from genre_models.safety.examples import HELD_OUT, Example, Pair, pairs, read
+from genre_models.safety.score import is_tuned
 from genre_models.taxonomy import Taxonomy
 from schemas.fields import MAX_PROMPT_BYTES
 from streams.settings import Settings
@@ -113,7 +115,7 @@ def main(
     abroad = [each for each in examples if each.language != ENGLISH]
     examples = [each for each in examples if each.language == ENGLISH]
     found = _judged(gate, [each.text for each in examples])
-    figures = _figures(examples, found)
+    figures = {"second_opinions": is_tuned(settings.models), **_figures(examples, found)}
     kept = written.held_out()
     ordinary = [each.text for each in (*kept["plain"], *kept["implied"]) if each.genre]
     figures["by_author"] = _by(examples, found, [each.author for each in examples])

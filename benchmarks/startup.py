@@ -38,7 +38,13 @@ async def role(name: str) -> dict[str, float | None]:
 async def up() -> float:
     """Seconds that `genre up` itself reports until every role is ready."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "agents.main", "up", stdout=PIPE, env=os.environ | {"COLUMNS": "200"}
+        sys.executable,
+        "-m",
+        "agents.main",
+        "up",
+        "--no-tune",
+        stdout=PIPE,
+        env=os.environ | {"COLUMNS": "200"},
     )
     assert process.stdout is not None
     try:

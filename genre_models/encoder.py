@@ -6,7 +6,6 @@ import logging
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -16,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from genre_models.kept_rows import KeptRows, Tokens
-from genre_models.tuned import Tuned
+from genre_models.tuned import Tuned, with_weights
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -46,17 +45,24 @@ class LayeredEncoder(Encoder, Protocol):
         """Unit rows; the last layer's are the embeddings.  # [n, layers, dimension]"""
 
 
-class TunableEncoder(LayeredEncoder, Protocol):
+class TunableEncoder(Encoder, Protocol):
     """An encoder of which copies can be tuned."""
 
     def tuned(self, texts: Sequence[str], kinds: NDArray[np.intp]) -> Tuned:
         """What a copy of the upper layers learns from texts that are of kinds, or of none: -1."""
 
+    def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Encoder:
+        """This encoder with other weights where some are given; they share the rest and take turns.
+
+        Raises RuntimeError for weights that it does not have.
+        """
+
+
+class TunableLayeredEncoder(LayeredEncoder, TunableEncoder, Protocol):
+    """An encoder of which copies can be tuned to classes, too."""
+
     def tuned_to_classes(self, texts: Sequence[str], classes: NDArray[np.intp]) -> Tuned:
         """What it learns from texts of `classes`, numbered from 0."""
-
-    def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Encoder:
-        """This encoder with other weights where some are given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,15 +160,7 @@ class SentenceEncoder:
 
         Raises RuntimeError for weights that it does not have.
         """
-        import torch
-
-        # Nothing is copied that is not replaced.
-        shared = {
-            id(each): each for name, each in self._model.named_parameters() if name not in weights
-        }
-        model = deepcopy(self._model, shared)
-        given = {name: torch.from_numpy(each) for name, each in weights.items()}
-        model.load_state_dict({**self._model.state_dict(), **given}, assign=True)
+        model = with_weights(self._model, weights)
         other = SentenceEncoder(model, self._tokenizer, self._threads)
         other._lock = self._lock
         return other

@@ -41,6 +41,10 @@ _BATCH = 64  # texts, where nothing is learned
 _NEAR = 1024  # texts that those of like length are looked for in: what is padded is computed, too
 
 
+Embed = Callable[[Tensor], Tensor]
+"""What a model's embeddings make of numbered tokens.  # [n, tokens] -> [n, tokens, width]"""
+
+
 class _Upper(nn.Module):
     """Some layers, and linear heads on the direction of their mean state."""
 
@@ -79,23 +83,32 @@ class _Recipe:
     hard: Callable[[list[Tensor], Tensor], Tensor] | None = None
 
 
-def tune(model: Any, tokens: Sequence[Tokens], kinds: NDArray[np.intp]) -> Tuned:
+def tune(
+    model: Any, tokens: Sequence[Tokens], kinds: NDArray[np.intp], embed: Embed | None = None
+) -> Tuned:
     """Tune a copy of the upper layers of `model`, a transformers BertModel, on texts whose answer
-    is yes, of one of the `kinds` from 0 on, or no: -1. The score is the log-odds of yes.
+    is yes, of one of the `kinds` from 0 on, or no: -1. The score is the log-odds of yes. `embed`
+    stands in for the model's own embeddings.
 
     Nobody else may draw from torch's generator meanwhile. Takes all cores: about a hundred short
     texts a second and epoch on two with AVX2.
     """
-    return _tuned(model, tokens, kinds, (1, int(kinds.max()) + 1), ANSWERS)
+    embed = embed or _own(model)
+    return _tuned(model, embed, tokens, kinds, (1, int(kinds.max()) + 1), ANSWERS)
 
 
 def tune_classes(model: Any, tokens: Sequence[Tokens], classes: NDArray[np.intp]) -> Tuned:
     """The same on texts of `classes` from 0 on; the scores are the logits of each."""
-    return _tuned(model, tokens, classes, (int(classes.max()) + 1,), CLASSES)
+    return _tuned(model, _own(model), tokens, classes, (int(classes.max()) + 1,), CLASSES)
+
+
+def _own(model: Any) -> Embed:
+    return lambda ids: model.embeddings(input_ids=ids)
 
 
 def _tuned(
     model: Any,
+    embed: Embed,
     tokens: Sequence[Tokens],
     labels: NDArray[np.intp],
     outs: Sequence[int],
@@ -105,8 +118,8 @@ def _tuned(
     lower, layers = model.encoder.layer[: -recipe.layers], model.encoder.layer[-recipe.layers :]
     with torch_threads(len(os.sched_getaffinity(0))), torch.random.fork_rng(devices=()):
         torch.manual_seed(SEED)
-        upper = _Upper([deepcopy(each) for each in layers], model.config.hidden_size, outs)
-        states = _states(model.embeddings, lower, tokens)
+        upper = _Upper([deepcopy(each).float() for each in layers], model.config.hidden_size, outs)
+        states = _states(embed, lower, tokens)
         _learn(upper, states, torch.tensor(labels), recipe)
     first = len(lower)
     head, bias = upper.heads[0].parameters()
@@ -207,9 +220,7 @@ def _some(states: Tensor, recipe: _Recipe, chance: Any) -> Tensor:
 
 
 @torch.no_grad()
-def _states(
-    embeddings: nn.Module, layers: Sequence[nn.Module], tokens: Sequence[Tokens]
-) -> list[Tensor]:
+def _states(embed: Embed, layers: Sequence[nn.Module], tokens: Sequence[Tokens]) -> list[Tensor]:
     """What the embeddings and some layers make of each text, in half of the precision.
 
     # n x [tokens, width]
@@ -219,7 +230,7 @@ def _states(
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
         ids, mask = _padded([torch.tensor(tokens[row]) for row in rows])
-        states = _through(layers, embeddings(input_ids=ids), mask)
+        states = _through(layers, embed(ids), mask)
         found |= {
             row: each[kept].half() for row, each, kept in zip(rows, states, mask, strict=True)
         }
@@ -228,7 +239,8 @@ def _states(
 
 def _through(layers: Sequence[nn.Module] | nn.ModuleList, states: Tensor, mask: Tensor) -> Tensor:
     """States after some layers, which attend where the mask is true."""
-    hidden = torch.zeros(mask.shape).masked_fill(~mask, torch.finfo(torch.float32).min)
+    hidden = torch.zeros(mask.shape, dtype=states.dtype)
+    hidden = hidden.masked_fill(~mask, torch.finfo(states.dtype).min)
     for layer in layers:
         states = layer(states, hidden[:, None, None, :])
     return states

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated
+
+import typer
 
 from agents.base_model import stocked_store
 from agents.commands.bar import bar
@@ -13,7 +16,11 @@ from agents.coverage import missing
 from streams.settings import Settings
 
 
-def prepare() -> None:
+def prepare(
+    tune: Annotated[
+        bool, typer.Option("--tune", help="Tune what tells harm, too: hours on two cores.")
+    ] = False,
+) -> None:
     """Fetch and convert the models, once.
 
     These are the base model that GENRE_BASE names and the encoders; the classifier and the score of
@@ -47,10 +54,15 @@ def prepare() -> None:
         prepare_multilingual(given.models)
     fit(given)
     say("classifier: ready\nsafety:     ready")
+    if not tune and not is_tuned(given):
+        say("            without second opinions: `genre up` makes them beside, or now --tune")
     if given.engine == "auto" and device_of(given.device) == "cpu":
         with bar("engine") as advance:
             ensure(base, advance)
     say(f"engine:     {': '.join(engine_of(given))}")
+    if tune:
+        make_second_opinions(given)
+        say("safety:     second opinions ready")
 
 
 def fit(given: Settings) -> None:
@@ -72,6 +84,28 @@ def fit(given: Settings) -> None:
         score = beside.submit(load_score, given.models, encoder, multilingual)
         load_classifier(given, Taxonomy.load(), encoder, multilingual=multilingual)
         score.result()
+
+
+def make_second_opinions(given: Settings) -> None:
+    """Tune what gives second opinions on harm, where that has not been done: hours on two cores.
+
+    Raises ModelError where the encoders are not prepared.
+    """
+    from genre_models.encoder import SentenceEncoder
+    from genre_models.multilingual import MultilingualEncoder
+    from genre_models.safety.score import tune
+
+    encoder = SentenceEncoder.load(given.models / "encoder")
+    multilingual = MultilingualEncoder(given.models / "multilingual", os.cpu_count() or 1)
+    with bar("second opinions"):
+        tune(given.models, encoder, multilingual)
+
+
+def is_tuned(given: Settings) -> bool:
+    """Whether `make_second_opinions` has nothing to do."""
+    from genre_models.safety import score
+
+    return score.is_tuned(given.models)
 
 
 def is_fitted(given: Settings) -> bool:

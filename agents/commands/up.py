@@ -14,7 +14,7 @@ import typer
 
 from agents.base_model import own_store
 from agents.commands import demo as demonstration
-from agents.commands.prepare import fit, is_fitted
+from agents.commands.prepare import fit, is_fitted, is_tuned
 from agents.commands.terminal import console
 from agents.coverage import missing
 from agents.supervisor import Supervisor
@@ -34,6 +34,10 @@ def up(
     partitions: Annotated[
         int, typer.Option(envvar="GENRE_PARTITIONS", help="Partitions of every topic.")
     ] = 1,
+    tune: Annotated[
+        bool,
+        typer.Option(help="Tune what tells harm beside, where that has not been done."),
+    ] = True,
 ) -> None:
     """Start a broker in memory and every role; stay until Ctrl-C.
 
@@ -44,10 +48,10 @@ def up(
     given = replace(Settings.from_environment(), partitions=partitions)
     if not is_fitted(given):  # the roles would, for longer than they are waited for
         fit(given)
-    asyncio.run(_up(given, demo))
+    asyncio.run(_up(given, demo, tune and not is_tuned(given)))
 
 
-async def _up(given: Settings, demo: bool) -> None:
+async def _up(given: Settings, demo: bool, tune: bool) -> None:
     begun = time.monotonic()
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -57,7 +61,7 @@ async def _up(given: Settings, demo: bool) -> None:
         await create(settings)
         async with Supervisor(settings, logs=given.state / "logs") as supervisor:
             with announced(replace(settings, state=given.state)):
-                work = asyncio.create_task(_work(supervisor, settings, demo, begun, stopped))
+                work = asyncio.create_task(_work(supervisor, settings, demo, tune, begun, stopped))
                 ending = asyncio.create_task(stopped.wait())
                 failing = asyncio.create_task(supervisor.until_given_up())
                 await asyncio.wait({work, ending, failing}, return_when=asyncio.FIRST_COMPLETED)
@@ -71,7 +75,12 @@ async def _up(given: Settings, demo: bool) -> None:
 
 
 async def _work(
-    supervisor: Supervisor, settings: Settings, demo: bool, begun: float, stopped: asyncio.Event
+    supervisor: Supervisor,
+    settings: Settings,
+    demo: bool,
+    tune: bool,
+    begun: float,
+    stopped: asyncio.Event,
 ) -> None:
     out.print(f"Kafka (embedded, in memory) at {settings.brokers}")
     for role in ROLES:
@@ -84,6 +93,9 @@ async def _work(
         out.print(lacking)
     if demo:
         await demonstration.run(settings, out)
+    if tune:
+        log = supervisor.beside("prepare", "--tune")
+        out.print(f"harm is told better in an hour or two: what tells it is tuned beside ({log})")
     out.print(
         "\nUp until Ctrl-C. In another terminal, for instance:\n"
         '  genre ask "a joke about dentists" --user ada\n'

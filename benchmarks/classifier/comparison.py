@@ -21,10 +21,10 @@ from benchmarks.classifier.measures import calibration, figure, share
 from benchmarks.classifier.splits import Split
 from genre_models.classification.examples import Example
 from genre_models.classification.text_classifier import fitted
-from genre_models.encoder import TunableEncoder
+from genre_models.encoder import TunableLayeredEncoder
 
 
-def compared(split: Split, encoder: TunableEncoder) -> dict[str, Any]:
+def compared(split: Split, encoder: TunableLayeredEncoder) -> dict[str, Any]:
     """Accuracy, macro-F1 and seconds of both, the classifier's calibration error, and its lead in
     points.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from genre_models.devices import has_bf16
 from genre_models.encoder import DIMENSION, torch_threads
-from genre_models.kept_rows import KeptRows
+from genre_models.kept_rows import KeptRows, Tokens
 from genre_models.multilingual.packed_model import PackedModel, unavailable
 from genre_models.multilingual.tokenizer import Tokenizer
+from genre_models.tuned import Tuned, with_weights
 
 _ASKED = "query: "  # what the encoder was trained to have before a text that asks
 _READ = 400  # characters in which the first tokens are looked for
@@ -63,30 +64,60 @@ class MultilingualEncoder:
             return self._encoded(texts)
 
     def _encoded(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        _, tokenizer, _ = self._loaded
-        keys = [tokenizer.ids(_ASKED + _begin(text), _LONGEST) for text in texts]
-        return self._rows.of(keys, self._batch) if keys else _NONE
+        return self._rows.of(self._tokens(texts), self._batch) if texts else _NONE
 
-    def _batch(self, tokens: Sequence[tuple[int, ...]]) -> NDArray[np.float32]:
+    def tuned(self, texts: Sequence[str], kinds: NDArray[np.intp]) -> Tuned:
+        """What the upper layers learn from texts that are of kinds, or of none: -1; takes minutes
+        and all cores, while others may ask. Raises as `encode`.
+        """
+        from genre_models.tuning import tune
+
+        with self._turn:
+            _, _, model = self._loaded
+            tokens = self._tokens(texts)
+        return tune(model, tokens, kinds, lambda ids: model.embeddings(**self._given(ids)))
+
+    def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> MultilingualEncoder:
+        """This encoder with other weights where some are given; they share the rest and take turns.
+
+        Raises as `encode`, and RuntimeError for weights that it does not have.
+        """
+        other = MultilingualEncoder(self._folder, self._threads)
+        with self._turn:
+            packed, tokenizer, model = self._loaded
+        other._turn, other._loaded = self._turn, (packed, tokenizer, with_weights(model, weights))
+        return other
+
+    def _tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        _, tokenizer, _ = self._loaded
+        return [tokenizer.ids(_ASKED + _begin(text), _LONGEST) for text in texts]
+
+    def _batch(self, tokens: Sequence[Tokens]) -> NDArray[np.float32]:
+        import torch
+        from torch.nn.utils.rnn import pad_sequence
+
+        _, _, model = self._loaded
+        lengths = torch.tensor([len(each) for each in tokens])
+        ids = pad_sequence([torch.tensor(each) for each in tokens], batch_first=True)
+        mask = torch.arange(ids.shape[1]) < lengths[:, None]
+        with torch.inference_mode(), torch_threads(self._threads):
+            told = model(**self._given(ids), attention_mask=mask.long())
+            means = (told.last_hidden_state.float() * mask[:, :, None]).sum(1)
+            unit: NDArray[np.float32] = torch.nn.functional.normalize(means, dim=1).numpy()
+        return unit
+
+    def _given(self, ids: Any) -> dict[str, Any]:
+        """What the model is given for numbered tokens [n, tokens]: it has no words of its own."""
         import torch
 
         packed, _, model = self._loaded
-        lengths = torch.tensor([len(each) for each in tokens])
-        places = torch.arange(int(lengths.max()))
-        mask = places < lengths[:, None]
-        ids, at = np.unique(np.concatenate(tokens), return_inverse=True)
-        words = torch.zeros(*mask.shape, packed.sizes.hidden)
-        words[mask] = torch.from_numpy(packed.tensor("emb.word", ids)[at])
-        with torch.inference_mode(), torch_threads(self._threads):
-            states = model(
-                inputs_embeds=words.to(model.dtype),
-                attention_mask=mask.long(),
-                token_type_ids=torch.zeros_like(mask, dtype=torch.long),
-                position_ids=places[None],
-            ).last_hidden_state.float()
-            means = (states * mask[:, :, None]).sum(1)
-            unit: NDArray[np.float32] = torch.nn.functional.normalize(means, dim=1).numpy()
-        return unit
+        known, at = np.unique(ids.numpy(), return_inverse=True)
+        words = torch.from_numpy(packed.tensor("emb.word", known)[at.reshape(ids.shape)])
+        return {
+            "inputs_embeds": words.to(model.dtype),
+            "token_type_ids": torch.zeros_like(ids),
+            "position_ids": torch.arange(ids.shape[1])[None],
+        }
 
     @cached_property
     def _loaded(self) -> tuple[PackedModel, Tokenizer, Any]:

@@ -84,8 +84,15 @@ def learned_in_languages() -> tuple[Example, ...]:
         )
         for each in learned()[_LANGUAGES]
     ]
-    beside = [each for each in learned_from() if each.category != ORDINARY]
-    return (*read(FOREIGN), *asked, *beside[::_BESIDE])
+    return (*read(FOREIGN), *asked, *_beside()[::_BESIDE])
+
+
+def tuned_in_languages() -> tuple[Example, ...]:
+    """The same for its second opinion, with all others in English after them: at .03 of look-alikes
+    .84 of three left-out authors' harm was told, .78 with a third of all and .77 with a tenth.
+    """
+    others = [each for number, each in enumerate(_beside()) if number % _BESIDE]
+    return (*learned_in_languages(), *others)
 
 
 @lru_cache(1)
@@ -135,6 +142,11 @@ def pairs(file: Path = HELD_OUT / "bias.jsonl") -> list[Pair]:
 def known_words() -> Mapping[str, int]:
     """The words of what is learned from, with how often they occur."""
     return Counter(word for each in learned_from() for word in words_of(plain(each.text)))
+
+
+def _beside() -> list[Example]:
+    """Harmful requests and look-alikes in English."""
+    return [each for each in learned_from() if each.category != ORDINARY]
 
 
 def _genres() -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from itertools import compress
 
@@ -17,14 +18,14 @@ from genre_models.safety.learned import (
     Encode,
     Floats,
     Learned,
+    Opinion,
     gaussian,
     heard,
-    opinion_of,
     probable,
     unit,
 )
+from genre_models.safety.second_opinion import SecondOpinion
 from genre_models.safety.words import Unit, WordIndex
-from genre_models.tuned import Tuned
 
 COMPONENTS = 192
 RIDGE = 0.5
@@ -34,10 +35,6 @@ declined as much as with all, in half of the memory; learned from that half alon
 """
 _JITTER = 1e-3  # examples that hardly differ make a kernel singular in float32
 _BLOCK = 1024  # rows of a kernel at a time
-ASIDE = ("eighth", "twenty_sixth", "twenty_third")
-"""Authors that what is tuned does not learn from: the threshold is that of their look-alikes, which
-were neither among the easiest nor the hardest.
-"""
 SPARED = 0.97  # of an author's look-alikes, by a fit without that author
 TEXTS_SPARED = 0.995  # of ordinary texts of genres that are not learned from
 
@@ -50,17 +47,14 @@ def fitted(
     by: Unit = "words",
     weight: float = 0.3,
     is_own: Callable[[Example], bool] = lambda each: True,
-    tunable: TunableEncoder | None = None,
     texts_apart: Sequence[str] = (),
 ) -> Learned:
     """Fitted on all examples, `texts` being what they say; calibrated and its threshold chosen on
     scores that each author's get from a fit on the others'.
 
     Likeness in words, counted `by` the unit, has this `weight`. The threshold is chosen on
-    the examples that `is_own` accepts: those like what the score is asked about. A `tunable`
-    encoder is tuned for a second opinion, and the threshold chosen on the authors in `ASIDE`.
-    `texts_apart`, which mean no harm, give the threshold of texts. Raises ValueError where one of
-    the authors is missing.
+    the examples that `is_own` accepts: those like what the score is asked about. `texts_apart`,
+    which mean no harm, give the threshold of texts.
     """
     points = encode(texts)
     mean = points.mean(axis=0)
@@ -76,13 +70,6 @@ def fitted(
     slope, shifts = _calibration(values, examples, len(categories))
     odds = slope * values[:, 0] + shifts[values[:, 1:].argmax(axis=1)]
     own = np.array([is_own(each) for each in examples])
-    tuned = None
-    if tunable is not None:
-        aside = _aside(authors)
-        kinds = np.where(targets[:, 0] > 0, targets[:, 1:].argmax(axis=1), -1)
-        tuned, odds[aside] = _second(tunable, texts, kinds, aside, odds)
-        own &= aside
-    least = _threshold(odds[own], list(compress(examples, own)))
     of_words = np.zeros_like(targets)
     of_words[places] = weight * alpha
     learned = Learned(
@@ -94,40 +81,54 @@ def fitted(
         words=index.scores(of_words),
         slope=slope,
         shifts=shifts,
-        threshold=probable(least),
-        tuned=tuned,
+        threshold=_threshold(odds[own], list(compress(examples, own))),
+        left_out=odds,
     )
-    if not texts_apart:
-        return learned
-    opinion = None if tuned is None or tunable is None else opinion_of(tuned, tunable)
-    told, _ = learned.worst(texts_apart, encode, opinion)
-    return replace(learned, text_threshold=probable(float(np.quantile(told, TEXTS_SPARED))))
+    return replace(learned, text_threshold=_text_threshold(learned, texts_apart, encode))
 
 
-def _second(
-    tunable: TunableEncoder,
+def seconded(
+    learned: Learned,
+    examples: Sequence[Example],
     texts: Sequence[str],
-    kinds: NDArray[np.intp],
-    aside: NDArray[np.bool_],
-    odds: Floats,
-) -> tuple[Tuned, Floats]:
-    """What is tuned on the examples that are not set aside, and the odds of those that are once
-    its opinion is heard.
+    encode: Encode,
+    tunable: TunableEncoder,
+    *,
+    aside: Collection[str],
+    texts_apart: Sequence[str] = (),
+) -> SecondOpinion:
+    """Tuned on the examples, of which those that `learned` was fitted on are the first.
+
+    The authors who are set `aside` are not learned from: the threshold is chosen on their
+    look-alikes, as the regression without them and the opinion score them. Raises ValueError
+    where one of them is missing.
     """
-    tuned = tunable.tuned(list(compress(texts, ~aside)), kinds[~aside])
-    found = odds[aside]
-    heard(found, list(compress(texts, aside)), opinion_of(tuned, tunable))
-    return tuned, found
+    is_aside = _are_by(aside, examples)
+    kinds = np.array(
+        [learned.categories.index(each.category) if each.is_harmful else -1 for each in examples]
+    )
+    tuned = tunable.tuned(list(compress(texts, ~is_aside)), kinds[~is_aside])
+    least, least_of_texts = learned.threshold, learned.text_threshold
+    second = SecondOpinion(tuned=tuned, threshold=least, text_threshold=least_of_texts)
+    opinion = second.by(tunable)
+    odds = learned.left_out[np.flatnonzero(is_aside)]
+    heard(odds, list(compress(texts, is_aside)), opinion)
+    return replace(
+        second,
+        threshold=_threshold(odds, list(compress(examples, is_aside))),
+        text_threshold=_text_threshold(learned, texts_apart, encode, opinion),
+    )
 
 
-def _aside(authors: Sequence[str]) -> NDArray[np.bool_]:
-    """Which examples are of authors that are set aside."""
-    missing = sorted({*ASIDE} - {*authors})
+def _are_by(authors: Collection[str], examples: Sequence[Example]) -> NDArray[np.bool_]:
+    """Which examples are by some authors. Raises ValueError where one of these is missing."""
+    known = {each.author for each in examples}
+    missing = sorted({*authors} - known)
     if missing:
         raise ValueError(
-            f"expected examples of {missing[0]}, got those of {', '.join(sorted({*authors}))}"
+            f"expected examples of {missing[0]}, got those of {', '.join(sorted(known))}"
         )
-    return np.isin(authors, ASIDE)
+    return np.array([each.author in authors for each in examples])
 
 
 def _kernel(rows: Floats, places: NDArray[np.intp], index: WordIndex, weight: float) -> Floats:
@@ -190,14 +191,24 @@ def _components(points: Floats) -> Floats:
 
 
 def _threshold(odds: Floats, examples: Sequence[Example]) -> float:
-    """Log-odds that most look-alikes stay below, for the author in the middle: some wrote nothing
-    but pairs that differ in a word, and strangers do not.
+    """The probability that most look-alikes stay below, for the author in the middle: some wrote
+    nothing but pairs that differ in a word, and strangers do not.
     """
     odds_of: dict[str, list[float]] = {}
     for each, found in zip(examples, odds, strict=True):
         if each.category != ORDINARY and not each.is_harmful:
             odds_of.setdefault(each.author, []).append(found)
-    return float(np.median([np.quantile(own, SPARED) for own in odds_of.values()]))
+    return probable(float(np.median([np.quantile(own, SPARED) for own in odds_of.values()])))
+
+
+def _text_threshold(
+    learned: Learned, texts: Sequence[str], encode: Encode, opinion: Opinion | None = None
+) -> float:
+    """The probability that most of these texts stay below; without any, more than all."""
+    if not texts:
+        return math.inf
+    odds, _ = learned.worst(texts, encode, opinion)
+    return probable(float(np.quantile(odds, TEXTS_SPARED)))
 
 
 def _targets(examples: Sequence[Example], categories: Sequence[str]) -> Floats:

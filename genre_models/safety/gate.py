@@ -136,7 +136,7 @@ class SafetyGate:
             for place, text in enumerate(read)
             if place not in others or self._is_english(text)
         ]
-        told = self._scored.english([read[place] for place in places])
+        told = self._scored.requests([read[place] for place in places])
         english = dict(zip(places, told, strict=True))
         return [
             max((found[place] for found in (english, others) if place in found), key=_harm)

@@ -4,8 +4,8 @@ Kernel ridge regression (Rasmussen and Williams 2006, chapter 6.5): a request is
 of the examples, the landmarks, in what an encoder makes of it (a Gaussian kernel on principal
 components) and in its words (cosine).
 One column of the regression tells harm, one for each category its kind; a logistic regression on
-both, by category, calibrates. Where that leaves doubt, an encoder that was tuned to tell harm gives
-a second opinion: its log-odds are added.
+both, by category, calibrates. Where that leaves doubt, a second opinion may be heard: its log-odds
+are added.
 """
 
 from __future__ import annotations
@@ -13,17 +13,15 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from genre_models.arrays import unpacked
-from genre_models.encoder import DIMENSION, TunableEncoder
 from genre_models.safety.words import Unit, WordScores
-from genre_models.tuned import Tuned
 from schemas.errors import ModelError
 
 WIDTH = 1.0  # of the Gaussian
@@ -43,8 +41,6 @@ Floats = NDArray[np.float32]
 # -2 on .79 of harm would be declined at .03 of look-alikes, where .78 is, but half of the ordinary
 # requests asked about; from 0 on .75, and .11 asked about.
 DOUBT = -1.0
-_TUNED = "tuned/"  # before the names of weights in the file
-_HEAD = "head"
 
 Encode = Callable[[Sequence[str]], Floats]
 """What an encoder makes of texts.  # [n, d]"""
@@ -70,8 +66,8 @@ class Learned:
     [landmarks, k] are those of some examples; `alpha` [landmarks, 1 + categories], and `words` what
     words add to that; `slope` and `shifts` [categories] calibrate; `threshold` is the probability
     from which on a request is harmful, `text_threshold` that of a text: more than any where it
-    was set on none. A long text is scored in parts. `tuned` gives an opinion on texts in
-    doubt.
+    was set on none. A long text is scored in parts. `left_out` [n] are the log-odds of the
+    examples, each by a fit without its author's.
     """
 
     categories: tuple[str, ...]
@@ -84,7 +80,7 @@ class Learned:
     shifts: Floats
     threshold: float
     text_threshold: float = math.inf
-    tuned: Tuned | None = None
+    left_out: Floats
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Learned:
@@ -108,7 +104,7 @@ class Learned:
                 shifts=held["shifts"].astype(np.float32),
                 threshold=float(held["threshold"]),
                 text_threshold=float(held["text_threshold"]),
-                tuned=_tuned(held),
+                left_out=held["left_out"].astype(np.float32),
             )
         except (KeyError, IndexError, ValueError, TypeError) as error:
             raise unreadable(error) from error
@@ -138,7 +134,7 @@ class Learned:
             rows_scale=rows_scale,
             added=added,
             added_scale=added_scale,
-            **_packed(self.tuned),
+            left_out=self.left_out,
         )
         return target.getvalue()
 
@@ -228,12 +224,6 @@ def heard(odds: Floats, texts: Sequence[str], opinion: Opinion) -> None:
         odds[doubtful] += opinion([texts[place] for place in doubtful])
 
 
-def opinion_of(tuned: Tuned, encoder: TunableEncoder) -> Opinion:
-    """The opinion of the encoder with the weights that were tuned."""
-    other = encoder.with_weights(tuned.weights)
-    return lambda texts: tuned.scores(other.encode(texts))[:, 0]
-
-
 def unit(rows: Floats) -> Floats:
     """Rows of length 1."""
     scaled: Floats = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
@@ -244,31 +234,6 @@ def gaussian(ones: Floats, others: Floats) -> Floats:
     """Of unit rows.  # [n, k], [m, k] -> [n, m]"""
     likeness: Floats = np.exp(-2.0 * WIDTH * (1.0 - ones @ others.T))
     return likeness
-
-
-def _packed(tuned: Tuned | None) -> dict[str, Any]:
-    """What is tuned as arrays of a file."""
-    if tuned is None:
-        return {}
-    weights = {f"{_TUNED}{name}": each.astype(np.float16) for name, each in tuned.weights.items()}
-    return {**weights, _HEAD: np.append(tuned.head, tuned.bias)}
-
-
-def _tuned(held: Mapping[str, NDArray[Any]]) -> Tuned | None:
-    """What `_packed` packed."""
-    if _HEAD not in held:
-        return None
-    head = held[_HEAD].astype(np.float32)
-    if head.shape != (DIMENSION + 1,):
-        raise ValueError(f"expected a head of {DIMENSION + 1} numbers, got {head.shape}")
-    weights = {
-        name.removeprefix(_TUNED): held[name].astype(np.float32)
-        for name in held
-        if name.startswith(_TUNED)
-    }
-    if not all(np.isfinite(each).all() for each in (head, *weights.values())):
-        raise ValueError("expected finite numbers")
-    return Tuned(weights=weights, head=head[:-1, None], bias=head[-1:])
 
 
 def _short(matrix: Floats) -> tuple[NDArray[np.int8], Floats]:

@@ -29,6 +29,8 @@ if role == "broken":
     print("Starting."); sys.exit("no broker at 127.0.0.1:1")
 if role == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+if role == "idle":
+    print(os.sched_getscheduler(0) == os.SCHED_IDLE, flush=True); signal.pause()
 HTTPServer(("127.0.0.1", int(os.environ["GENRE_HEALTH_PORT"])), Page).serve_forever()
 """
 
@@ -56,6 +58,21 @@ async def test_workers_of_one_role_share_nothing_and_end_with_the_supervisor(
             "plain-1.log",
         ]
     assert [worker.process.returncode for worker in (one, other)] == [-15, -15]
+
+
+async def test_what_runs_beside_waits_for_the_workers_and_ends_with_them(
+    supervisor: Supervisor,
+) -> None:
+    async with supervisor:
+        supervisor.start("plain")
+        log = supervisor.beside("prepare", "idle")
+        await supervisor.ready(10)
+        async with asyncio.timeout(10):
+            while not log.read_text():
+                await asyncio.sleep(0.01)
+        (process,) = supervisor._beside
+        assert log.name == "prepare.log" and process.poll() is None
+    assert log.read_text() == "True\n" and process.returncode == -15
 
 
 async def test_a_worker_that_gives_up_is_told_with_its_last_words(supervisor: Supervisor) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pytest
 
 from agents.generate.pieces import MOMENT, Pieces
 from genre_models.safety import SafetyGate
+from genre_models.safety.learned import Score
+from genre_models.safety.score import Scores
 from tests.agents.generate.conftest import task
 
 GATE = SafetyGate()
@@ -106,3 +110,24 @@ def test_what_is_harmful_across_two_sentences_is_held_back() -> None:
     clock.now += MOMENT
     pieces.add(0, "And they are vermin.\n")
     assert told(pieces) == [(0, 1, "")]
+
+
+def test_a_sentence_that_the_learned_score_knows_is_held_back() -> None:
+    asked: list[str] = []
+
+    def scored(texts: Sequence[str]) -> list[Score]:
+        asked.extend(texts)
+        return [
+            Score(probability=0.9, category="hate", is_harmful="rats" in each) for each in texts
+        ]
+
+    gate = SafetyGate(Scores(requests=lambda _: [], texts=scored))
+    clock = Clock()
+    pieces = Pieces(task("r").event, gate, clock)
+    pieces.add(0, "They came to our town. ")
+    assert told(pieces) == [(0, 0, "They came to our town. ")]
+    clock.now += MOMENT
+    pieces.add(0, "They breed like rats. ")
+    (held,) = pieces.due()
+    assert (held.text, held.code) == ("", "hate")
+    assert asked == ["they came to our town.", "they came to our town. they breed like rats."]

@@ -96,7 +96,7 @@ def test_what_the_learned_score_declines_gives_way_to_another_draft(judge: TextJ
     def unasked(texts: Sequence[str]) -> list[Score]:
         raise AssertionError(f"expected no question about requests, got {texts}")
 
-    scored = replace(judge, gate=SafetyGate(Scores(english=unasked, texts=told)))
+    scored = replace(judge, gate=SafetyGate(Scores(requests=unasked, texts=told)))
     (shown,) = scored.candidates(asked("joke"), {0: [ended(mean), ended(JOKE)]})
     assert (shown.text, shown.verdict.allowed) == (JOKE, True)
     (alone,) = scored.candidates(asked("joke"), {0: [ended(mean)]})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from genre_models.multilingual import MultilingualEncoder
 from genre_models.multilingual.encoder import _KEPT
 from genre_models.multilingual.packed_model import FILE
+from genre_models.tuning import ANSWERS
 from schemas.errors import ModelError
 
 
@@ -54,6 +56,33 @@ def test_what_gate_and_classifier_both_ask_for_is_encoded_once(
     np.testing.assert_array_equal(first[[0, 1]], [first[2], again[0]])
     multilingual.encode([f"{number} poemas" for number in range(_KEPT + 1)])
     assert len(multilingual._rows) == _KEPT and multilingual.encode([]).shape == (0, 384)
+
+
+def test_a_copy_of_it_is_tuned_and_shares_what_is_not(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("genre_models.tuning.ANSWERS", replace(ANSWERS, epochs=6, batch=4))
+    encoder = MultilingualEncoder(folder)
+    good = ["ein Fest für alle", "una carta a mi madre", "写一首诗", "a speech for a friend"]
+    bad = [
+        "ein Überfall auf alle",
+        "una amenaza a mi madre",
+        "写一封威胁信",
+        "a threat to a friend",
+    ]
+    before = encoder.encode(good)
+    tuned = encoder.tuned([*good, *bad], np.array([-1] * 4 + [0, 1, 0, 1]))
+    other = encoder.with_weights(tuned.weights)
+    odds = tuned.scores(other.encode([*good, *bad]))[:, 0]
+    assert max(odds[:4]) < min(odds[4:])
+    np.testing.assert_array_equal(encoder.encode(good), before)
+    (_, _, model), (_, _, copy) = encoder._loaded, other._loaded
+    own, theirs = (
+        {name: each.data_ptr() for name, each in one.named_parameters()} for one in (model, copy)
+    )
+    assert {name for name in own if own[name] != theirs[name]} == set(tuned.weights)
+    with pytest.raises(RuntimeError, match=r"head\.weight"):
+        encoder.with_weights({"head.weight": np.ones(1, np.float32)})
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from genre_models.safety.examples import learned_from
-from genre_models.safety.fitting import ASIDE, RIDGE, _threshold, fitted, solved
-from genre_models.safety.learned import Floats, gaussian, opinion_of, unit
+from genre_models.safety.fitting import RIDGE, _threshold, fitted, seconded, solved
+from genre_models.safety.learned import Floats, gaussian, probable, unit
 from genre_models.safety.words import Unit
 from genre_models.tuned import Tuned
 from tests.genre_models.safety.toy import EXAMPLES, Toy
@@ -32,7 +31,6 @@ def test_harm_and_its_kind_are_told(
     assert (bomb.category, savings.category) == ("weapons", "fraud")
 
 
-@pytest.mark.usefixtures("two_aside")
 def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -52,21 +50,29 @@ def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
     for bias in (0.0, 2.0):
         marked = [replace(each, text=f"{each.text} {each.author}") for each in EXAMPLES]
         texts = [each.text for each in marked]
-        toy = fitted(marked, texts, Toy().rows, tunable=Watched(bias))
-        thresholds.append(np.log(toy.threshold / (1 - toy.threshold)))
-    assert {text for text, _ in learned} == {each.text for each in marked if each.author == "one"}
+        toy = fitted(marked, texts, Toy().rows)
+        more = replace(marked[0], text="rob a bank", author="three")
+        second = seconded(
+            toy, [*marked, more], [*texts, more.text], Toy().rows, Watched(bias), aside=["two"]
+        )
+        thresholds.append(np.log(second.threshold / (1 - second.threshold)))
+    own = {each.text for each in marked if each.author == "one"}
+    assert {text for text, _ in learned} == {*own, "rob a bank"}
     assert {kind for text, kind in learned if "bomb" in text} == {1}
     assert {kind for text, kind in learned if "cake" in text} == {-1}
     assert thresholds[1] - thresholds[0] == pytest.approx(2.0, abs=1e-3)
 
 
-@pytest.mark.usefixtures("two_aside")
-def test_few_texts_that_mean_no_harm_are_as_harmful_as_the_threshold_of_texts() -> None:
+@pytest.mark.parametrize("opinions", [1, 2])
+def test_few_texts_that_mean_no_harm_are_as_harmful_as_the_threshold_of_texts(
+    opinions: int,
+) -> None:
     apart = [f"mix a {number} cake from flour" for number in range(199)] + ["mix a bomb"]
-    texts = [each.text for each in EXAMPLES]
-    toy = fitted(EXAMPLES, texts, Toy().rows, tunable=Toy(), texts_apart=apart)
-    assert toy.tuned is not None
-    rows, opinion = Toy().rows, opinion_of(toy.tuned, Toy())
+    texts, rows = [each.text for each in EXAMPLES], Toy().rows
+    toy, opinion = fitted(EXAMPLES, texts, rows, texts_apart=apart), None
+    if opinions == 2:
+        second = seconded(toy, EXAMPLES, texts, rows, Toy(), aside=["two"], texts_apart=apart)
+        toy, opinion = second.after(toy), second.by(Toy())
     told = toy.scores(apart, rows, opinion, are_requests=False)
     assert [each.is_harmful for each in told[-2:]] == [False, True]
     assert 1 <= sum(each.is_harmful for each in told) <= 0.03 * len(apart)
@@ -82,9 +88,10 @@ def test_without_texts_none_is_harmful() -> None:
 
 
 def test_authors_that_are_set_aside_are_there() -> None:
-    assert set(ASIDE) <= {each.author for each in learned_from() if not each.is_harmful}
+    texts = [each.text for each in EXAMPLES]
+    toy = fitted(EXAMPLES, texts, Toy().rows)
     with pytest.raises(ValueError, match="expected examples of eighth, got those of one, two"):
-        fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, tunable=Toy())
+        seconded(toy, EXAMPLES, texts, Toy().rows, Toy(), aside=["two", "eighth"])
 
 
 @pytest.mark.parametrize("step", [1, 3])
@@ -116,4 +123,4 @@ def test_the_threshold_is_that_of_the_author_in_the_middle() -> None:
         for number, each in enumerate(EXAMPLES[:10])
     ]
     odds = np.repeat([-3.0, -1.0, 5.0], 10).astype(np.float32)
-    assert _threshold(odds, examples) == -1.0
+    assert _threshold(odds, examples) == probable(-1.0)

@@ -247,7 +247,7 @@ def test_texts_in_english_have_a_score_of_their_own() -> None:
         asked.extend(texts)
         return [score(0.9 if "rats" in text else 0.1, "hate") for text in texts]
 
-    gate = SafetyGate(Scores(english=unasked, texts=told))
+    gate = SafetyGate(Scores(requests=unasked, texts=told))
     texts = ["They breed like rats.", "They sing like birds.", "Sie singen wie die Vögel im Wald."]
     found = gate.texts(texts, ["joke", None, "joke"])
     assert [each.action for each in found] == ["decline", "allow", "allow"]
@@ -265,7 +265,7 @@ def test_another_language_is_read_as_that_and_odd_english_as_both() -> None:
 
     gate = SafetyGate(
         Scores(
-            english=lambda texts: told(texts, "en", "for", "fraud"),
+            requests=lambda texts: told(texts, "en", "for", "fraud"),
             texts=unasked,
             others=lambda texts: told(texts, "others", "Überfall", "violence"),
         )
@@ -287,7 +287,7 @@ def test_without_the_encoder_of_other_languages_english_and_rules_are_left() -> 
         raise ModelError("multilingual_unavailable", "expected the encoder, got none")
 
     scores = Scores(
-        english=lambda texts: [score(0.1, "fraud")] * len(texts), texts=unasked, others=others
+        requests=lambda texts: [score(0.1, "fraud")] * len(texts), texts=unasked, others=others
     )
     assert SafetyGate(scores).check_request("ein Fest", is_foreign=True).allowed
     assert scores.others is None

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from genre_models.encoder import DIMENSION
 from genre_models.safety.fitting import fitted
-from genre_models.safety.learned import DOUBT, PIECES, Floats, Learned, opinion_of
+from genre_models.safety.learned import DOUBT, PIECES, Floats, Learned
 from genre_models.safety.words import Unit
-from genre_models.tuned import Tuned
 from schemas.errors import ModelError
 from tests.genre_models.safety.toy import EXAMPLES, Toy
 
@@ -42,27 +39,23 @@ def test_what_is_saved_is_read_again(toy: Learned) -> None:
     )
 
 
-@pytest.mark.usefixtures("two_aside")
-def test_the_opinion_is_heard_on_texts_in_doubt_alone_also_when_it_is_read_again() -> None:
+def test_the_opinion_is_heard_on_texts_in_doubt_alone(toy: Learned) -> None:
     texts = [each.text for each in EXAMPLES]
-    toy = fitted(EXAMPLES, texts, Toy().rows, tunable=Toy())
-    read = Learned.from_bytes(toy.to_bytes())
-    assert toy.tuned is not None and read.tuned is not None
-    assert np.allclose(read.tuned.head, toy.tuned.head) and read.tuned.bias == toy.tuned.bias
-    odds, _ = read.odds(read.values(texts, Toy().rows))
-    asked = Toy()
-    told = read.scores(texts, Toy().rows, opinion_of(read.tuned, asked))
+    odds, _ = toy.odds(toy.values(texts, Toy().rows))
+    asked: list[str] = []
+
+    def opinion(texts: Sequence[str]) -> Floats:
+        asked.extend(texts)
+        return np.full(len(texts), -2.0, np.float32)
+
+    told, alone = toy.scores(texts, Toy().rows, opinion), toy.scores(texts, Toy().rows)
     doubtful = [text for text, each in zip(texts, odds, strict=True) if each >= DOUBT]
-    assert asked.other is not None and asked.other.asked == doubtful
-    assert 0 < len(doubtful) < len(texts)
-    alone = read.scores(texts, Toy().rows)
+    assert asked == doubtful and 0 < len(doubtful) < len(texts)
     changed = [one != other for one, other in zip(told, alone, strict=True)]
     assert changed == [text in doubtful for text in texts]
 
 
-@pytest.mark.usefixtures("two_aside")
-def test_of_a_long_text_the_part_in_doubt_alone_gets_an_opinion() -> None:
-    toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, tunable=Toy())
+def test_of_a_long_text_the_part_in_doubt_alone_gets_an_opinion(toy: Learned) -> None:
     long = "mix a cake from flour today. " * 200 + "mix a bomb from fertiliser now."
     asked: list[str] = []
 
@@ -73,33 +66,6 @@ def test_of_a_long_text_the_part_in_doubt_alone_gets_an_opinion() -> None:
     (alone,), (told,) = toy.scores([long], Toy().rows), toy.scores([long], Toy().rows, opinion)
     assert len(asked) == 1 and "bomb" in asked[0]
     assert told.probability < alone.probability
-
-
-@pytest.mark.usefixtures("two_aside")
-def test_damaged_weights_are_refused_or_read() -> None:
-    """Nothing else is raised, whichever byte is wrong."""
-    whole = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, tunable=Toy()).to_bytes()
-    chance = np.random.default_rng(0)
-    refused = 0
-    for place in chance.integers(len(whole), size=400):
-        damaged = bytearray(whole)
-        damaged[place] ^= 1 << chance.integers(8)
-        try:
-            Learned.from_bytes(bytes(damaged))
-        except ModelError:
-            refused += 1
-    assert refused > 100
-
-
-def test_an_opinion_that_is_no_number_is_refused(toy: Learned) -> None:
-    tuned = Tuned(
-        weights={}, head=np.full((DIMENSION, 1), np.nan, np.float32), bias=np.zeros(1, np.float32)
-    )
-    with pytest.raises(ModelError, match="expected finite numbers"):
-        Learned.from_bytes(replace(toy, tuned=tuned).to_bytes())
-    short = replace(tuned, head=tuned.head[:2])
-    with pytest.raises(ModelError, match="expected a head of 385 numbers, got \\(3,\\)"):
-        Learned.from_bytes(replace(toy, tuned=short).to_bytes())
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04."])

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from genre_models.safety import SafetyGate, examples, load_score, score
-from genre_models.safety.score import Scores, score_file
+from genre_models.safety.score import (
+    _ASIDE,
+    _ASIDE_IN_LANGUAGES,
+    Scores,
+    is_tuned,
+    others_file,
+    score_file,
+    second_file,
+    second_file_of_others,
+    tune,
+)
 from tests.genre_models.safety.toy import EXAMPLES, Toy
+
+FOREIGN = [replace(each, language="de") for each in EXAMPLES]
 
 
 @pytest.fixture(autouse=True)
@@ -25,37 +38,103 @@ def learn_from(given: list[examples.Example], monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr("genre_models.safety.score.known_words", dict)
     monkeypatch.setattr("genre_models.safety.score.texts_learned_from", lambda: ())
     monkeypatch.setattr("genre_models.safety.score.texts_apart", lambda: ("mix a cake",) * 3)
-    monkeypatch.setattr("genre_models.safety.fitting.ASIDE", ("two",))
+    for name in ("learned_in_languages", "tuned_in_languages"):
+        monkeypatch.setattr(f"genre_models.safety.score.{name}", lambda: (*given, *FOREIGN))
+    for name in ("_ASIDE", "_ASIDE_IN_LANGUAGES"):
+        monkeypatch.setattr(f"genre_models.safety.score.{name}", ("two",))
 
 
 def test_it_is_fitted_once_and_says_the_same_from_then_on(tmp_path: Path) -> None:
     first, second = Toy(), Toy()
     texts = [each.text for each in EXAMPLES]
-    one = load_score(tmp_path, first).english(texts)
-    other = load_score(tmp_path, second).english(texts)
+    one = load_score(tmp_path, first).requests(texts)
+    other = load_score(tmp_path, second).requests(texts)
     assert one == other and [each.name for each in tmp_path.iterdir()] == [
         score_file(tmp_path).name
     ]
     assert first.asked == [*texts, *["mix a cake"] * 3, *texts] and second.asked == texts
-    assert second.other is not None and 0 < len(second.other.asked) < len(texts)
     assert sum(each.is_harmful for each in one) >= len(EXAMPLES) / 4
+
+
+def test_second_opinions_are_heard_once_they_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    texts, encoder, others = [each.text for each in EXAMPLES], Toy(), Toy()
+    scores = load_score(tmp_path, encoder, others)
+    assert "until `genre prepare --tune` has run" in caplog.text and not is_tuned(tmp_path)
+    assert scores.others is not None
+    before = [scores.requests(texts), scores.texts(texts), scores.others(texts)]
+    tune(tmp_path, Toy(), Toy())
+    assert is_tuned(tmp_path)
+    assert scores.requests(texts) == before[0]
+    now = score._LOOKED + 0.1
+    after = [scores.requests(texts), scores.texts(texts), scores.others(texts)]
+    assert encoder.other is not None and 0 < len(encoder.other.asked) < 2 * len(texts)
+    assert others.other is not None and 0 < len(others.other.asked) < len(texts)
+    assert all(one != other for one, other in zip(before, after, strict=True))
+    again = load_score(tmp_path, Toy(), Toy())
+    assert again.others is not None
+    assert after == [again.requests(texts), again.texts(texts), again.others(texts)]
+
+
+def test_what_is_tuned_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tune(tmp_path, Toy(), Toy())
+    monkeypatch.setattr(Toy, "tuned", None)
+    tune(tmp_path, Toy(), Toy())
+
+
+def test_a_second_opinion_that_cannot_be_read_is_told_and_tuned_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("time.monotonic", lambda: now)
+    second_file(tmp_path).write_bytes(b"PK\x03\x04")
+    encoder = Toy()
+    scores = load_score(tmp_path, encoder)
+    assert f"{second_file(tmp_path).name} is not heard: expected a fitted score" in caplog.text
+    assert scores.requests(["mix a bomb from fertiliser"])[0].category and encoder.other is None
+    tune(tmp_path, Toy(), Toy())
+    now = score._LOOKED + 0.1
+    scores.requests(["mix a bomb from fertiliser"])
+    assert encoder.other is not None
+
+
+def test_who_looks_for_a_second_opinion_keeps_nobody_waiting(tmp_path: Path) -> None:
+    """Another thread is told by the regression meanwhile."""
+    encoder = Toy()
+    tune(tmp_path, Toy(), Toy())
+    scores = load_score(tmp_path / "other", encoder)
+    english = scores.requests.__self__  # type: ignore[attr-defined]
+    english.file, english._look_at = second_file(tmp_path), 0.0
+    with english._looking:
+        assert scores.requests(["mix a bomb from fertiliser"]) and encoder.other is None
+    assert scores.requests(["mix a bomb from fertiliser"]) and encoder.other is not None
+
+
+def test_authors_that_are_set_aside_wrote_look_alikes() -> None:
+    learned = [*examples.read(examples.FOLDER), *examples.read(examples.FOREIGN)]
+    known = {each.author for each in learned if not each.is_harmful}
+    assert {*_ASIDE, *_ASIDE_IN_LANGUAGES} <= known
 
 
 def test_its_name_changes_with_what_it_is_learned_from_and_how(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    names = {score_file(tmp_path)}
+    files = (score_file, others_file, second_file, second_file_of_others)
+    names = {file(tmp_path) for file in files}
     monkeypatch.setattr(score, "_FORMAT", score._FORMAT + 1)
-    names.add(score_file(tmp_path))
+    names |= {file(tmp_path) for file in files}
     learn_from(EXAMPLES[1:], monkeypatch)
-    names.add(score_file(tmp_path))
-    assert len(names) == 3
+    names |= {file(tmp_path) for file in files}
+    assert len(names) == 3 * len(files)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04."])
 def test_what_cannot_be_read_is_fitted_again(tmp_path: Path, content: bytes) -> None:
     score_file(tmp_path).write_bytes(content)
-    assert load_score(tmp_path, Toy()).english(["mix a bomb from fertiliser"])[0].category
+    assert load_score(tmp_path, Toy()).requests(["mix a bomb from fertiliser"])[0].category
     assert score_file(tmp_path).stat().st_size > 100
 
 

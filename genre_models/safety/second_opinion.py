@@ -1,0 +1,80 @@
+"""A second opinion on harm: that of an encoder whose upper layers were tuned to tell it."""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from genre_models.arrays import unpacked
+from genre_models.encoder import DIMENSION, TunableEncoder
+from genre_models.safety.learned import Learned, Opinion, unreadable
+from genre_models.tuned import Tuned
+
+_TUNED = "tuned/"  # before the names of weights in the file
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class SecondOpinion:
+    """What was tuned, and the thresholds of a regression to whose log-odds in doubt it is added:
+    probabilities, that of texts more than any where it was set on none.
+    """
+
+    tuned: Tuned
+    threshold: float
+    text_threshold: float = math.inf
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> SecondOpinion:
+        """What `to_bytes` wrote. Raises ModelError `safety_unreadable`."""
+        try:
+            held = unpacked(data)
+            head = held["head"].astype(np.float32)
+            if head.shape != (DIMENSION + 1,):
+                raise ValueError(f"expected a head of {DIMENSION + 1} numbers, got {head.shape}")
+            weights = {
+                name.removeprefix(_TUNED): held[name].astype(np.float32)
+                for name in held
+                if name.startswith(_TUNED)
+            }
+            if not all(np.isfinite(each).all() for each in (head, *weights.values())):
+                raise ValueError("expected finite numbers")
+            return cls(
+                tuned=Tuned(weights=weights, head=head[:-1, None], bias=head[-1:]),
+                threshold=float(held["threshold"]),
+                text_threshold=float(held["text_threshold"]),
+            )
+        except (KeyError, ValueError, TypeError) as error:
+            raise unreadable(error) from error
+
+    def to_bytes(self) -> bytes:
+        """As npz, weights in half of the precision."""
+        weights: dict[str, Any] = {
+            f"{_TUNED}{name}": each.astype(np.float16) for name, each in self.tuned.weights.items()
+        }
+        target = io.BytesIO()
+        np.savez_compressed(
+            target,
+            head=np.append(self.tuned.head, self.tuned.bias),
+            threshold=self.threshold,
+            text_threshold=self.text_threshold,
+            **weights,
+        )
+        return target.getvalue()
+
+    def by(self, encoder: TunableEncoder) -> Opinion:
+        """The opinion, told by a copy of the encoder. Raises ModelError `safety_unreadable` where
+        something else was tuned.
+        """
+        try:
+            other = encoder.with_weights(self.tuned.weights)
+        except RuntimeError as error:
+            raise unreadable(error) from error
+        return lambda texts: self.tuned.scores(other.encode(texts))[:, 0]
+
+    def after(self, learned: Learned) -> Learned:
+        """The regression with the thresholds that it has beside this opinion."""
+        return replace(learned, threshold=self.threshold, text_threshold=self.text_threshold)
