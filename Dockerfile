@@ -20,7 +20,8 @@ RUN python -m genre_models.weights --cache /opt/genre/models
 COPY . .
 # exact: the integers of the kernel are pinned, and those of torch need no measuring here.
 RUN pip install --no-cache-dir --no-deps --no-build-isolation --editable . \
-    && GENRE_ENGINE=exact GENRE_MODELS=/opt/genre/models genre prepare --tune
+    && GENRE_ENGINE=exact GENRE_MODELS=/opt/genre/models genre prepare \
+    && GENRE_MODELS=/opt/genre/models genre safety tune
 
 
 FROM python:3.11-slim

@@ -30,7 +30,7 @@ COMMANDS = {
     "explain": "Say why a request gets its genre, language and verdict.",
     "classifier": "Say what was asked for, and how well it was understood.",
     "genres": "List the genres of the taxonomy with their families.",
-    "safety": "Try what is declined.",
+    "safety": "Try what is declined; tune what tells harm.",
     "data": "Fetch, list and label texts by genre, to train adapters on.",
     "train": "Train an adapter for a genre from your texts.",
     "generate": "Write texts with an adapter, a blend or the base model.",

@@ -88,13 +88,14 @@ class Supervisor:
         return worker
 
     def beside(self, *command: str) -> Path:
-        """Run a command once, when no worker wants the processor, at the longest until all are
-        stopped; the log of what it says.
+        """Run a command once, in the background, at the longest until all are stopped; the log of
+        what it says. When it fails, that is told.
         """
-        path = self._logs / f"{command[0]}.log"
+        path = self._logs / f"{'-'.join(command)}.log"
         process = self._spawn(command, self._settings, path)
-        os.sched_setscheduler(process.pid, os.SCHED_IDLE, os.sched_param(0))  # its threads inherit
         self._beside.append(process)
+        _put_last(process.pid)
+        self._watching.append(asyncio.create_task(_told(process, " ".join(command), path)))
         return path
 
     async def ready(self, within: float = 60.0) -> None:
@@ -124,7 +125,7 @@ class Supervisor:
             begun = loop.time()
             await self._until_it_ends(worker)
             ends = ends + 1 if loop.time() - begun < _WELL else 1
-            why = f"{worker.role} ended with {worker.process.returncode}: {_last_words(worker)}"
+            why = f"{worker.role} ended with {worker.process.returncode}: {_last_words(worker.log)}"
             if ends == _MOST_ENDS:
                 times = f"{ends} times in a row, each within {_WELL:.0f} s of its start"
                 raise NotReady("worker_failed", f"{why} ({times}; {worker.log})")
@@ -166,6 +167,28 @@ class Supervisor:
             )
 
 
+def _put_last(pid: int) -> None:
+    """Let a process run where nobody else wants the processor, also where every session has its
+    share (sched(7), autogroup), and end first where memory is short. Its threads inherit it.
+    """
+    try:
+        os.sched_setscheduler(pid, os.SCHED_IDLE, os.sched_param(0))
+        for name, value in (("autogroup", "19"), ("oom_score_adj", "1000")):
+            Path(f"/proc/{pid}/{name}").write_text(value)
+    except OSError as error:
+        log.warning("what runs in the background is not put last: %s", error)
+
+
+async def _told(process: subprocess.Popen[bytes], command: str, path: Path) -> None:
+    """Tell when a command has failed."""
+    while process.poll() is None:
+        await asyncio.sleep(1.0)
+    if process.returncode:
+        log.warning(
+            "%s ended with %s: %s (%s)", command, process.returncode, _last_words(path), path
+        )
+
+
 async def until_ready(worker: RoleProcess, within: float) -> dict[str, Any]:
     """Wait until a worker is ready; what its health page says. Raises NotReady (worker_failed)."""
     try:
@@ -179,13 +202,13 @@ async def until_ready(worker: RoleProcess, within: float) -> dict[str, Any]:
         pass
     raise NotReady(
         "worker_failed",
-        f"The {worker.role} worker is not ready; {_last_words(worker)} ({worker.log})",
+        f"The {worker.role} worker is not ready; {_last_words(worker.log)} ({worker.log})",
     )
 
 
-def _last_words(worker: RoleProcess) -> str:
-    """The last line of a worker's log."""
-    last = worker.log.read_text(errors="replace").strip().splitlines()[-1:]
+def _last_words(path: Path) -> str:
+    """The last line of a log."""
+    last = path.read_text(errors="replace").strip().splitlines()[-1:]
     return " ".join(last)[-300:] or "it said nothing"
 
 

@@ -4,7 +4,7 @@
 learned from, of a third one in six other languages, and on what others ask for who mean no harm;
 each harmful one again in twelve disguises; and pairs that differ in whom they are about.
 `--requests FILE` measures others' JSON lines: `text`, `harmful` and, if known, `category`. What
-ships is measured once `genre prepare --tune` has run.
+ships is measured once `genre safety tune` has run.
 """
 
 from __future__ import annotations

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Annotated
-
-import typer
 
 from agents.base_model import stocked_store
 from agents.commands.bar import bar
@@ -16,11 +13,7 @@ from agents.coverage import missing
 from streams.settings import Settings
 
 
-def prepare(
-    tune: Annotated[
-        bool, typer.Option("--tune", help="Tune what tells harm, too: hours on two cores.")
-    ] = False,
-) -> None:
+def prepare() -> None:
     """Fetch and convert the models, once.
 
     These are the base model that GENRE_BASE names and the encoders; the classifier and the score of
@@ -54,15 +47,12 @@ def prepare(
         prepare_multilingual(given.models)
     fit(given)
     say("classifier: ready\nsafety:     ready")
-    if not tune and not is_tuned(given):
-        say("            without second opinions: `genre up` makes them beside, or now --tune")
+    if not is_tuned(given):
+        say("            without second opinions: `genre safety tune` makes them")
     if given.engine == "auto" and device_of(given.device) == "cpu":
         with bar("engine") as advance:
             ensure(base, advance)
     say(f"engine:     {': '.join(engine_of(given))}")
-    if tune:
-        make_second_opinions(given)
-        say("safety:     second opinions ready")
 
 
 def fit(given: Settings) -> None:
@@ -86,23 +76,8 @@ def fit(given: Settings) -> None:
         score.result()
 
 
-def make_second_opinions(given: Settings) -> None:
-    """Tune what gives second opinions on harm, where that has not been done: hours on two cores.
-
-    Raises ModelError where the encoders are not prepared.
-    """
-    from genre_models.encoder import SentenceEncoder
-    from genre_models.multilingual import MultilingualEncoder
-    from genre_models.safety.score import tune
-
-    encoder = SentenceEncoder.load(given.models / "encoder")
-    multilingual = MultilingualEncoder(given.models / "multilingual", os.cpu_count() or 1)
-    with bar("second opinions"):
-        tune(given.models, encoder, multilingual)
-
-
 def is_tuned(given: Settings) -> bool:
-    """Whether `make_second_opinions` has nothing to do."""
+    """Whether there are second opinions on harm."""
     from genre_models.safety import score
 
     return score.is_tuned(given.models)

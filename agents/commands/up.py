@@ -36,7 +36,7 @@ def up(
     ] = 1,
     tune: Annotated[
         bool,
-        typer.Option(help="Tune what tells harm beside, where that has not been done."),
+        typer.Option(help="Make second opinions on harm in the background, if there are none."),
     ] = True,
 ) -> None:
     """Start a broker in memory and every role; stay until Ctrl-C.
@@ -94,8 +94,10 @@ async def _work(
     if demo:
         await demonstration.run(settings, out)
     if tune:
-        log = supervisor.beside("prepare", "--tune")
-        out.print(f"harm is told better in an hour or two: what tells it is tuned beside ({log})")
+        log = supervisor.beside("safety", "tune")
+        out.print(
+            f"making second opinions on harm in the background, once, for an hour or two: {log}"
+        )
     out.print(
         "\nUp until Ctrl-C. In another terminal, for instance:\n"
         '  genre ask "a joke about dentists" --user ada\n'

@@ -87,7 +87,7 @@ def fitted(
     return replace(learned, text_threshold=_text_threshold(learned, texts_apart, encode))
 
 
-def seconded(
+def fitted_second(
     learned: Learned,
     examples: Sequence[Example],
     texts: Sequence[str],
@@ -95,13 +95,14 @@ def seconded(
     tunable: TunableEncoder,
     *,
     aside: Collection[str],
+    is_own: Callable[[Example], bool] = lambda each: True,
     texts_apart: Sequence[str] = (),
 ) -> SecondOpinion:
     """Tuned on the examples, of which those that `learned` was fitted on are the first.
 
     The authors who are set `aside` are not learned from: the threshold is chosen on their
-    look-alikes, as the regression without them and the opinion score them. Raises ValueError
-    where one of them is missing.
+    look-alikes that `is_own` accepts, as the regression without them and the opinion score them.
+    Raises ValueError where one of them, or any such look-alike, is missing.
     """
     is_aside = _are_by(aside, examples)
     kinds = np.array(
@@ -110,12 +111,14 @@ def seconded(
     tuned = tunable.tuned(list(compress(texts, ~is_aside)), kinds[~is_aside])
     least, least_of_texts = learned.threshold, learned.text_threshold
     second = SecondOpinion(tuned=tuned, threshold=least, text_threshold=least_of_texts)
+    second = SecondOpinion.from_bytes(second.to_bytes())  # the thresholds are those of what is kept
     opinion = second.by(tunable)
-    odds = learned.left_out[np.flatnonzero(is_aside)]
-    heard(odds, list(compress(texts, is_aside)), opinion)
+    own = is_aside & np.array([is_own(each) for each in examples])
+    odds = learned.left_out[np.flatnonzero(own)]
+    heard(odds, list(compress(texts, own)), opinion)
     return replace(
         second,
-        threshold=_threshold(odds, list(compress(examples, is_aside))),
+        threshold=_threshold(odds, list(compress(examples, own))),
         text_threshold=_text_threshold(learned, texts_apart, encode, opinion),
     )
 
@@ -192,12 +195,14 @@ def _components(points: Floats) -> Floats:
 
 def _threshold(odds: Floats, examples: Sequence[Example]) -> float:
     """The probability that most look-alikes stay below, for the author in the middle: some wrote
-    nothing but pairs that differ in a word, and strangers do not.
+    nothing but pairs that differ in a word, and strangers do not. Raises ValueError without any.
     """
     odds_of: dict[str, list[float]] = {}
     for each, found in zip(examples, odds, strict=True):
         if each.category != ORDINARY and not each.is_harmful:
             odds_of.setdefault(each.author, []).append(found)
+    if not odds_of:
+        raise ValueError("expected look-alikes to set the threshold on, got none")
     return probable(float(np.median([np.quantile(own, SPARED) for own in odds_of.values()])))
 
 

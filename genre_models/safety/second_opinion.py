@@ -19,8 +19,10 @@ _TUNED = "tuned/"  # before the names of weights in the file
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SecondOpinion:
-    """What was tuned, and the thresholds of a regression to whose log-odds in doubt it is added:
-    probabilities, that of texts more than any where it was set on none.
+    """What was tuned. Its log-odds are added to those of a regression where these leave doubt.
+
+    The thresholds are probabilities that hold for the sum; without texts to set it on, that of
+    texts is more than any.
     """
 
     tuned: Tuned
@@ -40,12 +42,15 @@ class SecondOpinion:
                 for name in held
                 if name.startswith(_TUNED)
             }
+            threshold, text_threshold = float(held["threshold"]), float(held["text_threshold"])
             if not all(np.isfinite(each).all() for each in (head, *weights.values())):
                 raise ValueError("expected finite numbers")
+            if not 0 <= threshold <= 1 or not text_threshold >= 0:
+                raise ValueError(f"expected thresholds, got {threshold} and {text_threshold}")
             return cls(
                 tuned=Tuned(weights=weights, head=head[:-1, None], bias=head[-1:]),
-                threshold=float(held["threshold"]),
-                text_threshold=float(held["text_threshold"]),
+                threshold=threshold,
+                text_threshold=text_threshold,
             )
         except (KeyError, ValueError, TypeError) as error:
             raise unreadable(error) from error
@@ -73,7 +78,8 @@ class SecondOpinion:
             other = encoder.with_weights(self.tuned.weights)
         except RuntimeError as error:
             raise unreadable(error) from error
-        return lambda texts: self.tuned.scores(other.encode(texts))[:, 0]
+        head = replace(self.tuned, weights={})  # the encoder has these, in its own precision
+        return lambda texts: head.scores(other.encode(texts))[:, 0]
 
     def after(self, learned: Learned) -> Learned:
         """The regression with the thresholds that it has beside this opinion."""

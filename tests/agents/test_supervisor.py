@@ -29,8 +29,12 @@ if role == "broken":
     print("Starting."); sys.exit("no broker at 127.0.0.1:1")
 if role == "deaf":
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-if role == "idle":
-    print(os.sched_getscheduler(0) == os.SCHED_IDLE, flush=True); signal.pause()
+if role == "last":
+    def ends_first():
+        return open("/proc/self/oom_score_adj").read() == "1000\\n"
+    while os.sched_getscheduler(0) != os.SCHED_IDLE or not ends_first():
+        pass
+    print("last", flush=True); signal.pause()
 HTTPServer(("127.0.0.1", int(os.environ["GENRE_HEALTH_PORT"])), Page).serve_forever()
 """
 
@@ -65,14 +69,24 @@ async def test_what_runs_beside_waits_for_the_workers_and_ends_with_them(
 ) -> None:
     async with supervisor:
         supervisor.start("plain")
-        log = supervisor.beside("prepare", "idle")
+        log = supervisor.beside("safety", "last")
         await supervisor.ready(10)
         async with asyncio.timeout(10):
             while not log.read_text():
                 await asyncio.sleep(0.01)
         (process,) = supervisor._beside
-        assert log.name == "prepare.log" and process.poll() is None
-    assert log.read_text() == "True\n" and process.returncode == -15
+        assert log.name == "safety-last.log" and process.poll() is None
+    assert log.read_text() == "last\n" and process.returncode == -15
+
+
+async def test_what_fails_in_the_background_is_told(
+    supervisor: Supervisor, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with supervisor:
+        supervisor.beside("safety", "broken")
+        async with asyncio.timeout(10):
+            while "safety broken ended with 1: no broker at" not in caplog.text:
+                await asyncio.sleep(0.01)
 
 
 async def test_a_worker_that_gives_up_is_told_with_its_last_words(supervisor: Supervisor) -> None:

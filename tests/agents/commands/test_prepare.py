@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from agents.commands.prepare import fit, is_fitted, is_tuned
+from agents.commands.prepare import fit, is_fitted
 from agents.main import cli
 from genre_models.engine import fidelity
 from streams.settings import Settings
@@ -36,7 +36,6 @@ def measured(base: Path, monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     monkeypatch.setattr("genre_models.encoder.SentenceEncoder.load", lambda *_, **__: None)
     monkeypatch.setattr("agents.genres.classifiers.load_classifier", lambda *_, **__: None)
     monkeypatch.setattr("genre_models.safety.load_score", lambda *_: None)
-    monkeypatch.setattr("genre_models.safety.score.is_tuned", lambda _: False)
     return calls
 
 
@@ -93,17 +92,11 @@ def test_what_workers_would_fit_is_fitted_once(
     assert not is_fitted(given)
 
 
-@pytest.mark.usefixtures("measured")
-@pytest.mark.parametrize("asked", [True, False])
-def test_second_opinions_are_made_where_they_are_asked_for(
-    asked: bool, base: Path, monkeypatch: pytest.MonkeyPatch
+def test_prepare_says_where_second_opinions_are_missing(
+    base: Path, measured: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tuned: list[Path] = []
-    monkeypatch.setattr("genre_models.safety.score.tune", lambda models, *_: tuned.append(models))
     environment = {"GENRE_ENGINE": "exact", "GENRE_MODELS": str(base.parent)}
-    command = ["prepare", *["--tune"] * asked]
-    done = CliRunner().invoke(cli, command, env=environment, catch_exceptions=False)
-    assert tuned == [base.parent] * asked
-    assert ("second opinions ready" in done.stdout) == asked
-    assert ("without second opinions" in done.stdout) != asked
-    assert not is_tuned(Settings(models=base.parent))
+    for is_tuned in (False, True):
+        monkeypatch.setattr("genre_models.safety.score.is_tuned", lambda _, it=is_tuned: it)
+        done = CliRunner().invoke(cli, ["prepare"], env=environment, catch_exceptions=False)
+        assert ("without second opinions: `genre safety tune`" in done.stdout) != is_tuned

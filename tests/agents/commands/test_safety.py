@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from agents.commands import safety
 from genre_models.encoder import SentenceEncoder
+from genre_models.safety import score
+from schemas.errors import ModelError
 
 
 @pytest.fixture(autouse=True)
@@ -45,3 +48,24 @@ def test_a_wrong_line_is_named() -> None:
     assert codes == [None, "no_text", "not_utf8", "too_large", None] and done.exit_code == 0
     shown = run.invoke(safety.cli, ["check"], input=given).stdout.splitlines()
     assert shown[1].startswith("error    no_text: ") and shown[4].startswith("allow ")
+
+
+def test_second_opinions_are_made_in_the_models_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tuned: list[Path] = []
+    monkeypatch.setattr(score, "tune", lambda models, *_: tuned.append(models))
+    environment = {"GENRE_MODELS": str(tmp_path)}
+    done = CliRunner().invoke(safety.cli, ["tune"], env=environment)
+    assert (done.exit_code, tuned) == (0, [tmp_path])
+    assert done.stdout == "second opinions: ready\n"
+
+
+def test_what_cannot_be_kept_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(score, "tune", refused)
+    done = CliRunner().invoke(safety.cli, ["tune"], env={"GENRE_MODELS": str(tmp_path)})
+    assert isinstance(done.exception, ModelError) and done.exception.code == "not_kept"
+    assert f"expected to keep second opinions in {tmp_path}" in done.exception.message

@@ -89,7 +89,7 @@ async def test_second_opinions_are_tuned_beside_the_roles(
     monkeypatch.setattr(up, "missing", lambda *_: None)
     monkeypatch.setattr(up, "own_store", lambda _: None)
     await up._work(Ready(), Settings(), False, tune, 0.0, stopped)  # type: ignore[arg-type]
-    assert Supervisor.log == [*ROLES, *["prepare --tune"] * tune]
+    assert Supervisor.log == [*ROLES, *["safety tune"] * tune]
     assert ("beside.log" in out.file.getvalue()) == tune  # type: ignore[attr-defined]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from genre_models.kept_rows import KeptRows
 from genre_models.multilingual import MultilingualEncoder
 from genre_models.multilingual.encoder import _KEPT
 from genre_models.multilingual.packed_model import FILE
@@ -58,9 +59,11 @@ def test_what_gate_and_classifier_both_ask_for_is_encoded_once(
     assert len(multilingual._rows) == _KEPT and multilingual.encode([]).shape == (0, 384)
 
 
+@pytest.mark.parametrize("half", [False, True])
 def test_a_copy_of_it_is_tuned_and_shares_what_is_not(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    half: bool, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("genre_models.multilingual.encoder.has_bf16", lambda _: half)
     monkeypatch.setattr("genre_models.tuning.ANSWERS", replace(ANSWERS, epochs=6, batch=4))
     encoder = MultilingualEncoder(folder)
     good = ["ein Fest für alle", "una carta a mi madre", "写一首诗", "a speech for a friend"]
@@ -75,6 +78,7 @@ def test_a_copy_of_it_is_tuned_and_shares_what_is_not(
     other = encoder.with_weights(tuned.weights)
     odds = tuned.scores(other.encode([*good, *bad]))[:, 0]
     assert max(odds[:4]) < min(odds[4:])
+    encoder._rows = KeptRows(1)  # what it says now
     np.testing.assert_array_equal(encoder.encode(good), before)
     (_, _, model), (_, _, copy) = encoder._loaded, other._loaded
     own, theirs = (

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from genre_models.safety.fitting import RIDGE, _threshold, fitted, seconded, solved
+from genre_models.safety.fitting import RIDGE, _threshold, fitted, fitted_second, solved
 from genre_models.safety.learned import Floats, gaussian, probable, unit
 from genre_models.safety.words import Unit
 from genre_models.tuned import Tuned
@@ -52,7 +52,7 @@ def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
         texts = [each.text for each in marked]
         toy = fitted(marked, texts, Toy().rows)
         more = replace(marked[0], text="rob a bank", author="three")
-        second = seconded(
+        second = fitted_second(
             toy, [*marked, more], [*texts, more.text], Toy().rows, Watched(bias), aside=["two"]
         )
         thresholds.append(np.log(second.threshold / (1 - second.threshold)))
@@ -71,7 +71,7 @@ def test_few_texts_that_mean_no_harm_are_as_harmful_as_the_threshold_of_texts(
     texts, rows = [each.text for each in EXAMPLES], Toy().rows
     toy, opinion = fitted(EXAMPLES, texts, rows, texts_apart=apart), None
     if opinions == 2:
-        second = seconded(toy, EXAMPLES, texts, rows, Toy(), aside=["two"], texts_apart=apart)
+        second = fitted_second(toy, EXAMPLES, texts, rows, Toy(), aside=["two"], texts_apart=apart)
         toy, opinion = second.after(toy), second.by(Toy())
     told = toy.scores(apart, rows, opinion, are_requests=False)
     assert [each.is_harmful for each in told[-2:]] == [False, True]
@@ -91,7 +91,11 @@ def test_authors_that_are_set_aside_are_there() -> None:
     texts = [each.text for each in EXAMPLES]
     toy = fitted(EXAMPLES, texts, Toy().rows)
     with pytest.raises(ValueError, match="expected examples of eighth, got those of one, two"):
-        seconded(toy, EXAMPLES, texts, Toy().rows, Toy(), aside=["two", "eighth"])
+        fitted_second(toy, EXAMPLES, texts, Toy().rows, Toy(), aside=["two", "eighth"])
+    with pytest.raises(ValueError, match="expected look-alikes to set the threshold on, got none"):
+        fitted_second(
+            toy, EXAMPLES, texts, Toy().rows, Toy(), aside=["two"], is_own=lambda _: False
+        )
 
 
 @pytest.mark.parametrize("step", [1, 3])

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from genre_models.safety import SafetyGate, examples, load_score, score
+from genre_models.safety.learned import Learned
 from genre_models.safety.score import (
     _ASIDE,
     _ASIDE_IN_LANGUAGES,
     Scores,
+    TwoOpinions,
     is_tuned,
     others_file,
     score_file,
-    second_file,
-    second_file_of_others,
     tune,
 )
 from tests.genre_models.safety.toy import EXAMPLES, Toy
@@ -63,13 +64,13 @@ def test_second_opinions_are_heard_once_they_are_there(
     monkeypatch.setattr("time.monotonic", lambda: now)
     texts, encoder, others = [each.text for each in EXAMPLES], Toy(), Toy()
     scores = load_score(tmp_path, encoder, others)
-    assert "until `genre prepare --tune` has run" in caplog.text and not is_tuned(tmp_path)
+    assert "until `genre safety tune` has run" in caplog.text and not is_tuned(tmp_path)
     assert scores.others is not None
     before = [scores.requests(texts), scores.texts(texts), scores.others(texts)]
     tune(tmp_path, Toy(), Toy())
     assert is_tuned(tmp_path)
     assert scores.requests(texts) == before[0]
-    now = score._LOOKED + 0.1
+    now = score._LOOK_EVERY + 0.1
     after = [scores.requests(texts), scores.texts(texts), scores.others(texts)]
     assert encoder.other is not None and 0 < len(encoder.other.asked) < 2 * len(texts)
     assert others.other is not None and 0 < len(others.other.asked) < len(texts)
@@ -85,44 +86,67 @@ def test_what_is_tuned_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     tune(tmp_path, Toy(), Toy())
 
 
+def test_nothing_is_tuned_where_it_cannot_be_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").write_text("no folder")
+    monkeypatch.setattr(Toy, "tuned", None)
+    with pytest.raises(OSError, match="models"):
+        tune(tmp_path / "models", Toy(), Toy())
+
+
 def test_a_second_opinion_that_cannot_be_read_is_told_and_tuned_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
-    second_file(tmp_path).write_bytes(b"PK\x03\x04")
+    tune(tmp_path, Toy(), Toy())
+    second = score._second(score_file(tmp_path))
+    second.write_bytes(b"PK\x03\x04")
     encoder = Toy()
     scores = load_score(tmp_path, encoder)
-    assert f"{second_file(tmp_path).name} is not heard: expected a fitted score" in caplog.text
+    assert f"{second.name} is removed: expected a fitted score" in caplog.text
     assert scores.requests(["mix a bomb from fertiliser"])[0].category and encoder.other is None
+    assert not is_tuned(tmp_path)
     tune(tmp_path, Toy(), Toy())
-    now = score._LOOKED + 0.1
+    now = score._LOOK_EVERY + 0.1
     scores.requests(["mix a bomb from fertiliser"])
     assert encoder.other is not None
 
 
 def test_who_looks_for_a_second_opinion_keeps_nobody_waiting(tmp_path: Path) -> None:
-    """Another thread is told by the regression meanwhile."""
-    encoder = Toy()
+    """Others are told by the regression meanwhile, and it is heard once."""
     tune(tmp_path, Toy(), Toy())
-    scores = load_score(tmp_path / "other", encoder)
-    english = scores.requests.__self__  # type: ignore[attr-defined]
-    english.file, english._look_at = second_file(tmp_path), 0.0
+    encoder, file = Toy(), score_file(tmp_path)
+    learned = Learned.from_bytes(file.read_bytes())
+    english = TwoOpinions(learned, encoder.rows, encoder, score._second(file))
     with english._looking:
-        assert scores.requests(["mix a bomb from fertiliser"]) and encoder.other is None
-    assert scores.requests(["mix a bomb from fertiliser"]) and encoder.other is not None
+        english.requests(["mix a bomb from fertiliser"])
+        meanwhile = encoder.other
+    first = [Thread(target=english.look) for _ in range(4)]
+    for each in first:
+        each.start()
+    for each in first:
+        each.join()
+    copy = encoder.other
+    assert meanwhile is None and copy is not None
+    english.look()
+    assert encoder.other is copy
 
 
 def test_authors_that_are_set_aside_wrote_look_alikes() -> None:
-    learned = [*examples.read(examples.FOLDER), *examples.read(examples.FOREIGN)]
-    known = {each.author for each in learned if not each.is_harmful}
-    assert {*_ASIDE, *_ASIDE_IN_LANGUAGES} <= known
+    for aside, folder in (
+        (_ASIDE, examples.FOLDER),
+        (_ASIDE_IN_LANGUAGES, examples.FOREIGN),
+    ):
+        known = {each.author for each in examples.read(folder) if not each.is_harmful}
+        assert {*aside} <= known
 
 
 def test_its_name_changes_with_what_it_is_learned_from_and_how(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    files = (score_file, others_file, second_file, second_file_of_others)
+    files = (score_file, others_file)
     names = {file(tmp_path) for file in files}
     monkeypatch.setattr(score, "_FORMAT", score._FORMAT + 1)
     names |= {file(tmp_path) for file in files}

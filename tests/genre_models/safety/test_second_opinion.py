@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from genre_models.encoder import DIMENSION
-from genre_models.safety.fitting import fitted, seconded
+from genre_models.safety.fitting import fitted, fitted_second
 from genre_models.safety.second_opinion import SecondOpinion
 from genre_models.tuned import Tuned
 from schemas.errors import ModelError
@@ -19,7 +19,7 @@ from tests.genre_models.safety.toy import EXAMPLES, Toy
 def _second() -> SecondOpinion:
     texts, rows = [each.text for each in EXAMPLES], Toy().rows
     toy = fitted(EXAMPLES, texts, rows)
-    return seconded(
+    return fitted_second(
         toy, EXAMPLES, texts, rows, Toy(), aside=["two"], texts_apart=["mix a cake"] * 3
     )
 
@@ -66,6 +66,9 @@ def test_an_opinion_that_is_no_number_is_refused(second: SecondOpinion) -> None:
     )
     with pytest.raises(ModelError, match="expected finite numbers"):
         SecondOpinion.from_bytes(replace(second, tuned=tuned).to_bytes())
+    for threshold in (np.nan, 2.0):
+        with pytest.raises(ModelError, match="expected thresholds, got"):
+            SecondOpinion.from_bytes(replace(second, threshold=threshold).to_bytes())
     short = replace(tuned, head=tuned.head[:2])
     with pytest.raises(ModelError, match="expected a head of 385 numbers, got \\(3,\\)"):
         SecondOpinion.from_bytes(replace(second, tuned=short).to_bytes())
