@@ -21,6 +21,7 @@ from genre_models.classification.certain_language import certain_language
 from genre_models.classification.classifier import Classifier
 from genre_models.classification.languages import Language, LanguageIdentifier
 from genre_models.classification.words import says_something
+from genre_models.classification.written.requests import ENGLISH
 from genre_models.encoder import LayeredEncoder, SentenceEncoder, quantise
 from genre_models.multilingual import Multilingual, MultilingualEncoder
 from genre_models.safety import Policy, SafetyGate, load_score, neutralise
@@ -167,7 +168,7 @@ class Judge:
             "\n".join((prompt, *(topics or ()))),
             tenant=known.tenant,
             language=request.language or (likely.code if likely.confidence >= _SURE else None),
-            is_foreign=likely.is_foreign,
+            is_foreign=likely.code != ENGLISH,
         )
         known = replace(known, verdict=verdict)
         if topics is None or not verdict.allowed:

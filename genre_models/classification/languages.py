@@ -52,8 +52,8 @@ class LanguageIdentifier:
         return Language(self._default, round(1.0 - float(likely), 4) / 2, is_foreign)
 
     def foreign(self, texts: Sequence[str]) -> list[bool]:
-        """Which of them may be in another language than the default."""
-        return [self.identify(text).is_foreign for text in texts]
+        """Which of them are likely in another language than the default: not what is in none."""
+        return [self.identify(text).code != self._default for text in texts]
 
     @cached_property
     def _model(self) -> Any:

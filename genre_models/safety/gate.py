@@ -82,7 +82,7 @@ class SafetyGate:
         language: str | None = None,
         foreign: Sequence[bool] | None = None,
     ) -> list[Judgement]:
-        """One judgement each; the encoder is asked once. What is `foreign` may be in another
+        """One judgement each; the encoder is asked once. What is `foreign` is likely in another
         language than English.
         """
         read = [self._reader.read(text) for text in texts]

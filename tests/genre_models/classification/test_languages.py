@@ -66,5 +66,7 @@ def test_a_language_is_told_by_the_beginning_of_a_long_text(
     assert told == identifier.identify(beginning[:4096]) and told.code == "en"
 
 
-def test_which_may_be_in_another_language(identifier: LanguageIdentifier) -> None:
-    assert identifier.foreign(["Write a joke about cats.", "Ik heb honger"]) == [False, True]
+def test_what_is_in_another_language_and_what_in_none(identifier: LanguageIdentifier) -> None:
+    texts = ["Write a joke about cats.", "Ik heb honger", "xyzzy plugh frobnicate", "0x3F"]
+    assert identifier.foreign(texts) == [False, True, False, False]
+    assert identifier.identify("xyzzy plugh frobnicate").is_foreign  # for routing, however little
