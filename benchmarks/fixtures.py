@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import re
+import signal
+import sys
 import tempfile
 import uuid
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
@@ -36,3 +42,25 @@ async def supervised(settings: Settings, module: str = "agents.main") -> AsyncIt
     with tempfile.TemporaryDirectory(prefix="genre-benchmark-") as logs:
         async with Supervisor(settings, logs=Path(logs), module=module) as supervisor:
             yield supervisor
+
+
+@asynccontextmanager
+async def genre_up(line: str) -> AsyncIterator[tuple[int, re.Match[str]]]:
+    """`genre up` with nothing in the background: its process, once it has printed such a line."""
+    command = (sys.executable, "-m", "agents.main", "up", "--no-tune")
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=PIPE, env=os.environ | {"COLUMNS": "200"}
+    )
+    assert process.stdout is not None
+    try:
+        async for said in process.stdout:
+            found = re.search(line, said.decode())
+            if found:
+                break
+        else:
+            raise RuntimeError("genre up ended before every role was ready")
+        yield process.pid, found
+    finally:
+        if process.returncode is None:
+            process.send_signal(signal.SIGINT)
+        await process.communicate()

@@ -9,14 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import statistics
-import sys
 import time
-from asyncio.subprocess import PIPE
 from collections import defaultdict
 from pathlib import Path
 
+from benchmarks.fixtures import genre_up
 from benchmarks.latency import one, pipeline
 from benchmarks.report import arguments, show
 from streams.clients.client import Client
@@ -29,30 +27,11 @@ READY_AND_SILENT = 2.0
 
 async def at_rest(seconds: float) -> float:
     """Percent of a core that `genre up` takes, with its real models and nothing to do."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "agents.main",
-        "up",
-        "--no-tune",
-        stdout=PIPE,
-        env=os.environ | {"COLUMNS": "200"},
-    )
-    assert process.stdout is not None
-    try:
-        async for line in process.stdout:
-            if line.startswith(b"Up until"):
-                break
-        else:
-            raise RuntimeError("genre up ended before every role was ready")
+    async with genre_up("Up until") as (process, _):
         await asyncio.sleep(READY_AND_SILENT)
-        before, begun = family_seconds(process.pid), time.perf_counter()
+        before, begun = family_seconds(process), time.perf_counter()
         await asyncio.sleep(seconds)
-        return 100 * (family_seconds(process.pid) - before) / (time.perf_counter() - begun)
-    finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
-        await process.communicate()
+        return 100 * (family_seconds(process) - before) / (time.perf_counter() - begun)
 
 
 def family_seconds(root: int) -> float:

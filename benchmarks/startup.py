@@ -6,16 +6,11 @@ Also each role's memory at rest.
 from __future__ import annotations
 
 import asyncio
-import os
-import re
-import signal
-import sys
 import time
-from asyncio.subprocess import PIPE
 from dataclasses import replace
 
 from agents.supervisor import until_ready
-from benchmarks.fixtures import supervised
+from benchmarks.fixtures import genre_up, supervised
 from benchmarks.report import arguments, show
 from streams.clients.embedded_broker import embedded_broker
 from streams.clients.topic_admin import create
@@ -37,25 +32,8 @@ async def role(name: str) -> dict[str, float | None]:
 
 async def up() -> float:
     """Seconds that `genre up` itself reports until every role is ready."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "agents.main",
-        "up",
-        "--no-tune",
-        stdout=PIPE,
-        env=os.environ | {"COLUMNS": "200"},
-    )
-    assert process.stdout is not None
-    try:
-        async for line in process.stdout:
-            found = re.search(r"every role is ready after ([0-9.]+) s", line.decode())
-            if found:
-                return float(found.group(1))
-        raise RuntimeError("genre up ended before every role was ready")
-    finally:
-        process.send_signal(signal.SIGINT)
-        await process.communicate()
+    async with genre_up(r"every role is ready after ([0-9.]+) s") as (_, found):
+        return float(found[1])
 
 
 async def main() -> None:
