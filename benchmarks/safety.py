@@ -31,7 +31,7 @@ from genre_models.encoder import SentenceEncoder
 from genre_models.multilingual import MultilingualEncoder
 from genre_models.safety import Judgement, SafetyGate, load_score
 from genre_models.safety.examples import HELD_OUT, Example, Pair, pairs, read
-from genre_models.safety.score import is_tuned
+from genre_models.safety.score_files import ScoreFiles
 from genre_models.taxonomy import Taxonomy
 from schemas.fields import MAX_PROMPT_BYTES
 from streams.settings import Settings
@@ -115,7 +115,8 @@ def main(
     abroad = [each for each in examples if each.language != ENGLISH]
     examples = [each for each in examples if each.language == ENGLISH]
     found = _judged(gate, [each.text for each in examples])
-    figures = {"second_opinions": is_tuned(settings.models), **_figures(examples, found)}
+    figures: dict[str, Any] = {"all_opinions": ScoreFiles.of(settings.models).are_tuned}
+    figures |= _figures(examples, found)
     kept = written.held_out()
     ordinary = [each.text for each in (*kept["plain"], *kept["implied"]) if each.genre]
     figures["by_author"] = _by(examples, found, [each.author for each in examples])

@@ -78,18 +78,19 @@ def fit(given: Settings) -> None:
 
 def is_tuned(given: Settings) -> bool:
     """Whether there are second opinions on harm."""
-    from genre_models.safety import score
+    from genre_models.safety.score_files import ScoreFiles
 
-    return score.is_tuned(given.models)
+    return ScoreFiles.of(given.models).are_tuned
 
 
 def is_fitted(given: Settings) -> bool:
     """Whether `fit` has nothing to do."""
     from agents.genres.classifiers import classifier_file
-    from genre_models.safety.score import others_file, score_file
+    from genre_models.safety.score_files import ScoreFiles
     from genre_models.taxonomy import Taxonomy
 
-    files = [classifier_file(given, Taxonomy.load()), score_file(given.models)]
+    scores = ScoreFiles.of(given.models)
+    files = [classifier_file(given, Taxonomy.load()), scores.english]
     if (given.models / "multilingual").is_dir():
-        files.append(others_file(given.models))
+        files.append(scores.others)
     return all(each.is_file() for each in files)

@@ -92,7 +92,8 @@ def tuned_in_languages() -> tuple[Example, ...]:
     .84 of three left-out authors' harm was told, .78 with a third of all and .77 with a tenth.
     """
     others = [each for number, each in enumerate(_beside()) if number % _BESIDE]
-    return (*learned_in_languages(), *others)
+    ordinary = [each for each in learned_from() if each.category == ORDINARY]
+    return (*learned_in_languages(), *others, *ordinary)
 
 
 @lru_cache(1)

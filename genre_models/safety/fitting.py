@@ -19,12 +19,13 @@ from genre_models.safety.learned import (
     Floats,
     Learned,
     Opinion,
+    add,
     gaussian,
-    heard,
     probable,
     unit,
 )
 from genre_models.safety.second_opinion import SecondOpinion
+from genre_models.safety.third_opinion import ThirdOpinion
 from genre_models.safety.words import Unit, WordIndex
 
 COMPONENTS = 192
@@ -114,13 +115,41 @@ def fitted_second(
     second = SecondOpinion.from_bytes(second.to_bytes())  # the thresholds are those of what is kept
     opinion = second.by(tunable)
     own = is_aside & np.array([is_own(each) for each in examples])
-    odds = learned.left_out[np.flatnonzero(own)]
-    heard(odds, list(compress(texts, own)), opinion)
     return replace(
         second,
-        threshold=_threshold(odds, list(compress(examples, own))),
-        text_threshold=_text_threshold(learned, texts_apart, encode, opinion),
+        threshold=_threshold_beside([opinion], learned, examples, texts, own),
+        text_threshold=_text_threshold(learned, texts_apart, encode, [opinion]),
     )
+
+
+def fitted_third(
+    learned: Learned,
+    opinions: Sequence[Opinion],
+    examples: Sequence[Example],
+    texts: Sequence[str],
+    *,
+    aside: Collection[str],
+) -> ThirdOpinion:
+    """The threshold beside all `opinions`, on the look-alikes by the authors who are set `aside`,
+    from whom none of the opinions has learned. Raises as `fitted_second`.
+    """
+    own = _are_by(aside, examples)
+    return ThirdOpinion(threshold=_threshold_beside(opinions, learned, examples, texts, own))
+
+
+def _threshold_beside(
+    opinions: Sequence[Opinion],
+    learned: Learned,
+    examples: Sequence[Example],
+    texts: Sequence[str],
+    own: NDArray[np.bool_],
+) -> float:
+    """The threshold on some examples, each scored by a regression without its author's and by the
+    opinions.
+    """
+    odds = learned.left_out[np.flatnonzero(own)]
+    add(opinions, odds, list(compress(texts, own)))
+    return _threshold(odds, list(compress(examples, own)))
 
 
 def _are_by(authors: Collection[str], examples: Sequence[Example]) -> NDArray[np.bool_]:
@@ -207,12 +236,12 @@ def _threshold(odds: Floats, examples: Sequence[Example]) -> float:
 
 
 def _text_threshold(
-    learned: Learned, texts: Sequence[str], encode: Encode, opinion: Opinion | None = None
+    learned: Learned, texts: Sequence[str], encode: Encode, opinions: Sequence[Opinion] = ()
 ) -> float:
     """The probability that most of these texts stay below; without any, more than all."""
     if not texts:
         return math.inf
-    odds, _ = learned.worst(texts, encode, opinion)
+    odds, _ = learned.worst(texts, encode, opinions)
     return probable(float(np.quantile(odds, TEXTS_SPARED)))
 
 

@@ -4,8 +4,8 @@ Kernel ridge regression (Rasmussen and Williams 2006, chapter 6.5): a request is
 of the examples, the landmarks, in what an encoder makes of it (a Gaussian kernel on principal
 components) and in its words (cosine).
 One column of the regression tells harm, one for each category its kind; a logistic regression on
-both, by category, calibrates. Where that leaves doubt, a second opinion may be heard: its log-odds
-are added.
+both, by category, calibrates. Where that leaves doubt, further opinions may be heard: their
+log-odds are added.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ _SHORT = re.compile(
 )
 _PARTS: dict[Unit, re.Pattern[str]] = {"words": _LONG, "pieces": _SHORT}
 
+UNREADABLE = "safety_unreadable"
+"""The code of a file that is no fitted score."""
 Floats = NDArray[np.float32]
 # Log-odds from which on there is doubt; with another number, `_FORMAT` in score.py is raised. Of
 # left-out authors' ordinary requests .26 have more, of look-alikes .27, of harmful ones .92. From
@@ -45,14 +47,23 @@ DOUBT = -1.0
 Encode = Callable[[Sequence[str]], Floats]
 """What an encoder makes of texts.  # [n, d]"""
 
-Opinion = Callable[[Sequence[str]], Floats]
-"""Log-odds of harm of texts in doubt.  # [n]"""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """What else is asked about texts whose log-odds so far are at least `least` and below `most`.
+
+    `odds` tells what is added to these.  # [n]
+    """
+
+    odds: Callable[[Sequence[str]], Floats]
+    least: float = DOUBT
+    most: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """The probability of harm, the most probable category, whether it is too much. Calibrated where
-    there was no doubt; with an opinion added, it is surer than it may be.
+    there was no doubt; with opinions added, it is surer than it may be.
     """
 
     probability: float
@@ -142,20 +153,20 @@ class Learned:
         self,
         texts: Sequence[str],
         encode: Encode,
-        opinion: Opinion | None = None,
+        opinions: Sequence[Opinion] = (),
         *,
         are_requests: bool = True,
     ) -> list[Score]:
         """One each, that of its worst part.  # [n]"""
         least = self.threshold if are_requests else self.text_threshold
-        odds, kinds = self.worst(texts, encode, opinion)
+        odds, kinds = self.worst(texts, encode, opinions)
         return [
             self._score(float(each), int(kind), least)
             for each, kind in zip(odds, kinds, strict=True)
         ]
 
     def worst(
-        self, texts: Sequence[str], encode: Encode, opinion: Opinion | None = None
+        self, texts: Sequence[str], encode: Encode, opinions: Sequence[Opinion] = ()
     ) -> tuple[Floats, NDArray[np.intp]]:
         """The log-odds of the worst part of each text [n], and its category [n]."""
         parts = [self._parts(text) for text in texts]
@@ -163,8 +174,7 @@ class Learned:
         if not flat:
             return np.zeros(0, np.float32), np.zeros(0, np.intp)
         odds, kinds = self.odds(self.values(flat, encode))
-        if opinion is not None:
-            heard(odds, flat, opinion)
+        add(opinions, odds, flat)
         starts = np.cumsum([0, *map(len, parts[:-1])])
         worst = [
             start + int(np.argmax(odds[start : start + len(each)]))
@@ -209,7 +219,7 @@ class Learned:
 
 def unreadable(got: Exception) -> ModelError:
     """The error of a file that is no fitted score."""
-    return ModelError("safety_unreadable", f"expected a fitted score, got {got}: fit it again")
+    return ModelError(UNREADABLE, f"expected a fitted score, got {got}: fit it again")
 
 
 def probable(odds: float) -> float:
@@ -217,11 +227,22 @@ def probable(odds: float) -> float:
     return 1.0 / (1.0 + math.exp(-odds))
 
 
-def heard(odds: Floats, texts: Sequence[str], opinion: Opinion) -> None:
-    """Add the opinion on texts in doubt to their odds, in place."""
-    doubtful = np.flatnonzero(odds >= DOUBT).tolist()
-    if doubtful:
-        odds[doubtful] += opinion([texts[place] for place in doubtful])
+def log_odds(probability: float) -> float:
+    """The log-odds of a probability, at most 20 either way."""
+    least = probable(-20.0)
+    inside = min(max(probability, least), 1.0 - least)
+    return math.log(inside / (1.0 - inside))
+
+
+def add(opinions: Sequence[Opinion], odds: Floats, texts: Sequence[str]) -> None:
+    """Add to log-odds what each opinion in turn says of the texts that it is asked about; in place.
+
+    # odds [n], texts [n]
+    """
+    for opinion in opinions:
+        asked = np.flatnonzero((odds >= opinion.least) & (odds < opinion.most)).tolist()
+        if asked:
+            odds[asked] += opinion.odds([texts[place] for place in asked])
 
 
 def unit(rows: Floats) -> Floats:

@@ -79,7 +79,7 @@ class SecondOpinion:
         except RuntimeError as error:
             raise unreadable(error) from error
         head = replace(self.tuned, weights={})  # the encoder has these, in its own precision
-        return lambda texts: head.scores(other.encode(texts))[:, 0]
+        return Opinion(odds=lambda texts: head.scores(other.encode(texts))[:, 0])
 
     def after(self, learned: Learned) -> Learned:
         """The regression with the thresholds that it has beside this opinion."""

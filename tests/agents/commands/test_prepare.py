@@ -97,6 +97,6 @@ def test_prepare_says_where_second_opinions_are_missing(
 ) -> None:
     environment = {"GENRE_ENGINE": "exact", "GENRE_MODELS": str(base.parent)}
     for is_tuned in (False, True):
-        monkeypatch.setattr("genre_models.safety.score.is_tuned", lambda _, it=is_tuned: it)
+        monkeypatch.setattr("agents.commands.prepare.is_tuned", lambda _, it=is_tuned: it)
         done = CliRunner().invoke(cli, ["prepare"], env=environment, catch_exceptions=False)
         assert ("without second opinions: `genre safety tune`" in done.stdout) != is_tuned

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from genre_models.safety.fitting import RIDGE, _threshold, fitted, fitted_second, solved
-from genre_models.safety.learned import Floats, gaussian, probable, unit
+from genre_models.safety.fitting import (
+    RIDGE,
+    _threshold,
+    fitted,
+    fitted_second,
+    fitted_third,
+    solved,
+)
+from genre_models.safety.learned import Floats, Opinion, gaussian, log_odds, probable, unit
 from genre_models.safety.words import Unit
 from genre_models.tuned import Tuned
 from tests.genre_models.safety.toy import EXAMPLES, Toy
@@ -34,7 +42,10 @@ def test_harm_and_its_kind_are_told(
 def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("genre_models.safety.learned.DOUBT", -100.0)  # of everything
+    # Of everything, they are asked.
+    monkeypatch.setattr(
+        "genre_models.safety.second_opinion.Opinion", partial(Opinion, least=-100.0)
+    )
     learned: list[tuple[str, int]] = []
 
     @dataclass
@@ -55,7 +66,7 @@ def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
         second = fitted_second(
             toy, [*marked, more], [*texts, more.text], Toy().rows, Watched(bias), aside=["two"]
         )
-        thresholds.append(np.log(second.threshold / (1 - second.threshold)))
+        thresholds.append(log_odds(second.threshold))
     own = {each.text for each in marked if each.author == "one"}
     assert {text for text, _ in learned} == {*own, "rob a bank"}
     assert {kind for text, kind in learned if "bomb" in text} == {1}
@@ -69,15 +80,33 @@ def test_few_texts_that_mean_no_harm_are_as_harmful_as_the_threshold_of_texts(
 ) -> None:
     apart = [f"mix a {number} cake from flour" for number in range(199)] + ["mix a bomb"]
     texts, rows = [each.text for each in EXAMPLES], Toy().rows
-    toy, opinion = fitted(EXAMPLES, texts, rows, texts_apart=apart), None
+    toy, heard = fitted(EXAMPLES, texts, rows, texts_apart=apart), list[Opinion]()
     if opinions == 2:
         second = fitted_second(toy, EXAMPLES, texts, rows, Toy(), aside=["two"], texts_apart=apart)
-        toy, opinion = second.after(toy), second.by(Toy())
-    told = toy.scores(apart, rows, opinion, are_requests=False)
+        toy, heard = second.after(toy), [second.by(Toy())]
+    told = toy.scores(apart, rows, heard, are_requests=False)
     assert [each.is_harmful for each in told[-2:]] == [False, True]
     assert 1 <= sum(each.is_harmful for each in told) <= 0.03 * len(apart)
-    asked = toy.scores(apart, rows, opinion)
+    asked = toy.scores(apart, rows, heard)
     assert [each.probability for each in asked] == [each.probability for each in told]
+
+
+def test_the_threshold_beside_all_opinions_is_that_of_authors_set_aside() -> None:
+    texts = [each.text for each in EXAMPLES]
+    toy, asked = fitted(EXAMPLES, texts, Toy().rows), list[str]()
+
+    def opinion(texts: Sequence[str]) -> Floats:
+        asked.extend(texts)
+        return np.full(len(texts), 1.5, np.float32)
+
+    opinions = [Opinion(odds=opinion, least=-100.0)] * 2
+    one = fitted_third(toy, opinions[:1], EXAMPLES, texts, aside=["two"])
+    both = fitted_third(toy, opinions, EXAMPLES, texts, aside=["two"])
+    assert log_odds(both.threshold) - log_odds(one.threshold) == pytest.approx(1.5, abs=1e-3)
+    own = [each.text for each in EXAMPLES if each.author == "two"]
+    assert asked == 3 * own
+    with pytest.raises(ValueError, match="expected examples of three, got those of one, two"):
+        fitted_third(toy, opinions, EXAMPLES, texts, aside=["three"])
 
 
 def test_without_texts_none_is_harmful() -> None:

@@ -6,9 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genre_models.safety.fitting import fitted
-from genre_models.safety.learned import DOUBT, PIECES, Floats, Learned
+from genre_models.safety.learned import (
+    DOUBT,
+    PIECES,
+    Floats,
+    Learned,
+    Opinion,
+    add,
+    log_odds,
+    probable,
+)
 from genre_models.safety.words import Unit
 from schemas.errors import ModelError
 from tests.genre_models.safety.toy import EXAMPLES, Toy
@@ -48,7 +59,8 @@ def test_the_opinion_is_heard_on_texts_in_doubt_alone(toy: Learned) -> None:
         asked.extend(texts)
         return np.full(len(texts), -2.0, np.float32)
 
-    told, alone = toy.scores(texts, Toy().rows, opinion), toy.scores(texts, Toy().rows)
+    told = toy.scores(texts, Toy().rows, [Opinion(odds=opinion)])
+    alone = toy.scores(texts, Toy().rows)
     doubtful = [text for text, each in zip(texts, odds, strict=True) if each >= DOUBT]
     assert asked == doubtful and 0 < len(doubtful) < len(texts)
     changed = [one != other for one, other in zip(told, alone, strict=True)]
@@ -63,9 +75,34 @@ def test_of_a_long_text_the_part_in_doubt_alone_gets_an_opinion(toy: Learned) ->
         asked.extend(texts)
         return np.full(len(texts), -20.0, np.float32)
 
-    (alone,), (told,) = toy.scores([long], Toy().rows), toy.scores([long], Toy().rows, opinion)
+    (alone,) = toy.scores([long], Toy().rows)
+    (told,) = toy.scores([long], Toy().rows, [Opinion(odds=opinion)])
     assert len(asked) == 1 and "bomb" in asked[0]
     assert told.probability < alone.probability
+
+
+def test_an_opinion_is_asked_about_what_those_before_it_leave_in_its_range() -> None:
+    asked: list[list[str]] = []
+
+    def opinion(texts: Sequence[str]) -> Floats:
+        asked.append(list(texts))
+        return np.ones(len(texts), np.float32)
+
+    odds = np.array([-2.0, -1.0, 0.5, 2.0], np.float32)
+    opinions = [
+        Opinion(odds=opinion, least=-1.0),
+        Opinion(odds=opinion, least=0.0, most=3.0),
+        Opinion(odds=opinion, least=9.0),
+    ]
+    add(opinions, odds, ["a", "b", "c", "d"])
+    assert odds.tolist() == [-2.0, 1.0, 2.5, 3.0]
+    assert asked == [["b", "c", "d"], ["b", "c"]]
+
+
+@given(st.floats(-15, 15))
+def test_log_odds_are_those_of_the_probability(odds: float) -> None:
+    assert log_odds(probable(odds)) == pytest.approx(odds, abs=1e-3)
+    assert log_odds(0.0) == pytest.approx(-20) and log_odds(1.0) == pytest.approx(20)
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04."])

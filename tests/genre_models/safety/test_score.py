@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
-from genre_models.safety import SafetyGate, examples, load_score, score
-from genre_models.safety.learned import Learned
+from genre_models.safety import SafetyGate, examples, load_score
+from genre_models.safety.opinions import LOOK_EVERY
 from genre_models.safety.score import (
     _ASIDE,
     _ASIDE_IN_LANGUAGES,
     Scores,
-    TwoOpinions,
-    is_tuned,
-    others_file,
-    score_file,
     tune,
 )
+from genre_models.safety.score_files import ScoreFiles
+from schemas.errors import ModelError
 from tests.genre_models.safety.toy import EXAMPLES, Toy
 
 FOREIGN = [replace(each, language="de") for each in EXAMPLES]
@@ -33,14 +30,18 @@ def few(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def learn_from(given: list[examples.Example], monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("score", "examples"):
-        monkeypatch.setattr(f"genre_models.safety.{module}.learned_from", lambda: tuple(given))
-    # What is known is kept for other tests, which want the words of all requests.
-    monkeypatch.setattr("genre_models.safety.score.known_words", dict)
-    monkeypatch.setattr("genre_models.safety.score.texts_learned_from", lambda: ())
-    monkeypatch.setattr("genre_models.safety.score.texts_apart", lambda: ("mix a cake",) * 3)
-    for name in ("learned_in_languages", "tuned_in_languages"):
-        monkeypatch.setattr(f"genre_models.safety.score.{name}", lambda: (*given, *FOREIGN))
+    for module in ("examples", "score", "score_files"):
+        for name, learned in {
+            "learned_from": given,
+            "texts_learned_from": (),
+            "texts_apart": ("mix a cake",) * 3,
+            "learned_in_languages": (*given, *FOREIGN),
+            "tuned_in_languages": (*given, *FOREIGN),
+            # What is known is kept for other tests, which want the words of all requests.
+            **({"known_words": {}} if module == "score" else {}),
+        }.items():
+            place = f"genre_models.safety.{module}.{name}"
+            monkeypatch.setattr(place, lambda learned=learned: learned, raising=False)
     for name in ("_ASIDE", "_ASIDE_IN_LANGUAGES"):
         monkeypatch.setattr(f"genre_models.safety.score.{name}", ("two",))
 
@@ -51,7 +52,7 @@ def test_it_is_fitted_once_and_says_the_same_from_then_on(tmp_path: Path) -> Non
     one = load_score(tmp_path, first).requests(texts)
     other = load_score(tmp_path, second).requests(texts)
     assert one == other and [each.name for each in tmp_path.iterdir()] == [
-        score_file(tmp_path).name
+        ScoreFiles.of(tmp_path).english.name
     ]
     assert first.asked == [*texts, *["mix a cake"] * 3, *texts] and second.asked == texts
     assert sum(each.is_harmful for each in one) >= len(EXAMPLES) / 4
@@ -64,16 +65,17 @@ def test_second_opinions_are_heard_once_they_are_there(
     monkeypatch.setattr("time.monotonic", lambda: now)
     texts, encoder, others = [each.text for each in EXAMPLES], Toy(), Toy()
     scores = load_score(tmp_path, encoder, others)
-    assert "until `genre safety tune` has run" in caplog.text and not is_tuned(tmp_path)
+    assert "until `genre safety tune` has run" in caplog.text
+    assert not ScoreFiles.of(tmp_path).are_tuned
     assert scores.others is not None
     before = [scores.requests(texts), scores.texts(texts), scores.others(texts)]
     tune(tmp_path, Toy(), Toy())
-    assert is_tuned(tmp_path)
+    assert ScoreFiles.of(tmp_path).are_tuned
     assert scores.requests(texts) == before[0]
-    now = score._LOOK_EVERY + 0.1
+    now = LOOK_EVERY + 0.1
     after = [scores.requests(texts), scores.texts(texts), scores.others(texts)]
     assert encoder.other is not None and 0 < len(encoder.other.asked) < 2 * len(texts)
-    assert others.other is not None and 0 < len(others.other.asked) < len(texts)
+    assert others.other is not None and others.other.asked
     assert all(one != other for one, other in zip(before, after, strict=True))
     again = load_score(tmp_path, Toy(), Toy())
     assert again.others is not None
@@ -101,37 +103,51 @@ def test_a_second_opinion_that_cannot_be_read_is_told_and_tuned_again(
     now = 0.0
     monkeypatch.setattr("time.monotonic", lambda: now)
     tune(tmp_path, Toy(), Toy())
-    second = score._second(score_file(tmp_path))
+    second = ScoreFiles.of(tmp_path).second
     second.write_bytes(b"PK\x03\x04")
     encoder = Toy()
     scores = load_score(tmp_path, encoder)
     assert f"{second.name} is removed: expected a fitted score" in caplog.text
     assert scores.requests(["mix a bomb from fertiliser"])[0].category and encoder.other is None
-    assert not is_tuned(tmp_path)
+    assert not ScoreFiles.of(tmp_path).are_tuned
     tune(tmp_path, Toy(), Toy())
-    now = score._LOOK_EVERY + 0.1
+    now = LOOK_EVERY + 0.1
     scores.requests(["mix a bomb from fertiliser"])
     assert encoder.other is not None
 
 
-def test_who_looks_for_a_second_opinion_keeps_nobody_waiting(tmp_path: Path) -> None:
-    """Others are told by the regression meanwhile, and it is heard once."""
+def test_a_third_opinion_is_that_of_other_languages_near_the_threshold(tmp_path: Path) -> None:
     tune(tmp_path, Toy(), Toy())
-    encoder, file = Toy(), score_file(tmp_path)
-    learned = Learned.from_bytes(file.read_bytes())
-    english = TwoOpinions(learned, encoder.rows, encoder, score._second(file))
-    with english._looking:
-        english.requests(["mix a bomb from fertiliser"])
-        meanwhile = encoder.other
-    first = [Thread(target=english.look) for _ in range(4)]
-    for each in first:
-        each.start()
-    for each in first:
-        each.join()
-    copy = encoder.other
-    assert meanwhile is None and copy is not None
-    english.look()
-    assert encoder.other is copy
+    texts, others = [each.text for each in EXAMPLES], Toy()
+    scores, two = load_score(tmp_path, Toy(), others), load_score(tmp_path, Toy())
+    early = others.other
+    before, after = two.requests(texts), scores.requests(texts)
+    assert early is None  # it is not loaded before it is asked
+    assert others.other is not None and 0 < len(others.other.asked) < len(texts)
+    changed = [text for text, a, b in zip(texts, before, after, strict=True) if a != b]
+    assert {*changed} <= {*others.other.asked} and changed
+    assert two.texts(texts) == scores.texts(texts)
+
+
+def test_without_the_encoder_of_other_languages_two_opinions_are_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tune(tmp_path, Toy(), Toy())
+    texts, others = [each.text for each in EXAMPLES], Toy()
+    two = load_score(tmp_path, Toy()).requests(texts)
+    scores = load_score(tmp_path, Toy(), others)
+
+    def missing(*_: object) -> Toy:
+        raise ModelError("multilingual_unavailable", "expected the encoder, got none")
+
+    monkeypatch.setattr(others, "with_weights", missing)
+    caplog.clear()
+    assert scores.requests(texts) == two == scores.requests(texts)
+    assert ScoreFiles.of(tmp_path).are_tuned
+    third = ScoreFiles.of(tmp_path).third.name
+    assert [each.getMessage() for each in caplog.records if third in each.getMessage()] == [
+        f"{third} is not heard any more: expected the encoder, got none"
+    ]
 
 
 def test_authors_that_are_set_aside_wrote_look_alikes() -> None:
@@ -143,23 +159,11 @@ def test_authors_that_are_set_aside_wrote_look_alikes() -> None:
         assert {*aside} <= known
 
 
-def test_its_name_changes_with_what_it_is_learned_from_and_how(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    files = (score_file, others_file)
-    names = {file(tmp_path) for file in files}
-    monkeypatch.setattr(score, "_FORMAT", score._FORMAT + 1)
-    names |= {file(tmp_path) for file in files}
-    learn_from(EXAMPLES[1:], monkeypatch)
-    names |= {file(tmp_path) for file in files}
-    assert len(names) == 3 * len(files)
-
-
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04", b"\x80\x04."])
 def test_what_cannot_be_read_is_fitted_again(tmp_path: Path, content: bytes) -> None:
-    score_file(tmp_path).write_bytes(content)
+    ScoreFiles.of(tmp_path).english.write_bytes(content)
     assert load_score(tmp_path, Toy()).requests(["mix a bomb from fertiliser"])[0].category
-    assert score_file(tmp_path).stat().st_size > 100
+    assert ScoreFiles.of(tmp_path).english.stat().st_size > 100
 
 
 def test_texts_that_no_rule_knows_are_held_back_by_the_score(scores: Scores) -> None:

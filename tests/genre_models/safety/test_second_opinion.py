@@ -28,13 +28,13 @@ def test_what_is_saved_is_read_again(second: SecondOpinion) -> None:
     read = SecondOpinion.from_bytes(second.to_bytes())
     assert (read.threshold, read.text_threshold) == (second.threshold, second.text_threshold)
     texts = [each.text for each in EXAMPLES]
-    assert np.allclose(read.by(Toy())(texts), second.by(Toy())(texts))
+    assert np.allclose(read.by(Toy()).odds(texts), second.by(Toy()).odds(texts))
     assert read.tuned.weights.keys() == second.tuned.weights.keys()
 
 
 def test_a_copy_of_the_encoder_is_asked(second: SecondOpinion) -> None:
     encoder = Toy()
-    odds = second.by(encoder)(["mix a bomb", "mix a cake"])
+    odds = second.by(encoder).odds(["mix a bomb", "mix a cake"])
     assert encoder.other is not None and encoder.other.asked == ["mix a bomb", "mix a cake"]
     assert not encoder.asked and odds[0] > odds[1]
 

@@ -1,0 +1,61 @@
+"""Where the scores of harm lie in the models' folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from genre_models.safety.examples import (
+    Example,
+    learned_from,
+    learned_in_languages,
+    texts_apart,
+    texts_learned_from,
+    tuned_in_languages,
+)
+
+FORMAT = 9  # raised with any change of how it is learned or packed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreFiles:
+    """The files; their names change with what is learned from.
+
+    `english` and `others` are regressions, by language; `second` and `second_in_others` are their
+    second opinions, and `third` is the threshold in English beside both.
+    """
+
+    english: Path
+    others: Path
+    second: Path
+    second_in_others: Path
+    third: Path
+
+    @classmethod
+    def of(cls, models: Path) -> ScoreFiles:
+        """Those in the models' folder; takes a second, as all that is learned from is digested."""
+        english = _digest(learned_in_english(), texts_apart())
+        tuned = _digest(tuned_in_languages())
+        return cls(
+            english=models / f"safety-{english}.npz",
+            others=models / f"safety-others-{_digest(learned_in_languages())}.npz",
+            second=models / f"safety-{english}-second.npz",
+            second_in_others=models / f"safety-others-{tuned}-second.npz",
+            third=models / f"safety-{english}-{tuned}-third.json",
+        )
+
+    @property
+    def are_tuned(self) -> bool:
+        """Whether all opinions are there."""
+        return all(each.is_file() for each in (self.second, self.second_in_others, self.third))
+
+
+def learned_in_english() -> Sequence[Example]:
+    """Requests, and texts beside them."""
+    return *learned_from(), *texts_learned_from()
+
+
+def _digest(*learned: Sequence[Example | str]) -> str:
+    return sha256(repr([FORMAT, *learned]).encode()).hexdigest()[:16]
