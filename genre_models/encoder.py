@@ -54,7 +54,7 @@ class TunableEncoder(Encoder, Protocol):
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Encoder:
         """This encoder with other weights where some are given; they share the rest and take turns.
 
-        Raises RuntimeError for weights that it does not have.
+        Raises ValueError for weights that it does not have.
         """
 
 
@@ -158,7 +158,7 @@ class SentenceEncoder:
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> SentenceEncoder:
         """This encoder with other weights where some are given; they share the rest and take turns.
 
-        Raises RuntimeError for weights that it does not have.
+        Raises ValueError for weights that it does not have.
         """
         model = with_weights(self._model, weights)
         other = SentenceEncoder(model, self._tokenizer, self._threads)

@@ -29,15 +29,18 @@ class Tuned:
 
 def with_weights(model: Any, weights: Mapping[str, NDArray[np.float32]]) -> Any:
     """A copy of a torch `model` with other weights where some are given, in the model's own
-    precision. Nothing is copied that is not replaced. Raises RuntimeError for weights that the
+    precision. Nothing is copied that is not replaced. Raises ValueError for weights that the
     model does not have.
     """
     import torch
 
     held = model.state_dict()
+    for name, each in weights.items():
+        if name not in held or held[name].shape != each.shape:
+            raise ValueError(f"expected weights of the encoder, got {name} {each.shape}")
     shared = {id(each): each for name, each in model.named_parameters() if name not in weights}
     other = deepcopy(model, shared)
     given = {name: torch.from_numpy(each) for name, each in weights.items()}
-    alike = {name: each.to(held.get(name, each).dtype) for name, each in given.items()}
+    alike = {name: each.to(held[name].dtype) for name, each in given.items()}
     other.load_state_dict({**held, **alike}, assign=True)
     return other

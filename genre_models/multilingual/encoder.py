@@ -80,7 +80,7 @@ class MultilingualEncoder:
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> MultilingualEncoder:
         """This encoder with other weights where some are given; they share the rest and take turns.
 
-        Raises as `encode`, and RuntimeError for weights that it does not have.
+        Raises as `encode`, and ValueError for weights that it does not have.
         """
         other = MultilingualEncoder(self._folder, self._threads)
         with self._turn:

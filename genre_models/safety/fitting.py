@@ -19,7 +19,7 @@ from genre_models.safety.learned import (
     Floats,
     Learned,
     Opinion,
-    add,
+    add_opinions,
     gaussian,
     probable,
     unit,
@@ -148,7 +148,7 @@ def _threshold_beside(
     opinions.
     """
     odds = learned.left_out[np.flatnonzero(own)]
-    add(opinions, odds, list(compress(texts, own)))
+    add_opinions(opinions, odds, list(compress(texts, own)))
     return _threshold(odds, list(compress(examples, own)))
 
 

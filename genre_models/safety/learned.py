@@ -38,10 +38,10 @@ _PARTS: dict[Unit, re.Pattern[str]] = {"words": _LONG, "pieces": _SHORT}
 UNREADABLE = "safety_unreadable"
 """The code of a file that is no fitted score."""
 Floats = NDArray[np.float32]
-# Log-odds from which on there is doubt; with another number, `_FORMAT` in score.py is raised. Of
-# left-out authors' ordinary requests .26 have more, of look-alikes .27, of harmful ones .92. From
-# -2 on .79 of harm would be declined at .03 of look-alikes, where .78 is, but half of the ordinary
-# requests asked about; from 0 on .75, and .11 asked about.
+# Log-odds from which on there is doubt; with another number, `FORMAT` in score_files.py is raised.
+# Of left-out authors' ordinary requests .26 have more, of look-alikes .27, of harmful ones .92.
+# From -2 on .79 of harm would be declined at .03 of look-alikes, where .78 is, but half of the
+# ordinary requests asked about; from 0 on .75, and .11 asked about.
 DOUBT = -1.0
 
 Encode = Callable[[Sequence[str]], Floats]
@@ -174,7 +174,7 @@ class Learned:
         if not flat:
             return np.zeros(0, np.float32), np.zeros(0, np.intp)
         odds, kinds = self.odds(self.values(flat, encode))
-        add(opinions, odds, flat)
+        add_opinions(opinions, odds, flat)
         starts = np.cumsum([0, *map(len, parts[:-1])])
         worst = [
             start + int(np.argmax(odds[start : start + len(each)]))
@@ -234,7 +234,7 @@ def log_odds(probability: float) -> float:
     return math.log(inside / (1.0 - inside))
 
 
-def add(opinions: Sequence[Opinion], odds: Floats, texts: Sequence[str]) -> None:
+def add_opinions(opinions: Sequence[Opinion], odds: Floats, texts: Sequence[str]) -> None:
     """Add to log-odds what each opinion in turn says of the texts that it is asked about; in place.
 
     # odds [n], texts [n]

@@ -1,4 +1,4 @@
-"""A regression, and the opinions that are heard beside it from when their files are there on."""
+"""A regression, and opinions that are heard beside it once their files are there."""
 
 from __future__ import annotations
 
@@ -15,11 +15,12 @@ from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
 
+UNTUNED = "safety_untuned"
 LOOK_EVERY = 30.0  # seconds, for an opinion that is not there
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptOpinion:
     """The `file` of an opinion. `read` makes of it, and of the regression as it is so far, the
     regression with its new thresholds and the opinion. It raises ModelError: `safety_unreadable`
     where the file is to blame.
@@ -27,6 +28,20 @@ class Kept:
 
     file: Path
     read: Callable[[bytes, Learned], tuple[Learned, Opinion]]
+
+    def heard(self, learned: Learned) -> tuple[Learned, Opinion]:
+        """What `read` makes of the file, which is removed where it is to blame.
+
+        Raises as `read`, and OSError.
+        """
+        try:
+            return self.read(self.file.read_bytes(), learned)
+        except ModelError as error:
+            if error.code == UNREADABLE:  # else an hour of tuning would be thrown away for nothing
+                log.warning("%s is removed: %s", self.file.name, error)
+                with suppress(OSError):
+                    self.file.unlink()
+            raise
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,18 +62,19 @@ class Opinions:
     threshold of texts.
     """
 
-    def __init__(self, learned: Learned, encode: Encode, kept: Sequence[Kept]) -> None:
+    def __init__(self, learned: Learned, encode: Encode, kept: Sequence[KeptOpinion]) -> None:
         self._encode, self._kept = encode, tuple(kept)
         self._heard = _Heard(learned)
         self._looking = Lock()
         self._next_look = 0.0
 
-    def is_alone(self) -> bool:
-        """Whether the regression has no second opinion yet."""
-        return not self._heard.opinions
+    @property
+    def are_missing(self) -> bool:
+        """Whether one is not heard yet."""
+        return len(self._heard.opinions) < len(self._kept)
 
     def requests(self, texts: Sequence[str]) -> list[Score]:
-        """The scores of requests; an opinion that cannot be had is not heard again.
+        """The scores of requests. An opinion that fails is not heard again, if it is there at all.
 
         Raises ModelError where the encoder cannot be had.
         """
@@ -77,18 +93,19 @@ class Opinions:
         return heard.learned.scores(texts, self._encode, heard.opinions[:1], are_requests=False)
 
     def second(self, texts: Sequence[str]) -> Floats:
-        """The log-odds by the second opinion alone [n]; waits until it is read. Raises ModelError
-        `safety_untuned` where it is not there.
+        """The log-odds by the second opinion alone [n]; waits until it is read.
+
+        Raises ModelError `safety_untuned` where it is not there.
         """
-        if self.is_alone():
+        if not self._heard.opinions:
             with self._looking:
                 self._hear()
-        if self.is_alone():
-            missing = self._kept[0].file.name
+        opinions = self._heard.opinions
+        if not opinions:
             raise ModelError(
-                "safety_untuned", f"expected {missing}, got none: `genre safety tune` makes it"
+                UNTUNED, "expected a second opinion, got none: `genre safety tune` makes it"
             )
-        return self._heard.opinions[0].odds(texts)
+        return opinions[0].odds(texts)
 
     def look(self) -> None:
         """Hear what opinions are there; seldom looked for.
@@ -105,14 +122,13 @@ class Opinions:
             self._looking.release()
 
     def _is_due(self) -> bool:
-        is_missing = len(self._heard.opinions) < len(self._kept)
-        return is_missing and time.monotonic() >= self._next_look
+        return self.are_missing and time.monotonic() >= self._next_look
 
     def _hear(self) -> None:
         """All that follow those that are heard, up to one that is not there."""
         for kept in self._kept[len(self._heard.opinions) :]:
             try:
-                learned, opinion = kept.read(kept.file.read_bytes(), self._heard.learned)
+                learned, opinion = kept.heard(self._heard.learned)
             except FileNotFoundError:
                 return
             except OSError as error:
@@ -120,10 +136,7 @@ class Opinions:
                 return
             except ModelError as error:
                 if error.code != UNREADABLE:
-                    raise  # it is not the file's fault: an hour of tuning is not thrown away
-                log.warning("%s is removed: %s", kept.file.name, error)
-                with suppress(OSError):
-                    kept.file.unlink()
+                    raise
                 return
             self._heard = _Heard(learned, (*self._heard.opinions, opinion), self._heard)
             log.info("%s is heard from now on", kept.file.name)
@@ -136,4 +149,6 @@ class Opinions:
             if self._heard is heard:
                 last = len(heard.opinions) - 1
                 log.warning("%s is not heard any more: %s", self._kept[last].file.name, error)
-                self._heard, self._kept = heard.before, self._kept[:last]
+                self._heard = heard.before
+                if error.code != UNTUNED:
+                    self._kept = self._kept[:last]

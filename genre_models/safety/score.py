@@ -25,7 +25,7 @@ from genre_models.safety.examples import (
 )
 from genre_models.safety.learned import Learned, Opinion, Score
 from genre_models.safety.letters import visible
-from genre_models.safety.opinions import Kept, Opinions
+from genre_models.safety.opinions import KeptOpinion, Opinions
 from genre_models.safety.reading import Reader
 from genre_models.safety.score_files import ScoreFiles, learned_in_english
 from genre_models.safety.second_opinion import SecondOpinion
@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 _TAKES = "minutes, on two cores ten (`genre prepare` does it ahead)"
 # Authors that what is tuned does not learn from: the thresholds are those of their look-alikes,
 # which were neither among the easiest nor the hardest. In other languages it learns from none of
-# them, so that what it says of English requests can be compared.
+# them, as it is asked about English requests, too.
 _ASIDE = ("eighth", "twenty_sixth", "twenty_third")
 _ASIDE_IN_LANGUAGES = ("fourteenth", "forty_second", "nineteenth")
 
@@ -78,12 +78,12 @@ def load_score(
     if multilingual is not None:
         try:
             others = _in_others(files, multilingual)
-            kept.append(_kept_third(files.third, others))
+            kept.append(_kept_third(files, others))
         except ModelError as error:
             log.warning("harm in other languages is told by key words alone: %s", error)
     english = Opinions(_regression(files.english, encoder), SideBySide(encoder).encode, kept)
     english.look()
-    if english.is_alone():
+    if english.are_missing:
         log.warning("harm is told without second opinions until `genre safety tune` has run")
     scores = Scores(requests=english.requests, texts=english.texts)
     if others is not None:
@@ -97,9 +97,11 @@ def tune(models: Path, encoder: TunableLayeredEncoder, multilingual: TunableEnco
     Raises ModelError where an encoder is not prepared, OSError where nothing can be kept.
     """
     files = ScoreFiles.of(models)
+    if not (files.second.exists() and files.second_in_others.exists()):
+        files.third.unlink(missing_ok=True)  # another fit has other thresholds
     _keep(files.second, lambda: _tuned(files, encoder).to_bytes())
     _keep(files.second_in_others, lambda: _tuned_in_others(files, multilingual).to_bytes())
-    _keep(files.third, lambda: _compared(files, encoder, multilingual).to_bytes())
+    _keep(files.third, lambda: _threshold_of_three(files, encoder, multilingual).to_bytes())
 
 
 def _keep(file: Path, made: Callable[[], bytes]) -> None:
@@ -108,30 +110,30 @@ def _keep(file: Path, made: Callable[[], bytes]) -> None:
         make_once(file, lambda place: place.write_bytes(made()))
 
 
-def _kept_second(file: Path, encoder: TunableEncoder) -> Kept:
+def _kept_second(file: Path, encoder: TunableEncoder) -> KeptOpinion:
     """A second opinion, told by a copy of the encoder that was tuned."""
 
     def read(data: bytes, learned: Learned) -> tuple[Learned, Opinion]:
         second = SecondOpinion.from_bytes(data)
         return second.after(learned), second.by(encoder)
 
-    return Kept(file, read)
+    return KeptOpinion(file, read)
 
 
-def _kept_third(file: Path, others: Opinions) -> Kept:
-    """The third opinion in English, of which there is a threshold alone."""
+def _kept_third(files: ScoreFiles, others: Opinions) -> KeptOpinion:
+    """The third opinion in English: a threshold, and the second opinion of other languages, which
+    is read once it is asked.
+    """
 
     def read(data: bytes, learned: Learned) -> tuple[Learned, Opinion]:
-        return ThirdOpinion.from_bytes(data).after(learned), _abroad(others, learned)
+        files.second_in_others.stat()  # FileNotFoundError where it was removed
+        return ThirdOpinion.from_bytes(data).after(learned), _third(others, learned)
 
-    return Kept(file, read)
+    return KeptOpinion(files.third, read)
 
 
-def _abroad(others: Opinions, learned: Learned) -> Opinion:
-    """The second opinion of other languages, on what is near the threshold in English; read once it
-    is asked.
-    """
-    return near(learned, Opinion(odds=lambda texts: others.second(_all_plain(texts))))
+def _third(others: Opinions, learned: Learned) -> Opinion:
+    return near(learned, lambda texts: others.second(_all_plain(texts)))
 
 
 def _in_others(files: ScoreFiles, encoder: TunableEncoder) -> Opinions:
@@ -172,20 +174,19 @@ def _tuned(files: ScoreFiles, encoder: TunableLayeredEncoder) -> SecondOpinion:
     )
 
 
-def _compared(
+def _threshold_of_three(
     files: ScoreFiles, encoder: TunableLayeredEncoder, multilingual: TunableEncoder
 ) -> ThirdOpinion:
-    """The three opinions on English together."""
+    """The threshold of English beside two opinions."""
     from genre_models.safety.fitting import fitted_third
 
-    second = _kept_second(files.second, encoder)
     regression = _regression(files.english, encoder)
-    learned, opinion = second.read(second.file.read_bytes(), regression)
-    third = _abroad(_in_others(files, multilingual), learned)
+    learned, second = _kept_second(files.second, encoder).heard(regression)
+    third = _third(_in_others(files, multilingual), learned)
     reader, examples = Reader(known_words()), learned_in_english()
     return fitted_third(
         learned,
-        [opinion, third],
+        [second, third],
         examples,
         _restored(reader, [each.text for each in examples]),
         aside=_ASIDE,

@@ -76,7 +76,7 @@ class SecondOpinion:
         """
         try:
             other = encoder.with_weights(self.tuned.weights)
-        except RuntimeError as error:
+        except ValueError as error:
             raise unreadable(error) from error
         head = replace(self.tuned, weights={})  # the encoder has these, in its own precision
         return Opinion(odds=lambda texts: head.scores(other.encode(texts))[:, 0])

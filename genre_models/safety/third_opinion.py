@@ -4,16 +4,21 @@ tuned for other languages.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated
 
 import msgspec
+import numpy as np
 
-from genre_models.safety.learned import Learned, Opinion, log_odds, unreadable
+from genre_models.safety.learned import Floats, Learned, Opinion, log_odds, unreadable
 
-# Log-odds on either side of the threshold: so near are few of the ordinary requests, and whoever
-# asks the encoder pays for twelve layers.
+# Log-odds on either side of the threshold; with another number, `FORMAT` in score_files.py is
+# raised. NEARFIGURES
 NEAR = 3.0
+# As much as the multilingual encoder reads; what is scored before it may be longer.
+_PART = re.compile(r"(?s).{1,400}(?=\s|\Z)|.{1,400}")
 
 
 class ThirdOpinion(msgspec.Struct, frozen=True, kw_only=True):
@@ -38,7 +43,16 @@ class ThirdOpinion(msgspec.Struct, frozen=True, kw_only=True):
         return replace(learned, threshold=self.threshold)
 
 
-def near(learned: Learned, opinion: Opinion) -> Opinion:
-    """The opinion, asked near the threshold that the regression has without it."""
+def near(learned: Learned, ask: Callable[[Sequence[str]], Floats]) -> Opinion:
+    """The opinion that `ask` has, of the worst part where a text has several, about what is near
+    the threshold that the regression has without it.
+    """
+
+    def worst(texts: Sequence[str]) -> Floats:
+        parts = [_PART.findall(text) or [text] for text in texts]
+        starts = np.cumsum([0, *map(len, parts[:-1])])
+        told: Floats = np.maximum.reduceat(ask([each for own in parts for each in own]), starts)
+        return told
+
     threshold = log_odds(learned.threshold)
-    return replace(opinion, least=threshold - NEAR, most=threshold + NEAR)
+    return Opinion(odds=worst, least=threshold - NEAR, most=threshold + NEAR)

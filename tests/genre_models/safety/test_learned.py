@@ -16,7 +16,7 @@ from genre_models.safety.learned import (
     Floats,
     Learned,
     Opinion,
-    add,
+    add_opinions,
     log_odds,
     probable,
 )
@@ -94,7 +94,7 @@ def test_an_opinion_is_asked_about_what_those_before_it_leave_in_its_range() -> 
         Opinion(odds=opinion, least=0.0, most=3.0),
         Opinion(odds=opinion, least=9.0),
     ]
-    add(opinions, odds, ["a", "b", "c", "d"])
+    add_opinions(opinions, odds, ["a", "b", "c", "d"])
     assert odds.tolist() == [-2.0, 1.0, 2.5, 3.0]
     assert asked == [["b", "c", "d"], ["b", "c"]]
 

@@ -150,6 +150,33 @@ def test_without_the_encoder_of_other_languages_two_opinions_are_left(
     ]
 
 
+def test_a_third_opinion_is_not_heard_while_its_encoder_is_tuned_again(tmp_path: Path) -> None:
+    tune(tmp_path, Toy(), Toy())
+    files, texts = ScoreFiles.of(tmp_path), [each.text for each in EXAMPLES]
+    two = load_score(tmp_path, Toy()).requests(texts)
+    files.second_in_others.write_bytes(b"damaged")
+    assert load_score(tmp_path, Toy(), Toy()).requests(texts) == two
+    assert not files.second_in_others.exists()
+    assert load_score(tmp_path, Toy(), Toy()).requests(texts) == two
+    files.third.write_text('{"threshold": 0.123}')  # of another fit
+    tune(tmp_path, Toy(), Toy())
+    assert "0.123" not in files.third.read_text()
+    assert load_score(tmp_path, Toy(), Toy()).requests(texts) != two
+
+
+def test_what_cannot_be_read_is_removed_when_a_threshold_is_made(tmp_path: Path) -> None:
+    """So that `genre safety tune` makes it when it is called again."""
+    tune(tmp_path, Toy(), Toy())
+    files = ScoreFiles.of(tmp_path)
+    for damaged in (files.second, files.second_in_others):
+        files.third.unlink()
+        damaged.write_bytes(b"damaged")
+        with pytest.raises(ModelError, match=r"fit it again|`genre safety tune` makes it"):
+            tune(tmp_path, Toy(), Toy())
+        tune(tmp_path, Toy(), Toy())
+        assert files.are_tuned
+
+
 def test_authors_that_are_set_aside_wrote_look_alikes() -> None:
     for aside, folder in (
         (_ASIDE, examples.FOLDER),

@@ -53,7 +53,7 @@ class Toy:
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> Toy:
         """Another toy, which is kept: what it is asked is told apart."""
         if weights.keys() != _WEIGHTS.keys():
-            raise RuntimeError(f"a toy's weights were expected, got {list(weights)}")
+            raise ValueError(f"a toy's weights were expected, got {list(weights)}")
         self.other = Toy()
         return self.other
 
