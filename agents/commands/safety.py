@@ -33,7 +33,7 @@ def safety() -> None:
 
 @cli.command()
 def tune() -> None:
-    """Make second opinions on harm where there are none: 90 minutes on two cores.
+    """Make second opinions on harm where there are none: two hours on two cores.
 
     An encoder is tuned for English, another one for other languages. Workers hear them as soon as
     they are there, without a restart. `genre up` runs this in the background.

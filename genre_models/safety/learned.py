@@ -38,11 +38,11 @@ _PARTS: dict[Unit, re.Pattern[str]] = {"words": _LONG, "pieces": _SHORT}
 UNREADABLE = "safety_unreadable"
 """The code of a file that is no fitted score."""
 Floats = NDArray[np.float32]
-# Log-odds from which on there is doubt; with another number, `FORMAT` in score_files.py is raised.
-# Of left-out authors' ordinary requests .26 have more, of look-alikes .27, of harmful ones .92.
-# From -2 on .79 of harm would be declined at .03 of look-alikes, where .78 is, but half of the
-# ordinary requests asked about; from 0 on .75, and .11 asked about.
-DOUBT = -1.0
+# Log-odds from which on there is doubt. Of left-out authors' ordinary requests .35 have more, of
+# look-alikes .47, of harmful ones .96. With a third opinion near the threshold .85 of the harm of
+# three authors set aside is declined at .03 of their look-alikes; from -1 on .84, and .24 of
+# ordinary requests asked about; from -2 on .86, and .47.
+DOUBT = -1.5
 
 Encode = Callable[[Sequence[str]], Floats]
 """What an encoder makes of texts.  # [n, d]"""

@@ -92,7 +92,7 @@ def load_score(
 
 
 def tune(models: Path, encoder: TunableLayeredEncoder, multilingual: TunableEncoder) -> None:
-    """Make further opinions where there are none, and keep them: an hour and a half on two cores.
+    """Make further opinions where there are none, and keep them: two hours on two cores.
 
     Raises ModelError where an encoder is not prepared, OSError where nothing can be kept.
     """

@@ -15,8 +15,10 @@ from genre_models.safety.examples import (
     texts_learned_from,
     tuned_in_languages,
 )
+from genre_models.safety.learned import DOUBT
+from genre_models.safety.third_opinion import NEAR
 
-FORMAT = 9  # raised with any change of how it is learned or packed
+FORMAT = 9  # raised with any change of how it is learned or packed; DOUBT and NEAR count anyway
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +39,13 @@ class ScoreFiles:
     def of(cls, models: Path) -> ScoreFiles:
         """Those in the models' folder; takes a second, as all that is learned from is digested."""
         english = _digest(learned_in_english(), texts_apart())
-        tuned = _digest(tuned_in_languages())
+        second, abroad = _digest(english, DOUBT), _digest(tuned_in_languages(), DOUBT)
         return cls(
             english=models / f"safety-{english}.npz",
             others=models / f"safety-others-{_digest(learned_in_languages())}.npz",
-            second=models / f"safety-{english}-second.npz",
-            second_in_others=models / f"safety-others-{tuned}-second.npz",
-            third=models / f"safety-{english}-{tuned}-third.json",
+            second=models / f"safety-second-{second}.npz",
+            second_in_others=models / f"safety-others-second-{abroad}.npz",
+            third=models / f"safety-third-{_digest(second, abroad, NEAR)}.json",
         )
 
     @property
@@ -57,5 +59,5 @@ def learned_in_english() -> Sequence[Example]:
     return *learned_from(), *texts_learned_from()
 
 
-def _digest(*learned: Sequence[Example | str]) -> str:
+def _digest(*learned: Sequence[Example | str] | float) -> str:
     return sha256(repr([FORMAT, *learned]).encode()).hexdigest()[:16]
