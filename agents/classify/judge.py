@@ -23,6 +23,7 @@ from genre_models.classification.languages import Language, LanguageIdentifier
 from genre_models.classification.words import says_something
 from genre_models.classification.written.requests import ENGLISH
 from genre_models.encoder import LayeredEncoder, SentenceEncoder, quantise
+from genre_models.memory import give_back
 from genre_models.multilingual import Multilingual, MultilingualEncoder
 from genre_models.safety import Policy, SafetyGate, load_score, neutralise
 from genre_models.sampling import in_numbers, resolved
@@ -256,7 +257,7 @@ def load_judge(settings: Settings) -> Judge:
     encoder = SentenceEncoder.load(settings.models / "encoder", threads=settings.model_threads)
     multilingual = MultilingualEncoder(settings.models / "multilingual", settings.model_threads)
     scores = load_score(settings.models, encoder, multilingual)
-    return Judge(
+    judge = Judge(
         encoder=encoder,
         classifiers=load_classifiers(settings, encoder, Registry(), multilingual),
         languages=_warm(LanguageIdentifier()),
@@ -264,6 +265,8 @@ def load_judge(settings: Settings) -> Judge:
         writable=written_languages(settings),
         multilingual=multilingual,
     )
+    give_back()  # 30 MB that were unpacked
+    return judge
 
 
 def _warm(languages: LanguageIdentifier) -> LanguageIdentifier:

@@ -23,6 +23,7 @@ from genre_models.engine.mixture import Blend, Hot, Mixture, Site, Uniform, Weig
 from genre_models.engine.sampling import Reader, TorchReader
 from genre_models.engine.slots import Slots
 from genre_models.engine.tensors import Tensors
+from genre_models.memory import give_back
 
 # rows; torch's matmuls give a row the same bits beside 3, 7, 11 ... others,
 # but not beside 0, 1 or 2
@@ -85,11 +86,11 @@ class Llama:
         with Tensors(base) as tensors:
             # The largest matrices first, while nothing else is in memory.
             self._read_ends(tensors, tied=config.tie_word_embeddings)
-            tensors.give_back()
+            give_back()
             self._layers: list[Layer] = []
             for index in range(shape.layers):
                 self._layers.append(self._layer(tensors, index))
-                tensors.give_back()
+                give_back()
             self._norm = tensors["model.norm.weight"]
         self._turns = _turns(config, context)
         self._hot = Hot(

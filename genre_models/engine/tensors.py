@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ctypes
 from pathlib import Path
 from types import TracebackType
 
 import torch
 
+from genre_models.memory import give_back
 from schemas.errors import ModelError
 
 
@@ -17,7 +17,7 @@ class Tensors:
     As items they are copies in fp32; `stored` maps them in their own type.
 
     A file is mapped for one tensor at a time, and what was used on the way is given back layer by
-    layer: else a worker would hold the model several times.
+    layer, 10 MB each of the packaged model: else a worker would hold the model several times.
     """
 
     def __init__(self, base: Path) -> None:
@@ -29,7 +29,7 @@ class Tensors:
                 self._files.update(dict.fromkeys(opened.keys(), file))
 
     def __enter__(self) -> Tensors:
-        self.give_back()  # what reading the tokenizer took
+        give_back()  # what reading the tokenizer took
         return self
 
     def __exit__(
@@ -38,13 +38,7 @@ class Tensors:
         error: BaseException | None,
         at: TracebackType | None,
     ) -> None:
-        self.give_back()
-
-    def give_back(self) -> None:
-        """Return the allocator's free memory to the system: 10 MB a layer of the packaged model."""
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc has it
-        if trim is not None:
-            trim(0)
+        give_back()
 
     def __getitem__(self, name: str) -> torch.Tensor:
         """Raises ModelError `base_unavailable`."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
+from genre_models.memory import give_back
 from genre_models.safety.learned import UNREADABLE, Encode, Floats, Learned, Opinion, Score
 from schemas.errors import ModelError
 
@@ -139,6 +140,7 @@ class Opinions:
                     raise
                 return
             self._heard = _Heard(learned, (*self._heard.opinions, opinion), self._heard)
+            give_back()  # what was unpacked
             log.info("%s is heard from now on", kept.file.name)
 
     def _without_last(self, heard: _Heard, error: ModelError) -> None:

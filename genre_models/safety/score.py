@@ -74,6 +74,7 @@ def load_score(
     there. A line in the log says where the second opinion on English is missing.
     """
     files, others = ScoreFiles.of(models), None
+    learned = _regression(files.english, encoder)
     kept = [_kept_second(files.second, encoder)]
     if multilingual is not None:
         try:
@@ -81,7 +82,7 @@ def load_score(
             kept.append(_kept_third(files, others))
         except ModelError as error:
             log.warning("harm in other languages is told by key words alone: %s", error)
-    english = Opinions(_regression(files.english, encoder), SideBySide(encoder).encode, kept)
+    english = Opinions(learned, SideBySide(encoder).encode, kept)
     english.look()
     if english.are_missing:
         log.warning("harm is told without second opinions until `genre safety tune` has run")

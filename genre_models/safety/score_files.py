@@ -13,7 +13,6 @@ from genre_models.safety.examples import (
     learned_in_languages,
     texts_apart,
     texts_learned_from,
-    tuned_in_languages,
 )
 from genre_models.safety.learned import DOUBT
 from genre_models.safety.third_opinion import NEAR
@@ -26,7 +25,8 @@ class ScoreFiles:
     """The files; their names change with what is learned from.
 
     `english` and `others` are regressions, by language; `second` and `second_in_others` are their
-    second opinions, and `third` is the threshold in English beside both.
+    second opinions, and `third` is the threshold in English beside both. What is tuned on requests
+    in other languages is tuned on those in English, too.
     """
 
     english: Path
@@ -39,10 +39,11 @@ class ScoreFiles:
     def of(cls, models: Path) -> ScoreFiles:
         """Those in the models' folder; takes a second, as all that is learned from is digested."""
         english = _digest(learned_in_english(), texts_apart())
-        second, abroad = _digest(english, DOUBT), _digest(tuned_in_languages(), DOUBT)
+        others = _digest(learned_in_languages())
+        second, abroad = _digest(english, DOUBT), _digest(english, others, DOUBT)
         return cls(
             english=models / f"safety-{english}.npz",
-            others=models / f"safety-others-{_digest(learned_in_languages())}.npz",
+            others=models / f"safety-others-{others}.npz",
             second=models / f"safety-second-{second}.npz",
             second_in_others=models / f"safety-others-second-{abroad}.npz",
             third=models / f"safety-third-{_digest(second, abroad, NEAR)}.json",

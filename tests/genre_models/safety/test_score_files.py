@@ -14,11 +14,10 @@ from genre_models.safety.score_files import ScoreFiles
 from tests.genre_models.safety.toy import EXAMPLES
 
 LEARNED = {
-    "learned_from": ("english", "second", "third"),
-    "texts_learned_from": ("english", "second", "third"),
-    "texts_apart": ("english", "second", "third"),
-    "learned_in_languages": ("others",),
-    "tuned_in_languages": ("second_in_others", "third"),
+    "learned_from": ("english", "second", "second_in_others", "third"),
+    "texts_learned_from": ("english", "second", "second_in_others", "third"),
+    "texts_apart": ("english", "second", "second_in_others", "third"),
+    "learned_in_languages": ("others", "second_in_others", "third"),
 }
 """What is learned from, and the files that change with it."""
 FILES = ("english", "others", "second", "second_in_others", "third")
