@@ -17,7 +17,9 @@ from genre_models.safety.examples import (
 from genre_models.safety.learned import DOUBT
 from genre_models.safety.third_opinion import NEAR
 
-FORMAT = 9  # raised with any change of how it is learned or packed; DOUBT and NEAR count anyway
+# Raised with any change of how it is learned or packed, and of which examples are tuned on; DOUBT
+# and NEAR are in the names anyway.
+FORMAT = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
