@@ -14,8 +14,9 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_models.bert import Bert
 from genre_models.kept_rows import KeptRows, Tokens
-from genre_models.tuned import Tuned, with_weights
+from genre_models.tuned import Tuned
 from schemas.errors import ModelError
 
 log = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ class SentenceEncoder:
     """
 
     def __init__(self, model: Any, tokenizer: Any, threads: int | None = None) -> None:
-        self._model = model
+        self._bert = Bert(model, told=LAYERS)
         self._tokenizer = tokenizer
         self._threads = threads
         # the tokenizer keeps its settings in itself and refuses a second thread
@@ -147,22 +148,24 @@ class SentenceEncoder:
         """
         from genre_models.tuning import tune
 
-        return tune(self._model, self._cut(texts), kinds)
+        return tune(self._bert.model, self._cut(texts), kinds)
 
     def tuned_to_classes(self, texts: Sequence[str], classes: NDArray[np.intp]) -> Tuned:
         """Tune three layers to tell apart `classes`, numbered from 0."""
         from genre_models.tuning import tune_classes
 
-        return tune_classes(self._model, self._cut(texts), classes)
+        return tune_classes(self._bert.model, self._cut(texts), classes)
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> SentenceEncoder:
         """This encoder with other weights where some are given; they share the rest and take turns.
 
-        Raises ValueError for weights that it does not have.
+        What lower layers that both have made of a text is not computed twice. Raises ValueError for
+        weights that it does not have.
         """
-        model = with_weights(self._model, weights)
-        other = SentenceEncoder(model, self._tokenizer, self._threads)
-        other._lock = self._lock
+        with self._lock:
+            copy = self._bert.with_weights(weights)
+        other = SentenceEncoder(copy.model, self._tokenizer, self._threads)
+        other._bert, other._lock = copy, self._lock
         return other
 
     def _cut(self, texts: Sequence[str]) -> list[Tokens]:
@@ -194,19 +197,17 @@ class SentenceEncoder:
         found = self._tokenizer(cut, truncation=True, max_length=_LONGEST)["input_ids"]
         return [tuple(each) for each in found]
 
-    def _batch(self, tokens: Sequence[tuple[int, ...]]) -> NDArray[np.float32]:
+    def _batch(self, tokens: Sequence[Tokens]) -> NDArray[np.float32]:
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
         ids = pad_sequence([torch.tensor(each) for each in tokens], batch_first=True)
         lengths = torch.tensor([len(each) for each in tokens])
-        mask = (torch.arange(ids.shape[1]) < lengths[:, None]).long()
+        mask = torch.arange(ids.shape[1]) < lengths[:, None]
         most = ids.numel() // _SHARE + 1
         least = min(most, self._threads or torch.get_num_threads())
         with torch.inference_mode(), torch_threads(least):
-            told = self._model(
-                input_ids=ids, attention_mask=mask, output_hidden_states=True
-            ).hidden_states[-LAYERS:]
+            told = self._bert.states(tokens, mask, lambda: {"input_ids": ids})
             means = torch.stack(
                 [(each * mask[:, :, None]).sum(1) / lengths[:, None] for each in told], 1
             )

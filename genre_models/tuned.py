@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,22 +23,3 @@ class Tuned:
         """Log-odds of yes, or logits of classes.  # [n, d] -> [n, k]"""
         scores: NDArray[np.float32] = embeddings @ self.head + self.bias
         return scores
-
-
-def with_weights(model: Any, weights: Mapping[str, NDArray[np.float32]]) -> Any:
-    """A copy of a torch `model` with other weights where some are given, in the model's own
-    precision. Nothing is copied that is not replaced. Raises ValueError for weights that the
-    model does not have.
-    """
-    import torch
-
-    held = model.state_dict()
-    for name, each in weights.items():
-        if name not in held or held[name].shape != each.shape:
-            raise ValueError(f"expected weights of the encoder, got {name} {each.shape}")
-    shared = {id(each): each for name, each in model.named_parameters() if name not in weights}
-    other = deepcopy(model, shared)
-    given = {name: torch.from_numpy(each) for name, each in weights.items()}
-    alike = {name: each.to(held[name].dtype) for name, each in given.items()}
-    other.load_state_dict({**held, **alike}, assign=True)
-    return other

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, normalize
 from torch.nn.utils.rnn import pad_sequence
 
+from genre_models.bert import through
 from genre_models.encoder import torch_threads
 from genre_models.kept_rows import Tokens
 from genre_models.tuned import Tuned
@@ -58,7 +59,7 @@ class _Upper(nn.Module):
 
     def forward(self, states: Tensor, mask: Tensor) -> list[Tensor]:
         """What each head says.  # [n, tokens, width], [n, tokens] -> [n, out] each"""
-        states = _through(self.layers, states, mask)
+        states = through(self.layers, states, mask)[-1]
         means = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
         found = self.dropout(_LENGTH * normalize(means))
         return [head(found) for head in self.heads]
@@ -230,20 +231,11 @@ def _states(embed: Embed, layers: Sequence[nn.Module], tokens: Sequence[Tokens])
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
         ids, mask = _padded([torch.tensor(tokens[row]) for row in rows])
-        states = _through(layers, embed(ids), mask)
+        states = through(layers, embed(ids), mask)[-1]
         found |= {
             row: each[kept].half() for row, each, kept in zip(rows, states, mask, strict=True)
         }
     return [found[row] for row in range(len(tokens))]
-
-
-def _through(layers: Sequence[nn.Module] | nn.ModuleList, states: Tensor, mask: Tensor) -> Tensor:
-    """States after some layers, which attend where the mask is true."""
-    hidden = torch.zeros(mask.shape, dtype=states.dtype)
-    hidden = hidden.masked_fill(~mask, torch.finfo(states.dtype).min)
-    for layer in layers:
-        states = layer(states, hidden[:, None, None, :])
-    return states
 
 
 def _padded(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

@@ -12,12 +12,13 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from genre_models.bert import Bert
 from genre_models.devices import has_bf16
 from genre_models.encoder import DIMENSION, torch_threads
 from genre_models.kept_rows import KeptRows, Tokens
 from genre_models.multilingual.packed_model import PackedModel, unavailable
 from genre_models.multilingual.tokenizer import Tokenizer
-from genre_models.tuned import Tuned, with_weights
+from genre_models.tuned import Tuned
 
 _ASKED = "query: "  # what the encoder was trained to have before a text that asks
 _READ = 400  # characters in which the first tokens are looked for
@@ -73,19 +74,23 @@ class MultilingualEncoder:
         from genre_models.tuning import tune
 
         with self._turn:
-            _, _, model = self._loaded
+            _, _, bert = self._loaded
             tokens = self._tokens(texts)
-        return tune(model, tokens, kinds, lambda ids: model.embeddings(**self._given(ids)))
+        return tune(
+            bert.model, tokens, kinds, lambda ids: bert.model.embeddings(**self._given(ids))
+        )
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> MultilingualEncoder:
         """This encoder with other weights where some are given; they share the rest and take turns.
 
-        Raises as `encode`, and ValueError for weights that it does not have.
+        What lower layers that both have made of a text is not computed twice. Raises as `encode`,
+        and ValueError for weights that it does not have.
         """
         other = MultilingualEncoder(self._folder, self._threads)
         with self._turn:
-            packed, tokenizer, model = self._loaded
-        other._turn, other._loaded = self._turn, (packed, tokenizer, with_weights(model, weights))
+            packed, tokenizer, bert = self._loaded
+            other._loaded = packed, tokenizer, bert.with_weights(weights)
+        other._turn = self._turn
         return other
 
     def _tokens(self, texts: Sequence[str]) -> list[Tokens]:
@@ -96,13 +101,13 @@ class MultilingualEncoder:
         import torch
         from torch.nn.utils.rnn import pad_sequence
 
-        _, _, model = self._loaded
+        _, _, bert = self._loaded
         lengths = torch.tensor([len(each) for each in tokens])
         ids = pad_sequence([torch.tensor(each) for each in tokens], batch_first=True)
         mask = torch.arange(ids.shape[1]) < lengths[:, None]
         with torch.inference_mode(), torch_threads(self._threads):
-            told = model(**self._given(ids), attention_mask=mask.long())
-            means = (told.last_hidden_state.float() * mask[:, :, None]).sum(1)
+            [told] = bert.states(tokens, mask, lambda: self._given(ids))
+            means = (told.float() * mask[:, :, None]).sum(1)
             unit: NDArray[np.float32] = torch.nn.functional.normalize(means, dim=1).numpy()
         return unit
 
@@ -110,20 +115,20 @@ class MultilingualEncoder:
         """What the model is given for numbered tokens [n, tokens]: it has no words of its own."""
         import torch
 
-        packed, _, model = self._loaded
+        packed, _, bert = self._loaded
         known, at = np.unique(ids.numpy(), return_inverse=True)
         words = torch.from_numpy(packed.tensor("emb.word", known)[at.reshape(ids.shape)])
         return {
-            "inputs_embeds": words.to(model.dtype),
+            "inputs_embeds": words.to(bert.model.dtype),
             "token_type_ids": torch.zeros_like(ids),
             "position_ids": torch.arange(ids.shape[1])[None],
         }
 
     @cached_property
-    def _loaded(self) -> tuple[PackedModel, Tokenizer, Any]:
+    def _loaded(self) -> tuple[PackedModel, Tokenizer, Bert]:
         packed = PackedModel.open(self._folder)
         try:
-            return packed, Tokenizer(packed.vocabulary), _model(packed)
+            return packed, Tokenizer(packed.vocabulary), Bert(_model(packed))
         except (KeyError, ValueError, RuntimeError) as error:
             raise unavailable(self._folder, error) from error
 

@@ -45,18 +45,19 @@ def fitted(
     texts: Sequence[str],
     encode: Encode,
     *,
+    aside: Collection[str],
     by: Unit = "words",
     weight: float = 0.3,
-    is_own: Callable[[Example], bool] = lambda each: True,
     texts_apart: Sequence[str] = (),
 ) -> Learned:
     """Fitted on all examples, `texts` being what they say; calibrated and its threshold chosen on
     scores that each author's get from a fit on the others'.
 
-    Likeness in words, counted `by` the unit, has this `weight`. The threshold is chosen on
-    the examples that `is_own` accepts: those like what the score is asked about. `texts_apart`,
-    which mean no harm, give the threshold of texts.
+    Likeness in words, counted `by` the unit, has this `weight`. The threshold is chosen on the
+    look-alikes of the authors who are set `aside`, those of opinions beside, too. `texts_apart`,
+    which mean no harm, give the threshold of texts. Raises ValueError where an author is missing.
     """
+    is_aside = _are_by(aside, examples)
     points = encode(texts)
     mean = points.mean(axis=0)
     points -= mean
@@ -70,7 +71,6 @@ def fitted(
     alpha, values = solved(_kernel(rows, places, index, weight), places, targets, authors)
     slope, shifts = _calibration(values, examples, len(categories))
     odds = slope * values[:, 0] + shifts[values[:, 1:].argmax(axis=1)]
-    own = np.array([is_own(each) for each in examples])
     of_words = np.zeros_like(targets)
     of_words[places] = weight * alpha
     learned = Learned(
@@ -82,7 +82,7 @@ def fitted(
         words=index.scores(of_words),
         slope=slope,
         shifts=shifts,
-        threshold=_threshold(odds[own], list(compress(examples, own))),
+        threshold=_threshold(odds[is_aside], list(compress(examples, is_aside))),
         left_out=odds,
     )
     return replace(learned, text_threshold=_text_threshold(learned, texts_apart, encode))

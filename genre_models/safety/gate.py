@@ -90,7 +90,7 @@ class SafetyGate:
         restored = [each.restored for each in read]
         scores = self._scores(texts, restored, foreign or [False] * len(texts))
         return [
-            self._judged(rules, score, "request", tenant, language)
+            self._judged(self._counting(rules, score), score, "request", tenant, language)
             for rules, score in zip(found, scores, strict=True)
         ]
 
@@ -142,6 +142,11 @@ class SafetyGate:
             max((found[place] for found in (english, others) if place in found), key=_harm)
             for place in range(len(texts))
         ]
+
+    def _counting(self, rules: Iterable[Rule], score: Score | None) -> Iterable[Rule]:
+        """Those that the score does not excuse: a word alarms, but what is asked for does not."""
+        is_excused = score is not None and score.excuses
+        return (rule for rule in rules if not is_excused or rule.category in self._rules.final)
 
     def _judged(
         self,

@@ -38,11 +38,10 @@ _PARTS: dict[Unit, re.Pattern[str]] = {"words": _LONG, "pieces": _SHORT}
 UNREADABLE = "safety_unreadable"
 """The code of a file that is no fitted score."""
 Floats = NDArray[np.float32]
-# Log-odds from which on there is doubt. Of left-out authors' ordinary requests .35 have more, of
-# look-alikes .47, of harmful ones .96. With a third opinion near the threshold .85 of the harm of
-# three authors set aside is declined at .03 of their look-alikes; from -1 on .84, and .24 of
-# ordinary requests asked about; from -2 on .86, and .47.
-DOUBT = -1.5
+# Log-odds from which on there is doubt. With a third opinion near the threshold .861 of the harm of
+# three authors set aside is declined at .03 of their look-alikes, and .46 of ordinary requests are
+# asked about; from -1.5 on .850 and .34, from -2.5 on .864 and .59.
+DOUBT = -2.0
 
 Encode = Callable[[Sequence[str]], Floats]
 """What an encoder makes of texts.  # [n, d]"""
@@ -62,13 +61,15 @@ class Opinion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
-    """The probability of harm, the most probable category, whether it is too much. Calibrated where
-    there was no doubt; with opinions added, it is surer than it may be.
+    """The probability of harm, the most probable category, whether it is too much, and whether it
+    is so little that rules may be wrong: without doubt, about a text that was read in one part.
+    Calibrated where there was no doubt; with opinions added, it is surer than it may be.
     """
 
     probability: float
     category: str
     is_harmful: bool
+    excuses: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -161,8 +162,8 @@ class Learned:
         least = self.threshold if are_requests else self.text_threshold
         odds, kinds = self.worst(texts, encode, opinions)
         return [
-            self._score(float(each), int(kind), least)
-            for each, kind in zip(odds, kinds, strict=True)
+            self._score(text, float(each), int(kind), least)
+            for text, each, kind in zip(texts, odds, kinds, strict=True)
         ]
 
     def worst(
@@ -194,12 +195,13 @@ class Learned:
         kinds = values[:, 1:].argmax(axis=1)
         return self.slope * values[:, 0] + self.shifts[kinds], kinds
 
-    def _score(self, odds: float, kind: int, least: float) -> Score:
+    def _score(self, text: str, odds: float, kind: int, least: float) -> Score:
         probability = probable(odds)
         return Score(
             probability=round(probability, 4),
             category=self.categories[kind],
             is_harmful=probability >= least,
+            excuses=odds < DOUBT and len(self._cut(text)) == 1,
         )
 
     def _parts(self, text: str) -> list[str]:

@@ -98,6 +98,8 @@ class Rules:
 
     rules: tuple[Rule, ...]
     lookalikes: re.Pattern[str]
+    final: frozenset[str]
+    """Categories of which no score excuses what a rule says."""
 
     @classmethod
     @lru_cache(1)
@@ -108,7 +110,9 @@ class Rules:
         alone = re.compile(_words([every for each in entries for every in _alone(each)]))
         rules = [Rule.read(**each, alone=alone) for each in entries]
         rules.sort(key=lambda rule: rule.category != "minors")  # what no policy allows comes first
-        return cls(tuple(rules), re.compile(_words(tables["lookalikes"])))
+        return cls(
+            tuple(rules), re.compile(_words(tables["lookalikes"])), frozenset(tables["final"])
+        )
 
     def request(self, readings: Iterable[str]) -> Iterator[Rule]:
         """The rules that speak against a request, found as they are asked for."""

@@ -35,9 +35,9 @@ from schemas.errors import ModelError
 log = logging.getLogger(__name__)
 
 _TAKES = "minutes, on two cores ten (`genre prepare` does it ahead)"
-# Authors that what is tuned does not learn from: the thresholds are those of their look-alikes,
-# which were neither among the easiest nor the hardest. In other languages it learns from none of
-# them, as it is asked about English requests, too.
+# Authors whose look-alikes set the thresholds: they are neither among the easiest nor the hardest.
+# What is tuned does not learn from them; in other languages from none of either, as it is asked
+# about English requests, too.
 _ASIDE = ("eighth", "twenty_sixth", "twenty_third")
 _ASIDE_IN_LANGUAGES = ("fourteenth", "forty_second", "nineteenth")
 
@@ -154,6 +154,7 @@ def _regression(file: Path, encoder: TunableLayeredEncoder) -> Learned:
             examples,
             _restored(reader, [each.text for each in examples]),
             SideBySide(encoder).encode,
+            aside=_ASIDE,
             texts_apart=_restored(reader, texts_apart()),
         ).to_bytes()
 
@@ -205,9 +206,9 @@ def _regression_in_others(file: Path, encoder: TunableEncoder) -> Learned:
             examples,
             _all_plain([each.text for each in examples]),
             encoder.encode,
+            aside=_ASIDE_IN_LANGUAGES,
             by="pieces",
             weight=1.0,
-            is_own=_is_foreign,
         ).to_bytes()
 
     return load_or_fit(file, fit, Learned.from_bytes, takes=_TAKES)

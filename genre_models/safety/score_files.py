@@ -19,7 +19,7 @@ from genre_models.safety.third_opinion import NEAR
 
 # Raised with any change of how it is learned or packed, and of which examples are tuned on; DOUBT
 # and NEAR are in the names anyway.
-FORMAT = 9
+FORMAT = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

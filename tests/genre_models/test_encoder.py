@@ -152,13 +152,13 @@ def test_few_tokens_take_one_thread(
     encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch, texts: int, threads: int
 ) -> None:
     seen: list[int] = []
-    model = encoder._model
+    model = encoder._bert.model
 
     def counted(**tokens: torch.Tensor) -> object:
         seen.append(torch.get_num_threads())
         return model(**tokens)
 
-    monkeypatch.setattr(encoder, "_model", counted)
+    monkeypatch.setattr(encoder._bert, "model", counted)
     monkeypatch.setattr(encoder, "_threads", 4)
     asked = "A dentist walks into a bar and asks for a filling drink. " * 5
     encoder.encode([f"{number} of {texts}. {asked}" for number in range(texts)])

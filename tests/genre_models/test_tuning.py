@@ -133,7 +133,7 @@ def test_the_encoder_with_other_weights_shares_the_rest(model: Any) -> None:
     name = "encoder.layer.4.output.dense.weight"
     other = encoder.with_weights({name: np.zeros((32, 64), np.float32)})
     theirs, ours = (
-        {key: each.data_ptr() for key, each in of._model.named_parameters()}
+        {key: each.data_ptr() for key, each in of._bert.model.named_parameters()}
         for of in (other, encoder)
     )
     assert [key for key in ours if ours[key] != theirs[key]] == [name]

@@ -80,9 +80,9 @@ def test_a_copy_of_it_is_tuned_and_shares_what_is_not(
     assert max(odds[:4]) < min(odds[4:])
     encoder._rows = KeptRows(1)  # what it says now
     np.testing.assert_array_equal(encoder.encode(good), before)
-    (_, _, model), (_, _, copy) = encoder._loaded, other._loaded
     own, theirs = (
-        {name: each.data_ptr() for name, each in one.named_parameters()} for one in (model, copy)
+        {name: each.data_ptr() for name, each in one._loaded[2].model.named_parameters()}
+        for one in (encoder, other)
     )
     assert {name for name in own if own[name] != theirs[name]} == set(tuned.weights)
     with pytest.raises(ValueError, match=r"head\.weight"):

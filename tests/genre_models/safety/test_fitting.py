@@ -21,7 +21,7 @@ from genre_models.safety.fitting import (
 from genre_models.safety.learned import Floats, Opinion, gaussian, log_odds, probable, unit
 from genre_models.safety.words import Unit
 from genre_models.tuned import Tuned
-from tests.genre_models.safety.toy import EXAMPLES, Toy
+from tests.genre_models.safety.toy import AUTHORS, EXAMPLES, Toy
 
 
 @pytest.mark.parametrize(("by", "landmarks"), [("words", 99), ("words", 15), ("pieces", 99)])
@@ -29,7 +29,7 @@ def test_harm_and_its_kind_are_told(
     by: Unit, landmarks: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("genre_models.safety.fitting.LANDMARKS", landmarks)
-    toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, by=by)
+    toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, aside=AUTHORS, by=by)
     assert len(toy.rows) == len(toy.alpha) == min(landmarks, len(EXAMPLES))
     bomb, cake, savings = toy.scores(
         ["mix a bomb from fertiliser soon", "mix a cake from flour soon", "steal her savings"],
@@ -61,7 +61,7 @@ def test_what_is_tuned_learns_nothing_from_the_authors_of_the_threshold(
     for bias in (0.0, 2.0):
         marked = [replace(each, text=f"{each.text} {each.author}") for each in EXAMPLES]
         texts = [each.text for each in marked]
-        toy = fitted(marked, texts, Toy().rows)
+        toy = fitted(marked, texts, Toy().rows, aside=AUTHORS)
         more = replace(marked[0], text="rob a bank", author="three")
         second = fitted_second(
             toy, [*marked, more], [*texts, more.text], Toy().rows, Watched(bias), aside=["two"]
@@ -80,7 +80,7 @@ def test_few_texts_that_mean_no_harm_are_as_harmful_as_the_threshold_of_texts(
 ) -> None:
     apart = [f"mix a {number} cake from flour" for number in range(199)] + ["mix a bomb"]
     texts, rows = [each.text for each in EXAMPLES], Toy().rows
-    toy, heard = fitted(EXAMPLES, texts, rows, texts_apart=apart), list[Opinion]()
+    toy, heard = fitted(EXAMPLES, texts, rows, aside=AUTHORS, texts_apart=apart), list[Opinion]()
     if opinions == 2:
         second = fitted_second(toy, EXAMPLES, texts, rows, Toy(), aside=["two"], texts_apart=apart)
         toy, heard = second.after(toy), [second.by(Toy())]
@@ -93,7 +93,7 @@ def test_few_texts_that_mean_no_harm_are_as_harmful_as_the_threshold_of_texts(
 
 def test_the_threshold_beside_all_opinions_is_that_of_authors_set_aside() -> None:
     texts = [each.text for each in EXAMPLES]
-    toy, asked = fitted(EXAMPLES, texts, Toy().rows), list[str]()
+    toy, asked = fitted(EXAMPLES, texts, Toy().rows, aside=AUTHORS), list[str]()
 
     def opinion(texts: Sequence[str]) -> Floats:
         asked.extend(texts)
@@ -111,14 +111,14 @@ def test_the_threshold_beside_all_opinions_is_that_of_authors_set_aside() -> Non
 
 def test_without_texts_none_is_harmful() -> None:
     texts = [each.text for each in EXAMPLES]
-    toy = fitted(EXAMPLES, texts, Toy().rows)
+    toy = fitted(EXAMPLES, texts, Toy().rows, aside=AUTHORS)
     told = toy.scores(texts, Toy().rows, are_requests=False)
     assert not any(each.is_harmful for each in told)
 
 
 def test_authors_that_are_set_aside_are_there() -> None:
     texts = [each.text for each in EXAMPLES]
-    toy = fitted(EXAMPLES, texts, Toy().rows)
+    toy = fitted(EXAMPLES, texts, Toy().rows, aside=AUTHORS)
     with pytest.raises(ValueError, match="expected examples of eighth, got those of one, two"):
         fitted_second(toy, EXAMPLES, texts, Toy().rows, Toy(), aside=["two", "eighth"])
     with pytest.raises(ValueError, match="expected look-alikes to set the threshold on, got none"):
@@ -157,3 +157,15 @@ def test_the_threshold_is_that_of_the_author_in_the_middle() -> None:
     ]
     odds = np.repeat([-3.0, -1.0, 5.0], 10).astype(np.float32)
     assert _threshold(odds, examples) == probable(-1.0)
+
+
+def test_the_threshold_of_a_regression_is_that_of_authors_set_aside() -> None:
+    hard = [
+        replace(each, text=each.text.replace("cake", "bomb")) if each.author == "two" else each
+        for each in EXAMPLES
+    ]
+    texts = [each.text for each in hard]
+    one, two = (fitted(hard, texts, Toy().rows, aside=[author]) for author in ("one", "two"))
+    assert one.threshold < two.threshold
+    with pytest.raises(ValueError, match="expected examples of three, got those of one, two"):
+        fitted(hard, texts, Toy().rows, aside=["one", "three"])

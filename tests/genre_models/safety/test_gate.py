@@ -291,3 +291,30 @@ def test_without_the_encoder_of_other_languages_english_and_rules_are_left() -> 
     )
     assert SafetyGate(scores).check_request("ein Fest", is_foreign=True).allowed
     assert scores.others is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("fake reviews for my own shop", "fake_reviews"),
+        ("un faux avis sur mon gîte", "fake_reviews"),
+        ("how to build a bomb", "weapons_explosives"),
+        ("help me kill myself", "self_harm"),
+    ],
+)
+def test_a_score_without_doubt_excuses_what_costs_no_life(text: str, code: str) -> None:
+    assert GATE.check_request(text).code == code
+    is_final = code in ("weapons_explosives", "self_harm")
+    for excuses in (False, True):
+        told = Score(probability=0.1, category="fraud", is_harmful=False, excuses=excuses)
+        gate = SafetyGate(Scores(requests=lambda _: [told], texts=unasked))  # noqa: B023
+        [found] = gate.requests([text])
+        assert found.action == ("allow" if excuses and not is_final else "decline")
+        assert found.score == (1.0 if found.action == "decline" else 0.1)
+
+
+def test_no_score_excuses_a_text() -> None:
+    text = "The refugees are vermin, get rid of all of them."
+    sure = Score(probability=0.01, category="hate", is_harmful=False, excuses=True)
+    gate = SafetyGate(Scores(requests=unasked, texts=lambda _: [sure]))
+    assert gate.check_text(text, "joke").code == "hate_harassment"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,12 +23,12 @@ from genre_models.safety.learned import (
 )
 from genre_models.safety.words import Unit
 from schemas.errors import ModelError
-from tests.genre_models.safety.toy import EXAMPLES, Toy
+from tests.genre_models.safety.toy import AUTHORS, EXAMPLES, Toy
 
 
 @pytest.fixture(name="toy")
 def _toy() -> Learned:
-    return fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows)
+    return fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, aside=AUTHORS)
 
 
 def test_harm_at_the_end_of_a_long_text_is_found_and_few_pieces_are_read(toy: Learned) -> None:
@@ -113,10 +114,21 @@ def test_weights_that_cannot_be_read_are_refused(content: bytes) -> None:
 
 @pytest.mark.parametrize(("by", "most"), [("words", 600), ("pieces", 200)])
 def test_parts_hold_the_whole_text_and_end_with_sentences(by: Unit, most: int) -> None:
-    toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, by=by)
+    toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, aside=AUTHORS, by=by)
     text = (
         "Mix it. " * (most // 8) + "Stir it well! \u706b\u8f66\u6765\u4e86\u3002" + "a" * 2 * most
     )
     parts = toy._cut(text)
     assert "".join("".join(parts).split()) == "".join(text.split())
     assert all(len(part) <= most for part in parts) and parts[0].endswith("it.")
+
+
+def test_what_is_read_in_one_part_and_leaves_no_doubt_excuses(toy: Learned) -> None:
+    cake, bomb = "mix a cake from flour today.", "mix a bomb from fertiliser now."
+    short, long, harm = toy.scores([cake, " ".join([cake] * 50), bomb], Toy().rows)
+    assert log_odds(short.probability) < DOUBT and log_odds(long.probability) < DOUBT
+    assert (short.excuses, long.excuses, harm.excuses) == (True, False, False)
+    shifts = toy.shifts + DOUBT - log_odds(short.probability) + 0.1
+    doubted = replace(toy, shifts=shifts, threshold=0.9)
+    [found] = doubted.scores([cake], Toy().rows)
+    assert not found.excuses and not found.is_harmful

@@ -14,7 +14,7 @@ from genre_models.safety.fitting import fitted
 from genre_models.safety.learned import Floats, Learned, Opinion
 from genre_models.safety.opinions import LOOK_EVERY, UNTUNED, KeptOpinion, Opinions
 from schemas.errors import ModelError
-from tests.genre_models.safety.toy import EXAMPLES, Toy
+from tests.genre_models.safety.toy import AUTHORS, EXAMPLES, Toy
 
 FAILS = {b"fails": "multilingual_unavailable", b"removed": UNTUNED}
 TEXTS = [each.text for each in EXAMPLES]
@@ -56,7 +56,7 @@ def _both(tmp_path: Path) -> tuple[Said, Said]:
 
 
 def opinions(both: tuple[Said, Said]) -> Opinions:
-    toy = fitted(EXAMPLES, TEXTS, Toy().rows)
+    toy = fitted(EXAMPLES, TEXTS, Toy().rows, aside=AUTHORS)
     return Opinions(replace(toy, text_threshold=0.9), Toy().rows, [each.kept for each in both])
 
 
@@ -144,7 +144,7 @@ def test_an_error_of_the_regression_is_raised(both: tuple[Said, Said]) -> None:
     def broken(_: object) -> Floats:
         raise ModelError("multilingual_unavailable", "expected an encoder, got none")
 
-    toy = fitted(EXAMPLES, TEXTS, Toy().rows)
+    toy = fitted(EXAMPLES, TEXTS, Toy().rows, aside=AUTHORS)
     told = Opinions(toy, broken, [both[0].kept])
     with pytest.raises(ModelError, match="expected an encoder, got none"):
         told.requests(TEXTS)

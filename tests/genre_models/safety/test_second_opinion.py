@@ -12,13 +12,13 @@ from genre_models.safety.fitting import fitted, fitted_second
 from genre_models.safety.second_opinion import SecondOpinion
 from genre_models.tuned import Tuned
 from schemas.errors import ModelError
-from tests.genre_models.safety.toy import EXAMPLES, Toy
+from tests.genre_models.safety.toy import AUTHORS, EXAMPLES, Toy
 
 
 @pytest.fixture(name="second")
 def _second() -> SecondOpinion:
     texts, rows = [each.text for each in EXAMPLES], Toy().rows
-    toy = fitted(EXAMPLES, texts, rows)
+    toy = fitted(EXAMPLES, texts, rows, aside=AUTHORS)
     return fitted_second(
         toy, EXAMPLES, texts, rows, Toy(), aside=["two"], texts_apart=["mix a cake"] * 3
     )

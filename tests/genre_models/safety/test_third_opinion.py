@@ -12,7 +12,7 @@ from genre_models.safety.fitting import fitted
 from genre_models.safety.learned import Floats, Learned, add_opinions
 from genre_models.safety.third_opinion import ThirdOpinion, near
 from schemas.errors import ModelError
-from tests.genre_models.safety.toy import EXAMPLES, Toy
+from tests.genre_models.safety.toy import AUTHORS, EXAMPLES, Toy
 
 
 def test_what_is_saved_is_read_again() -> None:
@@ -30,7 +30,7 @@ def test_what_is_no_threshold_is_refused(data: bytes) -> None:
 
 @pytest.fixture(name="toy")
 def _toy() -> Learned:
-    toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows)
+    toy = fitted(EXAMPLES, [each.text for each in EXAMPLES], Toy().rows, aside=AUTHORS)
     return replace(toy, threshold=0.9, text_threshold=0.8)
 
 

@@ -67,3 +67,4 @@ EXAMPLES = [
     for kind, text in cases
     for filler in ("now", "please", "for me", "today", "at once")
 ]
+AUTHORS = ("one", "two")
