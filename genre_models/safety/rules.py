@@ -127,11 +127,13 @@ class Rules:
 
     def _speaking(self, readings: Iterable[str], rules: Sequence[Rule]) -> Iterator[Rule]:
         clear = {self.lookalikes.sub(" ", reading) for reading in readings if reading}
+        # by its source: to hash a compiled pattern takes longer than to search for it
+        needed = {rule.needs.pattern: rule.needs for rule in rules}
         there = {
-            needed: [text for text in clear if needed.search(text)]
-            for needed in {rule.needs for rule in rules}
+            source: [text for text in clear if needs.search(text)]
+            for source, needs in needed.items()
         }
-        return (rule for rule in rules if any(map(rule.speaks, there[rule.needs])))
+        return (rule for rule in rules if any(map(rule.speaks, there[rule.needs.pattern])))
 
 
 def _table(name: str) -> dict[str, list[Any]]:
