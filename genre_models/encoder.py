@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_models.bert import Bert
 from genre_models.kept_rows import KeptRows, Tokens
+from genre_models.shared_bert import SharedBert
 from genre_models.tuned import Tuned
 from schemas.errors import ModelError
 
@@ -30,6 +31,10 @@ _SHARE = 512
 _LONGEST = 256  # tokens; the encoder was trained on no more
 _READ = 4096  # characters in which they are looked for: to cut a long text up takes its time
 _KEPT = 512  # texts whose states are kept
+
+
+Cut = Callable[[Sequence[str]], list[Tokens]]
+"""What a tokenizer makes of texts."""
 
 
 class Encoder(Protocol):
@@ -93,11 +98,10 @@ class SentenceEncoder:
     together.
     """
 
-    def __init__(self, model: Any, tokenizer: Any, threads: int | None = None) -> None:
-        self._bert = Bert(model, told=LAYERS)
-        self._tokenizer = tokenizer
+    def __init__(self, bert: SharedBert, cut: Cut, threads: int | None = None) -> None:
+        self._bert = bert
+        self._cut_up = cut
         self._threads = threads
-        # the tokenizer keeps its settings in itself and refuses a second thread
         self._lock = Lock()
         self._asked: deque[_Asked] = deque()
         self._rows = KeptRows(_KEPT)
@@ -108,22 +112,26 @@ class SentenceEncoder:
 
         Raises ModelError `encoder_unavailable`.
         """
-        from transformers import AutoModel, AutoTokenizer
-        from transformers.utils.logging import disable_progress_bar
+        from safetensors.torch import load_file
+        from tokenizers import Tokenizer
 
-        disable_progress_bar()
-        if not (folder / "config.json").is_file():
-            raise ModelError(
-                "encoder_unavailable", f"expected a sentence encoder with config.json, got {folder}"
-            )
+        from genre_models.bert import Bert, Sizes
+
         try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-            model = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True)
-        except (OSError, ValueError) as error:
+            sizes = msgspec.json.decode((folder / "config.json").read_bytes(), type=Sizes)
+            tokenizer = Tokenizer.from_str((folder / "tokenizer.json").read_text("utf-8"))
+            model = Bert(sizes).load(load_file(folder / "model.safetensors"))
+        except Exception as error:  # tokenizers raises nothing more particular
             raise ModelError(
                 "encoder_unavailable", f"expected a sentence encoder, got {folder}: {error}"
             ) from error
-        return cls(model.eval(), tokenizer, threads)
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(_LONGEST)
+
+        def cut(texts: Sequence[str]) -> list[Tokens]:
+            return [tuple(each.ids) for each in tokenizer.encode_batch(texts)]
+
+        return cls(SharedBert(model, told=LAYERS), cut, threads)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows [n, 384]; only the first 256 tokens (within 4096 characters) of a text count.
@@ -164,8 +172,8 @@ class SentenceEncoder:
         """
         with self._lock:
             copy = self._bert.with_weights(weights)
-        other = SentenceEncoder(copy.model, self._tokenizer, self._threads)
-        other._bert, other._lock = copy, self._lock
+        other = SentenceEncoder(copy, self._cut_up, self._threads)
+        other._lock = self._lock
         return other
 
     def _cut(self, texts: Sequence[str]) -> list[Tokens]:
@@ -194,8 +202,7 @@ class SentenceEncoder:
 
     def _tokens(self, texts: Sequence[str]) -> list[Tokens]:
         cut = [text[:_READ] for text in texts]
-        found = self._tokenizer(cut, truncation=True, max_length=_LONGEST)["input_ids"]
-        return [tuple(each) for each in found]
+        return self._cut_up(cut)
 
     def _batch(self, tokens: Sequence[Tokens]) -> NDArray[np.float32]:
         import torch
@@ -207,7 +214,7 @@ class SentenceEncoder:
         most = ids.numel() // _SHARE + 1
         least = min(most, self._threads or torch.get_num_threads())
         with torch.inference_mode(), torch_threads(least):
-            told = self._bert.states(tokens, mask, lambda: {"input_ids": ids})
+            told = self._bert.states(tokens, mask, lambda: self._bert.model.embedded(ids))
             means = torch.stack(
                 [(each * mask[:, :, None]).sum(1) / lengths[:, None] for each in told], 1
             )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -22,9 +22,10 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, cross_entropy, normalize
 from torch.nn.utils.rnn import pad_sequence
 
-from genre_models.bert import through
+from genre_models.bert import Bert
 from genre_models.encoder import torch_threads
 from genre_models.kept_rows import Tokens
+from genre_models.shared_bert import through
 from genre_models.tuned import Tuned
 
 log = logging.getLogger(__name__)
@@ -54,8 +55,6 @@ class _Upper(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.dropout = nn.Dropout(_DROPPED)
         self.heads = nn.ModuleList([nn.Linear(width, out) for out in outs])
-        for layer in layers:  # a tenth of the time, for attention alone
-            layer.attention.self.dropout.p = 0.0  # type: ignore[union-attr]
 
     def forward(self, states: Tensor, mask: Tensor) -> list[Tensor]:
         """What each head says.  # [n, tokens, width], [n, tokens] -> [n, out] each"""
@@ -85,30 +84,26 @@ class _Recipe:
 
 
 def tune(
-    model: Any, tokens: Sequence[Tokens], kinds: NDArray[np.intp], embed: Embed | None = None
+    model: Bert, tokens: Sequence[Tokens], kinds: NDArray[np.intp], embed: Embed | None = None
 ) -> Tuned:
-    """Tune a copy of the upper layers of `model`, a transformers BertModel, on texts whose answer
+    """Tune a copy of the upper layers of `model` on texts whose answer
     is yes, of one of the `kinds` from 0 on, or no: -1. The score is the log-odds of yes. `embed`
     stands in for the model's own embeddings.
 
     Nobody else may draw from torch's generator meanwhile. Takes all cores: about a hundred short
     texts a second and epoch on two with AVX2.
     """
-    embed = embed or _own(model)
+    embed = embed or model.embedded
     return _tuned(model, embed, tokens, kinds, (1, int(kinds.max()) + 1), ANSWERS)
 
 
-def tune_classes(model: Any, tokens: Sequence[Tokens], classes: NDArray[np.intp]) -> Tuned:
+def tune_classes(model: Bert, tokens: Sequence[Tokens], classes: NDArray[np.intp]) -> Tuned:
     """The same on texts of `classes` from 0 on; the scores are the logits of each."""
-    return _tuned(model, _own(model), tokens, classes, (int(classes.max()) + 1,), CLASSES)
-
-
-def _own(model: Any) -> Embed:
-    return lambda ids: model.embeddings(input_ids=ids)
+    return _tuned(model, model.embedded, tokens, classes, (int(classes.max()) + 1,), CLASSES)
 
 
 def _tuned(
-    model: Any,
+    model: Bert,
     embed: Embed,
     tokens: Sequence[Tokens],
     labels: NDArray[np.intp],
@@ -116,10 +111,11 @@ def _tuned(
     recipe: _Recipe,
 ) -> Tuned:
     """With heads of `outs` outputs, of which the first is kept."""
-    lower, layers = model.encoder.layer[: -recipe.layers], model.encoder.layer[-recipe.layers :]
+    lower, layers = model.layers[: -recipe.layers], model.layers[-recipe.layers :]
     with torch_threads(len(os.sched_getaffinity(0))), torch.random.fork_rng(devices=()):
         torch.manual_seed(SEED)
-        upper = _Upper([deepcopy(each).float() for each in layers], model.config.hidden_size, outs)
+        own = [deepcopy(each).float().requires_grad_() for each in layers]
+        upper = _Upper(own, model.sizes.hidden_size, outs)
         states = _states(embed, lower, tokens)
         _learn(upper, states, torch.tensor(labels), recipe)
     first = len(lower)
@@ -221,7 +217,7 @@ def _some(states: Tensor, recipe: _Recipe, chance: Any) -> Tensor:
 
 
 @torch.no_grad()
-def _states(embed: Embed, layers: Sequence[nn.Module], tokens: Sequence[Tokens]) -> list[Tensor]:
+def _states(embed: Embed, layers: Iterable[nn.Module], tokens: Sequence[Tokens]) -> list[Tensor]:
     """What the embeddings and some layers make of each text, in half of the precision.
 
     # n x [tokens, width]

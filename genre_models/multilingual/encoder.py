@@ -7,18 +7,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from genre_models.bert import Bert
 from genre_models.devices import has_bf16
 from genre_models.encoder import DIMENSION, torch_threads
 from genre_models.kept_rows import KeptRows, Tokens
 from genre_models.multilingual.packed_model import PackedModel, unavailable
 from genre_models.multilingual.tokenizer import Tokenizer
+from genre_models.shared_bert import SharedBert
 from genre_models.tuned import Tuned
+
+if TYPE_CHECKING:
+    from genre_models.bert import Bert
 
 _ASKED = "query: "  # what the encoder was trained to have before a text that asks
 _READ = 400  # characters in which the first tokens are looked for
@@ -76,9 +79,7 @@ class MultilingualEncoder:
         with self._turn:
             _, _, bert = self._loaded
             tokens = self._tokens(texts)
-        return tune(
-            bert.model, tokens, kinds, lambda ids: bert.model.embeddings(**self._given(ids))
-        )
+        return tune(bert.model, tokens, kinds, lambda ids: bert.model.embeddings(self._words(ids)))
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> MultilingualEncoder:
         """This encoder with other weights where some are given; they share the rest and take turns.
@@ -106,29 +107,25 @@ class MultilingualEncoder:
         ids = pad_sequence([torch.tensor(each) for each in tokens], batch_first=True)
         mask = torch.arange(ids.shape[1]) < lengths[:, None]
         with torch.inference_mode(), torch_threads(self._threads):
-            [told] = bert.states(tokens, mask, lambda: self._given(ids))
+            [told] = bert.states(tokens, mask, lambda: bert.model.embeddings(self._words(ids)))
             means = (told.float() * mask[:, :, None]).sum(1)
             unit: NDArray[np.float32] = torch.nn.functional.normalize(means, dim=1).numpy()
         return unit
 
-    def _given(self, ids: Any) -> dict[str, Any]:
-        """What the model is given for numbered tokens [n, tokens]: it has no words of its own."""
+    def _words(self, ids: Any) -> Any:
+        """The embeddings of numbered tokens: the model has none.  # [n, tokens, 384]"""
         import torch
 
         packed, _, bert = self._loaded
         known, at = np.unique(ids.numpy(), return_inverse=True)
         words = torch.from_numpy(packed.tensor("emb.word", known)[at.reshape(ids.shape)])
-        return {
-            "inputs_embeds": words.to(bert.model.dtype),
-            "token_type_ids": torch.zeros_like(ids),
-            "position_ids": torch.arange(ids.shape[1])[None],
-        }
+        return words.to(bert.model.embeddings.LayerNorm.weight.dtype)
 
     @cached_property
-    def _loaded(self) -> tuple[PackedModel, Tokenizer, Bert]:
+    def _loaded(self) -> tuple[PackedModel, Tokenizer, SharedBert]:
         packed = PackedModel.open(self._folder)
         try:
-            return packed, Tokenizer(packed.vocabulary), Bert(_model(packed))
+            return packed, Tokenizer(packed.vocabulary), SharedBert(_model(packed))
         except (KeyError, ValueError, RuntimeError) as error:
             raise unavailable(self._folder, error) from error
 
@@ -138,34 +135,31 @@ def _begin(text: str) -> str:
     return unicodedata.normalize("NFKC", text[:_READ])[:_READ]
 
 
-def _model(packed: PackedModel) -> Any:
+def _model(packed: PackedModel) -> Bert:
     """All but the words; in bf16 where the processor has it."""
     import torch
-    from transformers import BertConfig, BertModel
 
-    sizes = packed.sizes
-    config = BertConfig(
+    from genre_models.bert import Bert, Sizes
+
+    sizes = Sizes(
         vocab_size=1,
-        hidden_size=sizes.hidden,
-        num_hidden_layers=sizes.layers,
-        num_attention_heads=sizes.heads,
-        intermediate_size=sizes.inner,
-        max_position_embeddings=sizes.positions,
-        type_vocab_size=sizes.types,
-        layer_norm_eps=sizes.epsilon,
+        hidden_size=packed.sizes.hidden,
+        num_hidden_layers=packed.sizes.layers,
+        num_attention_heads=packed.sizes.heads,
+        intermediate_size=packed.sizes.inner,
+        max_position_embeddings=packed.sizes.positions,
+        type_vocab_size=packed.sizes.types,
+        layer_norm_eps=packed.sizes.epsilon,
     )
-    # No memory for weights that are replaced. What numbers the tokens stays there: it is given.
-    with torch.device("meta"):
-        model = BertModel(config, add_pooling_layer=False)
+    model = Bert(sizes)
     dtype = torch.bfloat16 if has_bf16("cpu") else torch.float32
     shapes = {name: each.shape for name, each in model.state_dict().items()}
     held = {
         name: torch.tensor(packed.tensor(place)).reshape(shapes[name]).to(dtype)
-        for name, place in _places(sizes.layers)
+        for name, place in _places(sizes.num_hidden_layers)
     }
-    held["embeddings.word_embeddings.weight"] = torch.zeros(1, sizes.hidden, dtype=dtype)
-    model.load_state_dict(held, assign=True)
-    return model.eval()
+    held["embeddings.word_embeddings.weight"] = torch.zeros(1, sizes.hidden_size)
+    return model.load(held)
 
 
 def _places(layers: int) -> Iterator[tuple[str, str]]:

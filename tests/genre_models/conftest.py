@@ -23,10 +23,15 @@ from tests.genre_models.tiny import make_adapter, make_base
 
 
 @pytest.fixture(scope="session")
-def encoder() -> SentenceEncoder:
-    """all-MiniLM-L6-v2 from the model cache."""
-    cache = Path(os.environ.get("GENRE_MODELS", DEFAULT_CACHE))
-    return SentenceEncoder.load(prepare_encoder(cache), threads=1)
+def encoder_folder() -> Path:
+    """all-MiniLM-L6-v2 in the model cache."""
+    return prepare_encoder(Path(os.environ.get("GENRE_MODELS", DEFAULT_CACHE)))
+
+
+@pytest.fixture(scope="session")
+def encoder(encoder_folder: Path) -> SentenceEncoder:
+    """That, loaded."""
+    return SentenceEncoder.load(encoder_folder, threads=1)
 
 
 @pytest.fixture(scope="session")

@@ -1,119 +1,74 @@
-"""Copies of a BERT with other upper layers: what they share, and that they say the same with it."""
+"""The layers of BERT say what those of transformers say."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from transformers import BertConfig, BertModel
+from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
-from genre_models import bert
 from genre_models.bert import Bert
-from genre_models.kept_rows import Tokens
-
-_ONE, _LONG, _OTHER = (1, 5, 2), (1, 6, 7, 8, 9, 2), (1, 30, 2)
-
-
-class Asked:
-    """A BERT, and the texts that its model was given in full."""
-
-    def __init__(self, told: Bert) -> None:
-        self.bert = told
-        self.given: list[int] = []
-
-    def states(self, *tokens: Tokens) -> list[Tensor]:
-        """Those of each text after the last layer."""
-
-        def inputs() -> Mapping[str, Tensor]:
-            self.given.append(len(tokens))
-            ids = [torch.tensor(each) for each in tokens]
-            return {"input_ids": torch.nn.utils.rnn.pad_sequence(ids, batch_first=True)}
-
-        lengths = torch.tensor([len(each) for each in tokens])
-        mask = torch.arange(int(lengths.max())) < lengths[:, None]
-        with torch.inference_mode():
-            last = self.bert.states(tokens, mask, inputs)[-1]
-        return [row[:length] for row, length in zip(last, lengths, strict=True)]
+from genre_models.encoder import LAYERS, SentenceEncoder
+from genre_models.shared_bert import through
+from tests.genre_models.tiny_bert import SIZES
 
 
-@pytest.fixture(name="model")
-def _model() -> Any:
+@pytest.fixture(name="theirs")
+def _theirs() -> Any:
     torch.manual_seed(0)
-    sizes = BertConfig(
-        vocab_size=40,
-        hidden_size=32,
-        num_hidden_layers=5,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=128,
-    )
-    return BertModel(sizes, add_pooling_layer=False).eval()
+    return BertModel(BertConfig(**msgspec.to_builtins(SIZES)), add_pooling_layer=True).eval()
 
 
-def _with(original: Bert, *names: str) -> Bert:
-    held = original.model.state_dict()
-    weights: dict[str, NDArray[np.float32]] = {name: held[name].numpy() * 1.5 for name in names}
-    return original.with_weights(weights)
+@pytest.mark.parametrize("lengths", [(5,), (5, 5), (2, 9, 4)])
+def test_states_are_those_of_transformers(theirs: Any, lengths: tuple[int, ...]) -> None:
+    model = Bert(SIZES).load(theirs.state_dict())
+    ids = torch.randint(0, SIZES.vocab_size, (len(lengths), max(lengths)))
+    mask = torch.arange(ids.shape[1]) < torch.tensor(lengths)[:, None]
+    with torch.inference_mode():
+        ours = through(model.layers, model.embedded(ids), mask)
+        wanted = theirs(
+            input_ids=ids, attention_mask=mask.long(), output_hidden_states=True
+        ).hidden_states
+    assert len(ours) == len(wanted)
+    for own, other in zip(ours, wanted, strict=True):
+        assert torch.allclose(own[mask], other[mask], atol=1e-5)
 
 
-def _output(layer: int) -> str:
-    return f"encoder.layer.{layer}.output.dense.weight"
+def test_weights_that_are_missing_or_strange_are_refused(theirs: Any) -> None:
+    weights = dict(theirs.state_dict())
+    name = "encoder.layer.1.output.dense.weight"
+    for wrong in (
+        {**weights, name: weights[name][:1]},
+        {key: each for key, each in weights.items() if key != name},
+        {**weights, "encoder.layer.5.output.dense.weight": weights[name]},
+    ):
+        with pytest.raises(RuntimeError, match=r"encoder\.layer"):
+            Bert(SIZES).load(wrong)
 
 
-def _alike(ones: Sequence[Tensor], others: Sequence[Tensor]) -> bool:
-    return all(torch.allclose(one, each, atol=1e-5) for one, each in zip(ones, others, strict=True))
-
-
-def test_a_copy_starts_where_its_layers_differ_from_what_was_read_before(model: Any) -> None:
-    original = Bert(model)
-    copy = _with(original, _output(4), _output(2))
-    wanted = Asked(Bert(copy.model)).states(_ONE, _LONG)
-    ours, theirs = Asked(original), Asked(copy)
-    own = ours.states(_ONE, _OTHER, _LONG)
-    assert _alike(theirs.states(_LONG, _ONE), wanted[::-1]) and not theirs.given
-    assert not _alike(own[:1], wanted[:1])
-
-
-def test_what_was_not_read_before_is_read_in_full(model: Any) -> None:
-    original = Bert(model)
-    copy = _with(original, _output(2))
-    Asked(original).states(_ONE)
-    theirs = Asked(copy)
-    assert _alike(theirs.states(_ONE, _LONG), Asked(Bert(copy.model)).states(_ONE, _LONG))
-    assert theirs.given == [2]
-
-
-@pytest.mark.parametrize(
-    "names",
-    [(), ("embeddings.word_embeddings.weight", _output(3)), (_output(0),), (_output(4),)],
-)
-def test_a_copy_that_is_told_of_too_low_layers_shares_none(
-    model: Any, names: tuple[str, ...]
+def test_the_encoder_reads_and_encodes_as_transformers_do(
+    encoder: SentenceEncoder, encoder_folder: Path
 ) -> None:
-    """The last ones are wanted of each: two here, and four layers leave one."""
-    original = Bert(model, told=3)
-    copy = _with(original, *names)
-    Asked(original).states(_ONE)
-    theirs = Asked(copy)
-    assert _alike(theirs.states(_ONE), Asked(Bert(copy.model)).states(_ONE))
-    assert theirs.given == [1]
-
-
-def test_states_of_the_last_texts_are_kept(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bert, "_MOST", len(_LONG) + len(_ONE))
-    original = Bert(model)
-    copies = [Asked(_with(original, _output(layer))) for layer in (3, 4)]
-    ours = Asked(original)
-    for tokens in (_OTHER, _LONG, _ONE, _ONE):
-        ours.states(tokens)
-    for copy in copies:
-        copy.states(_ONE)
-        copy.states(_LONG)
-        assert not copy.given
-        copy.states(_OTHER)
-        assert copy.given == [1]
+    texts = [
+        "A poem on eels",
+        "",
+        "\u200b \U0001f600 caf\u00e9 \u4f60\u597d\x00\ud7ff",
+        "x y " * 400,
+    ]
+    tokenizer: Any = AutoTokenizer.from_pretrained(encoder_folder)
+    model = AutoModel.from_pretrained(encoder_folder)
+    cut = tokenizer(texts, truncation=True, max_length=256, padding=True, return_tensors="pt")
+    kept = cut["attention_mask"].bool()
+    assert encoder._tokens(texts) == [
+        tuple(row[own].tolist()) for row, own in zip(cut["input_ids"], kept, strict=True)
+    ]
+    with torch.inference_mode():
+        states = model(**cut, output_hidden_states=True).hidden_states[-LAYERS:]
+    for layer, state in enumerate(states):
+        means = (state * kept[:, :, None]).sum(1) / kept.sum(1, keepdim=True)
+        wanted = torch.nn.functional.normalize(means, dim=1).numpy()
+        np.testing.assert_allclose(encoder.layers(texts)[:, layer], wanted, atol=1e-5)

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,9 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.typing import NDArray
+from safetensors.torch import save
 
 from genre_models.encoder import DIMENSION, LAYERS, SentenceEncoder, dequantise, quantise
+from genre_models.kept_rows import Tokens
+from genre_models.shared_bert import SharedBert
 from schemas.errors import ModelError
+from tests.genre_models.tiny_bert import small_bert
 
 directions = arrays.arrays(np.float32, DIMENSION, elements=st.floats(-1, 1, width=16)).filter(
     lambda vector: float(np.linalg.norm(vector)) > 0.1
@@ -41,14 +47,14 @@ def test_a_long_text_is_cut_before_it_is_cut_up(
     encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     long = "Please rewrite this letter to our customers about the garden party. " * 480
-    tokenizer = encoder._tokenizer
+    cut = encoder._cut_up
     read: list[int] = []
 
-    def counted(texts: list[str], **options: object) -> object:
+    def counted(texts: Sequence[str]) -> list[Tokens]:
         read.extend(map(len, texts))
-        return tokenizer(texts, **options)
+        return cut(texts)
 
-    monkeypatch.setattr(encoder, "_tokenizer", counted)
+    monkeypatch.setattr(encoder, "_cut_up", counted)
     assert np.allclose(encoder.encode([long]), encoder.encode([long[:3000]]), atol=1e-6)
     assert max(read) < 5000
 
@@ -128,7 +134,7 @@ class Busy:
 
 @pytest.fixture(name="busy")
 def _busy() -> Busy:
-    encoder = SentenceEncoder(None, None)
+    encoder = SentenceEncoder(SharedBert(small_bert()), lambda _: [])
     busy = Busy(encoder)
     encoder._encoded = busy  # type: ignore[assignment,method-assign]
     return busy
@@ -152,21 +158,43 @@ def test_few_tokens_take_one_thread(
     encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch, texts: int, threads: int
 ) -> None:
     seen: list[int] = []
-    model = encoder._bert.model
+    states = encoder._bert.states
 
-    def counted(**tokens: torch.Tensor) -> object:
+    def counted(*given: Any) -> Sequence[torch.Tensor]:
         seen.append(torch.get_num_threads())
-        return model(**tokens)
+        return states(*given)
 
-    monkeypatch.setattr(encoder._bert, "model", counted)
+    monkeypatch.setattr(encoder._bert, "states", counted)
     monkeypatch.setattr(encoder, "_threads", 4)
     asked = "A dentist walks into a bar and asks for a filling drink. " * 5
     encoder.encode([f"{number} of {texts}. {asked}" for number in range(texts)])
     assert seen == [threads]
 
 
-def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match=r"config\.json") as caught:
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", None),
+        ("config.json", b'{"hidden_size": 384}'),
+        ("config.json", b"\xff{"),
+        ("tokenizer.json", None),
+        ("tokenizer.json", b"{}"),
+        ("tokenizer.json", b"\xff"),
+        ("model.safetensors", None),
+        ("model.safetensors", b"{}"),
+        ("model.safetensors", save({"encoder.weight": torch.ones(1)})),
+    ],
+)
+def test_a_folder_without_a_model_is_refused(
+    file: str, content: bytes | None, encoder_folder: Path, tmp_path: Path
+) -> None:
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (tmp_path / name).symlink_to(encoder_folder / name)
+    assert SentenceEncoder.load(tmp_path).encode(["a"]).shape == (1, DIMENSION)
+    (tmp_path / file).unlink()
+    if content is not None:
+        (tmp_path / file).write_bytes(content)
+    with pytest.raises(ModelError, match="expected a sentence encoder, got") as caught:
         SentenceEncoder.load(tmp_path)
     assert caught.value.code == "encoder_unavailable"
 

@@ -11,46 +11,37 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from transformers import BertConfig, BertModel
 
 from genre_models import tuning
-from genre_models.encoder import SentenceEncoder
+from genre_models.bert import Bert
+from genre_models.encoder import LAYERS, SentenceEncoder
+from genre_models.kept_rows import Tokens
+from genre_models.shared_bert import SharedBert
 from genre_models.tuning import ANSWERS, CLASSES, tune
+from tests.genre_models.tiny_bert import small_bert
 
 _YES, _NO, _FILLERS = (5, 6), 7, range(10, 30)
 _TOKENS = [(1, sign, filler, 2) for sign in (*_YES, _NO, _NO) for filler in _FILLERS]
 _KINDS = np.repeat([0, 1, -1, -1], len(_FILLERS))
 
 
-class Numbers:
+def numbers(texts: Sequence[str]) -> list[Tokens]:
     """Texts are their tokens' numbers."""
-
-    def __call__(self, texts: list[str], **_: object) -> dict[str, list[list[int]]]:
-        return {"input_ids": [list(map(int, text.split())) for text in texts]}
+    return [tuple(map(int, text.split())) for text in texts]
 
 
 @pytest.fixture(name="model")
-def _model() -> Iterator[Any]:
+def _model() -> Iterator[Bert]:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(0)
-        yield BertModel(
-            BertConfig(
-                vocab_size=40,
-                hidden_size=32,
-                num_hidden_layers=5,
-                num_attention_heads=2,
-                intermediate_size=64,
-                max_position_embeddings=128,
-            ),
-            add_pooling_layer=False,
-        ).eval()
+        yield small_bert()
 
 
 def test_what_is_tuned_tells_yes_from_no_in_an_encoder_that_has_it(
-    model: Any, monkeypatch: pytest.MonkeyPatch
+    model: Bert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("genre_models.tuning.ANSWERS", replace(ANSWERS, epochs=40))
-    encoder = SentenceEncoder(model, Numbers())
+    encoder = SentenceEncoder(SharedBert(model, told=LAYERS), numbers)
     texts = [" ".join(map(str, each)) for each in _TOKENS]
     before = {name: each.clone() for name, each in model.state_dict().items()}
     tuned = encoder.tuned(texts, _KINDS)
@@ -60,9 +51,9 @@ def test_what_is_tuned_tells_yes_from_no_in_an_encoder_that_has_it(
     assert {name.split(".")[2] for name in tuned.weights} == {"1", "2", "3", "4"}
 
 
-def test_what_is_tuned_tells_classes_apart(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_tuned_tells_classes_apart(model: Bert, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genre_models.tuning.CLASSES", replace(CLASSES, epochs=80))
-    encoder = SentenceEncoder(model, Numbers())
+    encoder = SentenceEncoder(SharedBert(model, told=LAYERS), numbers)
     texts = [" ".join(map(str, each)) for each in _TOKENS]
     classes = _KINDS + 1
     tuned = encoder.tuned_to_classes(texts, classes)
@@ -71,7 +62,7 @@ def test_what_is_tuned_tells_classes_apart(model: Any, monkeypatch: pytest.Monke
 
 
 def test_a_step_reads_some_of_a_long_text_until_the_last_epoch(
-    model: Any, monkeypatch: pytest.MonkeyPatch
+    model: Bert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     read: list[torch.Tensor] = []
     padded = tuning._padded
@@ -92,7 +83,7 @@ def test_a_step_reads_some_of_a_long_text_until_the_last_epoch(
         assert len({each.sum().item() for each in long[:20]}) == 20  # each time others
 
 
-def test_what_is_known_is_seldom_read_again(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_known_is_seldom_read_again(model: Bert, monkeypatch: pytest.MonkeyPatch) -> None:
     learned: list[int] = []
     batches = tuning._batches
 
@@ -108,7 +99,7 @@ def test_what_is_known_is_seldom_read_again(model: Any, monkeypatch: pytest.Monk
 
 
 def test_it_repeats_and_leaves_the_chance_of_others_alone(
-    model: Any, monkeypatch: pytest.MonkeyPatch
+    model: Bert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(7)
     wanted = torch.rand(3)
@@ -122,14 +113,14 @@ def test_it_repeats_and_leaves_the_chance_of_others_alone(
     assert not np.array_equal(first.head, other.head)
 
 
-def test_texts_of_no_kind_alone_are_learned_from(model: Any) -> None:
+def test_texts_of_no_kind_alone_are_learned_from(model: Bert) -> None:
     """As a batch may hold no other."""
     kinds = np.where(np.arange(len(_TOKENS)) == 0, 0, -1)
     assert np.isfinite(tune(model, _TOKENS, kinds).head).all()
 
 
-def test_the_encoder_with_other_weights_shares_the_rest(model: Any) -> None:
-    encoder = SentenceEncoder(model, Numbers())
+def test_the_encoder_with_other_weights_shares_the_rest(model: Bert) -> None:
+    encoder = SentenceEncoder(SharedBert(model, told=LAYERS), numbers)
     name = "encoder.layer.4.output.dense.weight"
     other = encoder.with_weights({name: np.zeros((32, 64), np.float32)})
     theirs, ours = (
