@@ -22,7 +22,7 @@ async def test_ask_react_and_read_again_from_another_gateway(pipeline: Pipeline)
     module = pipeline.supervisor._module
     async with (
         Supervisor(replace(pipeline.settings), logs=logs, module=module) as supervisor,
-        aiohttp.ClientSession() as http,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(60)) as http,  # of each request
     ):
         first, second = supervisor.start("gateway"), supervisor.start("gateway")
         one = (await until_ready(first, 60))["address"]
