@@ -39,8 +39,8 @@ from streams.settings import Settings
 
 _BATCH = 64
 _LANGUAGES = LanguageIdentifier()
-_TIMED = 3  # every so-manieth ordinary request is timed
-_EACH, _QUICK = 12, 40  # every so-manieth harmful request is disguised
+_TIMED = 3  # one ordinary request in so many is timed
+_EACH, _QUICK = 12, 40  # one harmful request in so many is disguised
 _Z = 1.96
 
 _SMALL = dict(zip("abcdefghijklmnoprstuvwyz", "ᴀʙᴄᴅᴇғɢʜɪᴊᴋʟᴍɴᴏᴘʀsᴛᴜᴠᴡʏᴢ", strict=True))  # noqa: RUF001
@@ -302,10 +302,14 @@ def _times(gate: SafetyGate, encoder: SentenceEncoder, texts: Sequence[str]) -> 
         return 1000 * (time.process_time() - begun)
 
     encoder.encode(["the first one takes longer"])
-    both = [
-        (took(partial(encoder.encode, [text])), took(partial(gate.check_request, text)))
-        for text in texts
-    ]
+    both = []
+    for number, text in enumerate(texts):
+        works: list[Callable[[], object]] = [
+            partial(encoder.encode, [text]),
+            partial(gate.check_request, text),
+        ]
+        order = slice(None, None, (-1) ** number)  # what comes second finds a warm processor
+        both.append([took(work) for work in works[order]][order])
     alone, whole = np.array(both).T
     return {
         "encoder_ms": round(float(np.median(alone)), 2),

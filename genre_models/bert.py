@@ -31,6 +31,14 @@ class Sizes(msgspec.Struct, frozen=True, kw_only=True):
     layer_norm_eps: Annotated[float, msgspec.Meta(gt=0)]
     hidden_act: Literal["gelu"] = "gelu"
     hidden_dropout_prob: float = 0.1
+    model_type: Literal["bert"] = "bert"
+
+    def __post_init__(self) -> None:
+        if self.hidden_size % self.num_attention_heads:
+            raise ValueError(
+                f"expected heads that divide a width of {self.hidden_size}, "
+                f"got {self.num_attention_heads}"
+            )
 
 
 class Bert(nn.Module):

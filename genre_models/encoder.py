@@ -131,7 +131,7 @@ class SentenceEncoder:
         def cut(texts: Sequence[str]) -> list[Tokens]:
             return [tuple(each.ids) for each in tokenizer.encode_batch(texts)]
 
-        return cls(SharedBert(model, told=LAYERS), cut, threads)
+        return cls(SharedBert(model, wanted=LAYERS), cut, threads)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit rows [n, 384]; only the first 256 tokens (within 4096 characters) of a text count.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
@@ -26,41 +26,42 @@ class SharedBert:
     """A BERT, and its copies: they share the weights that are not replaced, and what the lower
     layers that both have made of the last texts.
 
-    `told` is how many of the last states are wanted. Not for several threads at a time, nor copies.
+    `wanted` is how many of the last states are told. One thread at a time may use it or a copy.
     """
 
-    def __init__(self, model: Bert, told: int = 1, lower: _LowerStates | None = None) -> None:
+    def __init__(self, model: Bert, wanted: int = 1, lower: _LowerStates | None = None) -> None:
         self.model = model
-        self._told, self._lower = told, lower
+        self._wanted, self._lower = wanted, lower
         self._shared: dict[int, _LowerStates] = {}  # with copies, by depth
 
     def states(
         self, tokens: Sequence[Tokens], mask: Tensor, embed: Callable[[], Tensor]
     ) -> Sequence[Tensor]:
-        """The states after each of the last layers, as many as are told. `embed` tells what the
+        """The states after each of the last layers, as many as are wanted. `embed` tells what the
         first layer is given for the padded tokens, where lower layers have not read the texts.
 
-        # mask [n, tokens] -> told x [n, tokens, width]
+        # mask [n, tokens] -> wanted x [n, tokens, width]
         """
         from torch.nn.utils.rnn import pad_sequence
 
-        layers = self.model.layers
-        if self._lower is not None and (kept := self._lower.of(tokens)) is not None:
-            lowest = pad_sequence(kept, batch_first=True)
-            return through(layers[self._lower.depth :], lowest, mask)[-self._told :]
-        states = through(layers, embed(), mask)
-        for shared in self._shared.values():
-            shared.keep(tokens, states[shared.depth])
-        return states[-self._told :]
+        known = None if self._lower is None else self._lower.of(tokens)
+        depth = 0 if self._lower is None or known is None else self._lower.depth
+        lowest = embed() if known is None else pad_sequence(known, batch_first=True)
+        found: deque[Tensor] = deque(maxlen=self._wanted)
+        for at, states in enumerate(through(self.model.layers[depth:], lowest, mask), depth):
+            found.append(states)
+            if at > depth and at in self._shared:
+                self._shared[at].keep(tokens, states)
+        return found
 
     def with_weights(self, weights: Mapping[str, NDArray[np.float32]]) -> SharedBert:
         """A copy with other weights where some are given, in the model's own precision. Raises
         ValueError for weights that the model does not have.
         """
         model, depth = _replaced(self.model, weights), _untouched(weights)
-        if not 0 < depth <= len(model.layers) + 1 - self._told:
-            return SharedBert(model, self._told)
-        return SharedBert(model, self._told, self._shared.setdefault(depth, _LowerStates(depth)))
+        if not 0 < depth <= len(model.layers) + 1 - self._wanted:
+            return SharedBert(model, self._wanted)
+        return SharedBert(model, self._wanted, self._shared.setdefault(depth, _LowerStates(depth)))
 
 
 class _LowerStates:
@@ -77,26 +78,28 @@ class _LowerStates:
             if each not in self._kept:
                 self._kept[each] = row[: len(each)].clone()  # a view would keep its whole batch
                 self._held += len(each)
+            self._kept.move_to_end(each)
         while self._held > _MOST:
             oldest, _ = self._kept.popitem(last=False)
             self._held -= len(oldest)
 
     def of(self, tokens: Sequence[Tokens]) -> list[Tensor] | None:
         """The states of each text [tokens, width]; None where one of them is not kept."""
-        found = [self._kept[each] for each in tokens if each in self._kept]
-        return found if len(found) == len(tokens) else None
+        if not all(each in self._kept for each in tokens):
+            return None
+        return [self._kept[each] for each in tokens]
 
 
-def through(layers: Iterable[Any], states: Tensor, mask: Tensor) -> list[Tensor]:
-    """The states, and what each layer in turn makes of them; it attends where the mask is true.
+def through(layers: Iterable[Any], states: Tensor, mask: Tensor) -> Iterator[Tensor]:
+    """The states, then what each layer in turn makes of them; it attends where the mask is true.
 
     # [n, tokens, width], [n, tokens]
     """
     attended = None if bool(mask.all()) else mask[:, None, None, :]
-    found = [states]
+    yield states
     for layer in layers:
-        found.append(layer(found[-1], attended))
-    return found
+        states = layer(states, attended)
+        yield states
 
 
 def _untouched(weights: Iterable[str]) -> int:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ class _Upper(nn.Module):
 
     def forward(self, states: Tensor, mask: Tensor) -> list[Tensor]:
         """What each head says.  # [n, tokens, width], [n, tokens] -> [n, out] each"""
-        states = through(self.layers, states, mask)[-1]
+        [states] = deque(through(self.layers, states, mask), maxlen=1)
         means = (states * mask[:, :, None]).sum(1) / mask.sum(1, keepdim=True)
         found = self.dropout(_LENGTH * normalize(means))
         return [head(found) for head in self.heads]
@@ -86,9 +87,9 @@ class _Recipe:
 def tune(
     model: Bert, tokens: Sequence[Tokens], kinds: NDArray[np.intp], embed: Embed | None = None
 ) -> Tuned:
-    """Tune a copy of the upper layers of `model` on texts whose answer
-    is yes, of one of the `kinds` from 0 on, or no: -1. The score is the log-odds of yes. `embed`
-    stands in for the model's own embeddings.
+    """Tune a copy of the upper layers of `model` on texts whose answer is yes, of one of the
+    `kinds` from 0 on, or no: -1. The score is the log-odds of yes. `embed` stands in for the
+    model's own embeddings.
 
     Nobody else may draw from torch's generator meanwhile. Takes all cores: about a hundred short
     texts a second and epoch on two with AVX2.
@@ -227,7 +228,7 @@ def _states(embed: Embed, layers: Iterable[nn.Module], tokens: Sequence[Tokens])
     for start in range(0, len(order), _BATCH):
         rows = order[start : start + _BATCH]
         ids, mask = _padded([torch.tensor(tokens[row]) for row in rows])
-        states = through(layers, embed(ids), mask)[-1]
+        [states] = deque(through(layers, embed(ids), mask), maxlen=1)
         found |= {
             row: each[kept].half() for row, each, kept in zip(rows, states, mask, strict=True)
         }

@@ -54,8 +54,9 @@ def fitted(
     scores that each author's get from a fit on the others'.
 
     Likeness in words, counted `by` the unit, has this `weight`. The threshold is chosen on the
-    look-alikes of the authors who are set `aside`, those of opinions beside, too. `texts_apart`,
-    which mean no harm, give the threshold of texts. Raises ValueError where an author is missing.
+    look-alikes of the authors `aside`, who set those of further opinions as well: the regression
+    does learn from them. `texts_apart`, which mean no harm, give the threshold of texts. Raises
+    ValueError where an author is missing.
     """
     is_aside = _are_by(aside, examples)
     points = encode(texts)

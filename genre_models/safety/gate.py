@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from genre_models.safety.examples import known_words
 from genre_models.safety.learned import Score
 from genre_models.safety.policy import Action, Category, Policy
-from genre_models.safety.reading import Reader
+from genre_models.safety.reading import Reader, Reading
 from genre_models.safety.rules import Rule, Rules
 from genre_models.safety.score import Scores
 from schemas.parts import ALLOWED, Verdict
@@ -86,13 +86,14 @@ class SafetyGate:
         language than English.
         """
         read = [self._reader.read(text) for text in texts]
-        found = [self._rules.request(each.all) for each in read]
-        restored = [each.restored for each in read]
-        scores = self._scores(texts, restored, foreign or [False] * len(texts))
-        return [
-            self._judged(self._counting(rules, score), score, "request", tenant, language)
-            for rules, score in zip(found, scores, strict=True)
-        ]
+        english, others = self._scores(texts, read, foreign or [False] * len(texts))
+        found = []
+        for place, each in enumerate(read):
+            rules = self._that_count(each, english.get(place), others.get(place))
+            scores = [told[place] for told in (english, others) if place in told]
+            graver = max(scores, key=_harm, default=None)
+            found.append(self._judged(rules, graver, "request", tenant, language))
+        return found
 
     def texts(
         self, texts: Sequence[str], genres: Sequence[str | None], *, tenant: str | None = None
@@ -122,31 +123,36 @@ class SafetyGate:
         return self._reader.share_known(text) >= _MOST
 
     def _scores(
-        self, texts: Sequence[str], read: Sequence[str], foreign: Sequence[bool]
-    ) -> Sequence[Score | None]:
-        """Of each text, as it is and as it is read, the graver score of both languages'."""
+        self, texts: Sequence[str], read: Sequence[Reading], foreign: Sequence[bool]
+    ) -> tuple[dict[int, Score], dict[int, Score]]:
+        """The scores of texts by their places, as they are read in English, and as they are in
+        other languages. Some have both.
+        """
         if self._scored is None:
-            return [None] * len(texts)
+            return {}, {}
         places = [place for place, is_foreign in enumerate(foreign) if is_foreign]
         told = self._scored.in_others([texts[place] for place in places]) if places else None
         others = dict(zip(places, told, strict=True)) if told is not None else {}
         # An odd spelling of English passes for another language until it is restored.
         places = [
             place
-            for place, text in enumerate(read)
-            if place not in others or self._is_english(text)
+            for place, each in enumerate(read)
+            if place not in others or self._is_english(each.restored)
         ]
-        told = self._scored.requests([read[place] for place in places])
-        english = dict(zip(places, told, strict=True))
-        return [
-            max((found[place] for found in (english, others) if place in found), key=_harm)
-            for place in range(len(texts))
-        ]
+        told = self._scored.requests([read[place].restored for place in places])
+        return dict(zip(places, told, strict=True)), others
 
-    def _counting(self, rules: Iterable[Rule], score: Score | None) -> Iterable[Rule]:
-        """Those that the score does not excuse: a word alarms, but what is asked for does not."""
-        is_excused = score is not None and score.excuses
-        return (rule for rule in rules if not is_excused or rule.category in self._rules.final)
+    def _that_count(
+        self, read: Reading, english: Score | None, others: Score | None
+    ) -> Iterable[Rule]:
+        """The rules that speak against a request, but for those that the scores which can read it
+        overrule: where a word alarms, and what is asked for does not. None does in a disguise.
+        """
+        able = [others] if others else []
+        able += [english] if english and self._is_english(read.restored) else []
+        are_overruled = bool(able) and all(each.overrules for each in able) and not any(read.others)
+        rules = self._rules.request(read.all)
+        return (rule for rule in rules if rule.final or not are_overruled)
 
     def _judged(
         self,

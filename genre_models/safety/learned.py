@@ -25,7 +25,7 @@ from genre_models.safety.words import Unit, WordScores
 from schemas.errors import ModelError
 
 WIDTH = 1.0  # of the Gaussian
-# Of one text that the encoder is asked about: each takes it as long as a request, in doubt twice.
+# Of one text that the encoder is asked about: each takes it as long as a request, in doubt longer.
 PIECES = 3
 _UNITS: tuple[Unit, ...] = get_args(Unit)
 # Parts of a text: encoders read that many characters, of languages without gaps fewer.
@@ -34,6 +34,8 @@ _SHORT = re.compile(
     r"(?s).{1,200}(?:(?<=[.!?;\n\u3002\uff01\uff1f\uff1b])\s?|\Z)|.{1,200}(?=\s|\Z)|.{1,200}"
 )
 _PARTS: dict[Unit, re.Pattern[str]] = {"words": _LONG, "pieces": _SHORT}
+# Characters that encoders read to the end, even where each is a token.
+_WHOLE: dict[Unit, int] = {"words": 250, "pieces": 120}
 
 UNREADABLE = "safety_unreadable"
 """The code of a file that is no fitted score."""
@@ -62,14 +64,14 @@ class Opinion:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """The probability of harm, the most probable category, whether it is too much, and whether it
-    is so little that rules may be wrong: without doubt, about a text that was read in one part.
+    is so little, about all of a short text, that it overrules rules which go by a word.
     Calibrated where there was no doubt; with opinions added, it is surer than it may be.
     """
 
     probability: float
     category: str
     is_harmful: bool
-    excuses: bool = False
+    overrules: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -201,7 +203,7 @@ class Learned:
             probability=round(probability, 4),
             category=self.categories[kind],
             is_harmful=probability >= least,
-            excuses=odds < DOUBT and len(self._cut(text)) == 1,
+            overrules=odds < DOUBT and len(text) <= _WHOLE[self.words.unit],
         )
 
     def _parts(self, text: str) -> list[str]:

@@ -25,7 +25,8 @@ Applies = Literal["request", "text", "both"]
 class Rule:
     """One entry of rules.toml; it speaks about a plain text that it matches.
 
-    It does not match a text without what it `needs`, which is quicker to look for.
+    It does not match a text without what it `needs`, which is quicker to look for. Where it is
+    `final`, no score overrules it.
     """
 
     code: str
@@ -36,6 +37,7 @@ class Rule:
     unless: re.Pattern[str]
     applies: Applies
     lenient: frozenset[str]
+    final: bool
 
     @classmethod
     def read(
@@ -51,6 +53,7 @@ class Rule:
         unless: Sequence[str] = (),
         applies: Applies = "request",
         lenient: Sequence[str] = (),
+        final: bool = False,
         edges: bool = True,
         alone: re.Pattern[str],
     ) -> Rule:
@@ -75,6 +78,7 @@ class Rule:
             unless=excuse,
             applies=applies,
             lenient=frozenset(lenient),
+            final=final,
         )
 
     def speaks(self, text: str) -> bool:
@@ -98,8 +102,6 @@ class Rules:
 
     rules: tuple[Rule, ...]
     lookalikes: re.Pattern[str]
-    final: frozenset[str]
-    """Categories of which no score excuses what a rule says."""
 
     @classmethod
     @lru_cache(1)
@@ -110,9 +112,7 @@ class Rules:
         alone = re.compile(_words([every for each in entries for every in _alone(each)]))
         rules = [Rule.read(**each, alone=alone) for each in entries]
         rules.sort(key=lambda rule: rule.category != "minors")  # what no policy allows comes first
-        return cls(
-            tuple(rules), re.compile(_words(tables["lookalikes"])), frozenset(tables["final"])
-        )
+        return cls(tuple(rules), re.compile(_words(tables["lookalikes"])))
 
     def request(self, readings: Iterable[str]) -> Iterator[Rule]:
         """The rules that speak against a request, found as they are asked for."""

@@ -36,8 +36,8 @@ log = logging.getLogger(__name__)
 
 _TAKES = "minutes, on two cores ten (`genre prepare` does it ahead)"
 # Authors whose look-alikes set the thresholds: they are neither among the easiest nor the hardest.
-# What is tuned does not learn from them; in other languages from none of either, as it is asked
-# about English requests, too.
+# What is tuned does not learn from them: what is tuned in other languages from neither group, as it
+# is asked about English requests, too.
 _ASIDE = ("eighth", "twenty_sixth", "twenty_third")
 _ASIDE_IN_LANGUAGES = ("fourteenth", "forty_second", "nineteenth")
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 from transformers import AutoModel, AutoTokenizer, BertConfig, BertModel
 
-from genre_models.bert import Bert
+from genre_models.bert import Bert, Sizes
 from genre_models.encoder import LAYERS, SentenceEncoder
 from genre_models.shared_bert import through
 from tests.genre_models.tiny_bert import SIZES
@@ -29,7 +29,7 @@ def test_states_are_those_of_transformers(theirs: Any, lengths: tuple[int, ...])
     ids = torch.randint(0, SIZES.vocab_size, (len(lengths), max(lengths)))
     mask = torch.arange(ids.shape[1]) < torch.tensor(lengths)[:, None]
     with torch.inference_mode():
-        ours = through(model.layers, model.embedded(ids), mask)
+        ours = list(through(model.layers, model.embedded(ids), mask))
         wanted = theirs(
             input_ids=ids, attention_mask=mask.long(), output_hidden_states=True
         ).hidden_states
@@ -72,3 +72,10 @@ def test_the_encoder_reads_and_encodes_as_transformers_do(
         means = (state * kept[:, :, None]).sum(1) / kept.sum(1, keepdim=True)
         wanted = torch.nn.functional.normalize(means, dim=1).numpy()
         np.testing.assert_allclose(encoder.layers(texts)[:, layer], wanted, atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [{"num_attention_heads": 5}, {"model_type": "roberta"}])
+def test_sizes_of_another_model_are_refused(wrong: dict[str, object]) -> None:
+    given = msgspec.to_builtins(SIZES) | wrong
+    with pytest.raises(msgspec.ValidationError, match=r"5|roberta"):
+        msgspec.convert(given, Sizes)

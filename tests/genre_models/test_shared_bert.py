@@ -85,11 +85,11 @@ def test_what_was_not_read_before_is_read_in_full(model: Bert) -> None:
     "names",
     [(), ("embeddings.word_embeddings.weight", _output(3)), (_output(0),), (_output(4),)],
 )
-def test_a_copy_that_is_told_of_too_low_layers_shares_none(
+def test_a_copy_of_which_more_states_are_wanted_shares_none(
     model: Bert, names: tuple[str, ...]
 ) -> None:
     """Three states are wanted of each; after four layers that both have there are two."""
-    original = SharedBert(model, told=3)
+    original = SharedBert(model, wanted=3)
     copy = _with(original, *names)
     Asked(original).states(_ONE)
     theirs = Asked(copy)

@@ -41,7 +41,7 @@ def test_what_is_tuned_tells_yes_from_no_in_an_encoder_that_has_it(
     model: Bert, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("genre_models.tuning.ANSWERS", replace(ANSWERS, epochs=40))
-    encoder = SentenceEncoder(SharedBert(model, told=LAYERS), numbers)
+    encoder = SentenceEncoder(SharedBert(model, wanted=LAYERS), numbers)
     texts = [" ".join(map(str, each)) for each in _TOKENS]
     before = {name: each.clone() for name, each in model.state_dict().items()}
     tuned = encoder.tuned(texts, _KINDS)
@@ -53,7 +53,7 @@ def test_what_is_tuned_tells_yes_from_no_in_an_encoder_that_has_it(
 
 def test_what_is_tuned_tells_classes_apart(model: Bert, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("genre_models.tuning.CLASSES", replace(CLASSES, epochs=80))
-    encoder = SentenceEncoder(SharedBert(model, told=LAYERS), numbers)
+    encoder = SentenceEncoder(SharedBert(model, wanted=LAYERS), numbers)
     texts = [" ".join(map(str, each)) for each in _TOKENS]
     classes = _KINDS + 1
     tuned = encoder.tuned_to_classes(texts, classes)
@@ -120,7 +120,7 @@ def test_texts_of_no_kind_alone_are_learned_from(model: Bert) -> None:
 
 
 def test_the_encoder_with_other_weights_shares_the_rest(model: Bert) -> None:
-    encoder = SentenceEncoder(SharedBert(model, told=LAYERS), numbers)
+    encoder = SentenceEncoder(SharedBert(model, wanted=LAYERS), numbers)
     name = "encoder.layer.4.output.dense.weight"
     other = encoder.with_weights({name: np.zeros((32, 64), np.float32)})
     theirs, ours = (

@@ -12,6 +12,7 @@ from genre_models.kept_rows import KeptRows
 from genre_models.multilingual import MultilingualEncoder
 from genre_models.multilingual.encoder import _KEPT
 from genre_models.multilingual.packed_model import FILE
+from genre_models.safety import learned
 from genre_models.tuning import ANSWERS
 from schemas.errors import ModelError
 
@@ -118,3 +119,11 @@ def test_a_file_without_one_of_its_weights_is_refused(folder: Path, tmp_path: Pa
     with pytest.raises(ModelError, match=r"l3\.fi\.w") as caught:
         MultilingualEncoder(tmp_path).encode(["hola"])
     assert caught.value.code == "multilingual_unavailable"
+
+
+def test_what_may_overrule_a_rule_is_read_to_its_end(multilingual: MultilingualEncoder) -> None:
+    """Whatever is at the end is seen: no prefix of so many characters fills the encoder."""
+    most = learned._WHOLE["pieces"]
+    for dense in ("1 ", "\u4e00", ".", "a1", "\u1e69\u0323", "\u0e01"):
+        text = (dense * most)[: most - 6] + " harm."
+        assert multilingual._tokens([text])[0][-3:] == multilingual._tokens(["1 harm."])[0][-3:]

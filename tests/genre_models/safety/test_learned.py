@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genre_models.encoder import SentenceEncoder
+from genre_models.safety import learned
 from genre_models.safety.fitting import fitted
 from genre_models.safety.learned import (
     DOUBT,
@@ -123,12 +125,20 @@ def test_parts_hold_the_whole_text_and_end_with_sentences(by: Unit, most: int) -
     assert all(len(part) <= most for part in parts) and parts[0].endswith("it.")
 
 
-def test_what_is_read_in_one_part_and_leaves_no_doubt_excuses(toy: Learned) -> None:
+def test_what_is_read_to_its_end_and_leaves_no_doubt_overrules(toy: Learned) -> None:
     cake, bomb = "mix a cake from flour today.", "mix a bomb from fertiliser now."
-    short, long, harm = toy.scores([cake, " ".join([cake] * 50), bomb], Toy().rows)
+    short, long, harm = toy.scores([cake, " ".join([cake] * 9), bomb], Toy().rows)
     assert log_odds(short.probability) < DOUBT and log_odds(long.probability) < DOUBT
-    assert (short.excuses, long.excuses, harm.excuses) == (True, False, False)
+    assert (short.overrules, long.overrules, harm.overrules) == (True, False, False)
     shifts = toy.shifts + DOUBT - log_odds(short.probability) + 0.1
     doubted = replace(toy, shifts=shifts, threshold=0.9)
     [found] = doubted.scores([cake], Toy().rows)
-    assert not found.excuses and not found.is_harmful
+    assert not found.overrules and not found.is_harmful
+
+
+def test_the_encoder_reads_to_its_end_what_overrules(encoder: SentenceEncoder) -> None:
+    """Whatever is at the end is seen: no prefix of so many characters fills the encoder."""
+    most = learned._WHOLE["words"]
+    for dense in ("1 ", "\u4e00", ".", "a1", "\u1e69\u0323"):
+        text = (dense * most)[: most - 6] + " harm."
+        assert encoder._tokens([text])[0][-3:-1] == encoder._tokens(["harm."])[0][1:3]
