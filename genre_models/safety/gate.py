@@ -148,9 +148,13 @@ class SafetyGate:
         """The rules that speak against a request, but for those that the scores which can read it
         overrule: where a word alarms, and what is asked for does not. None does in a disguise.
         """
-        able = [others] if others else []
-        able += [english] if english and self._is_english(read.restored) else []
-        are_overruled = bool(able) and all(each.overrules for each in able) and not any(read.others)
+        told = [each for each in (english, others) if each]
+        are_overruled = (
+            bool(told)
+            and all(each.overrules for each in told)
+            and not any(read.others)
+            and (others is not None or self._is_english(read.restored))
+        )
         rules = self._rules.request(read.all)
         return (rule for rule in rules if rule.final or not are_overruled)
 
